@@ -1,0 +1,82 @@
+//! The operations of a map, a closed set.
+
+/// An operation on an instrumented map, under the name of papaya's method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Op {
+    /// `get`
+    Get,
+    /// `get_key_value`
+    GetKeyValue,
+    /// `contains_key`
+    ContainsKey,
+    /// `insert`
+    Insert,
+    /// `try_insert`
+    TryInsert,
+    /// `get_or_insert`, `get_or_insert_with`
+    GetOrInsert,
+    /// `update`
+    Update,
+    /// `update_or_insert`, `update_or_insert_with`
+    UpdateOrInsert,
+    /// `compute`
+    Compute,
+    /// `remove`, `remove_entry`
+    Remove,
+    /// `remove_if`
+    RemoveIf,
+    /// `retain`, one event a call
+    Retain,
+    /// `clear`
+    Clear,
+    /// `iter`, `keys`, `values`: one event a call
+    Iter,
+    /// `len`, `is_empty`
+    Len,
+    /// `reserve`
+    Reserve,
+}
+
+impl Op {
+    /// Every operation, in the order of their declaration.
+    pub const ALL: [Self; 16] = [
+        Self::Get,
+        Self::GetKeyValue,
+        Self::ContainsKey,
+        Self::Insert,
+        Self::TryInsert,
+        Self::GetOrInsert,
+        Self::Update,
+        Self::UpdateOrInsert,
+        Self::Compute,
+        Self::Remove,
+        Self::RemoveIf,
+        Self::Retain,
+        Self::Clear,
+        Self::Iter,
+        Self::Len,
+        Self::Reserve,
+    ];
+
+    /// The value of the attribute `mapwarden.op`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::GetKeyValue => "get_key_value",
+            Self::ContainsKey => "contains_key",
+            Self::Insert => "insert",
+            Self::TryInsert => "try_insert",
+            Self::GetOrInsert => "get_or_insert",
+            Self::Update => "update",
+            Self::UpdateOrInsert => "update_or_insert",
+            Self::Compute => "compute",
+            Self::Remove => "remove",
+            Self::RemoveIf => "remove_if",
+            Self::Retain => "retain",
+            Self::Clear => "clear",
+            Self::Iter => "iter",
+            Self::Len => "len",
+            Self::Reserve => "reserve",
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How many different users: a set that is exact while small and a bottom-k sketch when it is not.
+//!
+//! A bottom-k (KMV) sketch keeps the k smallest of uniformly distributed 64-bit hashes. While fewer than k are
+//! seen it is the set itself; after that `(k - 1) / kth smallest` estimates the whole set's size with a relative
+//! standard error of `1 / sqrt(k - 2)` (Beyer et al., "On synopses for distinct-value estimation", SIGMOD 2007).
+//! The union of two sketches is the sketch of the union, and a merge repeated changes nothing: a batch that was
+//! sent twice does no harm.
+
+use std::collections::BTreeSet;
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher24;
+
+/// k: how many hashes a sketch keeps. 4,096 gives a standard error of 1.6 % above that and takes 32 KiB on the
+/// wire; raised fourfold, the error halves.
+pub const SKETCH_CAPACITY: usize = 4096;
+
+/// A user's pseudonym: a keyed 64-bit hash. The raw id never leaves the process that saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserHash(u64);
+
+impl UserHash {
+    /// Pseudonymises a user's id with SipHash-2-4 under a 128-bit key. Pods that share a key give one user one
+    /// pseudonym; without the key the id cannot be found by trying.
+    pub fn keyed(key: &[u8; 16], id: &str) -> Self {
+        let mut hasher = SipHasher24::new_with_key(key);
+        hasher.write(id.as_bytes());
+        Self(hasher.finish())
+    }
+
+    /// Takes the number that [`UserHash::get`] gave.
+    pub const fn new(hash: u64) -> Self {
+        Self(hash)
+    }
+
+    /// The hash, uniformly distributed.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// The bytes of a sketch were not what [`UserSketch::encode`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "user sketch of {length} bytes: accepted are ascending 8-byte big-endian hashes, at most {SKETCH_CAPACITY}"
+)]
+pub struct SketchError {
+    length: usize,
+}
+
+/// A mergeable set of users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserSketch {
+    smallest: BTreeSet<u64>,
+}
+
+impl UserSketch {
+    /// The sketch of nobody.
+    pub const fn new() -> Self {
+        Self { smallest: BTreeSet::new() }
+    }
+
+    /// Adds a user; adding one again changes nothing. O(log k).
+    pub fn insert(&mut self, user: UserHash) {
+        if self.smallest.len() < SKETCH_CAPACITY {
+            self.smallest.insert(user.0);
+        } else if self.smallest.last().is_some_and(|largest| user.0 < *largest)
+            && self.smallest.insert(user.0)
+        {
+            self.smallest.pop_last();
+        }
+    }
+
+    /// Adds all users of another sketch.
+    pub fn merge(&mut self, other: &Self) {
+        for hash in &other.smallest {
+            self.insert(UserHash(*hash));
+        }
+    }
+
+    /// Whether nobody was added.
+    pub fn is_empty(&self) -> bool {
+        self.smallest.is_empty()
+    }
+
+    /// Whether [`UserSketch::estimate`] is the exact number.
+    pub fn is_exact(&self) -> bool {
+        self.smallest.len() < SKETCH_CAPACITY
+    }
+
+    /// The number of different users, exact below [`SKETCH_CAPACITY`].
+    pub fn estimate(&self) -> f64 {
+        match self.smallest.last() {
+            Some(largest) if !self.is_exact() => {
+                (kept(self.smallest.len()) - 1.0) * (TWO_POW_64 / (to_f64(*largest) + 1.0))
+            }
+            Some(_) | None => kept(self.smallest.len()),
+        }
+    }
+
+    /// The 95 % confidence interval of [`UserSketch::estimate`]; a single point while exact.
+    pub fn interval(&self) -> (f64, f64) {
+        let estimate = self.estimate();
+        if self.is_exact() {
+            return (estimate, estimate);
+        }
+        let relative = 1.96 / (kept(self.smallest.len()) - 2.0).sqrt();
+        ((estimate * (1.0 - relative)).floor(), (estimate * (1.0 + relative)).ceil())
+    }
+
+    /// The kept hashes in ascending order, 8 bytes each, big-endian.
+    pub fn encode(&self) -> Vec<u8> {
+        self.smallest.iter().flat_map(|hash| hash.to_be_bytes()).collect()
+    }
+
+    /// Reads what [`UserSketch::encode`] wrote.
+    ///
+    /// # Errors
+    /// A length that is not a multiple of 8, hashes out of order, or more than [`SKETCH_CAPACITY`] of them.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SketchError> {
+        let (hashes, rest) = bytes.as_chunks::<8>();
+        let smallest: Vec<u64> = hashes.iter().map(|hash| u64::from_be_bytes(*hash)).collect();
+        if rest.is_empty() && smallest.len() <= SKETCH_CAPACITY && smallest.is_sorted_by(|a, b| a < b) {
+            Ok(Self { smallest: smallest.into_iter().collect() })
+        } else {
+            Err(SketchError { length: bytes.len() })
+        }
+    }
+}
+
+const TWO_POW_64: f64 = 18_446_744_073_709_551_616.0;
+
+#[expect(clippy::as_conversions, reason = "a hash's top 53 bits are enough for an estimate of 1.6 %")]
+fn to_f64(hash: u64) -> f64 {
+    hash as f64
+}
+
+fn kept(hashes: usize) -> f64 {
+    f64::from(u32::try_from(hashes).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users(range: std::ops::Range<u32>) -> UserSketch {
+        let mut sketch = UserSketch::new();
+        for id in range {
+            sketch.insert(UserHash::keyed(b"another key here", &format!("user-{id}")));
+        }
+        sketch
+    }
+
+    #[test]
+    fn small_sets_are_exact() {
+        let mut sketch = users(0..4000);
+        sketch.merge(&users(0..4000));
+        assert!(sketch.is_exact());
+        assert_eq!(sketch.interval(), (4000.0, 4000.0));
+    }
+
+    #[test]
+    fn large_sets_lie_within_their_interval() {
+        let mut sketch = users(0..60_000);
+        sketch.merge(&users(40_000..100_000));
+        let (lower, upper) = sketch.interval();
+        assert!(lower <= 100_000.0 && 100_000.0 <= upper, "[{lower}, {upper}]");
+        assert!(upper - lower < 0.07 * 100_000.0);
+    }
+
+    #[test]
+    fn merging_commutes_and_repeats_without_effect() {
+        let (a, b) = (users(0..5000), users(3000..9000));
+        let (mut ab, mut ba) = (a.clone(), b.clone());
+        ab.merge(&b);
+        ba.merge(&a);
+        assert_eq!(ab, ba);
+        ab.merge(&a);
+        assert_eq!(ab, ba);
+        assert_eq!(ab, users(0..9000));
+    }
+
+    #[test]
+    fn bytes_come_back_as_they_went() {
+        for sketch in [UserSketch::new(), users(0..10), users(0..9000)] {
+            assert_eq!(UserSketch::decode(&sketch.encode()), Ok(sketch));
+        }
+        for wrong in [&[1_u8, 2, 3][..], &[0; 16], &[9; 8 * 4097]] {
+            assert!(UserSketch::decode(wrong).is_err());
+        }
+    }
+}

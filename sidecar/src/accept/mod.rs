@@ -1,0 +1,300 @@
+//! What comes in: OTLP over HTTP, probes of dependencies, announced changes. What goes out: [`Batch`]es of
+//! [`Observation`]s. Never knows what an SLO is.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mapwarden::contract::{Count, Nanos, UnixNanos, UserHash, UserSketch};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+/// What the state's owner takes from its bounded queue.
+#[derive(Debug)]
+pub enum Input {
+    /// Telemetry.
+    Batch(Batch),
+    /// A change that somebody announced; answered once it is part of the state.
+    Change(Change, oneshot::Sender<()>),
+}
+
+/// What one sender told at one time.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Who told it.
+    pub resource: Arc<Resource>,
+    /// When it arrived here.
+    pub received: UnixNanos,
+    /// What it told, in the order of the request.
+    pub observations: Vec<Observation>,
+}
+
+/// A sender: one process of one version of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// A hash of all its attributes: two resources are one exactly if this is equal.
+    pub id: u64,
+    /// `service.name`, `unknown_service` where it was not told (as the OpenTelemetry specification asks).
+    pub service: Arc<str>,
+    /// `service.version`.
+    pub version: Option<Arc<str>>,
+    /// `vcs.ref.head.revision`.
+    pub revision: Option<Arc<str>>,
+    /// `deployment.environment.name`.
+    pub environment: Option<Arc<str>>,
+    /// `mapwarden.team`.
+    pub team: Option<Arc<str>>,
+    /// `service.instance.id`.
+    pub instance: Option<Arc<str>>,
+    /// `cloud.region`.
+    pub region: Option<Arc<str>>,
+}
+
+/// Attributes of a series, sorted by name; every value as text (`200`, `true`, `eu-west-1`).
+pub type Attributes = Arc<[(Arc<str>, Arc<str>)]>;
+
+/// One thing that a sender told. A closed set.
+#[derive(Clone, Debug)]
+pub enum Observation {
+    /// A data point of a metric.
+    Point(Point),
+    /// Who was there, from the SDK.
+    Users(Users),
+    /// A request that a server or consumer span described.
+    Request(Request),
+    /// A call to a dependency that a client or producer span or a probe described.
+    Call(Call),
+}
+
+/// A data point of any OTLP metric.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The metric's name.
+    pub metric: Arc<str>,
+    /// The point's attributes.
+    pub attributes: Attributes,
+    /// When the series began to count; zero where the sender did not say.
+    pub start: UnixNanos,
+    /// The end of the time that the value covers.
+    pub time: UnixNanos,
+    /// The value.
+    pub value: Value,
+}
+
+/// Whether a value counts from `start` on or since the point before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temporality {
+    /// Everything since the start of the series.
+    Cumulative,
+    /// Only what came since the last point.
+    Delta,
+}
+
+/// A point's value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A sum. Non-monotonic sums arrive as gauges.
+    Sum {
+        /// What it is relative to.
+        temporality: Temporality,
+        /// The sum, not negative.
+        value: f64,
+    },
+    /// A last value.
+    Gauge(f64),
+    /// A distribution.
+    Histogram {
+        /// What the counts are relative to.
+        temporality: Temporality,
+        /// The distribution, in the unit of the metric.
+        histogram: Histogram,
+    },
+}
+
+/// A distribution over buckets in ascending order of their upper bounds. Explicit and exponential histograms
+/// both arrive like this; an exponential one carries its index arithmetic so that nothing is lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Histogram {
+    /// How many values.
+    pub count: Count,
+    /// Their sum, where it was told.
+    pub sum: Option<f64>,
+    /// The factor from the metric's unit to nanoseconds (`s` 1e9, `ms` 1e6, `us` 1e3, `ns` 1); none where the
+    /// unit is not a time.
+    pub to_nanos: Option<f64>,
+    /// The buckets.
+    pub buckets: Buckets,
+}
+
+/// How a histogram's buckets are bounded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Buckets {
+    /// `counts[i]` lies in `(bounds[i-1], bounds[i]]`; there is one more count than bounds.
+    Explicit {
+        /// Upper bounds, strictly ascending.
+        bounds: Arc<[f64]>,
+        /// Counts, one more than bounds.
+        counts: Vec<u64>,
+    },
+    /// `counts[i]` lies in `(base^(offset+i), base^(offset+i+1)]` with `base = 2^(2^-scale)`; negative values
+    /// are refused.
+    Exponential {
+        /// OTLP's scale.
+        scale: i32,
+        /// The index of the first count.
+        offset: i32,
+        /// The counts of the positive range.
+        counts: Vec<u64>,
+        /// How many values were zero.
+        zero: u64,
+    },
+}
+
+/// Who used something during one slot of time. Told again, it changes nothing.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// What they did there.
+    pub role: UserRole,
+    /// Where they came from; empty where it was not told.
+    pub region: Arc<str>,
+    /// When the slot starts.
+    pub slot: UnixNanos,
+    /// How long the slot is.
+    pub width: Nanos,
+    /// The users.
+    pub sketch: UserSketch,
+}
+
+/// What a sketch of users says about them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserRole {
+    /// They met an event that missed this objective (by name, within the service).
+    Affected {
+        /// The objective's name.
+        slo: Arc<str>,
+    },
+    /// They used this request scope.
+    Active {
+        /// The scope's name.
+        scope: Arc<str>,
+    },
+}
+
+/// Whether a request or call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It succeeded.
+    Ok,
+    /// It failed.
+    Failed,
+}
+
+/// A request that a span described.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The span's name.
+    pub name: Arc<str>,
+    /// When it ended.
+    pub end: UnixNanos,
+    /// How long it took.
+    pub duration: Nanos,
+    /// How it ended.
+    pub ending: Ending,
+    /// Who asked, pseudonymised at the edge.
+    pub user: Option<UserHash>,
+    /// Where from.
+    pub region: Option<Arc<str>>,
+}
+
+/// A call to a dependency.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The dependency's name.
+    pub dependency: Arc<str>,
+    /// When it ended.
+    pub end: UnixNanos,
+    /// How long it took.
+    pub duration: Nanos,
+    /// How it ended.
+    pub ending: Ending,
+    /// Who saw it.
+    pub source: CallSource,
+}
+
+/// How a call to a dependency became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallSource {
+    /// A client span; senders may have sampled it.
+    Span,
+    /// A probe by this sidecar.
+    Probe,
+}
+
+/// A change of a service, announced or seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The service.
+    pub service: String,
+    /// What kind of change.
+    pub kind: ChangeKind,
+    /// The version.
+    pub version: Option<String>,
+    /// The commit.
+    pub sha: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// How it became known.
+    pub source: ChangeSource,
+    /// Who made it.
+    pub author: Option<String>,
+    /// Where to read about it.
+    pub url: Option<String>,
+}
+
+/// What kind of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// A new version.
+    Deploy,
+    /// A new configuration.
+    Config,
+    /// A feature flag.
+    Flag,
+}
+
+impl ChangeKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Deploy, Self::Config, Self::Flag];
+
+    /// The label's value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Config => "config",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// How a change became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeSource {
+    /// Somebody announced it at `/api/v1/deploys`.
+    Webhook,
+    /// A new `service.version` came with the telemetry.
+    Telemetry,
+}
+
+impl ChangeSource {
+    /// Every source.
+    pub const ALL: [Self; 2] = [Self::Webhook, Self::Telemetry];
+
+    /// The label's value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Telemetry => "telemetry",
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What comes in: counts over windows. What goes out: [`BudgetState`] for each objective. Never knows OTLP,
+//! HTTP or a clock.
+
+use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use serde::{Deserialize, Serialize};
+
+/// A window that burn is measured over. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Window {
+    /// 5 minutes.
+    M5,
+    /// 30 minutes.
+    M30,
+    /// 1 hour.
+    H1,
+    /// 2 hours.
+    H2,
+    /// 6 hours.
+    H6,
+    /// 1 day.
+    D1,
+    /// 3 days.
+    D3,
+    /// 30 days: the budget's period.
+    D30,
+}
+
+impl Window {
+    /// Every window, shortest first.
+    pub const ALL: [Self; 8] =
+        [Self::M5, Self::M30, Self::H1, Self::H2, Self::H6, Self::D1, Self::D3, Self::D30];
+
+    /// The name as Sloth writes it: `5m`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::M5 => "5m",
+            Self::M30 => "30m",
+            Self::H1 => "1h",
+            Self::H2 => "2h",
+            Self::H6 => "6h",
+            Self::D1 => "1d",
+            Self::D3 => "3d",
+            Self::D30 => "30d",
+        }
+    }
+
+    /// The length.
+    pub const fn length(self) -> Nanos {
+        Nanos::from_secs(match self {
+            Self::M5 => 300,
+            Self::M30 => 1_800,
+            Self::H1 => 3_600,
+            Self::H2 => 7_200,
+            Self::H6 => 21_600,
+            Self::D1 => 86_400,
+            Self::D3 => 259_200,
+            Self::D30 => 2_592_000,
+        })
+    }
+}
+
+/// How loud an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Somebody looks at it during the day.
+    Ticket,
+    /// Somebody is woken.
+    Page,
+}
+
+impl Severity {
+    /// Both severities.
+    pub const ALL: [Self; 2] = [Self::Ticket, Self::Page];
+
+    /// The label's value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ticket => "ticket",
+            Self::Page => "page",
+        }
+    }
+}
+
+/// The four burn-rate tiers of the SRE workbook, chapter 5. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tier {
+    /// 2 % of the budget in an hour.
+    QuickPage,
+    /// 5 % in six hours.
+    SlowPage,
+    /// 10 % in a day.
+    QuickTicket,
+    /// 10 % in three days.
+    SlowTicket,
+}
+
+impl Tier {
+    /// Every tier, loudest first.
+    pub const ALL: [Self; 4] = [Self::QuickPage, Self::SlowPage, Self::QuickTicket, Self::SlowTicket];
+
+    /// The label's value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QuickPage => "quick_page",
+            Self::SlowPage => "slow_page",
+            Self::QuickTicket => "quick_ticket",
+            Self::SlowTicket => "slow_ticket",
+        }
+    }
+
+    /// Who is told.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::QuickPage | Self::SlowPage => Severity::Page,
+            Self::QuickTicket | Self::SlowTicket => Severity::Ticket,
+        }
+    }
+
+    /// The long window: that the burn is significant.
+    pub const fn long(self) -> Window {
+        match self {
+            Self::QuickPage => Window::H1,
+            Self::SlowPage => Window::H6,
+            Self::QuickTicket => Window::D1,
+            Self::SlowTicket => Window::D3,
+        }
+    }
+
+    /// The short window: that it still goes on.
+    pub const fn short(self) -> Window {
+        match self {
+            Self::QuickPage => Window::M5,
+            Self::SlowPage => Window::M30,
+            Self::QuickTicket => Window::H2,
+            Self::SlowTicket => Window::H6,
+        }
+    }
+
+    /// The burn rate above which it fires: budget share x 30 days / long window.
+    pub const fn factor(self) -> f64 {
+        match self {
+            Self::QuickPage => 14.4,
+            Self::SlowPage => 6.0,
+            Self::QuickTicket => 3.0,
+            Self::SlowTicket => 1.0,
+        }
+    }
+}
+
+/// One window of one objective.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowBurn {
+    /// The window.
+    pub window: Window,
+    /// Events that kept the objective.
+    pub good: Count,
+    /// Events that missed it.
+    pub bad: Count,
+    /// Bad of all; none where nothing was measured.
+    pub error_ratio: Option<Ratio>,
+    /// Error ratio over what is allowed; none where nothing was measured.
+    pub burn_rate: Option<BurnRate>,
+    /// Share of the window, since the objective is known, for which telemetry arrived.
+    pub coverage: Option<Ratio>,
+}
+
+/// One tier of one objective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierState {
+    /// The tier.
+    pub tier: Tier,
+    /// Whether it can fire at all: `factor x (1 - target)` is at most 1.
+    pub can_fire: bool,
+    /// Whether both windows are over the factor, with enough evidence.
+    pub is_firing: bool,
+}
+
+/// The budget of one objective at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BudgetState {
+    /// Every window, in the order of [`Window::ALL`].
+    pub windows: Vec<WindowBurn>,
+    /// What is left of the period's budget; none where nothing was measured.
+    pub remaining: Option<BudgetFraction>,
+    /// When it is spent at the burn of the last hour; none where it is not shrinking or spent already.
+    pub exhausted_in: Option<Nanos>,
+    /// Every tier, in the order of [`Tier::ALL`].
+    pub tiers: Vec<TierState>,
+}

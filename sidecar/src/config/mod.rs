@@ -1,0 +1,146 @@
+//! What operators may set: a YAML file, overridden by the environment, overridden by flags. Comes in: text.
+//! Goes out: a [`Config`] in which every value is known to be right, or every problem with its line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use mapwarden::contract::{Nanos, Ratio};
+
+/// Everything that the sidecar was told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where OTLP over HTTP is served.
+    pub otlp_http: SocketAddr,
+    /// Where everything else is served.
+    pub admin: SocketAddr,
+    /// Where the durable state lives; without it budgets do not outlive the sidecar.
+    pub data_dir: Option<PathBuf>,
+    /// What senders must tell about themselves.
+    pub contract: Contract,
+    /// Objectives over series that the sidecar receives.
+    pub slos: Vec<SloConfig>,
+    /// Dependencies that the sidecar probes.
+    pub probes: Vec<Probe>,
+    /// Where notices go.
+    pub sinks: Vec<Sink>,
+    /// A folder of templates that replace the built-in ones of the same name.
+    pub templates: Option<PathBuf>,
+    /// The key under which user ids found in spans are pseudonymised (`MAPWARDEN_PSEUDONYM_KEY`); random at
+    /// each start where it is not set.
+    pub pseudonym_key: [u8; 16],
+    /// The largest OTLP body in bytes, before and after decompression.
+    pub max_body: usize,
+    /// How many series are held; further ones are refused and counted.
+    pub max_series: usize,
+}
+
+/// The resource contract: which attributes a sender must tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contract {
+    /// The attribute names.
+    pub required: Vec<String>,
+    /// What happens to a sender without them.
+    pub mode: ContractMode,
+}
+
+/// What happens to telemetry whose resource lacks a required attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContractMode {
+    /// It is accepted with a warning.
+    Warn,
+    /// It is refused with the reason.
+    Enforce,
+}
+
+/// An objective over series that any OpenTelemetry service sends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SloConfig {
+    /// The name, unique within the service.
+    pub name: String,
+    /// The `service.name` whose series count.
+    pub service: String,
+    /// The promised share of good events, in (0, 1).
+    pub target: Ratio,
+    /// What counts as an event and which are bad.
+    pub indicator: Indicator,
+}
+
+/// Which series make an SLI.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Indicator {
+    /// All events of one selector, the bad ones of another.
+    Events {
+        /// All events.
+        total: Selector,
+        /// The bad events among them.
+        bad: Selector,
+    },
+    /// The values of a histogram; good at or below the threshold, which must be a bucket's bound.
+    Latency {
+        /// The histogram.
+        series: Selector,
+        /// The slowest good value.
+        threshold: Nanos,
+    },
+}
+
+/// Series of one metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    /// The metric's name.
+    pub metric: String,
+    /// What the attributes must be; all of them.
+    pub matching: Vec<Matcher>,
+}
+
+/// What one attribute must be. The pattern may end in `*`: `5*` matches `503`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matcher {
+    /// The attribute's name.
+    pub attribute: String,
+    /// The exact value, or a prefix followed by `*`.
+    pub pattern: String,
+}
+
+/// A dependency that the sidecar asks for its health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The dependency's name.
+    pub name: String,
+    /// How it is asked.
+    pub target: ProbeTarget,
+    /// How often.
+    pub every: Nanos,
+    /// When an answer is too late.
+    pub timeout: Nanos,
+}
+
+/// How a dependency is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeTarget {
+    /// `GET` this URL; below 400 is healthy.
+    Http(String),
+    /// Connect to this `host:port`.
+    Tcp(String),
+}
+
+/// Where notices go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output, as text.
+    Stdout,
+    /// `POST` of the notice as JSON.
+    Webhook {
+        /// The sink's name in metrics.
+        name: String,
+        /// Where to.
+        url: String,
+    },
+    /// Alertmanager's API v2; name every instance, never a load balancer.
+    Alertmanager {
+        /// The sink's name in metrics.
+        name: String,
+        /// Base URL, without `/api/v2/alerts`.
+        url: String,
+    },
+}

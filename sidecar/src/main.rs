@@ -1,0 +1,3 @@
+//! The `mapwarden` binary.
+
+fn main() {}

@@ -1,0 +1,233 @@
+//! What comes in: the immutable [`View`] that the state's owner publishes once a second, and notice events.
+//! What goes out: HTTP answers, metrics, pages, messages. Never writes state.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use serde::{Deserialize, Serialize};
+
+use crate::accept::Change;
+use crate::budget::Severity;
+use crate::notice::{DependencyHealth, Known, Notice, Percentiles};
+
+/// Everything that can be asked, at one moment. Serialised as it is by the admin API.
+#[derive(Clone, Debug, Serialize)]
+pub struct View {
+    /// The moment.
+    pub at: Timestamp,
+    /// When the sidecar started.
+    pub started: Timestamp,
+    /// Every objective, by id.
+    pub slos: Vec<SloView>,
+    /// Notices, newest first: all that are open, and the last 100 resolved.
+    pub notices: Vec<Notice>,
+    /// Changes, newest first, the last 100.
+    pub changes: Vec<Change>,
+    /// Maps, by service and name.
+    pub maps: Vec<MapView>,
+    /// Request scopes, by service, scope and region.
+    pub requests: Vec<RequestView>,
+    /// Dependencies, by name.
+    pub dependencies: Vec<DependencyHealth>,
+    /// Where budgets live.
+    pub durability: Durability,
+    /// How many series are held.
+    pub series: u64,
+    /// Points left out while aggregating, by reason; every reason is there.
+    pub points_ignored: BTreeMap<String, u64>,
+    /// Cumulative series that began again.
+    pub counter_resets: u64,
+    /// How many mandatory parts of resolved notices were filled, by part.
+    pub notice_parts: BTreeMap<String, PartCount>,
+    /// Notice events since the start.
+    pub notice_events: NoticeEvents,
+}
+
+/// How often a mandatory part of a notice was filled with evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartCount {
+    /// It was there.
+    pub present: u64,
+    /// It said why it was not.
+    pub missing: u64,
+}
+
+/// How many notices did what, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NoticeEvents {
+    /// Opened.
+    pub opened: u64,
+    /// Updated.
+    pub updated: u64,
+    /// Resolved.
+    pub resolved: u64,
+}
+
+/// Where budgets live.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Durability {
+    /// In memory only: they do not outlive the sidecar.
+    Memory,
+    /// In a store.
+    Store {
+        /// The folder.
+        path: String,
+        /// When it was last written.
+        last_commit: Option<Timestamp>,
+        /// Why the last write failed, if it did.
+        error: Option<String>,
+    },
+}
+
+/// One objective.
+#[derive(Clone, Debug, Serialize)]
+pub struct SloView {
+    /// `service/name`.
+    pub id: String,
+    /// The service.
+    pub service: String,
+    /// The objective's name.
+    pub name: String,
+    /// The team.
+    pub team: Known<String>,
+    /// `availability`, `latency` or `hit_ratio`.
+    pub sli: String,
+    /// What it is about, in words: `map sessions`, `scope checkout`, `metric http.server.request.duration`.
+    pub about: String,
+    /// `sdk` or `config`.
+    pub source: String,
+    /// A latency threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Nanos>,
+    /// The promised share of good events.
+    pub target: Ratio,
+    /// The budget's period.
+    pub period: Nanos,
+    /// When it was first measured.
+    pub since: Timestamp,
+    /// Good events since then.
+    pub good: Count,
+    /// All events since then.
+    pub total: Count,
+    /// What is left of the budget.
+    pub remaining: Known<BudgetFraction>,
+    /// When it is spent.
+    pub exhausted_in: Known<Nanos>,
+    /// The windows, shortest first.
+    pub windows: Vec<WindowView>,
+    /// The tiers, loudest first.
+    pub tiers: Vec<TierView>,
+    /// The notice that is open for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+}
+
+/// One window of one objective.
+#[derive(Clone, Debug, Serialize)]
+pub struct WindowView {
+    /// `5m` to `30d`.
+    pub window: &'static str,
+    /// Good events.
+    pub good: Count,
+    /// Bad events.
+    pub bad: Count,
+    /// Bad of all; null where nothing was measured.
+    pub error_ratio: Option<Ratio>,
+    /// Error ratio over what is allowed; null where nothing was measured.
+    pub burn_rate: Option<BurnRate>,
+    /// Share of the window, since the objective is known, for which telemetry arrived.
+    pub coverage: Option<Ratio>,
+}
+
+/// One tier of one objective.
+#[derive(Clone, Debug, Serialize)]
+pub struct TierView {
+    /// `quick_page` to `slow_ticket`.
+    pub tier: &'static str,
+    /// Page or ticket.
+    pub severity: Severity,
+    /// The burn rate above which it fires.
+    pub factor: f64,
+    /// The long window.
+    pub long: &'static str,
+    /// The short window.
+    pub short: &'static str,
+    /// Whether the target leaves room for it to fire at all.
+    pub can_fire: bool,
+    /// Whether it fires.
+    pub is_firing: bool,
+}
+
+/// One map.
+#[derive(Clone, Debug, Serialize)]
+pub struct MapView {
+    /// The service.
+    pub service: String,
+    /// The map's name.
+    pub name: String,
+    /// Entries, as last told.
+    pub entries: Known<u64>,
+    /// Closure retries since it is known.
+    pub retries: Count,
+    /// Operations a second over the last minute.
+    pub rate: f64,
+    /// Every operation that happened.
+    pub operations: Vec<OperationView>,
+}
+
+/// One operation of one map.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperationView {
+    /// The operation.
+    pub op: String,
+    /// Count by outcome since it is known, zeros included.
+    pub outcomes: BTreeMap<String, Count>,
+    /// The median over the last 5 minutes.
+    pub p50: Known<Nanos>,
+    /// The 95th and 99th percentile over the last 5 minutes.
+    pub tail: Known<Percentiles>,
+}
+
+/// Requests of one scope from one region.
+#[derive(Clone, Debug, Serialize)]
+pub struct RequestView {
+    /// The service.
+    pub service: String,
+    /// The scope.
+    pub scope: String,
+    /// The region, empty where it was not told.
+    pub region: String,
+    /// Requests that succeeded, since it is known.
+    pub ok: Count,
+    /// Requests that failed, since it is known.
+    pub failed: Count,
+    /// Requests a second over the last minute.
+    pub rate: f64,
+    /// The median over the last 5 minutes.
+    pub p50: Known<Nanos>,
+    /// The 95th and 99th percentile over the last 5 minutes.
+    pub tail: Known<Percentiles>,
+}
+
+/// What happened to a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// It was opened.
+    Opened,
+    /// Its numbers or its severity moved.
+    Updated,
+    /// It was resolved.
+    Resolved,
+}
+
+/// A notice that sinks are to be told of.
+#[derive(Clone, Debug)]
+pub struct NoticeEvent {
+    /// What happened.
+    pub event: Event,
+    /// The notice as it was then.
+    pub notice: std::sync::Arc<Notice>,
+}

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use mapwarden::contract::{BUCKETS, Count, Nanos, Ratio, UnixNanos, bucket_bounds, bucket_of};
 
+use super::slices::Until;
 use crate::accept::{Buckets, Histogram};
 
 /// Times by bucket of [`bucket_bounds`], without the empty buckets, ascending.
@@ -141,22 +142,22 @@ impl DistributionRing {
         }
     }
 
-    /// All times in the slots from the one that holds `from` to the one before that of `to`.
-    pub fn between(&self, from: UnixNanos, to: UnixNanos, now: UnixNanos) -> Distribution {
+    /// All times in the slots from the one that holds `from` on: slots of 5 s for a stretch that begins within
+    /// the last six minutes, else of a minute.
+    pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Distribution {
         let is_recent = now.since(from) < Nanos::from_secs(350);
-        let (width, ring) = if is_recent { (FINE.0, &self.fine) } else { (COARSE.0, &self.coarse) };
+        let ((width, _), ring) = if is_recent { (FINE, &self.fine) } else { (COARSE, &self.coarse) };
         let mut sum = Distribution::default();
-        for (slot, times) in ring {
-            if *slot >= from.get() / width && *slot < to.get() / width {
-                sum.merge(times);
-            }
+        if let Some(last) = until.last_slot(Nanos::new(width)) {
+            let slots = from.get() / width..=last;
+            ring.iter().filter(|entry| slots.contains(&entry.0)).for_each(|entry| sum.merge(&entry.1));
         }
         sum
     }
 
     /// All times of the last `span`.
     pub fn last(&self, span: Nanos, now: UnixNanos) -> Distribution {
-        self.between(now.before(span), now + Nanos::from_secs(120), now)
+        self.between(now.before(span), Until::Through(now), now)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mapwarden::contract::{Count, Nanos, UnixNanos};
 
 use super::distribution::{Distribution, DistributionRing};
-use super::slices::Slices;
+use super::slices::{Slices, Until};
 
 /// An operation and an outcome by name.
 pub type OpOutcome = (Arc<str>, Arc<str>);
@@ -83,15 +83,15 @@ impl Map {
     }
 
     /// How often a pair happened between two times.
-    pub fn between(&self, pair: &OpOutcome, from: UnixNanos, to: UnixNanos, now: UnixNanos) -> Count {
+    pub fn between(&self, pair: &OpOutcome, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
         self.operations
             .get(pair)
-            .map_or(Count::ZERO, |operations| operations.slices.between(from, to, now).good)
+            .map_or(Count::ZERO, |operations| operations.slices.between(from, until, now).good)
     }
 
     /// Operations of any kind between two times.
-    pub fn all_between(&self, from: UnixNanos, to: UnixNanos, now: UnixNanos) -> Count {
-        self.operations.values().map(|operations| operations.slices.between(from, to, now).good).sum()
+    pub fn all_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.operations.values().map(|operations| operations.slices.between(from, until, now).good).sum()
     }
 
     /// Closure retries since the map is known.
@@ -100,13 +100,18 @@ impl Map {
     }
 
     /// Closure retries between two times.
-    pub fn retries_between(&self, from: UnixNanos, to: UnixNanos, now: UnixNanos) -> Count {
-        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.slices.between(from, to, now).good)
+    pub fn retries_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.slices.between(from, until, now).good)
     }
 
     /// How long an operation took, by time.
     pub fn times(&self, op: &str) -> Option<&DistributionRing> {
         self.times.get(op)
+    }
+
+    /// How long operations of every kind took, by time.
+    pub fn all_times(&self) -> impl Iterator<Item = &DistributionRing> {
+        self.times.values()
     }
 
     /// Entries as last told.

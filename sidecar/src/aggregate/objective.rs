@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos, UserSketch};
+use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::slices::{Counts, Slices};
@@ -236,11 +236,6 @@ impl Objective {
     /// Puts back a slice that the store kept.
     pub fn slices_mut(&mut self) -> &mut Slices {
         &mut self.slices
-    }
-
-    /// Adds to `sketch` everyone who met a bad event from the slot that holds `from` on.
-    pub fn affected_since(&self, from: UnixNanos, sketch: &mut UserSketch) {
-        self.affected.collect(from, sketch);
     }
 }
 

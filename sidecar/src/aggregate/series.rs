@@ -139,6 +139,9 @@ mod tests {
 
     use super::*;
 
+    /// (name, points as (start, time, value), (events, resets))
+    type Case<'a> = (&'a str, &'a [(u64, u64, u64)], (u64, u64));
+
     fn reading(temporality: Temporality, start: u64, time: u64, value: u64) -> Reading {
         Reading { temporality, start: UnixNanos::new(start), time: UnixNanos::new(time), value, part: 0 }
     }
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn cumulative_series_add_up_through_every_trap() {
-        let cases: [(&str, &[(u64, u64, u64)], (u64, u64)); 7] = [
+        let cases: [Case<'_>; 7] = [
             ("born non-zero", &[(10, 20, 7), (10, 30, 9)], (9, 0)),
             ("older than the sidecar", &[(5, 20, 1_000), (5, 30, 1_003)], (3, 0)),
             ("start not told", &[(0, 20, 50), (0, 30, 53)], (3, 0)),

@@ -120,6 +120,25 @@ impl Level {
     }
 }
 
+/// Where a stretch of time ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Before the slot that holds this moment.
+    Before(UnixNanos),
+    /// With the slot that holds this moment.
+    Through(UnixNanos),
+}
+
+impl Until {
+    /// The last slot that belongs to the stretch, for slots of this width; none where there is none.
+    pub fn last_slot(self, width: Nanos) -> Option<u64> {
+        match self {
+            Self::Before(moment) => (moment.get() / width.get()).checked_sub(1),
+            Self::Through(moment) => Some(moment.get() / width.get()),
+        }
+    }
+}
+
 /// One slice: a slot and what happened in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
@@ -214,23 +233,20 @@ impl Slices {
         })
     }
 
-    /// Sums the slots from the one that holds `from` to the one before the one that holds `to`, at the finest
-    /// level that reaches back to `from`.
-    pub fn between(&self, from: UnixNanos, to: UnixNanos, now: UnixNanos) -> Counts {
+    /// Sums the slots from the one that holds `from` on, at the finest level that reaches back to `from`.
+    pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Counts {
         let reaches = |ring: &&Ring| now.since(from) < ring.level.reach();
-        self.rings.iter().find(reaches).or(self.rings.last()).map_or_else(Counts::default, |ring| match ring
-            .level
-            .slot(to)
-            .checked_sub(1)
+        self.rings.iter().find(reaches).or(self.rings.last()).map_or_else(Counts::default, |ring| match until
+            .last_slot(ring.level.width())
         {
             Some(last) => ring.sum(ring.level.slot(from), last),
             None => Counts::default(),
         })
     }
 
-    /// Sums the slots from the one that holds `from` on.
+    /// Sums the slots from the one that holds `from` to the one that holds `now`.
     pub fn since(&self, from: UnixNanos, now: UnixNanos) -> Counts {
-        self.between(from, now + Level::TwoHours.width() + Level::TwoHours.width(), now)
+        self.between(from, Until::Through(now), now)
     }
 
     /// The slices of one level that start at `from` or later, ascending, with their start.
@@ -328,7 +344,7 @@ mod tests {
             for age in &ages {
                 slices.add(at(NOW - age), Count::new(1), Count::ZERO);
             }
-            let before = slices.between(at(NOW - 500), at(NOW - split), at(NOW));
+            let before = slices.between(at(NOW - 500), Until::Before(at(NOW - split)), at(NOW));
             let since = slices.since(at(NOW - split), at(NOW));
             prop_assert_eq!(before.good.get() + since.good.get(), u64::try_from(ages.len()).unwrap());
         }

@@ -44,10 +44,16 @@ impl UserRing {
         UnixNanos::new(time.get() / SLOT.get() * SLOT.get())
     }
 
-    /// Adds to `sketch` everyone from the slot that holds `from` on.
-    pub fn collect(&self, from: UnixNanos, sketch: &mut UserSketch) {
-        for users in self.slots.range(from.get() / SLOT.get()..).map(|entry| entry.1) {
-            sketch.merge(users);
+    /// The end of the slot that holds `time`.
+    pub fn slot_end(time: UnixNanos) -> UnixNanos {
+        Self::slot_start(time) + SLOT
+    }
+
+    /// Adds to `sketch` everyone in the slots from the one that holds `from` to the one that holds `to`.
+    pub fn collect(&self, from: UnixNanos, to: UnixNanos, sketch: &mut UserSketch) {
+        let (first, last) = (from.get() / SLOT.get(), to.get() / SLOT.get());
+        if first <= last {
+            self.slots.range(first..=last).for_each(|(_, users)| sketch.merge(users));
         }
     }
 }
@@ -65,7 +71,9 @@ mod tests {
             ring.insert(time, UserHash::new(user));
         }
         let mut sketch = UserSketch::new();
-        ring.collect(UnixNanos::new(7_000_000_000), &mut sketch);
+        ring.collect(UnixNanos::new(7_000_000_000), UnixNanos::new(9_000_000_000), &mut sketch);
         assert_eq!(sketch.interval(), (2.0, 2.0));
+        ring.collect(UnixNanos::EPOCH, UnixNanos::new(99_000_000_000), &mut sketch);
+        assert_eq!(sketch.interval(), (3.0, 3.0));
     }
 }

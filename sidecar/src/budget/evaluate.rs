@@ -1,11 +1,10 @@
 //! From counts over windows to a budget and its tiers.
 
-use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
 
 use super::interval::wilson;
 use super::{BudgetState, Tier, TierState, Window, WindowBurn};
 use crate::aggregate::objective::Objective;
-use mapwarden::contract::UnixNanos;
 
 /// How many bad events the long window must hold before a tier fires. Lowered to 1, one failure at one request a
 /// minute pages for a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
@@ -92,6 +91,9 @@ mod tests {
     use super::*;
     use crate::aggregate::objective::{About, Definition, Events, Place, SliKind};
 
+    /// (name, target, events as (age, good, bad), tiers that fire)
+    type Case<'a> = (&'a str, f64, Vec<(u64, u64, u64)>, &'a [&'a str]);
+
     const NOW: u64 = 1_800_000_000;
 
     fn at(age: u64) -> UnixNanos {
@@ -129,7 +131,7 @@ mod tests {
             events.sort_by_key(|event| std::cmp::Reverse(event.0));
             events
         };
-        let cases: [(&str, f64, Vec<(u64, u64, u64)>, &[&str]); 6] = [
+        let cases: [Case<'_>; 6] = [
             ("all is well", 0.999, steady.clone(), &[]),
             (
                 "an outage now",
@@ -158,7 +160,7 @@ mod tests {
             (
                 "a target that quick pages cannot guard",
                 0.9,
-                with(&[(30, 0, 30_000)]),
+                with(&[(30, 0, 300_000)]),
                 &["slow_page", "quick_ticket", "slow_ticket"],
             ),
         ];

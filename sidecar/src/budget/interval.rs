@@ -23,12 +23,18 @@ mod tests {
 
     #[test]
     fn the_interval_agrees_with_published_values() {
-        // R: binom::binom.confint(x, n, methods = "wilson")
-        let cases = [(0, 10, 0.0, 0.277_533), (1, 10, 0.017_876, 0.404_150), (81, 263, 0.255_288, 0.366_166)];
+        // Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17,
+        // 1998, table I, method 3.
+        let cases = [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ];
         for (part, whole, lower, upper) in cases {
             let (low, high) = wilson(Count::new(part), Count::new(whole)).unwrap();
-            assert!((low.get() - lower).abs() < 1e-5, "{part}/{whole}: {low:?}");
-            assert!((high.get() - upper).abs() < 1e-5, "{part}/{whole}: {high:?}");
+            assert!((low.get() - lower).abs() < 5.1e-5, "{part}/{whole}: {low:?}");
+            assert!((high.get() - upper).abs() < 5.1e-5, "{part}/{whole}: {high:?}");
         }
         assert_eq!(wilson(Count::ZERO, Count::ZERO), None);
     }

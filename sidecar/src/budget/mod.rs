@@ -5,6 +5,7 @@ mod evaluate;
 mod interval;
 
 pub use self::evaluate::evaluate;
+pub(crate) use self::evaluate::time_left;
 pub use self::interval::wilson;
 
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};

@@ -28,11 +28,12 @@ async fn batches(path: &str, body: &str) -> (serde_json::Value, Vec<Batch>) {
 }
 
 fn points(batch: &Batch) -> Vec<&Point> {
-    let point = |observation| {
+    let mut points = Vec::new();
+    for observation in &batch.observations {
         let Observation::Point(point) = observation else { panic!("{observation:?} among points") };
-        point
-    };
-    batch.observations.iter().map(point).collect()
+        points.push(point);
+    }
+    points
 }
 
 #[tokio::test]

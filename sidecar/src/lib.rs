@@ -14,3 +14,5 @@ pub mod budget;
 pub mod notice;
 pub mod output;
 pub mod store;
+
+mod owner;

@@ -16,3 +16,6 @@ pub mod output;
 pub mod store;
 
 mod owner;
+mod sidecar;
+
+pub use sidecar::Sidecar;

@@ -8,3 +8,9 @@ pub mod map;
 pub mod record;
 pub mod scope;
 pub mod ship;
+
+pub use contract::Objective;
+#[cfg(feature = "tower")]
+pub use scope::ScopeLayer;
+pub use scope::{DependencyCall, Scope, ScopeBuilder};
+pub use ship::{FlushError, InstallError, Telemetry, TelemetryBuilder};

@@ -1,9 +1,14 @@
 //! What comes in: ended operations and requests. What goes out: a [`Snapshot`] once an interval. Never does IO,
 //! takes a lock or allocates per map operation.
 
+mod registry;
+
 use std::sync::Arc;
 
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, UserSketch};
+
+pub(crate) use registry::set_span_hook;
+pub use registry::{Registry, Source, SpanFacts, registry, span_hook};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]

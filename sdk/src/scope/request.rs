@@ -162,7 +162,7 @@ impl ScopeBuilder<'_> {
 
     /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
     pub fn start(self) -> Scope {
-        let counters = scopes().requests.get_or_make(self.name, ScopeCounters::new).region(self.region);
+        let counters = scopes().requests.find_or_make(self.name, ScopeCounters::new).region(self.region);
         let telemetry = self.installation.map(|installation| {
             let around = self.parent.unwrap_or_else(Context::current);
             let identity = installation.tracing.begin(self.name, &around);

@@ -8,6 +8,8 @@
     reason = "clippy's exemptions for tests end at their helpers"
 )]
 
+#[cfg(feature = "tower")]
+mod layer;
 mod receiver;
 mod scope;
 mod ship;

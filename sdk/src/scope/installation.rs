@@ -102,7 +102,7 @@ mod tests {
     use std::time::Instant;
 
     use opentelemetry::trace::{Status, TracerProvider as _};
-    use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData};
 
     use super::*;
     use crate::contract::{Nanos, Op, Ratio, UnixNanos};
@@ -125,6 +125,7 @@ mod tests {
         operation("nobody-listens", Outcome::Hit);
         let queue = SpanQueue::default();
         let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn)
             .with_id_generator(PlannedIds)
             .with_span_processor(queue.clone())
             .build();

@@ -21,7 +21,7 @@ use crate::record::UsersAbout;
 /// failed, with the error type `dropped`, or `panic` while its thread unwinds.
 ///
 /// Every request is counted and timed, exactly, from the first one of the process on and whether or not telemetry
-/// is installed; objectives count from when it is. See the [module](self) for the cost.
+/// is installed; objectives count from when it is. See the [module](crate::scope) for the cost.
 ///
 /// ```
 /// use mapwarden::Scope;

@@ -205,12 +205,14 @@ fn a_service_may_lend_its_tracer() {
         drop(provider.tracer("service").start("own"));
     }
     scope.fail("routing_miss");
+    Scope::dependency("alone").fail("timeout");
     telemetry.flush().unwrap();
     let spans = kept.0.lock().unwrap().clone();
     let named = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
     let lent = named("lent");
     assert_eq!(lent.parent_span_id, around.span().span_context().span_id());
     assert_eq!(lent.status, Status::error("routing_miss"));
+    assert_ne!(named("alone").span_context.trace_id(), lent.span_context.trace_id());
     for child in ["payments", "own"] {
         assert_eq!(named(child).parent_span_id, lent.span_context.span_id(), "{child}");
     }

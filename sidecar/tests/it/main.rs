@@ -12,3 +12,4 @@ mod output_admin;
 mod output_exposition;
 mod output_fixture;
 mod output_render;
+mod stages;

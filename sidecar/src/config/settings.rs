@@ -137,6 +137,7 @@ fn read_file(path: &Path, config: &mut Config) -> Vec<Problem> {
             }
         }
     }
+    reader.problems.sort_by_key(|problem| problem.place());
     reader.problems
 }
 

@@ -7,4 +7,7 @@
     reason = "clippy.toml allows these in tests, but does not see that this whole crate is one"
 )]
 
+mod golden;
+
 mod accept;
+mod config;

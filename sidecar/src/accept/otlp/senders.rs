@@ -146,6 +146,22 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_attribute_counts_once_per_resource() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let senders = senders();
+            for name in ["a", "b", "a", "a"] {
+                senders.sender(&attributes(&[("service.name", name)]));
+            }
+        });
+        let page = recorder.handle().render();
+        for (attribute, count) in [("mapwarden.team", 2), ("service.name", 0)] {
+            let line = format!("{}{{attribute=\"{attribute}\"}} {count}\n", CONTRACT_WARNINGS.name);
+            assert!(page.contains(&line), "{line} in {page}");
+        }
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let senders = senders();
         for number in 0..=MAX_SENDERS {

@@ -3,6 +3,8 @@
 mod agreement;
 mod answers;
 mod decoding;
+mod deploys;
+mod probes;
 
 use std::net::SocketAddr;
 

@@ -11,3 +11,7 @@ mod golden;
 
 mod accept;
 mod config;
+mod output_admin;
+mod output_exposition;
+mod output_fixture;
+mod output_render;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use mapwarden::contract::{Nanos, Ratio, UserHash};
+use mapwarden::contract::{Nanos, Ratio};
 use mapwarden_sidecar::config::{
-    Config, Contract, ContractMode, Indicator, Matcher, Probe, ProbeTarget, Problems, Selector, Settings,
-    Sink, SloConfig,
+    Config, Contract, ContractMode, Indicator, Matcher, Probe, ProbeTarget, Problems, PseudonymKey, Selector,
+    Settings, Sink, SloConfig,
 };
 
 use crate::golden::assert_golden;
@@ -127,7 +127,7 @@ fn flags_win_over_the_file_and_replace_its_sinks_of_a_kind() {
     assert!(folder.0.join("other").is_dir() && !folder.0.join("state").exists());
     let names: Vec<&str> = config.sinks.iter().map(Sink::name).collect();
     assert_eq!(names, ["stdout", "alertmanager", "webhook", "webhook-2"]);
-    assert_eq!(config.pseudonym_key, UserHash::key("secret"));
+    assert_eq!(config.pseudonym_key, PseudonymKey::of_secret("secret"));
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod golden;
 
 mod accept;
+mod commands;
 mod config;
 mod output_admin;
 mod output_exposition;

@@ -8,6 +8,9 @@
 )]
 
 mod accept;
+mod commands;
+mod config;
+mod golden;
 mod notices;
 mod output_admin;
 mod output_exposition;

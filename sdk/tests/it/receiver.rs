@@ -107,6 +107,16 @@ impl Receiver {
         drop(self.received.arrived.wait_while(state, few).unwrap());
     }
 
+    /// Whether more than that many requests came to `path` within a while. A receiver that is left alone is so for
+    /// however long this looks.
+    pub(crate) fn is_asked_again(&self, path: &str, requests: usize) -> bool {
+        let state = self.received.state.lock().unwrap();
+        let few = |state: &mut State| state.bodies.iter().filter(|(to, _)| to == path).count() <= requests;
+        let while_watched = std::time::Duration::from_millis(300);
+        let watched = self.received.arrived.wait_timeout_while(state, while_watched, few).unwrap();
+        !watched.1.timed_out()
+    }
+
     /// The metrics of the last batch.
     pub(crate) fn metrics(&self) -> Batch {
         let bodies = self.bodies("/v1/metrics");

@@ -91,7 +91,7 @@ fn dashboards_ask_the_chosen_data_source_and_mark_changes() {
             let known = ["prometheus", "grafana", "-- Grafana --", "${datasource}"].contains(&value.as_str());
             assert!(key != "uid" || known || value.starts_with("mapwarden-"), "{}: {value}", file.path);
         }
-        let marks = items(&dashboard["annotations"], "list").filter(|mark| text(mark, "expr") != "");
+        let marks = items(&dashboard["annotations"], "list").filter(|mark| !text(mark, "expr").is_empty());
         assert_eq!(marks.count(), 1, "{}: changes are drawn into every panel", file.path);
         assert_eq!(text(&dashboard["links"][0], "type"), "dashboards", "{}: no way to the others", file.path);
     }

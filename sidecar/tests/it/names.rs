@@ -127,12 +127,12 @@ fn listed(query: &str) -> Vec<&str> {
             let Some(list) = query[at + word.len()..].trim_start().strip_prefix('(') else { continue };
             if let (true, Some((labels, _))) = (is_word, list.split_once(')')) {
                 // In `label_values(metric{..}, label)` only the last is a label.
-                let all = labels.split(',').map(str::trim).filter(|label| !label.is_empty());
-                found.extend(if word == "label_values" {
-                    all.last().into_iter().collect()
+                let mut all = labels.split(',').map(str::trim).filter(|label| !label.is_empty());
+                if word == "label_values" {
+                    found.extend(all.next_back());
                 } else {
-                    all.collect::<Vec<_>>()
-                });
+                    found.extend(all);
+                }
             }
         }
     }

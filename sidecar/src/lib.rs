@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod problem;
 
 pub mod accept;
 pub mod aggregate;
@@ -13,3 +14,8 @@ pub mod budget;
 pub mod notice;
 pub mod output;
 pub mod store;
+
+mod owner;
+mod sidecar;
+
+pub use sidecar::Sidecar;

@@ -7,6 +7,8 @@
     reason = "clippy.toml allows these in tests, but does not see that this whole crate is one"
 )]
 
+mod accept;
 mod mounted;
 mod names;
 mod repository;
+

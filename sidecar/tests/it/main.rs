@@ -10,5 +10,9 @@
 mod accept;
 mod mounted;
 mod names;
+mod output_admin;
+mod output_exposition;
+mod output_fixture;
+mod output_render;
 mod repository;
-
+mod stages;

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod problem;
 
 pub mod accept;
 pub mod aggregate;

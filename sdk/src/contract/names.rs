@@ -106,6 +106,8 @@ pub mod attribute {
     pub const PEER_SERVICE: &str = "peer.service";
     /// The callee of a client span, by address.
     pub const SERVER_ADDRESS: &str = "server.address";
+    /// The port beside [`SERVER_ADDRESS`].
+    pub const SERVER_PORT: &str = "server.port";
     /// The callee of a client span, by database system.
     pub const DB_SYSTEM: &str = "db.system.name";
 

@@ -1,9 +1,26 @@
 //! What comes in: ended operations and requests. What goes out: a [`Snapshot`] once an interval. Never does IO,
 //! takes a lock or allocates per map operation.
 
+mod cell;
+mod clock;
+mod histogram;
+mod maps;
+mod meter;
+mod objectives;
+mod outcomes;
+mod registry;
+mod sampler;
+mod thread;
+
 use std::sync::Arc;
 
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, UserSketch};
+
+pub(crate) use cell::ThreadCell;
+pub(crate) use maps::meter;
+pub(crate) use meter::{Ended, Meter};
+pub use registry::{Registry, Source, SpanFacts, registry};
+pub(crate) use registry::{set_span_hook, span_hook};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]

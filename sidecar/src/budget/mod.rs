@@ -1,6 +1,13 @@
 //! What comes in: counts over windows. What goes out: [`BudgetState`] for each objective. Never knows OTLP,
 //! HTTP or a clock.
 
+mod evaluate;
+mod interval;
+
+pub use self::evaluate::evaluate;
+pub(crate) use self::evaluate::time_left;
+pub use self::interval::wilson;
+
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,19 @@
 //! What operators may set: a YAML file, overridden by the environment, overridden by flags. Comes in: text.
 //! Goes out: a [`Config`] in which every value is known to be right, or every problem with its line.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use mapwarden::contract::names::attribute::REQUIRED;
 use mapwarden::contract::{Nanos, Ratio};
+
+/// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
+const MAX_BODY: usize = 4 << 20;
+
+/// The default of [`Config::max_series`]. Raised, a sender with runaway attributes takes more memory (about 1 KiB
+/// a series).
+const MAX_SERIES: usize = 20_000;
 
 /// Everything that the sidecar was told.
 #[derive(Clone, Debug)]
@@ -32,6 +41,31 @@ pub struct Config {
     pub max_body: usize,
     /// How many series are held; further ones are refused and counted.
     pub max_series: usize,
+}
+
+impl Default for Config {
+    /// What holds where nothing is set: everything on loopback, nothing durable, warnings only.
+    fn default() -> Self {
+        Self {
+            otlp_http: SocketAddr::from(([127, 0, 0, 1], 4318)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            data_dir: None,
+            contract: Contract { required: REQUIRED.map(str::to_owned).to_vec(), mode: ContractMode::Warn },
+            slos: Vec::new(),
+            probes: Vec::new(),
+            sinks: vec![Sink::Stdout],
+            templates: None,
+            pseudonym_key: random_key(),
+            max_body: MAX_BODY,
+            max_series: MAX_SERIES,
+        }
+    }
+}
+
+/// A key that nobody knows: two hashes under the random keys that the standard library draws from the system.
+fn random_key() -> [u8; 16] {
+    let draw = || RandomState::new().build_hasher().finish();
+    (u128::from(draw()) << 64 | u128::from(draw())).to_be_bytes()
 }
 
 /// The resource contract: which attributes a sender must tell.

@@ -1,0 +1,10 @@
+//! The sidecar from the outside, one module a capability.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy.toml allows these in tests, but does not see that this whole crate is one"
+)]
+
+mod accept;

@@ -40,6 +40,23 @@ pub(crate) struct Counted {
     pub(crate) catalogue: Lookups,
 }
 
+impl Counted {
+    /// What was counted since.
+    pub(crate) fn since(self, before: &Self) -> Self {
+        Self {
+            good: self.good - before.good,
+            total: self.total - before.total,
+            timed: self.timed - before.timed,
+            catalogue: Lookups {
+                hits: self.catalogue.hits - before.catalogue.hits,
+                misses: self.catalogue.misses - before.catalogue.misses,
+                inserts: self.catalogue.inserts - before.catalogue.inserts,
+                evictions: self.catalogue.evictions - before.catalogue.evictions,
+            },
+        }
+    }
+}
+
 /// Compares what was sent and got with what was counted: equal to the last event.
 pub(crate) fn counts(ledger: &Ledger, counted: &Counted) -> Vec<Check> {
     let Counted { good, total, timed, catalogue } = *counted;

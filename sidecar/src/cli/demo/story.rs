@@ -8,9 +8,11 @@ use anyhow::{Context as _, bail};
 use mapwarden::contract::{Count, Nanos, UnixNanos};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::backend::USERS;
 use super::check::{self, Check, Counted};
 use super::console::{AVAILABILITY, Announcement, Console, LATENCY};
 use super::fleet::Fleet;
+use super::ledger::Region;
 use super::process::Release;
 use super::report::Report;
 use super::screen::Screen;
@@ -77,9 +79,27 @@ impl<'a> Story<'a> {
         Ok(Report { ledger: totals, checks, notice, noticed_after, took })
     }
 
+    /// Goes on serving what the story ended with, until something breaks.
+    ///
+    /// # Errors
+    /// A service that ended by itself, or a sidecar that did not answer.
+    pub(crate) async fn serve(&mut self) -> anyhow::Result<()> {
+        self.fleet.resume().await;
+        loop {
+            self.watch(SECOND).await?;
+        }
+    }
+
+    /// Tells whoever watches.
+    pub(crate) fn say(&mut self, what: &str) {
+        self.screen.event(what);
+    }
+
     async fn healthy(&mut self) -> anyhow::Result<()> {
         self.doing = "serving healthy versions";
-        self.screen.event(&format!("{} serves; three regions, 300 requests a second", BEFORE.version));
+        let regions = Region::ALL.map(Region::name).join(", ");
+        let version = BEFORE.version;
+        self.screen.event(&format!("{version} serves 300 requests a second of {USERS} users in {regions}"));
         self.watch(WATCHED).await?;
         self.deploy(&GOOD, "ada").await?;
         self.watch(WATCHED).await?;
@@ -169,11 +189,8 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Writes how things are.
-    ///
-    /// # Errors
-    /// A service that ended by itself, or a sidecar that did not answer.
-    pub(crate) async fn tell_status(&mut self) -> anyhow::Result<()> {
+    /// Writes how things are, and fails if the service ended by itself.
+    async fn tell_status(&mut self) -> anyhow::Result<()> {
         self.fleet.check_alive()?;
         let open = self.console.notices().await?.iter().filter(|notice| notice.state == State::Open).count();
         let slo = self.console.slo(AVAILABILITY).await?;

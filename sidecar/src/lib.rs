@@ -14,3 +14,7 @@ pub mod budget;
 pub mod notice;
 pub mod output;
 pub mod store;
+
+mod sidecar;
+
+pub use sidecar::Sidecar;

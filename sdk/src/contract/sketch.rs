@@ -39,6 +39,18 @@ impl UserHash {
     }
 }
 
+/// The key that a secret text stands for: the two SipHash-2-4 under a key of zeros of its bytes followed by 0 and
+/// by 1, big-endian. Every process that is given the same secret gives a user the same pseudonym.
+pub fn pseudonym_key(secret: &str) -> [u8; 16] {
+    let half = |end: u8| {
+        let mut hasher = SipHasher24::new_with_key(&[0; 16]);
+        hasher.write(secret.as_bytes());
+        hasher.write(&[end]);
+        u128::from(hasher.finish())
+    };
+    (half(0) << 64 | half(1)).to_be_bytes()
+}
+
 /// The bytes of a sketch were not what [`UserSketch::encode`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -149,6 +161,16 @@ mod tests {
             sketch.insert(UserHash::keyed(b"another key here", &format!("user-{id}")));
         }
         sketch
+    }
+
+    #[test]
+    fn a_secret_gives_one_key_whoever_derives_it() {
+        let key = pseudonym_key("a secret");
+        assert_eq!(key, pseudonym_key("a secret"));
+        assert_ne!(key, pseudonym_key("another secret"));
+        let mut whole = SipHasher24::new_with_key(&[0; 16]);
+        whole.write(b"a secret\x01");
+        assert_eq!(key[8..], whole.finish().to_be_bytes());
     }
 
     #[test]

@@ -1,12 +1,21 @@
 //! What operators may set: a YAML file, overridden by the environment, overridden by flags. Comes in: text.
 //! Goes out: a [`Config`] in which every value is known to be right, or every problem with its line.
 
+mod document;
+mod file;
+mod problem;
+mod reader;
+mod settings;
+
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use mapwarden::contract::names::attribute::REQUIRED;
 use mapwarden::contract::{Nanos, Ratio};
+
+pub use self::problem::{Origin, Problem, Problems};
+pub use self::settings::Settings;
 
 /// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
 const MAX_BODY: usize = 4 << 20;
@@ -177,4 +186,14 @@ pub enum Sink {
         /// Base URL, without `/api/v2/alerts`.
         url: String,
     },
+}
+
+impl Sink {
+    /// The sink's name in metrics.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Webhook { name, .. } | Self::Alertmanager { name, .. } => name,
+        }
+    }
 }

@@ -32,7 +32,7 @@ use self::backend::Backend;
 use self::console::Console;
 use self::fleet::Fleet;
 use self::load::Load;
-use self::process::Surroundings;
+use self::process::{PSEUDONYM_KEY, Surroundings};
 use self::report::Report;
 use self::screen::Screen;
 use self::story::Story;
@@ -58,8 +58,16 @@ pub struct DemoArgs {
     /// Write what was sent, what was counted and the notice to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// The addresses, the data folder and the receivers of notices, as those of `run`.
     #[command(flatten)]
-    run: RunArgs,
+    pub(super) run: RunArgs,
+}
+
+impl DemoArgs {
+    /// The log filter.
+    pub(super) fn log(&self) -> &str {
+        self.run.log()
+    }
 }
 
 /// Tells the story, and serves until Ctrl-C unless `--once` is set.
@@ -68,7 +76,7 @@ pub struct DemoArgs {
 /// A taken port, a trace that cannot be replayed, a part that did not start; with `--once` also a story that did
 /// not end well.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
-    let config = quiet(args.run.config()?);
+    let config = quiet(args.run.settings().load()?);
     ports::check(&config)?;
     let trace = match args.trace.clone() {
         Some(path) => Some(open(path).await?),
@@ -107,7 +115,7 @@ async fn on_stage(
     let surroundings = Surroundings {
         otlp: format!("http://{}", sidecar.otlp_http),
         backend: backend.url(),
-        pseudonym_key: format!("{:032x}", fastrand::u128(..)),
+        pseudonym_key: std::env::var(PSEUDONYM_KEY).unwrap_or_else(|_| format!("{:032x}", fastrand::u128(..))),
     };
     screen.event("starting the order service, a process of this binary");
     let counted_before = story::counted(&console).await?;

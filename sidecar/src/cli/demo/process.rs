@@ -18,7 +18,7 @@ const STOP_TIME: Duration = Duration::from_secs(20);
 
 /// The environment variable that gives every process of the service one key for its users' pseudonyms, so that
 /// one user is one user whatever version answered.
-const PSEUDONYM_KEY: &str = "MAPWARDEN_PSEUDONYM_KEY";
+pub(crate) const PSEUDONYM_KEY: &str = "MAPWARDEN_PSEUDONYM_KEY";
 
 /// What a process of the service is started with.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Surroundings {
     pub(crate) otlp: String,
     /// The backend.
     pub(crate) backend: String,
-    /// 32 hexadecimal digits.
+    /// The secret under which users are pseudonymised.
     pub(crate) pseudonym_key: String,
 }
 

@@ -15,6 +15,7 @@ pub mod notice;
 pub mod output;
 pub mod store;
 
+mod owner;
 mod sidecar;
 
 pub use sidecar::Sidecar;

@@ -72,6 +72,17 @@ impl Level {
     /// Every level, finest first.
     pub const ALL: [Self; 5] = [Self::Second, Self::TenSeconds, Self::Minute, Self::Quarter, Self::TwoHours];
 
+    /// The level's number in the store.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Second => 0,
+            Self::TenSeconds => 1,
+            Self::Minute => 2,
+            Self::Quarter => 3,
+            Self::TwoHours => 4,
+        }
+    }
+
     /// The width of a slice. It is the resolution of every window read from the level: a window's far edge is
     /// the start of a slice.
     pub const fn width(self) -> Nanos {

@@ -14,6 +14,7 @@ use mapwarden::contract::{BudgetFraction, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 
 pub use self::engine::{Counters, Kept, Notices};
+pub(crate) use self::evidence::health;
 use crate::accept::{ChangeKind, ChangeSource};
 use crate::budget::Severity;
 

@@ -35,7 +35,7 @@ pub(super) fn onset(slices: &Slices, floor: UnixNanos, now: UnixNanos) -> Option
         let width = level.width();
         if let Some((first, best, last)) = change_point(&events) {
             let half = Nanos::new(last.since(first).get() / 2);
-            found =
+            divided =
                 Some(Onset { at: best, uncertainty: Nanos::new(half.get() + width.get() + 1_000_000_000) });
             from = from.max(first.before(Nanos::new(width.get().saturating_mul(8))));
         } else if let (None, Some((first, _))) = (divided, events.first()) {

@@ -1,6 +1,8 @@
 //! What comes in: the immutable [`View`] that the state's owner publishes once a second, and notice events.
 //! What goes out: HTTP answers, metrics, pages, messages. Never writes state.
 
+pub mod view;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mapwarden::contract::pseudonym_key;
+use mapwarden::contract::UserHash;
 
 use super::document;
 use super::file;
@@ -87,7 +87,7 @@ impl Settings {
             config.data_dir = Some(folder.clone());
         }
         if let Some(secret) = &self.pseudonym_key {
-            config.pseudonym_key = pseudonym_key(secret);
+            config.pseudonym_key = UserHash::key(secret);
         }
         let mut urls = |setting, told: &[String]| -> Vec<String> {
             let mut keep = |message| problems.push(Problem { origin: Origin::Setting(setting), message });

@@ -3,6 +3,13 @@
 
 pub mod view;
 
+pub mod admin;
+pub mod deliver;
+pub mod exposition;
+pub mod render;
+
+mod human;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

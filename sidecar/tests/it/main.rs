@@ -8,3 +8,7 @@
 )]
 
 mod accept;
+mod output_admin;
+mod output_exposition;
+mod output_fixture;
+mod output_render;

@@ -121,7 +121,9 @@ mod tests {
     #[test]
     fn the_demo_takes_the_flags_of_run() {
         let words = ["mapwarden", "demo", "--once", "--admin", "a", "--otlp-http", "b", "--webhook", "c"];
-        let Some(Command::Demo(args)) = Cli::try_parse_from(words).unwrap().command else { panic!("no demo") };
+        let Some(Command::Demo(args)) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("no demo")
+        };
         let settings = args.run.settings();
         assert_eq!((settings.admin.as_deref(), settings.otlp_http.as_deref()), (Some("a"), Some("b")));
         assert_eq!(settings.webhooks, ["c"]);

@@ -8,6 +8,7 @@
 )]
 
 mod accept;
+mod demo;
 mod output_admin;
 mod output_exposition;
 mod output_fixture;

@@ -49,7 +49,8 @@ impl Backend {
     /// # Errors
     /// No free port on loopback.
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port for the demo's backend")?;
+        let listener =
+            TcpListener::bind("127.0.0.1:0").await.context("no free port for the demo's backend")?;
         let address = listener.local_addr().context("the demo's backend has no address")?;
         let stop = CancellationToken::new();
         let router = Router::new()

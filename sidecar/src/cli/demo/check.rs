@@ -79,6 +79,11 @@ pub(crate) fn counts(ledger: &Ledger, counted: &Counted) -> Vec<Check> {
     ]
 }
 
+/// Compares how many references a trace holds with how many of them were answered.
+pub(crate) fn replay((answered, references): (Count, Count)) -> Check {
+    Check::equal("references of the trace", references, answered)
+}
+
 /// Compares what a notice says with what was done: the deploy that was bad, the region that it broke, the users
 /// who met it.
 pub(crate) fn notice(ledger: &Ledger, notice: &Notice, bad_sha: &str) -> Vec<Check> {

@@ -17,7 +17,11 @@ impl Fleet {
     ///
     /// # Errors
     /// A process that does not serve.
-    pub(crate) async fn start(release: &Release, surroundings: Surroundings, load: Load) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        release: &Release,
+        surroundings: Surroundings,
+        load: Load,
+    ) -> anyhow::Result<Self> {
         let serving = Process::start(release, &surroundings).await?;
         load.move_to(release.version, &serving.url).await;
         Ok(Self { surroundings, load, serving, version: release.version })

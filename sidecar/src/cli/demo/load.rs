@@ -256,10 +256,10 @@ async fn ask(request: RequestBuilder) -> Result<(u16, Lookups), reqwest::Error> 
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use axum::Router;
     use axum::http::StatusCode;
     use axum::routing::{get, post};
-    use super::*;
 
     #[test]
     fn small_numbers_are_drawn_more_often() {

@@ -115,7 +115,8 @@ async fn on_stage(
     let surroundings = Surroundings {
         otlp: format!("http://{}", sidecar.otlp_http),
         backend: backend.url(),
-        pseudonym_key: std::env::var(PSEUDONYM_KEY).unwrap_or_else(|_| format!("{:032x}", fastrand::u128(..))),
+        pseudonym_key: std::env::var(PSEUDONYM_KEY)
+            .unwrap_or_else(|_| format!("{:032x}", fastrand::u128(..))),
     };
     screen.event("starting the order service, a process of this binary");
     let counted_before = story::counted(&console).await?;

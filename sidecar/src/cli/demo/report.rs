@@ -33,7 +33,8 @@ impl Report {
     /// A file that cannot be written.
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
         let json = serde_json::to_vec_pretty(self).context("the report is no JSON")?;
-        std::fs::write(file, json).with_context(|| format!("the report cannot be written to `{}`", file.display()))
+        std::fs::write(file, json)
+            .with_context(|| format!("the report cannot be written to `{}`", file.display()))
     }
 
     /// Says which comparisons failed.
@@ -45,7 +46,9 @@ impl Report {
             .checks
             .iter()
             .filter(|check| !check.holds)
-            .map(|check| format!("{}: the load knows {}, the sidecar says {}", check.what, check.known, check.told))
+            .map(|check| {
+                format!("{}: the load knows {}, the sidecar says {}", check.what, check.known, check.told)
+            })
             .collect();
         if failed.is_empty() {
             return Ok(());

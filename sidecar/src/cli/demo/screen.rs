@@ -54,6 +54,15 @@ impl Screen {
     }
 }
 
+impl Drop for Screen {
+    /// Leaves the status line as it is, for whatever is written next.
+    fn drop(&mut self) {
+        if self.has_status {
+            write_out("\n");
+        }
+    }
+}
+
 fn write_out(text: &str) {
     let mut out = std::io::stdout().lock();
     // A closed pipe is no reason to leave a service without its sidecar.

@@ -72,6 +72,7 @@ impl<'a> Story<'a> {
         let (id, noticed_after) = self.bad_deploy().await?;
         let notice = self.roll_back(&id).await?;
         let mut checks = self.compare_counts().await?;
+        checks.extend(self.fleet.load().replayed().map(check::replay));
         checks.extend(check::notice(&self.fleet.load().ledger(), &notice, BAD.sha));
         self.screen.block(&format!("\n{}", check::table(&checks)));
         let totals = self.fleet.load().ledger().totals();
@@ -140,7 +141,8 @@ impl<'a> Story<'a> {
 
     async fn deploy(&mut self, release: &Release, author: &'static str) -> anyhow::Result<()> {
         let Release { version, sha, .. } = *release;
-        self.screen.event(&format!("deploy: {version} ({sha}) by {author}, announced at POST /api/v1/deploys"));
+        self.screen
+            .event(&format!("deploy: {version} ({sha}) by {author}, announced at POST /api/v1/deploys"));
         self.console.announce(&Announcement::deploy(version, sha, author)).await?;
         self.fleet.deploy(release).await?;
         self.screen.event(&format!("{version} serves; the version before has ended"));
@@ -201,9 +203,11 @@ impl<'a> Story<'a> {
             (ledger.answered(), ledger.checkouts())
         };
         let rate = answered - std::mem::replace(&mut self.last_answered, answered);
-        let replayed = self.fleet.load().replayed().map_or_else(String::new, |(done, all)| {
-            format!(" | trace {done} of {all}")
-        });
+        let replayed = self
+            .fleet
+            .load()
+            .replayed()
+            .map_or_else(String::new, |(done, all)| format!(" | trace {done} of {all}"));
         self.screen.status(&format!(
             "{} | {rate} requests/s | checkouts {} good, {} failed | budget left {budget} | notices open {open}{replayed}",
             self.fleet.version(),

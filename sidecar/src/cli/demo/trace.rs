@@ -15,8 +15,7 @@ pub(crate) const BATCH: usize = 200;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// What a line must be, for messages.
-const ACCEPTED: &str =
-    "accepted is a text file, plain or zstd, of references, each on a line that ends with a newline: \
+const ACCEPTED: &str = "accepted is a text file, plain or zstd, of references, each on a line that ends with a newline: \
      `first_block number_of_blocks ignored request_number`, four whole numbers of which the first is the key";
 
 /// The longest line that is read; a longer one is no reference.
@@ -26,11 +25,11 @@ const LONGEST_LINE: u64 = 256;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TraceError {
     /// The file could not be opened or read.
-    #[error("trace `{}`: line {line}: cannot be read: {ACCEPTED}", path.display())]
+    #[error("trace `{}`: line {line} or one soon after it: cannot be read: {ACCEPTED}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The line that was being read.
+        /// The first line that could not be read. A decoder holds back a window of lines that it could read.
         line: u64,
         /// Why.
         #[source]
@@ -155,7 +154,7 @@ struct Frames {
 
 impl Frames {
     fn start(file: BufReader<File>) -> io::Result<Self> {
-        let decoder = StreamingDecoder::new(file).map_err(io::Error::other)?;
+        let decoder = StreamingDecoder::new(file).map_err(|error| damaged(&error))?;
         Ok(Self { decoder: Some(decoder) })
     }
 }
@@ -163,12 +162,15 @@ impl Frames {
 impl Read for Frames {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some(decoder) = &mut self.decoder {
-            let length = decoder.read(buffer)?;
+            let length = decoder.read(buffer).map_err(|error| damaged(&error))?;
             if length > 0 || buffer.is_empty() {
                 return Ok(length);
             }
             let frame = &decoder.decoder;
-            if frame.get_checksum_from_data().is_some_and(|told| Some(told) != frame.get_calculated_checksum()) {
+            if frame
+                .get_checksum_from_data()
+                .is_some_and(|told| Some(told) != frame.get_calculated_checksum())
+            {
                 return Err(io::Error::other("the zstd frame's checksum does not match its content"));
             }
             if decoder.get_mut().fill_buf()?.is_empty() {
@@ -181,6 +183,13 @@ impl Read for Frames {
         }
         Ok(0)
     }
+}
+
+/// The decoder's errors repeat each other; the innermost says it.
+fn damaged(error: &dyn std::error::Error) -> io::Error {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let innermost = causes.last().map_or_else(String::new, ToString::to_string);
+    io::Error::other(format!("the zstd data is cut off or damaged: {innermost}"))
 }
 
 /// The first of exactly four whole numbers. The line must be ended, or a cut-off number would pass as a
@@ -241,13 +250,13 @@ mod tests {
             ("negative", b"-1 1 0 0\n".to_vec(), "line 1: `-1 1 0 0` is not a reference"),
             ("cut-line", b"1 1 0 0\n2 1 0 4".to_vec(), "line 2: `2 1 0 4` is not a reference"),
             ("blank-line", b"1 1 0 0\n\n3 1 0 0\n".to_vec(), "line 2: `` is not a reference"),
-            ("not-text", vec![b'1', 0xff, b'\n'], "line 1: cannot be read"),
+            ("not-text", vec![b'1', 0xff, b'\n'], "line 1 or one soon after it: cannot be read"),
             ("one-long-line", vec![b'7'; 4096], "line 1: `777"),
             ("empty", Vec::new(), "line 1: the file is empty"),
             ("cut-frame", cut[..cut.len() / 2].to_vec(), "cannot be read"),
             ("cut-checksum", cut[..cut.len() - 2].to_vec(), "cannot be read"),
             ("bytes-after", [&cut[..], b"1 1 0 0\n"].concat(), "cannot be read"),
-            ("cut-header", cut[..5].to_vec(), "line 1: cannot be read"),
+            ("cut-header", cut[..5].to_vec(), "line 1 or one soon after it: cannot be read"),
         ];
         for (name, bytes, expected) in cases {
             let path = file(name, &bytes);

@@ -71,7 +71,8 @@ pub async fn run(args: ServiceArgs) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the order service has no address")?;
     let stop = stop_signal()?;
     let repricing = tokio::spawn(reprice(shop.clone()));
-    writeln!(std::io::stdout(), "{LISTENING}{address}").context("nobody reads the order service's address")?;
+    writeln!(std::io::stdout(), "{LISTENING}{address}")
+        .context("nobody reads the order service's address")?;
     let served = axum::serve(listener, orders::router(shop)).with_graceful_shutdown(stop).await;
     repricing.abort();
     telemetry.flush().context("the last telemetry was not taken")?;

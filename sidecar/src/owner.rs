@@ -11,7 +11,7 @@ use mapwarden::contract::names::exposition;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::{Change, Input};
+use crate::accept::Input;
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;
@@ -92,7 +92,7 @@ impl Owner {
                 biased;
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {
-                    metrics::gauge!(exposition::QUEUE_DEPTH.name).set(f64::from(u32::try_from(inputs.len()).unwrap_or(u32::MAX)));
+                    tell_queue(&inputs);
                     let is_due = regular.elapsed() >= REGULARLY;
                     if self.is_stale || is_due {
                         self.evaluate().await;
@@ -121,26 +121,20 @@ impl Owner {
         self.is_stale = true;
         match input {
             Input::Batch(batch) => {
-                let seen = self.aggregate.take(&batch);
-                self.note_change(seen.as_ref());
+                if self.aggregate.take(&batch).is_some() {
+                    self.note_change();
+                }
             }
             Input::Change(change, done) => {
-                self.aggregate.announce(change.clone());
-                self.note_change(Some(&change));
+                self.aggregate.announce(change);
+                self.note_change();
                 // The sender may have gone away; the change is part of the state all the same.
                 let _ = done.send(());
             }
         }
     }
 
-    fn note_change(&mut self, change: Option<&Change>) {
-        let Some(change) = change else { return };
-        let labels = [
-            ("service", change.service.clone()),
-            ("kind", change.kind.name().to_owned()),
-            ("source", change.source.name().to_owned()),
-        ];
-        metrics::counter!(exposition::CHANGES.name, &labels).increment(1);
+    fn note_change(&mut self) {
         if let Some(durable) = &mut self.store {
             durable.are_changes_new = true;
         }
@@ -222,6 +216,12 @@ impl Durable {
     }
 }
 
+fn tell_queue(inputs: &mpsc::Receiver<Input>) {
+    let gauge = |value: usize| f64::from(u32::try_from(value).unwrap_or(u32::MAX));
+    metrics::gauge!(exposition::QUEUE_DEPTH.name).set(gauge(inputs.len()));
+    metrics::gauge!(exposition::QUEUE_CAPACITY.name).set(gauge(inputs.max_capacity()));
+}
+
 fn durability(store: Option<&Durable>) -> Durability {
     store.map_or(Durability::Memory, |durable| Durability::Store {
         path: PathBuf::from(durable.store.path()).display().to_string(),
@@ -234,10 +234,10 @@ fn log(event: &NoticeEvent) {
     let notice = &event.notice;
     match event.event {
         Event::Opened => {
-            tracing::warn!(notice = %notice.id, slo = %notice.slo, "notice opened: {}", notice.summary)
+            tracing::warn!(notice = %notice.id, slo = %notice.slo, "notice opened: {}", notice.summary);
         }
         Event::Updated => {
-            tracing::info!(notice = %notice.id, slo = %notice.slo, "notice updated: {}", notice.summary)
+            tracing::info!(notice = %notice.id, slo = %notice.slo, "notice updated: {}", notice.summary);
         }
         Event::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
     }

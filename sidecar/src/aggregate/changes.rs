@@ -33,6 +33,9 @@ impl Changes {
     /// Adds a change. An announcement takes the place of what telemetry showed of the same deploy; telemetry
     /// adds nothing to a deploy that was announced. Says whether the change is new.
     pub fn add(&mut self, change: Change) -> bool {
+        if self.newest_first.contains(&change) {
+            return false;
+        }
         let is_same = |known: &Change| {
             known.service == change.service
                 && known.kind == ChangeKind::Deploy

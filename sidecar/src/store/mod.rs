@@ -138,6 +138,14 @@ fn database<E: Into<redb::Error>>(error: E) -> StoreError {
     StoreError::Database(Box::new(error.into()))
 }
 
+/// A folder that cannot be written is the folder's fault, everything else the file's.
+fn open_error(folder: &Path, path: &Path, source: redb::DatabaseError) -> StoreError {
+    if let redb::DatabaseError::Storage(redb::StorageError::Io(source)) = source {
+        return StoreError::Folder { path: folder.to_owned(), source };
+    }
+    StoreError::Open { path: path.to_owned(), source: Box::new(source) }
+}
+
 impl Store {
     /// Opens the store in a folder, making both if need be.
     ///
@@ -147,14 +155,7 @@ impl Store {
         let unwritable = |source| StoreError::Folder { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(unwritable)?;
         let path = folder.join("mapwarden.redb");
-        let database = Database::create(&path).map_err(|source| match source {
-            redb::DatabaseError::Storage(redb::StorageError::Io(source))
-                if source.kind() != std::io::ErrorKind::InvalidData =>
-            {
-                unwritable(source)
-            }
-            source => StoreError::Open { path: path.clone(), source: Box::new(source) },
-        })?;
+        let database = Database::create(&path).map_err(|source| open_error(folder, &path, source))?;
         let store = Self { database, path };
         store.prepare()?;
         Ok(store)

@@ -164,11 +164,11 @@ impl ScopeCounters {
 
     /// The counters of a region; lock-free but for the first request from it.
     pub(crate) fn region(&self, region: &str) -> Arc<RegionCounters> {
-        if let Some(found) = self.regions.get(region) {
+        if let Some(found) = self.regions.find(region) {
             return found;
         }
         let promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
-        self.regions.get_or_make(region, |region| RegionCounters {
+        self.regions.find_or_make(region, |region| RegionCounters {
             scope: Arc::clone(&self.name),
             region,
             times: Times::new(),

@@ -32,7 +32,7 @@ impl DependencyCall {
     pub(super) fn start(name: &str) -> Self {
         let counters = scopes()
             .dependencies
-            .get_or_make(name, |name| DependencyCounters { name, times: super::counters::Times::new() });
+            .find_or_make(name, |name| DependencyCounters { name, times: super::counters::Times::new() });
         let telemetry = installed().map(|installation| (installation, Context::current()));
         Self { counters, started: Instant::now(), telemetry, ended: false }
     }

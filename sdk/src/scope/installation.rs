@@ -96,3 +96,64 @@ fn map_operation(operation: &SpanFacts<'_>) -> Facts {
     attributes.extend(error.clone().map(|error| KeyValue::new(attribute::ERROR_TYPE, error)));
     Facts { name: format!("{map} {}", op.name()), kind: SpanKind::Internal, duration, attributes, error }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use opentelemetry::trace::{Status, TracerProvider as _};
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData};
+
+    use super::*;
+    use crate::contract::{Nanos, Op, Ratio, UnixNanos};
+    use crate::record::span_hook;
+    use crate::scope::{Limits, PlannedIds, Scope, Target};
+    use crate::ship::SpanQueue;
+
+    fn operation(map: &str, outcome: Outcome) {
+        let (op, start, duration) = (Op::Get, UnixNanos::EPOCH, Nanos::from_millis(3));
+        span_hook(&SpanFacts { map, op, outcome, start, duration });
+    }
+
+    fn named<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
+        spans.iter().find(|span| span.name == name).unwrap()
+    }
+
+    /// The one unit test that installs: what is installed is the process's.
+    #[test]
+    fn a_slow_map_operation_becomes_a_child_and_brings_its_request() {
+        operation("nobody-listens", Outcome::Hit);
+        let queue = SpanQueue::default();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn)
+            .with_id_generator(PlannedIds)
+            .with_span_processor(queue.clone())
+            .build();
+        let tracing = Tracing {
+            target: Target::Own(provider.tracer("test")),
+            ratio: Ratio::ZERO,
+            limits: Limits::new(Instant::now()),
+        };
+        install(Installation { key: PseudonymKey::new(None), tracing }).unwrap();
+        let scope = Scope::request("around-map").start();
+        let entered = scope.enter();
+        operation("sessions", Outcome::Hit);
+        drop(entered);
+        scope.ok();
+        operation("routing", Outcome::Rejected);
+        uninstall();
+        operation("too-late", Outcome::Hit);
+
+        let spans = queue.take();
+        assert_eq!(spans.len(), 3);
+        let (slow, request) = (named(&spans, "sessions get"), named(&spans, "around-map"));
+        assert_eq!(slow.parent_span_id, request.span_context.span_id());
+        assert_eq!(slow.span_context.trace_id(), request.span_context.trace_id());
+        assert_eq!(slow.end_time.duration_since(slow.start_time).unwrap().as_millis(), 3);
+        assert_eq!(slow.status, Status::Unset);
+        let rejected = named(&spans, "routing get");
+        assert_eq!(rejected.status, Status::error("rejected"));
+        assert!(rejected.attributes.contains(&KeyValue::new(attribute::ERROR_TYPE, "rejected")));
+        assert!(rejected.attributes.contains(&KeyValue::new(attribute::MAP, "routing")));
+    }
+}

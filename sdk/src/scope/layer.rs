@@ -69,7 +69,8 @@ impl ScopeLayer {
         self
     }
 
-    /// Takes the region from this header.
+    /// Takes the region from this header. Let it be one that your own edge sets: strangers who choose it can use
+    /// up the 64 regions that a scope tells apart.
     ///
     /// # Panics
     /// If the name is not a lower-case header name, as [`HeaderName::from_static`].

@@ -21,7 +21,7 @@ use crate::record::UsersAbout;
 /// failed, with the error type `dropped`, or `panic` while its thread unwinds.
 ///
 /// Every request is counted and timed, exactly, from the first one of the process on and whether or not telemetry
-/// is installed; objectives count from when it is. See the [module](self) for the cost.
+/// is installed; objectives count from when it is. See the [module](crate::scope) for the cost.
 ///
 /// ```
 /// use mapwarden::Scope;
@@ -162,7 +162,7 @@ impl ScopeBuilder<'_> {
 
     /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
     pub fn start(self) -> Scope {
-        let counters = scopes().requests.get_or_make(self.name, ScopeCounters::new).region(self.region);
+        let counters = scopes().requests.find_or_make(self.name, ScopeCounters::new).region(self.region);
         let telemetry = self.installation.map(|installation| {
             let around = self.parent.unwrap_or_else(Context::current);
             let identity = installation.tracing.begin(self.name, &around);

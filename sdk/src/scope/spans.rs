@@ -134,7 +134,7 @@ impl Tracing {
                         outer.want();
                     }
                     PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
-                    let parent = Context::new().with_remote_span_context(identity.parent.clone());
+                    let parent = under(&identity.parent);
                     tell(&facts(), |builder| tracer.build_with_context(builder, &parent));
                     PLANNED.set(None);
                 }
@@ -161,7 +161,7 @@ impl Tracing {
         if let Some(identity) = around.get::<Arc<Identity>>() {
             identity.want();
         }
-        let parent = Context::new().with_remote_span_context(self.parent(around));
+        let parent = under(&self.parent(around));
         match &self.target {
             Target::Own(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
             Target::Host(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
@@ -172,6 +172,12 @@ impl Tracing {
     pub(crate) fn is_sampled(&self, around: &Context) -> bool {
         self.parent(around).is_sampled()
     }
+}
+
+/// The context of something under this span, or of a root: samplers take even an invalid span for a parent, and
+/// its flags for a decision.
+fn under(parent: &SpanContext) -> Context {
+    if parent.is_valid() { Context::new().with_remote_span_context(parent.clone()) } else { Context::new() }
 }
 
 /// Makes a whole span of something that ended just now.

@@ -71,16 +71,16 @@ impl Users {
     /// Adds a user to what is known about the slot of `now`.
     pub(crate) fn insert(&self, now: UnixNanos, about: UsersAbout, region: &Arc<str>, user: UserHash) {
         let mut stripe = self.stripe();
-        let slots = &mut *stripe;
-        let sketch =
-            slots.slots.entry(slot_of(now)).or_default().entry((about, Arc::clone(region))).or_default();
-        if slots.hashes >= MAX_HASHES / STRIPES {
+        let Stripe { slots, hashes: kept } = &mut *stripe;
+        if *kept >= MAX_HASHES / STRIPES {
             Dropped::UserLimit.add(1);
             return;
         }
+        let sketches = slots.entry(slot_of(now)).or_default();
+        let sketch = sketches.entry((about, Arc::clone(region))).or_default();
         let before = hashes(sketch);
         sketch.insert(user);
-        slots.hashes += hashes(sketch).saturating_sub(before);
+        *kept += hashes(sketch).saturating_sub(before);
     }
 
     /// Everything that no receiver has confirmed.
@@ -222,6 +222,21 @@ mod tests {
         assert_eq!(kept.len(), 24);
         assert_eq!(kept[0].0, 1_700_000_030);
         assert_eq!(Dropped::SketchWaiting.count().saturating_sub(before).get(), 6);
+    }
+
+    #[test]
+    fn users_above_the_limit_of_a_stripe_are_counted() {
+        let users = Users::default();
+        let before = Dropped::UserLimit.count();
+        let key = b"0123456789abcdef";
+        for id in 0..20_000_u32 {
+            // Five scopes, because one sketch stops growing at its capacity.
+            let about = UsersAbout::Scope(Arc::from(format!("scope-{}", id % 5)));
+            users.insert(AT, about, &Arc::from(""), UserHash::keyed(key, &id.to_string()));
+        }
+        let kept: f64 = users.collect().iter().map(|seen| seen.sketch.estimate()).sum();
+        assert_eq!(kept, 16_384.0);
+        assert_eq!(Dropped::UserLimit.count().saturating_sub(before).get(), 20_000 - 16_384);
     }
 
     #[test]

@@ -20,3 +20,6 @@ mod telemetry;
 pub use builder::{InstallError, TelemetryBuilder};
 pub use shipper::FlushError;
 pub use telemetry::Telemetry;
+
+#[cfg(test)]
+pub(crate) use span_queue::SpanQueue;

@@ -139,5 +139,11 @@ mod tests {
         for (name, got, expected) in cases {
             assert_eq!(got, expected, "{name}");
         }
+        for status in [429, 502, 503, 504] {
+            assert!(answer(status, None, &[]).starts_with("Later"), "{status}");
+        }
+        for status in [302, 400, 401, 404, 413, 415, 500, 501] {
+            assert!(answer(status, None, &[]).starts_with("Refused"), "{status}");
+        }
     }
 }

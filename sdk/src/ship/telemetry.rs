@@ -83,7 +83,7 @@ impl Telemetry {
             .map_err(|AlreadyInstalled| InstallError::AlreadyInstalled)?;
         scopes().users.clear();
         for (scope, objectives) in objectives {
-            scopes().requests.get_or_make(&scope, ScopeCounters::new).promise(objectives);
+            scopes().requests.find_or_make(&scope, ScopeCounters::new).promise(objectives);
         }
 
         let deadline = Deadline::default();

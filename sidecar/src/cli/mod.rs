@@ -31,8 +31,7 @@ enum Command {
     /// Says every problem of a configuration file, with its line; exits 1 where there is one.
     Check(CheckArgs),
     /// Shows it all at work: a sidecar, an order service under load, a bad deploy, and the notice of it.
-    // The story is on the terminal already; what is logged at `info` would cut it into pieces.
-    #[command(mut_arg("log", |log| log.default_value("warn")))]
+    #[command(mut_arg("log", |log| log.default_value(demo::LOG)))]
     Demo(demo::DemoArgs),
     /// The order service of the demo.
     #[command(hide = true)]
@@ -127,7 +126,7 @@ mod tests {
         let settings = args.run.settings();
         assert_eq!((settings.admin.as_deref(), settings.otlp_http.as_deref()), (Some("a"), Some("b")));
         assert_eq!(settings.webhooks, ["c"]);
-        assert_eq!(args.log(), "warn");
+        assert_eq!(args.log(), demo::LOG);
     }
 
     #[test]

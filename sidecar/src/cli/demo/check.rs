@@ -92,8 +92,8 @@ pub(crate) fn notice(ledger: &Ledger, notice: &Notice, bad_sha: &str) -> Vec<Che
 
 fn users(ledger: &Ledger, notice: &Notice) -> Check {
     let at = |time: jiff::Timestamp| u64::try_from(time.as_nanosecond()).map(UnixNanos::new).ok();
-    let until = at(notice.resolved.unwrap_or(notice.updated));
-    let known = at(notice.impact.since).zip(until).and_then(|(since, until)| ledger.affected(since, until));
+    let times = at(notice.impact.since).zip(at(notice.impact.until));
+    let known = times.and_then(|(since, until)| ledger.affected(since, until));
     let told = notice.impact.interval.value().copied();
     Check {
         what: "affected users".into(),

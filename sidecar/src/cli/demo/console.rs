@@ -2,7 +2,7 @@
 //! the sidecar by another way, although it runs in this process.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -83,7 +83,10 @@ impl Console {
     /// # Errors
     /// An HTTP client that cannot be set up.
     pub(crate) fn new(admin: SocketAddr) -> anyhow::Result<Self> {
-        Ok(Self { base: format!("http://{admin}"), client: super::http_client(PATIENCE)? })
+        // A sidecar that serves at every address of the machine is asked, and shown, at this one.
+        let ip = if admin.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { admin.ip() };
+        let base = format!("http://{}", SocketAddr::new(ip, admin.port()));
+        Ok(Self { base, client: super::http_client(PATIENCE)? })
     }
 
     /// Where it is.

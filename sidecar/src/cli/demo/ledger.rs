@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mapwarden::contract::{Count, Nanos, UnixNanos};
+use mapwarden::contract::{Count, UnixNanos};
 use serde::Serialize;
 
 use super::service::catalogue::Lookups;
@@ -12,10 +12,6 @@ use super::service::catalogue::Lookups;
 /// How many failed checkouts are kept one by one: at the demo's load, a fault of an hour. Beyond it they are
 /// only counted, and the number of affected users is no longer known.
 const KEPT_FAILURES: usize = 200_000;
-
-/// How long telemetry may be on its way: a failure that is younger than this when a notice's numbers are taken
-/// may or may not be in them. Two intervals of the SDK's shipper.
-const ON_ITS_WAY: Nanos = Nanos::from_secs(2);
 
 /// Where a user is. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -238,8 +234,7 @@ impl Ledger {
 
     /// How many different users had a failed checkout in `[since, until)`; none where failures were left out.
     ///
-    /// The service counts a failure somewhere between the request's start and its end here, and tells it up to
-    /// [`ON_ITS_WAY`] later, hence two numbers; a user between failures well inside is certain.
+    /// The service counts a failure somewhere between the request's start and its end here, hence two numbers.
     pub(crate) fn affected(&self, since: UnixNanos, until: UnixNanos) -> Option<Affected> {
         if Count::new(u64::try_from(self.failures.len()).ok()?) < self.checkouts.bad {
             return None;
@@ -250,7 +245,7 @@ impl Ledger {
             u64::try_from(users.len()).ok()
         };
         Some(Affected {
-            least: users(&|failure| failure.start >= since && failure.end + ON_ITS_WAY < until)?,
+            least: users(&|failure| failure.start >= since && failure.end < until)?,
             most: users(&|failure| failure.end >= since && failure.start < until)?,
         })
     }
@@ -327,7 +322,7 @@ mod tests {
             checkout(3, 503, (12, 13)), // inside
             checkout(3, 503, (14, 15)), // inside, the same user
             checkout(4, 200, (14, 15)), // no failure
-            checkout(5, 503, (18, 19)), // may be still on its way
+            checkout(5, 503, (19, 20)), // across the end
             checkout(6, 503, (20, 21)), // after
         ]);
         let affected = ledger.affected(UnixNanos::new(10 * SECOND), UnixNanos::new(20 * SECOND));

@@ -41,6 +41,9 @@ use super::run::RunArgs;
 use crate::Sidecar;
 use crate::config::{Config, Sink};
 
+/// What is logged: not the notices, which are part of the story and would be told twice.
+pub(super) const LOG: &str = "warn,mapwarden_sidecar::owner=error";
+
 /// When the story is given up: it takes about 80 seconds.
 const DEADLINE: Duration = Duration::from_secs(120);
 

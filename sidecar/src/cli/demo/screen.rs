@@ -43,7 +43,8 @@ impl Screen {
         let line = format!("{} {how}", self.clock());
         if self.is_terminal {
             self.has_status = true;
-            write_out(&format!("\r\x1b[2K{line}"));
+            // Without wrapping (DECAWM off), so that the next status finds the whole line to write over.
+            write_out(&format!("\r\x1b[2K\x1b[?7l{line}\x1b[?7h"));
         } else {
             write_out(&format!("{line}\n"));
         }

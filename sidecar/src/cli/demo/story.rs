@@ -2,10 +2,11 @@
 //! the healthy day before to the comparison after it. Never fakes anything: the fault is in the service's code,
 //! and what is told of it is what the sidecar tells.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use mapwarden::contract::{Count, Nanos, UnixNanos};
+use mapwarden::contract::{BudgetFraction, Count, Nanos, UnixNanos};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::backend::USERS;
@@ -31,6 +32,8 @@ const FLAG_SHA: &str = "9d07be1";
 const WATCHED: Duration = Duration::from_secs(7);
 /// How long the fault goes on after it was noticed, so that its numbers grow.
 const BROKEN: Duration = Duration::from_secs(18);
+/// How long notices of other objectives may go on before the load is paused for the comparison.
+const OTHERS: Duration = Duration::from_secs(15);
 /// How long the last telemetry may take to be counted.
 const SETTLING: Duration = Duration::from_secs(10);
 /// How often the sidecar is asked whether there is a notice.
@@ -46,7 +49,9 @@ pub(crate) struct Story<'a> {
     /// What had been counted before the demo began; not zero where the sidecar's state outlives it.
     counted_before: Counted,
     began: UnixNanos,
-    last_answered: Count,
+    /// When answers were counted last, and how many there were.
+    last: (Instant, Count),
+    mentioned: HashMap<String, State>,
     /// What is being done, for whoever gives up waiting.
     pub(crate) doing: &'static str,
 }
@@ -59,8 +64,9 @@ impl<'a> Story<'a> {
         fleet: &'a mut Fleet,
         counted_before: Counted,
     ) -> Self {
-        let began = UnixNanos::now();
-        Self { screen, console, fleet, counted_before, began, last_answered: Count::ZERO, doing: "starting" }
+        let last = (Instant::now(), Count::ZERO);
+        let (began, mentioned) = (UnixNanos::now(), HashMap::new());
+        Self { screen, console, fleet, counted_before, began, last, mentioned, doing: "starting" }
     }
 
     /// Tells it all.
@@ -136,6 +142,11 @@ impl<'a> Story<'a> {
         let notice = self.notice_that(|notice| notice.id == id && notice.state == State::Resolved).await?;
         self.screen.event("RESOLVED:");
         self.show(id).await?;
+        self.doing = "waiting until the other notices resolve";
+        let until = Instant::now() + OTHERS;
+        while self.mentioned.values().any(|state| *state == State::Open) && Instant::now() < until {
+            self.watch(SECOND).await?;
+        }
         Ok(notice)
     }
 
@@ -191,30 +202,45 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Writes how things are, and fails if the service ended by itself.
+    /// Writes how things are, and what became of notices that the story does not wait for. Fails if the service
+    /// ended by itself.
     async fn tell_status(&mut self) -> anyhow::Result<()> {
         self.fleet.check_alive()?;
-        let open = self.console.notices().await?.iter().filter(|notice| notice.state == State::Open).count();
+        let notices = self.console.notices().await?;
+        let open = notices.iter().filter(|notice| notice.state == State::Open).count();
+        for notice in notices.iter().filter(|notice| notice.slo != AVAILABILITY) {
+            self.mention(notice);
+        }
         let slo = self.console.slo(AVAILABILITY).await?;
         let budget = slo.as_ref().and_then(|slo| slo.remaining.value());
-        let budget = budget.map_or("unknown yet".into(), |left| format!("{:.1}%", 100.0 * left.get()));
-        let (answered, checkouts) = {
-            let ledger = self.fleet.load().ledger();
-            (ledger.answered(), ledger.checkouts())
-        };
-        let rate = answered - std::mem::replace(&mut self.last_answered, answered);
-        let replayed = self
-            .fleet
-            .load()
-            .replayed()
-            .map_or_else(String::new, |(done, all)| format!(" | trace {done} of {all}"));
+        let budget = budget.map_or("unknown yet".into(), |left| in_words(*left));
+        let rate = self.rate();
+        let checkouts = self.fleet.load().ledger().checkouts();
+        let trace = self.fleet.load().replayed();
+        let trace = trace.map_or_else(String::new, |(done, all)| format!(" | trace {done} of {all}"));
         self.screen.status(&format!(
-            "{} | {rate} requests/s | checkouts {} good, {} failed | budget left {budget} | notices open {open}{replayed}",
+            "{} {rate:.0}/s | checkouts {} ok, {} failed | budget {budget} | open notices {open}{trace}",
             self.fleet.version(),
             checkouts.good,
             checkouts.bad,
         ));
         Ok(())
+    }
+
+    /// Tells of a notice once when it is there, and once when it is resolved.
+    fn mention(&mut self, notice: &Notice) {
+        if self.is_of_this_story(notice)
+            && self.mentioned.insert(notice.id.clone(), notice.state) != Some(notice.state)
+        {
+            self.screen.event(&format!("notice of {}: {}", notice.slo, notice.summary));
+        }
+    }
+
+    /// Requests a second since the last time.
+    fn rate(&mut self) -> f64 {
+        let now = (Instant::now(), self.fleet.load().ledger().answered());
+        let before = std::mem::replace(&mut self.last, now);
+        (now.1 - before.1).as_f64() / (now.0 - before.0).as_secs_f64().max(f64::EPSILON)
     }
 
     /// Stops the load, and waits until the sidecar has counted everything that was sent, or has had time to.
@@ -242,6 +268,12 @@ impl<'a> Story<'a> {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// A share of a budget as a status says it: far below zero, a multiple is easier to read than a percentage.
+fn in_words(left: BudgetFraction) -> String {
+    let left = left.get();
+    if left >= 0.0 { format!("{:.1}% left", 100.0 * left) } else { format!("spent {:.1}x", 1.0 - left) }
+}
 
 /// What the sidecar has counted so far.
 ///

@@ -10,6 +10,7 @@
 mod accept;
 mod commands;
 mod config;
+mod demo;
 mod golden;
 mod mounted;
 mod names;

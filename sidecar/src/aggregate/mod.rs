@@ -412,6 +412,3 @@ impl Aggregate {
 pub fn timestamp(time: UnixNanos) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(time.get())).unwrap_or(Timestamp::UNIX_EPOCH)
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,3 +21,4 @@ mod output_fixture;
 mod output_render;
 mod repository;
 mod stages;
+mod store;

@@ -4,12 +4,16 @@
 //! counts, `map` and `scope` are what a service touches, `ship` sends what was counted.
 
 pub mod contract;
-pub mod map;
+mod map;
 pub mod record;
 pub mod scope;
 pub mod ship;
 
 pub use contract::Objective;
+pub use map::{
+    Collector, Compute, Equivalent, Guard, HashMap, HashMapBuilder, HashMapRef, Iter, Keys, LocalGuard,
+    OccupiedError, Operation, OwnedGuard, Rejected, ResizeMode, Values,
+};
 #[cfg(feature = "tower")]
 pub use scope::ScopeLayer;
 pub use scope::{DependencyCall, Scope, ScopeBuilder};

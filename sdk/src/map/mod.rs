@@ -1,1 +1,25 @@
-//! (written next)
+//! papaya's concurrent hash map under its own names and signatures, counted. Comes in: what a service does with its
+//! map. Goes out: papaya's answers to the service, ended operations to [`crate::record`]. Never changes an answer,
+//! a guard's lifetime or how often a closure runs.
+//!
+//! The public faces are [`HashMap`] (explicit guards) and [`HashMapRef`] (a guard held for you); both do every
+//! operation through `observed`, where the outcomes are decided, and `bounded`, where a full map refuses.
+
+mod bounded;
+mod builder;
+mod explicit;
+mod hash_map;
+mod observed;
+mod pinned;
+mod traits;
+mod under;
+
+pub use bounded::Rejected;
+pub use builder::HashMapBuilder;
+pub use hash_map::HashMap;
+pub use papaya::{
+    Compute, Equivalent, Guard, Iter, Keys, LocalGuard, OccupiedError, Operation, OwnedGuard, ResizeMode,
+    Values,
+};
+pub use pinned::HashMapRef;
+pub use seize::Collector;

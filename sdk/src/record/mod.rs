@@ -1,12 +1,24 @@
 //! What comes in: ended operations and requests. What goes out: a [`Snapshot`] once an interval. Never does IO,
 //! takes a lock or allocates per map operation.
 
+mod cell;
+mod clock;
+mod histogram;
+mod maps;
+mod meter;
+mod objectives;
+mod outcomes;
 mod registry;
+mod sampler;
+mod thread;
 
 use std::sync::Arc;
 
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, UserSketch};
 
+pub(crate) use cell::ThreadCell;
+pub(crate) use maps::meter;
+pub(crate) use meter::{Ended, Meter};
 pub(crate) use registry::set_span_hook;
 pub use registry::{Registry, Source, SpanFacts, registry, span_hook};
 

@@ -1,0 +1,146 @@
+//! What a full map does: it goes on replacing and removing, and refuses new keys. An operation that owes its caller
+//! a reference to the new entry makes it and takes it out again at once; the guard keeps it readable.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::ptr;
+use std::sync::Arc;
+
+use papaya::{Compute, OccupiedError, Operation};
+
+use super::observed::{Calls, Observed, computed, replaced};
+use super::under::Under;
+use crate::contract::{Op, Outcome};
+
+/// A new key that a full map refused, and its value.
+#[derive(thiserror::Error)]
+#[error("map `{map}` is full: it holds its max_entries of {max_entries} and takes no new key")]
+pub struct Rejected<K, V> {
+    map: Arc<str>,
+    max_entries: usize,
+    /// The key that was not inserted.
+    pub key: K,
+    /// The value that was not inserted.
+    pub value: V,
+}
+
+// By hand, because derive asks `K: Debug` and `V: Debug` of everybody who handles the error.
+impl<K, V> fmt::Debug for Rejected<K, V> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Rejected")
+            .field("map", &self.map)
+            .field("max_entries", &self.max_entries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
+where
+    K: Hash + Eq + 'g,
+    V: 'g,
+    S: BuildHasher,
+    U: Under<'g, K, V>,
+{
+    /// Whether a new key would pass the bound. Without a bound a single comparison.
+    #[inline(always)]
+    pub(super) fn is_full(self) -> bool {
+        self.map.max_entries != usize::MAX && self.map.inner.len() >= self.map.max_entries
+    }
+
+    pub(super) fn checked_insert(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
+        if self.is_full() { self.insert_when_full(key, value) } else { Ok(self.insert(key, value)) }
+    }
+
+    #[cold]
+    pub(super) fn insert_when_full(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
+        let running = self.map.meter.begin(self.cell, Op::Insert);
+        if self.under.get_key_value(&key).is_some() {
+            let old = self.under.insert(key, value);
+            running.end(replaced(&old));
+            Ok(old)
+        } else {
+            running.end(Outcome::Rejected);
+            let map = Arc::clone(self.map.meter.name());
+            Err(Rejected { map, max_entries: self.map.max_entries, key, value })
+        }
+    }
+
+    #[cold]
+    pub(super) fn try_insert_when_full(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
+        let mut value = Some(value);
+        let compute = |entry: Option<(&'g K, &'g V)>| match entry {
+            Some((_, current)) => Operation::Abort(current),
+            None => insert_once(value.take()),
+        };
+        match (self.refuse_new(Op::TryInsert, key, compute, Outcome::Conflict), value) {
+            (Compute::Aborted(current), Some(not_inserted)) => Err(OccupiedError { current, not_inserted }),
+            (Compute::Inserted(_, value), _) => Ok(value),
+            _ => unreachable!("the closure inserts or keeps its value and aborts"),
+        }
+    }
+
+    #[cold]
+    pub(super) fn insert_with_when_full<F>(
+        self,
+        op: Op,
+        entry: (K, F),
+        present: Outcome,
+    ) -> Result<&'g V, &'g V>
+    where
+        F: FnOnce() -> V,
+    {
+        let (key, f) = entry;
+        let mut f = Some(f);
+        let compute = |entry: Option<(&'g K, &'g V)>| match entry {
+            Some((_, current)) => Operation::Abort(current),
+            None => insert_once(f.take().map(|f| f())),
+        };
+        match self.refuse_new(op, key, compute, present) {
+            Compute::Aborted(current) => Err(current),
+            Compute::Inserted(_, value) => Ok(value),
+            Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
+        }
+    }
+
+    #[cold]
+    pub(super) fn compute_when_full<F, T>(self, op: Op, key: K, compute: F) -> Compute<'g, K, V, T>
+    where
+        F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+    {
+        self.refuse_new(op, key, compute, Outcome::Unchanged)
+    }
+
+    /// Does the operation and takes a new entry out again, unless another thread did so first. `aborted` says how
+    /// the operation ends where the closure aborts.
+    fn refuse_new<F, T>(self, op: Op, key: K, mut compute: F, aborted: Outcome) -> Compute<'g, K, V, T>
+    where
+        F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+    {
+        let calls = Calls::default();
+        let running = self.map.meter.begin(self.cell, op);
+        let result = self.under.compute(key, |entry| calls.count(|| compute(entry)));
+        match &result {
+            Compute::Inserted(key, value) => {
+                let is_ours = |_: &K, current: &V| ptr::eq(current, *value);
+                // Where it is not there any more, there is nothing to take out.
+                let _ = self.under.remove_if(*key, is_ours);
+                running.end(Outcome::Rejected);
+            }
+            Compute::Aborted(_) => {
+                running.end(aborted);
+            }
+            Compute::Updated { .. } | Compute::Removed(..) => {
+                running.end(computed(&result));
+            }
+        }
+        self.note_retries(&calls);
+        result
+    }
+}
+
+fn insert_once<V, T>(value: Option<V>) -> Operation<V, T> {
+    match value {
+        Some(value) => Operation::Insert(value),
+        None => unreachable!("papaya asks for an absent key once"),
+    }
+}

@@ -1,0 +1,165 @@
+//! The map itself: how it is made and pinned.
+
+use std::collections::hash_map::RandomState;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use papaya::{LocalGuard, OwnedGuard};
+
+use super::{HashMapBuilder, HashMapRef};
+use crate::record::{self, Meter};
+
+/// A concurrent hash map that counts what is done with it.
+///
+/// Everything is [papaya](papaya::HashMap)'s: the lock-free table, the guards, the signatures, the answers. Beside
+/// that every operation is counted exactly by how it ended, and one in N is timed, where N follows the rate of each
+/// thread: 1 up to some 16,000 operations a second, so that every operation is timed, and at most 1,024. Through a
+/// [`pin`](HashMap::pin) an untimed operation costs two loads, a store and two predicted branches more than
+/// papaya's.
+///
+/// ```
+/// use mapwarden::{HashMap, Objective};
+///
+/// let sessions: HashMap<String, u64> = HashMap::builder()
+///     .name("sessions")
+///     .max_entries(100_000)
+///     .objective(Objective::availability(0.999)?)
+///     .build();
+///
+/// let sessions = sessions.pin();
+/// sessions.insert("ada".to_owned(), 1815);
+/// assert_eq!(sessions.get("ada"), Some(&1815));
+/// assert_eq!(sessions.get("bob"), None);
+/// # Ok::<(), mapwarden::contract::ObjectiveError>(())
+/// ```
+///
+/// # Names
+/// Maps of one name are one to the telemetry: their counts add up, and stay when a map is dropped. A map without a
+/// name is named by where it was made, `src/sessions.rs:12`.
+///
+/// # Entries
+/// The number of entries is looked up when an operation is timed, after every operation on the whole map and at
+/// every [`len`](HashMap::len). At low rates it is exact; on a busy map it is that of some thousand operations ago
+/// at most.
+///
+/// # A bounded map
+/// With [`max_entries`](HashMapBuilder::max_entries) a full map refuses new keys and goes on replacing, updating and
+/// removing old ones. A refusal is counted as `rejected` and spends the budget of an availability objective.
+/// [`checked_insert`](HashMapRef::checked_insert) returns it as an error with the key and the value. papaya's own
+/// methods have no way to say it; they answer **as if another thread had removed the new entry at once**, which every
+/// caller of a concurrent map must be ready for: `insert` returns `None`, `get_or_insert` a reference that is valid
+/// as long as the guard, and the map does not hold the key. While threads insert at the same moment the map may pass
+/// the bound by at most their number.
+pub struct HashMap<K, V, S = RandomState> {
+    pub(super) inner: papaya::HashMap<K, V, S>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) entries: Entries,
+    /// `usize::MAX` where there is no bound.
+    pub(super) max_entries: usize,
+}
+
+/// The number of entries that this map last told its meter; takes it back when the map is dropped.
+#[derive(Debug)]
+pub(super) struct Entries {
+    told: AtomicU64,
+    meter: Arc<Meter>,
+}
+
+impl Entries {
+    pub(super) const fn none(meter: Arc<Meter>) -> Self {
+        Self { told: AtomicU64::new(0), meter }
+    }
+
+    /// Tells the meter. Relaxed: the swap hands every told number to exactly one taker, so the meter's sum is right
+    /// in any order.
+    pub(super) fn tell(&self, entries: usize) {
+        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+        if self.told.load(Relaxed) == entries {
+            return;
+        }
+        self.meter.change_entries(self.told.swap(entries, Relaxed), entries);
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        self.tell(0);
+    }
+}
+
+impl<K, V> HashMap<K, V> {
+    /// Makes an empty map named by the caller's place in the source.
+    #[track_caller]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Makes an empty map that holds at least `capacity` entries without a resize.
+    #[track_caller]
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::builder().capacity(capacity).build()
+    }
+
+    /// Starts a builder, where a map gets its name, objectives and bound.
+    #[track_caller]
+    pub fn builder() -> HashMapBuilder<K, V> {
+        HashMapBuilder::at(Location::caller())
+    }
+}
+
+impl<K, V, S> HashMap<K, V, S> {
+    /// Makes an empty map with this hasher.
+    #[track_caller]
+    #[must_use]
+    pub fn with_hasher(hash_builder: S) -> Self {
+        Self::with_capacity_and_hasher(0, hash_builder)
+    }
+
+    /// Makes an empty map with this hasher that holds at least `capacity` entries without a resize.
+    #[track_caller]
+    #[must_use]
+    pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
+        HashMapBuilder::at(Location::caller()).hasher(hash_builder).capacity(capacity).build()
+    }
+
+    pub(super) fn named(name: Arc<str>, inner: papaya::HashMap<K, V, S>, max_entries: usize) -> Self {
+        let meter = record::meter(name);
+        Self { inner, entries: Entries::none(Arc::clone(&meter)), meter, max_entries }
+    }
+
+    /// The name in the telemetry.
+    pub fn name(&self) -> &str {
+        self.meter.name()
+    }
+
+    /// Pins the map for the current thread: references that it gives are valid as long as the pin lives.
+    ///
+    /// Prefer one pin to many for a group of operations; pinning is nearly half the cost of a `get`. Operations
+    /// through it find their counters without a look at thread-local memory.
+    #[inline]
+    pub fn pin(&self) -> HashMapRef<'_, K, V, S, LocalGuard<'_>> {
+        HashMapRef::local(self)
+    }
+
+    /// Pins the map with a guard that may move between threads and be held across `.await`. Costs more than
+    /// [`pin`](HashMap::pin): papaya takes a lock for it.
+    #[inline]
+    pub fn pin_owned(&self) -> HashMapRef<'_, K, V, S, OwnedGuard<'_>> {
+        HashMapRef::owned(self)
+    }
+
+    /// A guard for the methods that take one.
+    #[inline]
+    pub fn guard(&self) -> LocalGuard<'_> {
+        self.inner.guard()
+    }
+
+    /// A guard for the methods that take one, which may move between threads and be held across `.await`.
+    #[inline]
+    pub fn owned_guard(&self) -> OwnedGuard<'_> {
+        self.inner.owned_guard()
+    }
+}

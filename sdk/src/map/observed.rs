@@ -1,0 +1,363 @@
+//! Every operation, once: papaya does it, its result says how it ended, the thread's cell counts that.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hash};
+
+use papaya::{Compute, Equivalent, Iter, Keys, OccupiedError, Operation, Values};
+
+use super::HashMap;
+use super::under::Under;
+use crate::contract::{Op, Outcome};
+use crate::record::{Ended, ThreadCell};
+
+/// A map, the cell in which the current thread counts, and papaya's map underneath.
+pub(super) struct Observed<'m, K, V, S, U> {
+    pub(super) map: &'m HashMap<K, V, S>,
+    pub(super) cell: &'m ThreadCell,
+    pub(super) under: U,
+}
+
+// By hand, because derive asks `K: Copy` and so on.
+impl<K, V, S, U: Copy> Clone for Observed<'_, K, V, S, U> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K, V, S, U: Copy> Copy for Observed<'_, K, V, S, U> {}
+
+impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
+where
+    K: Hash + Eq + 'g,
+    V: 'g,
+    S: BuildHasher,
+    U: Under<'g, K, V>,
+{
+    /// Does an operation on one key. A panic in it passes through and counts as failed.
+    ///
+    /// The two ways part at once: the hot one, inlined, carries nothing across the operation, the cold one is a
+    /// second copy out of line.
+    #[inline(always)]
+    pub(super) fn observe<T>(
+        self,
+        op: Op,
+        run: impl FnOnce(U) -> T,
+        outcome: impl FnOnce(&T) -> Outcome,
+    ) -> T {
+        let Some(untimed) = self.map.meter.begin_untimed(self.cell, op) else {
+            return self.observe_armed(op, run, outcome);
+        };
+        let result = run(self.under);
+        untimed.end(outcome(&result));
+        result
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn observe_armed<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
+        let running = self.map.meter.begin(self.cell, op);
+        let result = run(self.under);
+        if running.end(outcome(&result)) == Ended::Timed {
+            self.tell_entries();
+        }
+        result
+    }
+
+    /// Does an operation on the whole map.
+    fn observe_whole<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
+        let running = self.map.meter.begin_whole(self.cell, op);
+        let result = run(self.under);
+        running.end(outcome(&result));
+        self.tell_entries();
+        result
+    }
+
+    fn tell_entries(self) {
+        self.map.entries.tell(self.map.inner.len());
+    }
+
+    /// Does an operation whose closure runs once, and again whenever another thread was faster.
+    #[inline(always)]
+    pub(super) fn observe_calls<T>(
+        self,
+        op: Op,
+        run: impl FnOnce(U, &Calls) -> T,
+        outcome: impl FnOnce(&T) -> Outcome,
+    ) -> T {
+        let calls = Calls::default();
+        let result = self.observe(op, |map| run(map, &calls), outcome);
+        self.note_retries(&calls);
+        result
+    }
+
+    #[inline(always)]
+    pub(super) fn note_retries(self, calls: &Calls) {
+        if calls.0.get() > 1 {
+            self.map.meter.add_retries(calls.0.get() - 1);
+        }
+    }
+
+    #[inline]
+    pub(super) fn get<Q>(self, key: &Q) -> Option<&'g V>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.observe(Op::Get, |map| map.get_key_value(key).map(|(_, value)| value), found)
+    }
+
+    #[inline]
+    pub(super) fn get_key_value<Q>(self, key: &Q) -> Option<(&'g K, &'g V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.observe(Op::GetKeyValue, |map| map.get_key_value(key), found)
+    }
+
+    #[inline]
+    pub(super) fn contains_key<Q>(self, key: &Q) -> bool
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.observe(
+            Op::ContainsKey,
+            |map| map.get_key_value(key).is_some(),
+            |found| if *found { Outcome::Hit } else { Outcome::Miss },
+        )
+    }
+
+    #[inline]
+    pub(super) fn insert(self, key: K, value: V) -> Option<&'g V> {
+        if self.is_full() {
+            return self.insert_when_full(key, value).unwrap_or_default();
+        }
+        self.observe(Op::Insert, |map| map.insert(key, value), replaced)
+    }
+
+    #[inline]
+    pub(super) fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
+        if self.is_full() {
+            return self.try_insert_when_full(key, value);
+        }
+        self.observe(
+            Op::TryInsert,
+            |map| map.try_insert(key, value),
+            |result| match result {
+                Ok(_) => Outcome::Inserted,
+                Err(_) => Outcome::Conflict,
+            },
+        )
+    }
+
+    #[inline]
+    pub(super) fn try_insert_with<F>(self, key: K, f: F) -> Result<&'g V, &'g V>
+    where
+        F: FnOnce() -> V,
+    {
+        self.insert_with(Op::TryInsert, (key, f), Outcome::Conflict)
+    }
+
+    #[inline]
+    pub(super) fn get_or_insert(self, key: K, value: V) -> &'g V {
+        if self.is_full() {
+            return self.get_or_insert_with(key, || value);
+        }
+        // As papaya does it, without a closure.
+        let result = self.observe(
+            Op::GetOrInsert,
+            |map| map.try_insert(key, value),
+            |result| if result.is_ok() { Outcome::Inserted } else { Outcome::Hit },
+        );
+        match result {
+            Ok(value) | Err(OccupiedError { current: value, .. }) => value,
+        }
+    }
+
+    #[inline]
+    pub(super) fn get_or_insert_with<F>(self, key: K, f: F) -> &'g V
+    where
+        F: FnOnce() -> V,
+    {
+        let (Ok(value) | Err(value)) = self.insert_with(Op::GetOrInsert, (key, f), Outcome::Hit);
+        value
+    }
+
+    /// Inserts unless the key is there, which ends as `present`.
+    #[inline]
+    fn insert_with<F>(self, op: Op, entry: (K, F), present: Outcome) -> Result<&'g V, &'g V>
+    where
+        F: FnOnce() -> V,
+    {
+        let (key, f) = entry;
+        if self.is_full() {
+            return self.insert_with_when_full(op, (key, f), present);
+        }
+        self.observe(
+            op,
+            |map| map.try_insert_with(key, f),
+            |result| match result {
+                Ok(_) => Outcome::Inserted,
+                Err(_) => present,
+            },
+        )
+    }
+
+    #[inline]
+    pub(super) fn update<F>(self, key: K, update: F) -> Option<&'g V>
+    where
+        F: Fn(&V) -> V,
+    {
+        self.observe_calls(
+            Op::Update,
+            |map, calls| map.update(key, |value| calls.count(|| update(value))),
+            |updated| if updated.is_some() { Outcome::Updated } else { Outcome::Miss },
+        )
+    }
+
+    #[inline]
+    pub(super) fn update_or_insert_with<Update, F>(self, key: K, update: Update, f: F) -> &'g V
+    where
+        F: FnOnce() -> V,
+        Update: Fn(&V) -> V,
+    {
+        // papaya's own way to do it, which also tells an update from an insertion: an absent key is asked for once.
+        let mut f = Some(f);
+        let compute = |entry: Option<(&'g K, &'g V)>| match (entry, f.take()) {
+            (Some((_, value)), unused) => {
+                f = unused;
+                Operation::Insert(update(value))
+            }
+            (None, Some(f)) => Operation::Insert(f()),
+            (None, None) => unreachable!("papaya asks for an absent key once"),
+        };
+        match self.compute_as::<_, std::convert::Infallible>(Op::UpdateOrInsert, key, compute) {
+            Compute::Inserted(_, value) | Compute::Updated { new: (_, value), .. } => value,
+            Compute::Removed(..) => unreachable!("the closure never removes"),
+            Compute::Aborted(never) => match never {},
+        }
+    }
+
+    #[inline]
+    pub(super) fn compute<F, T>(self, key: K, compute: F) -> Compute<'g, K, V, T>
+    where
+        F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+    {
+        self.compute_as(Op::Compute, key, compute)
+    }
+
+    #[inline]
+    pub(super) fn compute_as<F, T>(self, op: Op, key: K, mut compute: F) -> Compute<'g, K, V, T>
+    where
+        F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
+    {
+        if self.is_full() {
+            return self.compute_when_full(op, key, compute);
+        }
+        self.observe_calls(
+            op,
+            |map, calls| map.compute(key, |entry| calls.count(|| compute(entry))),
+            computed,
+        )
+    }
+
+    #[inline]
+    pub(super) fn remove_entry<Q>(self, key: &Q) -> Option<(&'g K, &'g V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.observe(
+            Op::Remove,
+            |map| map.remove_entry(key),
+            |removed| if removed.is_some() { Outcome::Removed } else { Outcome::Miss },
+        )
+    }
+
+    #[inline]
+    pub(super) fn remove_if<Q, F>(
+        self,
+        key: &Q,
+        mut should_remove: F,
+    ) -> Result<Option<(&'g K, &'g V)>, (&'g K, &'g V)>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+        F: FnMut(&K, &V) -> bool,
+    {
+        self.observe_calls(
+            Op::RemoveIf,
+            |map, calls| map.remove_if(key, |key, value| calls.count(|| should_remove(key, value))),
+            |result| match result {
+                Ok(Some(_)) => Outcome::Removed,
+                Ok(None) => Outcome::Miss,
+                Err(_) => Outcome::Conflict,
+            },
+        )
+    }
+
+    pub(super) fn retain<F>(self, mut f: F)
+    where
+        F: FnMut(&K, &V) -> bool,
+    {
+        let removed = Cell::new(false);
+        let f = |key: &K, value: &V| {
+            let keeps = f(key, value);
+            removed.set(removed.get() | !keeps);
+            keeps
+        };
+        self.observe_whole(Op::Retain, |map| map.retain(f), |()| emptied(removed.get()));
+    }
+
+    pub(super) fn clear(self) {
+        let had_entries = !self.map.inner.is_empty();
+        self.observe_whole(Op::Clear, |map| map.clear(), |()| emptied(had_entries));
+    }
+
+    pub(super) fn reserve(self, additional: usize) {
+        self.observe_whole(Op::Reserve, |map| map.reserve(additional), |()| Outcome::Unchanged);
+    }
+
+    pub(super) fn iter(self) -> Iter<'g, K, V, U::Guard> {
+        self.observe_whole(Op::Iter, |map| map.iter(), |_| Outcome::Unchanged)
+    }
+
+    pub(super) fn keys(self) -> Keys<'g, K, V, U::Guard> {
+        self.observe_whole(Op::Iter, |map| map.keys(), |_| Outcome::Unchanged)
+    }
+
+    pub(super) fn values(self) -> Values<'g, K, V, U::Guard> {
+        self.observe_whole(Op::Iter, |map| map.values(), |_| Outcome::Unchanged)
+    }
+}
+
+/// How often a closure ran.
+#[derive(Default)]
+pub(super) struct Calls(Cell<u64>);
+
+impl Calls {
+    #[inline(always)]
+    pub(super) fn count<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.0.set(self.0.get() + 1);
+        call()
+    }
+}
+
+#[inline(always)]
+fn found<T>(result: &Option<T>) -> Outcome {
+    if result.is_some() { Outcome::Hit } else { Outcome::Miss }
+}
+
+#[inline(always)]
+pub(super) fn replaced<T>(result: &Option<T>) -> Outcome {
+    if result.is_some() { Outcome::Replaced } else { Outcome::Inserted }
+}
+
+#[inline(always)]
+pub(super) fn computed<K, V, T>(result: &Compute<'_, K, V, T>) -> Outcome {
+    match result {
+        Compute::Inserted(..) => Outcome::Inserted,
+        Compute::Updated { .. } => Outcome::Updated,
+        Compute::Removed(..) => Outcome::Removed,
+        Compute::Aborted(_) => Outcome::Unchanged,
+    }
+}
+
+fn emptied(removed: bool) -> Outcome {
+    if removed { Outcome::Removed } else { Outcome::Unchanged }
+}

@@ -1,0 +1,50 @@
+//! The meters of all maps by name. Comes in: the names of maps as they are built. Goes out: one
+//! [`MapSnapshot`](super::MapSnapshot) a name. Nothing is ever taken out: the counts of a dropped map stay, and maps
+//! of one name, alive or not, add up. Memory follows the number of different names.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use super::meter::Meter;
+use super::registry::registry;
+use super::{Snapshot, Source};
+
+#[derive(Default)]
+struct Maps {
+    meters: Mutex<BTreeMap<Arc<str>, Arc<Meter>>>,
+}
+
+impl Source for Maps {
+    fn snapshot(&self, into: &mut Snapshot) {
+        let meters: Vec<Arc<Meter>> =
+            self.meters.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        into.maps.extend(meters.iter().map(|meter| meter.snapshot()));
+    }
+}
+
+/// The meter of this name. Takes a lock: for building maps, not for using them.
+pub(crate) fn meter(name: Arc<str>) -> Arc<Meter> {
+    static MAPS: LazyLock<Arc<Maps>> = LazyLock::new(|| {
+        let maps = Arc::new(Maps::default());
+        registry().register(Arc::clone(&maps) as _);
+        maps
+    });
+    let mut meters = MAPS.meters.lock().unwrap_or_else(PoisonError::into_inner);
+    let meter = meters.entry(name).or_insert_with_key(|name| Arc::new(Meter::new(Arc::clone(name))));
+    Arc::clone(meter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_is_one_meter_and_names_come_in_order() {
+        let first = meter("maps-test-b".into());
+        assert!(Arc::ptr_eq(&first, &meter("maps-test-b".into())));
+        meter("maps-test-a".into());
+        let names: Vec<_> = registry().snapshot().maps.into_iter().map(|map| map.name).collect();
+        assert!(names.is_sorted());
+        assert!(names.contains(&"maps-test-a".into()) && names.contains(&"maps-test-b".into()));
+    }
+}

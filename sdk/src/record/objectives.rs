@@ -1,0 +1,149 @@
+//! What was promised about one map, and which events kept it. Comes in: declarations at build time, times of timed
+//! operations. Goes out: [`ObjectiveSnapshot`]s.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use super::ObjectiveSnapshot;
+use super::outcomes::is_lookup;
+use crate::contract::{Count, Nanos, Objective, Op, Outcome, Sli};
+
+/// At most one objective of each kind, since `<map>-<sli>` names it.
+#[derive(Debug, Default)]
+pub(super) struct Objectives {
+    availability: OnceLock<Objective>,
+    hit_ratio: OnceLock<Objective>,
+    latency: OnceLock<Latency>,
+}
+
+#[derive(Debug)]
+struct Latency {
+    objective: Objective,
+    threshold: Nanos,
+    met: AtomicU64,
+    missed: AtomicU64,
+}
+
+impl Objectives {
+    /// Takes a promise; the first of a kind stays.
+    pub(super) fn declare(&self, objective: Objective) {
+        match objective.sli() {
+            Sli::Availability => {
+                self.availability.get_or_init(|| objective);
+            }
+            Sli::HitRatio => {
+                self.hit_ratio.get_or_init(|| objective);
+            }
+            Sli::Latency { threshold } => {
+                self.latency.get_or_init(|| Latency {
+                    objective,
+                    threshold,
+                    met: AtomicU64::new(0),
+                    missed: AtomicU64::new(0),
+                });
+            }
+        }
+    }
+
+    /// The slowest single-key operation that is still good.
+    pub(super) fn threshold(&self) -> Option<Nanos> {
+        self.latency.get().map(|latency| latency.threshold)
+    }
+
+    /// Judges a timed operation at the exact threshold. One atomic add, relaxed as in a histogram.
+    pub(super) fn judge(&self, duration: Nanos, weight: u64) {
+        if let Some(latency) = self.latency.get() {
+            let verdict = if duration <= latency.threshold { &latency.met } else { &latency.missed };
+            verdict.fetch_add(weight, Relaxed);
+        }
+    }
+
+    /// Every declared objective with its events so far, out of the counts of the same snapshot.
+    pub(super) fn snapshot(&self, map: &str, operations: &[(Op, Outcome, Count)]) -> Vec<ObjectiveSnapshot> {
+        let of = |objective: &Objective, good: Count, bad: Count| ObjectiveSnapshot {
+            name: format!("{map}-{}", objective.sli().name()).into(),
+            objective: *objective,
+            events: vec![(Arc::from(""), good, bad)],
+        };
+        let sum = |wanted: fn(Op, Outcome) -> bool| -> Count {
+            operations
+                .iter()
+                .filter(|(op, outcome, _)| wanted(*op, *outcome))
+                .map(|(_, _, count)| *count)
+                .sum()
+        };
+        let availability = self.availability.get().map(|objective| {
+            of(objective, sum(|_, outcome| !is_bad(outcome)), sum(|_, outcome| is_bad(outcome)))
+        });
+        let latency = self.latency.get().map(|latency| {
+            let count = |events: &AtomicU64| Count::new(events.load(Relaxed));
+            of(&latency.objective, count(&latency.met), count(&latency.missed))
+        });
+        let hit_ratio = self.hit_ratio.get().map(|objective| of(objective, sum(is_hit), sum(is_miss)));
+        [availability, latency, hit_ratio].into_iter().flatten().collect()
+    }
+}
+
+/// Whether the outcome spends an availability budget.
+pub(super) const fn is_bad(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Rejected | Outcome::Failed => true,
+        Outcome::Hit
+        | Outcome::Miss
+        | Outcome::Inserted
+        | Outcome::Replaced
+        | Outcome::Updated
+        | Outcome::Removed
+        | Outcome::Unchanged
+        | Outcome::Conflict => false,
+    }
+}
+
+fn is_hit(op: Op, outcome: Outcome) -> bool {
+    is_lookup(op) && outcome == Outcome::Hit
+}
+
+/// A `get_or_insert` that had to insert, or was refused to, did not find its key either.
+fn is_miss(op: Op, outcome: Outcome) -> bool {
+    is_lookup(op) && matches!(outcome, Outcome::Miss | Outcome::Inserted | Outcome::Rejected)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn events_are_judged_as_promised() {
+        let objectives = Objectives::default();
+        objectives.declare(Objective::hit_ratio(0.9).unwrap());
+        objectives.declare(Objective::availability(0.999).unwrap());
+        objectives.declare(Objective::latency(Duration::from_nanos(50), 0.99).unwrap());
+        objectives.declare(Objective::latency(Duration::from_nanos(1), 0.5).unwrap());
+        objectives.judge(Nanos::new(50), 4);
+        objectives.judge(Nanos::new(51), 2);
+        let operations = [
+            (Op::Get, Outcome::Hit, Count::new(10)),
+            (Op::Get, Outcome::Miss, Count::new(3)),
+            (Op::Get, Outcome::Failed, Count::new(1)),
+            (Op::GetOrInsert, Outcome::Hit, Count::new(100)),
+            (Op::GetOrInsert, Outcome::Inserted, Count::new(20)),
+            (Op::Insert, Outcome::Inserted, Count::new(1000)),
+            (Op::Insert, Outcome::Rejected, Count::new(7)),
+            (Op::Remove, Outcome::Miss, Count::new(10_000)),
+        ];
+        let got: Vec<_> = objectives
+            .snapshot("sessions", &operations)
+            .into_iter()
+            .map(|it| (it.name.to_string(), it.objective.target().get(), it.events[0].1, it.events[0].2))
+            .collect();
+        let expected = [
+            ("sessions-availability", 0.999, 11_133, 8),
+            ("sessions-latency", 0.99, 4, 2),
+            ("sessions-hit_ratio", 0.9, 110, 23),
+        ]
+        .map(|(name, target, good, bad)| (name.to_owned(), target, Count::new(good), Count::new(bad)));
+        assert_eq!(got, expected);
+    }
+}

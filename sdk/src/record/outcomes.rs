@@ -1,0 +1,106 @@
+//! Which outcomes each operation can have: the pairs that exist at 0 from a map's creation. What is not here is
+//! never sent.
+
+use crate::contract::{Op, Outcome};
+
+/// How many (operation, outcome) slots a cell has, valid or not: an index without a table look-up is worth the
+/// unused ones.
+pub(super) const SLOTS: usize = Op::ALL.len() * Outcome::ALL.len();
+
+/// The slot of a pair; with both known at compile time it is a constant.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, below 10")]
+pub(super) const fn slot(op: Op, outcome: Outcome) -> usize {
+    position(op) * Outcome::ALL.len() + outcome as usize
+}
+
+/// The place of an operation in [`Op::ALL`].
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, below 16")]
+pub(super) const fn position(op: Op) -> usize {
+    op as usize
+}
+
+/// The outcomes that this operation can have. Failed is a panic: of a closure, of the key's
+/// `Hash` or `Eq`, or because of another map's guard.
+pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
+    use Outcome::{Conflict, Failed, Hit, Inserted, Miss, Rejected, Removed, Replaced, Unchanged, Updated};
+    match op {
+        Op::Get | Op::GetKeyValue | Op::ContainsKey => &[Hit, Miss, Failed],
+        Op::Insert => &[Inserted, Replaced, Rejected, Failed],
+        Op::TryInsert => &[Inserted, Conflict, Rejected, Failed],
+        Op::GetOrInsert => &[Hit, Inserted, Rejected, Failed],
+        Op::Update => &[Updated, Miss, Failed],
+        Op::UpdateOrInsert => &[Updated, Inserted, Rejected, Failed],
+        Op::Compute => &[Inserted, Updated, Removed, Unchanged, Rejected, Failed],
+        Op::Remove => &[Removed, Miss, Failed],
+        Op::RemoveIf => &[Removed, Miss, Conflict, Failed],
+        Op::Retain => &[Removed, Unchanged, Failed],
+        Op::Clear => &[Removed, Unchanged, Failed],
+        Op::Iter | Op::Reserve => &[Unchanged, Failed],
+        Op::Len => &[Unchanged],
+    }
+}
+
+/// Every valid pair.
+pub(super) fn pairs() -> impl Iterator<Item = (Op, Outcome)> {
+    Op::ALL.into_iter().flat_map(|op| outcomes(op).iter().map(move |outcome| (op, *outcome)))
+}
+
+/// Whether the operation touches the whole map, so that its time grows with the entries: always timed, and not
+/// held to a latency objective, which is about single keys.
+pub(super) const fn is_whole_map(op: Op) -> bool {
+    match op {
+        Op::Retain | Op::Clear | Op::Iter | Op::Reserve => true,
+        Op::Get
+        | Op::GetKeyValue
+        | Op::ContainsKey
+        | Op::Insert
+        | Op::TryInsert
+        | Op::GetOrInsert
+        | Op::Update
+        | Op::UpdateOrInsert
+        | Op::Compute
+        | Op::Remove
+        | Op::RemoveIf
+        | Op::Len => false,
+    }
+}
+
+/// Whether the operation asks for a key's value, so that finding it is a hit of the hit ratio.
+pub(super) const fn is_lookup(op: Op) -> bool {
+    match op {
+        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert => true,
+        Op::Insert
+        | Op::TryInsert
+        | Op::Update
+        | Op::UpdateOrInsert
+        | Op::Compute
+        | Op::Remove
+        | Op::RemoveIf
+        | Op::Retain
+        | Op::Clear
+        | Op::Iter
+        | Op::Len
+        | Op::Reserve => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_pair_has_its_own_slot() {
+        let mut slots = HashSet::new();
+        for op in Op::ALL {
+            for outcome in Outcome::ALL {
+                assert!(slot(op, outcome) < SLOTS);
+                assert!(slots.insert(slot(op, outcome)), "{op:?} {outcome:?}");
+            }
+        }
+        assert_eq!(pairs().collect::<HashSet<_>>().len(), pairs().count(), "no pair twice");
+    }
+}

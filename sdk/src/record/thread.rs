@@ -1,0 +1,145 @@
+//! A small number for every live thread, so that its cells are found by index. Comes in: the current thread.
+//! Goes out: its [`ThreadNumber`]. Numbers are reused after a thread's end, lowest first, so that cells carry on
+//! and memory follows the number of threads alive at once, not the number ever started.
+
+use std::cell::Cell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Mutex, PoisonError};
+
+/// The number of the current thread. No two live threads share one below [`ThreadNumber::LEAVING`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ThreadNumber(usize);
+
+impl ThreadNumber {
+    /// A thread that is running its last destructors: its own number is free for others already, and its
+    /// operations count in the shared cells.
+    const LEAVING: Self = Self(usize::MAX - 1);
+
+    /// Not yet asked for.
+    const UNSET: Self = Self(usize::MAX);
+
+    /// The current thread's number: one thread-local read, but for the thread's first call, which takes a lock.
+    #[inline]
+    pub(super) fn current() -> Self {
+        let number = NUMBER.get();
+        if number == Self::UNSET { first() } else { number }
+    }
+
+    /// The number as an index.
+    #[inline]
+    pub(super) const fn index(self) -> usize {
+        self.0
+    }
+}
+
+// Two thread-locals: the number alone has no destructor, so that reading it needs no check of whether the
+// destructor is registered and works in destructors that run later than ours.
+thread_local! {
+    static NUMBER: Cell<ThreadNumber> = const { Cell::new(ThreadNumber::UNSET) };
+    static LEASE: Lease = const { Lease { number: Cell::new(None) } };
+}
+
+/// Gives the number back when the thread ends.
+struct Lease {
+    number: Cell<Option<ThreadNumber>>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        NUMBER.set(ThreadNumber::LEAVING);
+        if let Some(number) = self.number.take() {
+            lock(|numbers| numbers.free.push(Reverse(number)));
+        }
+    }
+}
+
+/// Which numbers are taken.
+struct Numbers {
+    /// Given back, smallest on top.
+    free: BinaryHeap<Reverse<ThreadNumber>>,
+    /// Never given out yet.
+    next: usize,
+}
+
+static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { free: BinaryHeap::new(), next: 0 });
+
+/// The lock also orders the last stores of a number's former thread before the first loads of its next one,
+/// which lets both be relaxed.
+fn lock<T>(change: impl FnOnce(&mut Numbers) -> T) -> T {
+    change(&mut NUMBERS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cold]
+fn first() -> ThreadNumber {
+    let number = LEASE.try_with(|lease| {
+        let number = lock(|numbers| match numbers.free.pop() {
+            Some(Reverse(number)) => number,
+            None => {
+                let number = ThreadNumber(numbers.next);
+                numbers.next += 1;
+                number
+            }
+        });
+        lease.number.set(Some(number));
+        number
+    });
+    let number = number.unwrap_or(ThreadNumber::LEAVING);
+    NUMBER.set(number);
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn live_threads_differ_and_ended_threads_are_reused() {
+        let barrier = Barrier::new(40);
+        let numbers: Vec<ThreadNumber> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..40)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let number = ThreadNumber::current();
+                        barrier.wait();
+                        assert_eq!(ThreadNumber::current(), number, "a thread keeps its number");
+                        number
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(numbers.iter().map(|number| number.index()).collect::<HashSet<_>>().len(), 40);
+
+        let highest =
+            (0..500).map(|_| std::thread::spawn(|| ThreadNumber::current().index()).join().unwrap()).max();
+        // Other tests of this binary run beside this one; 500 threads in turn still stay far below 500 numbers.
+        assert!(highest < Some(300), "{highest:?}");
+    }
+
+    #[test]
+    fn destructors_that_run_after_ours_take_no_number_for_ever() {
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                ThreadNumber::current();
+            }
+        }
+        thread_local! {
+            static BEFORE: Late = const { Late };
+            static AFTER: Late = const { Late };
+        }
+        // On either side of our own thread-local, whichever way destructors are ordered.
+        let thread = || {
+            BEFORE.with(|_| ());
+            let number = ThreadNumber::current();
+            AFTER.with(|_| ());
+            number.index()
+        };
+        let highest = (0..500).map(|_| std::thread::spawn(thread).join().unwrap()).max();
+        assert!(highest < Some(300), "{highest:?}");
+    }
+}

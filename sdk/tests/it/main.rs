@@ -10,6 +10,7 @@
 
 #[cfg(feature = "tower")]
 mod layer;
+mod map_in_request;
 mod receiver;
 mod scope;
 mod ship;

@@ -139,7 +139,7 @@ impl<K, V, S> HashMap<K, V, S> {
     ///
     /// Prefer one pin to many for a group of operations; pinning is nearly half the cost of a `get`. Operations
     /// through it find their counters without a look at thread-local memory.
-    #[inline]
+    #[inline(always)]
     pub fn pin(&self) -> HashMapRef<'_, K, V, S, LocalGuard<'_>> {
         HashMapRef::local(self)
     }

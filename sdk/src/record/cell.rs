@@ -108,6 +108,12 @@ impl ThreadCell {
         }
     }
 
+    /// The same, out of line.
+    #[inline(never)]
+    pub(super) fn count_unusual(&self, op: Op, outcome: Outcome) {
+        self.count(op, outcome);
+    }
+
     /// Counts an operation of a shared cell, or any that is off the hot path.
     pub(super) fn count_any(&self, op: Op, outcome: Outcome) {
         if self.is_shared() {

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use super::cell::{Begun, ThreadCell};
 use super::histogram::Histogram;
 use super::objectives::{Objectives, is_bad};
-use super::outcomes::{is_whole_map, pairs, position};
+use super::outcomes::{is_whole_map, pairs, position, usual_outcome};
 use super::thread::ThreadNumber;
 use super::{MapSnapshot, SpanFacts, clock, span_hook};
 use crate::contract::{Count, Nanos, Objective, Op, Outcome, UnixNanos};
@@ -92,17 +92,18 @@ impl Meter {
 
     /// The current thread's cell: a thread-local read and a load. A thread's first call allocates it. Valid for the
     /// calling thread only: an exclusive cell loses counts when two threads write it at once.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cell(&self) -> &ThreadCell {
-        let number = ThreadNumber::current();
-        match self.exclusive.get(number.index()).and_then(OnceLock::get) {
+        match self.exclusive.get(ThreadNumber::if_known().index()).and_then(OnceLock::get) {
             Some(cell) => cell,
-            None => self.first_cell(number),
+            None => self.other_cell(),
         }
     }
 
     #[cold]
-    fn first_cell(&self, number: ThreadNumber) -> &ThreadCell {
+    #[inline(never)]
+    fn other_cell(&self) -> &ThreadCell {
+        let number = ThreadNumber::current();
         match self.exclusive.get(number.index()) {
             Some(cell) => cell.get_or_init(|| Box::new(ThreadCell::exclusive(clock::now()))),
             None => {
@@ -198,6 +199,13 @@ impl Meter {
         Ended::Timed
     }
 
+    #[cold]
+    #[inline(never)]
+    fn fail(&self, cell: &ThreadCell, op: Op) {
+        cell.count(op, Outcome::Failed);
+        self.offer_span(op, Outcome::Failed, Nanos::ZERO);
+    }
+
     fn offer_span(&self, op: Op, outcome: Outcome, duration: Nanos) {
         let start = UnixNanos::now().before(duration);
         span_hook(&SpanFacts { map: &self.name, op, outcome, start, duration });
@@ -205,19 +213,28 @@ impl Meter {
 }
 
 impl Untimed<'_> {
-    /// Counts the operation: two loads and a store.
+    /// Counts the operation: two loads and a store. Only the usual outcome is counted in line: its slot's address
+    /// depends on nothing that the operation loads, so that the processor counts while the map still looks up. A
+    /// slot chosen by the result would put its load behind the map's.
     #[inline(always)]
     pub(crate) fn end(self, outcome: Outcome) {
-        self.cell.count(self.op, outcome);
+        let Self { cell, op, .. } = self;
+        // First, so that the count is no place from which a panic could come back here.
         std::mem::forget(self);
+        let usual = usual_outcome(op);
+        if outcome == usual {
+            cell.count(op, usual);
+        } else {
+            cell.count_unusual(op, outcome);
+        }
     }
 }
 
 impl Drop for Untimed<'_> {
-    #[cold]
+    // Inlined, so that the parts stay in registers until a panic needs them.
+    #[inline(always)]
     fn drop(&mut self) {
-        self.cell.count(self.op, Outcome::Failed);
-        self.meter.offer_span(self.op, Outcome::Failed, Nanos::ZERO);
+        self.meter.fail(self.cell, self.op);
     }
 }
 

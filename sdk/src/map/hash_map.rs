@@ -14,8 +14,8 @@ use crate::record::{self, Meter};
 ///
 /// Everything is [papaya](papaya::HashMap)'s: the lock-free table, the guards, the signatures, the answers. Beside
 /// that every operation is counted exactly by how it ended, and one in N is timed, where N follows the rate of each
-/// thread: 1 up to some 16,000 operations a second, so that every operation is timed, and at most 1,024. Through a
-/// [`pin`](HashMap::pin) an untimed operation costs two loads, a store and two predicted branches more than
+/// thread: 1 up to some 4,000 operations a second, so that every operation is timed, and at most 1,024. Through a
+/// [`pin`](HashMap::pin) an untimed operation costs two loads, two stores and two predicted branches more than
 /// papaya's.
 ///
 /// ```

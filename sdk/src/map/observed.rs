@@ -62,7 +62,7 @@ where
         op: Op,
         (run, outcome): (impl FnOnce(U) -> T, impl FnOnce(&T) -> Outcome),
     ) -> T {
-        let running = map.meter.begin(cell, op);
+        let running = map.meter.begin_timed(cell, op);
         let result = run(under);
         if running.end(outcome(&result)) == Ended::Timed {
             map.tell_entries();

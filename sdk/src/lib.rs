@@ -14,3 +14,7 @@ pub use map::{
     Collector, Compute, Equivalent, Guard, HashMap, HashMapBuilder, HashMapRef, Iter, Keys, LocalGuard,
     OccupiedError, Operation, OwnedGuard, Rejected, ResizeMode, Values,
 };
+#[cfg(feature = "tower")]
+pub use scope::ScopeLayer;
+pub use scope::{DependencyCall, Scope, ScopeBuilder};
+pub use ship::{FlushError, InstallError, Telemetry, TelemetryBuilder};

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod problem;
 
 pub mod accept;
 pub mod aggregate;
@@ -13,3 +14,139 @@ pub mod budget;
 pub mod notice;
 pub mod output;
 pub mod store;
+
+mod owner;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::accept::otlp::{self, Receiver};
+use self::accept::{deploys, probe};
+use self::config::Config;
+use self::output::View;
+use self::output::admin::{self, Admin};
+use self::output::exposition::Exposition;
+use self::output::render::Templates;
+use self::owner::Owner;
+
+/// How many inputs wait for the state's owner. Raised, a longer stall of the owner is bridged at the price of
+/// memory; when it is full, senders are told to come again.
+const QUEUE: usize = 1024;
+
+/// How many notice events wait for the delivery.
+const EVENTS: usize = 1024;
+
+/// How long open connections may take to end when the sidecar stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A running sidecar.
+#[derive(Debug)]
+pub struct Sidecar {
+    /// Where OTLP over HTTP is served.
+    pub otlp_http: SocketAddr,
+    /// Where everything else is served.
+    pub admin: SocketAddr,
+    /// What is known, renewed at least once a second.
+    pub view: watch::Receiver<Arc<View>>,
+    edge: Stage,
+    core: Stage,
+    outlet: Stage,
+}
+
+/// Tasks that are stopped together.
+#[derive(Debug, Default)]
+struct Stage {
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Stage {
+    /// Asks the tasks to end and waits until they have; after `limit` they are cut off.
+    async fn end(mut self, limit: Duration) {
+        self.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(limit, ended).await.is_err() {
+            tracing::warn!("tasks had not ended after {} s and are cut off", limit.as_secs());
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+impl Sidecar {
+    /// Starts a sidecar: listens, opens the state, and serves until [`Sidecar::stop`].
+    ///
+    /// # Errors
+    /// An address that is taken, a template that cannot be read, or a state that cannot be opened; the message
+    /// names the flag.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let otlp_listener = listen(config.otlp_http, "--otlp-http").await?;
+        let admin_listener = listen(config.admin, "--admin").await?;
+        let templates = Templates::load(config.templates.as_deref())?;
+        let exposition = Exposition::install()?;
+        let (events, told) = mpsc::channel(EVENTS);
+        let (owner, view) = Owner::open(&config, events)?;
+
+        let (inputs, queue) = mpsc::channel(QUEUE);
+        let (mut edge, mut core, mut outlet) = (Stage::default(), Stage::default(), Stage::default());
+        outlet.tasks.spawn(publish(view.clone(), exposition.clone()));
+        let (sinks, shown) = (config.sinks.clone(), templates.clone());
+        outlet.tasks.spawn(output::deliver::run(sinks, told, view.clone(), shown, outlet.stop.clone()));
+        core.tasks.spawn(owner.run(queue, core.stop.clone()));
+
+        let otlp_http = otlp_listener.local_addr().context("cannot read the address of --otlp-http")?;
+        let admin_address = admin_listener.local_addr().context("cannot read the address of --admin")?;
+        let otlp = otlp::router(Receiver::new(&config, inputs.clone()));
+        let admin = Admin { view: view.clone(), exposition, templates };
+        let admin = admin::router(admin, deploys::router(inputs.clone()));
+        edge.tasks.spawn(serve(otlp_listener, otlp, edge.stop.clone()));
+        edge.tasks.spawn(serve(admin_listener, admin, edge.stop.clone()));
+        edge.tasks.spawn(ask(config, inputs, edge.stop.clone()));
+        Ok(Self { otlp_http, admin: admin_address, view, edge, core, outlet })
+    }
+
+    /// Stops in the order of the data: no new input, then everything that was accepted is taken into account and
+    /// committed, then delivered.
+    pub async fn stop(self) {
+        self.edge.end(DRAIN).await;
+        self.core.end(Duration::from_secs(30)).await;
+        self.outlet.end(DRAIN).await;
+    }
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    let accepted = "accepted is an address of this machine with a free port, or port 0 for any";
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} ({flag}): {accepted}"))
+}
+
+async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await {
+        tracing::error!("a listener ended: {error}");
+    }
+}
+
+async fn ask(config: Config, inputs: mpsc::Sender<accept::Input>, stop: CancellationToken) {
+    if let Err(error) = probe::run(config.probes, inputs, stop).await {
+        tracing::error!("probes do not run: {error}");
+    }
+}
+
+/// Sets every metric from each new view, until the owner of the state is gone.
+async fn publish(mut view: watch::Receiver<Arc<View>>, exposition: Exposition) {
+    loop {
+        let now = view.borrow_and_update().clone();
+        exposition.publish(&now);
+        if view.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,3 +1,7 @@
 //! The `mapwarden` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mapwarden_sidecar::cli::main()
+}

@@ -106,6 +106,8 @@ pub mod attribute {
     pub const PEER_SERVICE: &str = "peer.service";
     /// The callee of a client span, by address.
     pub const SERVER_ADDRESS: &str = "server.address";
+    /// The port beside [`SERVER_ADDRESS`].
+    pub const SERVER_PORT: &str = "server.port";
     /// The callee of a client span, by database system.
     pub const DB_SYSTEM: &str = "db.system.name";
 
@@ -315,8 +317,8 @@ pub mod exposition {
     pub const MAP_LATENCY: Metric = gauge(
         "mapwarden_map_operation_latency_seconds",
         "s",
-        "Quantiles of the time in a map operation over the last 5 minutes, within 4.5 %.",
-        &["service", "map", "op", "quantile"],
+        "Percentiles 50, 95 and 99 of the time in a map operation over the last 5 minutes, within 4.5 %.",
+        &["service", "map", "op", "percentile"],
     );
     /// Map size.
     pub const MAP_ENTRIES: Metric =
@@ -339,8 +341,8 @@ pub mod exposition {
     pub const REQUEST_LATENCY: Metric = gauge(
         "mapwarden_request_latency_seconds",
         "s",
-        "Quantiles of the time in a request over the last 5 minutes, within 4.5 %.",
-        &["service", "scope", "region", "quantile"],
+        "Percentiles 50, 95 and 99 of the time in a request over the last 5 minutes, within 4.5 %.",
+        &["service", "scope", "region", "percentile"],
     );
     /// Open notices.
     pub const NOTICES_OPEN: Metric =
@@ -370,7 +372,7 @@ pub mod exposition {
     pub const DELIVERIES: Metric = counter(
         "mapwarden_notice_deliveries_total",
         "{delivery}",
-        "Attempts to deliver a notice: delivered, retried or refused.",
+        "Attempts to deliver a notice: delivered, retried, refused, or dropped from a full queue.",
         &["sink", "result"],
     );
     /// Delivery queue.
@@ -459,7 +461,7 @@ pub mod exposition {
     );
     /// Resets.
     pub const COUNTER_RESETS: Metric =
-        counter("mapwarden_counter_resets_total", "{reset}", "Cumulative series that began again.", &[]);
+        counter("mapwarden_series_resets_total", "{reset}", "Cumulative series that began again.", &[]);
     /// Series.
     pub const SERIES: Metric = gauge("mapwarden_series", "{series}", "Series held.", &[]);
     /// Queue.

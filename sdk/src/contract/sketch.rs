@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher24;
+use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher24Wide};
 
 /// k: how many hashes a sketch keeps. 4,096 gives a standard error of 1.6 % above that and takes 32 KiB on the
 /// wire; raised fourfold, the error halves.
@@ -26,6 +27,15 @@ impl UserHash {
         let mut hasher = SipHasher24::new_with_key(key);
         hasher.write(id.as_bytes());
         Self(hasher.finish())
+    }
+
+    /// The key that a configured secret (`MAPWARDEN_PSEUDONYM_KEY`) stands for: SipHash-2-4-128 of its UTF-8 bytes
+    /// under the all-zero key. Services and sidecars that are told one secret derive one key. The key is as hard
+    /// to guess as the secret: give it 16 random bytes or more, in any spelling.
+    pub fn key(secret: &str) -> [u8; 16] {
+        let mut hasher = SipHasher24Wide::new_with_key(&[0; 16]);
+        hasher.write(secret.as_bytes());
+        hasher.finish128().as_bytes()
     }
 
     /// Takes the number that [`UserHash::get`] gave.
@@ -149,6 +159,14 @@ mod tests {
             sketch.insert(UserHash::keyed(b"another key here", &format!("user-{id}")));
         }
         sketch
+    }
+
+    #[test]
+    fn a_secret_stands_for_one_key_on_every_machine() {
+        // Computed by another implementation of SipHash-2-4-128.
+        let expected = 0x1928_4f03_3565_88b9_de17_e78a_e13a_ee6a_u128.to_be_bytes();
+        assert_eq!(UserHash::key("correct horse"), expected);
+        assert_ne!(UserHash::key("correct horsf"), expected);
     }
 
     #[test]

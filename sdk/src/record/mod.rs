@@ -19,8 +19,8 @@ use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, 
 pub(crate) use cell::ThreadCell;
 pub(crate) use maps::meter;
 pub(crate) use meter::{Ended, Meter};
-pub use registry::{Registry, Source, SpanFacts, registry};
-pub(crate) use registry::{set_span_hook, span_hook};
+pub(crate) use registry::set_span_hook;
+pub use registry::{Registry, Source, SpanFacts, registry, span_hook};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]

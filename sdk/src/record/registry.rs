@@ -71,7 +71,7 @@ pub(crate) fn set_span_hook(hook: fn(&SpanFacts<'_>)) {
 }
 
 /// Offers an operation to the hook, if there is one.
-pub(crate) fn span_hook(facts: &SpanFacts<'_>) {
+pub fn span_hook(facts: &SpanFacts<'_>) {
     if let Some(hook) = SPAN_HOOK.get() {
         hook(facts);
     }

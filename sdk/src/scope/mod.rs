@@ -1,1 +1,36 @@
-//! (written next)
+//! What comes in: requests and calls to dependencies, from their start to their end. What goes out: exact counts,
+//! times and verdicts in the [`Snapshot`](crate::record::Snapshot), sketches of users, and spans. Never does IO,
+//! and never lets a raw user id out of the process.
+//!
+//! # Cost
+//! A request without telemetry installed costs two clock readings, two lock-free look-ups by name and half a dozen
+//! atomic additions. Telemetry adds three uncontended locks and one small allocation, a user adds a keyed hash,
+//! another uncontended lock and an insertion. A span is built only for a request that is told.
+
+mod counters;
+mod current;
+mod dependency;
+mod directory;
+mod dropped;
+mod installation;
+#[cfg(feature = "tower")]
+mod layer;
+mod limits;
+mod names;
+mod request;
+mod spans;
+mod users;
+
+pub use current::Entered;
+pub use dependency::DependencyCall;
+#[cfg(feature = "tower")]
+pub use layer::{ResponseFuture, ScopeLayer, ScopeService};
+pub use request::{Scope, ScopeBuilder};
+
+pub(crate) use counters::{NamedObjective, ScopeCounters};
+pub(crate) use directory::scopes;
+pub(crate) use dropped::Dropped;
+pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, install, uninstall};
+pub(crate) use limits::Limits;
+pub(crate) use spans::{PlannedIds, Target, Tracing};
+pub(crate) use users::SLOT;

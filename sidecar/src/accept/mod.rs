@@ -1,6 +1,10 @@
 //! What comes in: OTLP over HTTP, probes of dependencies, announced changes. What goes out: [`Batch`]es of
 //! [`Observation`]s. Never knows what an SLO is.
 
+pub mod deploys;
+pub mod otlp;
+pub mod probe;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -53,7 +57,7 @@ pub struct Resource {
 pub type Attributes = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// One thing that a sender told. A closed set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
     /// A data point of a metric.
     Point(Point),
@@ -66,7 +70,7 @@ pub enum Observation {
 }
 
 /// A data point of any OTLP metric.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     /// The metric's name.
     pub metric: Arc<str>,
@@ -90,7 +94,7 @@ pub enum Temporality {
 }
 
 /// A point's value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A sum. Non-monotonic sums arrive as gauges.
     Sum {
@@ -150,7 +154,7 @@ pub enum Buckets {
 }
 
 /// Who used something during one slot of time. Told again, it changes nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Users {
     /// What they did there.
     pub role: UserRole,
@@ -189,7 +193,7 @@ pub enum Ending {
 }
 
 /// A request that a span described.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// The span's name.
     pub name: Arc<str>,
@@ -206,7 +210,7 @@ pub struct Request {
 }
 
 /// A call to a dependency.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// The dependency's name.
     pub dependency: Arc<str>,

@@ -1,1 +1,417 @@
-//! (written next)
+//! What comes in: [`Batch`]es and [`Change`]s. What goes out: a [`WindowView`] at a moment: events by window,
+//! place and time, maps, requests, dependencies, users, changes. Never reads a clock, does IO or knows what a
+//! notice is. One task owns the [`Aggregate`].
+
+pub mod changes;
+pub mod distribution;
+pub mod maps;
+pub mod objective;
+mod roles;
+pub mod series;
+pub mod slices;
+pub mod traffic;
+pub mod users;
+mod view;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mapwarden::contract::{Nanos, UnixNanos};
+
+use self::changes::Changes;
+use self::distribution::DistributionMark;
+use self::maps::Map;
+use self::objective::{Events, Kept, Objective, Place};
+use self::roles::{Role, SloRole};
+use self::series::{Ignored, Mark};
+use self::slices::{Level, Slice};
+use self::traffic::{Audience, Dependency, Traffic};
+pub use self::view::WindowView;
+pub use self::window::Window;
+use crate::accept::{
+    Batch, Call, CallSource, Change, Observation, Point, Request, Resource, UserRole, Users, Value,
+};
+use crate::config::SloConfig;
+
+/// How far ahead of the sidecar's clock a point may lie.
+const AHEAD: Nanos = Nanos::from_secs(300);
+
+/// How long a series may be silent before it is forgotten.
+const SILENT: Nanos = Nanos::from_secs(3_600);
+
+/// A map: service and name.
+pub type MapKey = (Arc<str>, Arc<str>);
+
+/// A request scope: service and name; the scope that spans describe is [`SPANS`].
+pub type ScopeKey = (Arc<str>, Arc<str>);
+
+/// Requests: service, scope and region.
+pub type RequestKey = (Arc<str>, Arc<str>, Arc<str>);
+
+/// The scope under which requests are kept that spans described.
+pub const SPANS: &str = "spans";
+
+/// All that is known. Stage state; ask it through [`Aggregate::at`].
+pub struct Aggregate {
+    configured: Vec<SloConfig>,
+    max_series: usize,
+    watching_since: UnixNanos,
+    series: HashMap<u128, Series>,
+    objectives: BTreeMap<String, Objective>,
+    maps: BTreeMap<MapKey, Map>,
+    requests: BTreeMap<RequestKey, Traffic>,
+    audiences: BTreeMap<ScopeKey, Audience>,
+    dependencies: BTreeMap<Arc<str>, Dependency>,
+    changes: Changes,
+    ignored: BTreeMap<Ignored, u64>,
+    resets: u64,
+    dirty: Dirty,
+}
+
+/// A series: what it is for and how far it was taken into account.
+struct Series {
+    roles: Option<Vec<Role>>,
+    mark: Option<Mark>,
+    distribution: DistributionMark,
+    seen: UnixNanos,
+}
+
+/// What changed since the store was last written.
+#[derive(Default)]
+struct Dirty {
+    /// Objectives, from which time on.
+    objectives: BTreeMap<String, UnixNanos>,
+    /// Series that budgets depend on.
+    series: BTreeSet<u128>,
+}
+
+/// What the store is to write: everything that changed since the last time.
+#[derive(Debug, Default)]
+pub struct Unsaved {
+    /// Objectives by id.
+    pub objectives: Vec<(String, Kept)>,
+    /// Slices by objective.
+    pub slices: Vec<(String, Level, Slice)>,
+    /// Marks of the series that budgets depend on.
+    pub marks: Vec<(u128, Mark)>,
+}
+
+impl Aggregate {
+    /// Starts to watch at `watching_since`: series that began earlier and were not restored count from their
+    /// first point on.
+    pub fn new(configured: Vec<SloConfig>, max_series: usize, watching_since: UnixNanos) -> Self {
+        let mut aggregate = Self {
+            configured: Vec::new(),
+            max_series,
+            watching_since,
+            series: HashMap::new(),
+            objectives: BTreeMap::new(),
+            maps: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            audiences: BTreeMap::new(),
+            dependencies: BTreeMap::new(),
+            changes: Changes::default(),
+            ignored: Ignored::ALL.map(|reason| (reason, 0)).into(),
+            resets: 0,
+            dirty: Dirty::default(),
+        };
+        for slo in &configured {
+            aggregate.declare(roles::definition_of(slo), watching_since);
+        }
+        aggregate.configured = configured;
+        aggregate
+    }
+
+    /// Puts back what the store kept. Call before the first batch.
+    pub fn restore(
+        &mut self,
+        objectives: Vec<Kept>,
+        slices: Vec<(String, Level, Slice)>,
+        marks: Vec<(u128, Mark)>,
+    ) {
+        for kept in objectives {
+            let is_known = self.objectives.get(&kept.definition.id());
+            let definition =
+                is_known.map_or_else(|| kept.definition.clone(), |known| known.definition.clone());
+            let objective = Objective::restore(Kept { definition, ..kept });
+            self.objectives.insert(objective.definition.id(), objective);
+        }
+        for (id, level, slice) in slices {
+            if let Some(objective) = self.objectives.get_mut(&id) {
+                objective.slices_mut().restore(level, slice);
+            }
+        }
+        for (id, mark) in marks {
+            let series = Series {
+                roles: None,
+                mark: Some(mark),
+                distribution: DistributionMark::default(),
+                seen: UnixNanos::new(mark.time),
+            };
+            self.series.insert(id, series);
+        }
+    }
+
+    /// Adds a change.
+    pub fn announce(&mut self, change: Change) {
+        self.changes.add(change);
+    }
+
+    /// Takes a batch into account and says which change it showed, if any.
+    pub fn take(&mut self, batch: &Batch) -> Option<Change> {
+        let resource = &batch.resource;
+        let seen = self
+            .changes
+            .see(resource, timestamp(batch.received))
+            .filter(|change| self.changes.add(change.clone()));
+        let points = || {
+            batch.observations.iter().filter_map(|observation| match observation {
+                Observation::Point(point) => Some(point),
+                Observation::Users(_) | Observation::Request(_) | Observation::Call(_) => None,
+            })
+        };
+        for point in points().filter(|point| roles::is_objective(point)) {
+            match roles::definition(resource, point) {
+                Some(definition) => self.declare(definition, batch.received),
+                None => self.ignore(Ignored::Malformed),
+            }
+        }
+        for observation in &batch.observations {
+            match observation {
+                Observation::Point(point) if roles::is_objective(point) => {}
+                Observation::Point(point) => {
+                    if let Err(reason) = self.point(resource, point, batch.received) {
+                        self.ignore(reason);
+                    }
+                }
+                Observation::Users(users) => self.users(&resource.service, users),
+                Observation::Request(request) => self.request(resource, request, batch.received),
+                Observation::Call(call) => self.call(&resource.service, call, batch.received),
+            }
+        }
+        seen
+    }
+
+    fn declare(&mut self, definition: objective::Definition, now: UnixNanos) {
+        let id = definition.id();
+        match self.objectives.get_mut(&id) {
+            Some(known) if known.definition == definition => {}
+            Some(known) => {
+                known.definition = definition;
+                self.dirty.objectives.entry(id).or_insert(now);
+            }
+            None => {
+                self.objectives.insert(id.clone(), Objective::new(definition, now));
+                self.dirty.objectives.entry(id).or_insert(now);
+            }
+        }
+    }
+
+    fn ignore(&mut self, reason: Ignored) {
+        *self.ignored.entry(reason).or_default() += 1;
+    }
+
+    fn point(&mut self, resource: &Resource, point: &Point, received: UnixNanos) -> Result<(), Ignored> {
+        if point.time > received + AHEAD {
+            return Err(Ignored::FromTheFuture);
+        }
+        let id = roles::series_id(resource, point);
+        if !self.series.contains_key(&id) && self.series.len() >= self.max_series {
+            return Err(Ignored::TooManySeries);
+        }
+        let known = self.series.get_mut(&id);
+        let roles = match known.and_then(|series| series.roles.take()) {
+            Some(roles) => roles,
+            None => roles::roles_of(resource, point, &self.configured, &self.objectives)?,
+        };
+        let fresh =
+            || Series { roles: None, mark: None, distribution: DistributionMark::default(), seen: received };
+        let series = self.series.entry(id).or_insert_with(fresh);
+        series.seen = received;
+        let reading = roles::reading(point, &roles, received);
+        let applied = match reading {
+            Ok(Some(reading)) => match series::increase(series.mark, reading, self.watching_since) {
+                Ok((increase, mark)) => {
+                    let is_first = series.mark.replace(mark).is_none();
+                    let times = roles::distribution(point).map(|times| match point.value {
+                        Value::Histogram { temporality: crate::accept::Temporality::Cumulative, .. } => {
+                            let added = series.distribution.increase(times, increase.is_reset);
+                            if is_first && increase.events == 0 {
+                                distribution::Distribution::default()
+                            } else {
+                                added
+                            }
+                        }
+                        Value::Histogram { .. } | Value::Sum { .. } | Value::Gauge(_) => times,
+                    });
+                    self.resets += u64::from(increase.is_reset);
+                    self.apply(
+                        id,
+                        &roles,
+                        &roles::Applied { increase, time: point.time.min(received), times },
+                    );
+                    Ok(())
+                }
+                Err(reason) => Err(reason),
+            },
+            Ok(None) => {
+                self.gauge(&roles, point, received);
+                Ok(())
+            }
+            Err(reason) => Err(reason),
+        };
+        if let Some(series) = self.series.get_mut(&id) {
+            series.roles = Some(roles);
+        }
+        applied
+    }
+
+    fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
+        for role in roles {
+            if let (Role::MapEntries(key), Value::Gauge(entries)) = (role, &point.value) {
+                self.maps
+                    .entry(key.clone())
+                    .or_default()
+                    .holds(point.time.min(received), roles::whole(*entries));
+            }
+        }
+    }
+
+    fn apply(&mut self, id: u128, roles: &[Role], applied: &roles::Applied) {
+        let (time, events) = (applied.time, applied.increase.events);
+        for role in roles {
+            match role {
+                Role::Slo { slo, place, counts } => {
+                    let events = counts.events(applied);
+                    self.count(slo, place, *counts, events);
+                    self.dirty.series.insert(id);
+                }
+                Role::MapOperation(key, pair) => {
+                    self.maps.entry(key.clone()).or_default().count(pair.clone(), time, events);
+                }
+                Role::MapRetries(key) => self.maps.entry(key.clone()).or_default().retry(time, events),
+                Role::MapDuration(key, op) => {
+                    if let Some(times) = &applied.times {
+                        self.maps.entry(key.clone()).or_default().took(op, time, times);
+                    }
+                }
+                Role::MapEntries(_) => {}
+                Role::Requests(key, ending) => {
+                    self.requests.entry(key.clone()).or_default().count(time, *ending, events);
+                }
+                Role::RequestDuration(key) => {
+                    if let Some(times) = &applied.times {
+                        self.requests.entry(key.clone()).or_default().took(time, times);
+                    }
+                }
+                Role::Calls(name, service, ending) => {
+                    self.dependency(name, service, "calls").traffic.count(time, *ending, events);
+                }
+                Role::CallDuration(name, service) => {
+                    if let Some(times) = &applied.times {
+                        self.dependency(name, service, "calls").traffic.took(time, times);
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {
+        let Some(objective) = self.objectives.get_mut(slo) else { return };
+        match counts {
+            SloRole::BadOfTotal => objective.count_bad_of_total(events, place),
+            SloRole::All(_) | SloRole::UpTo(_) => objective.count(events, place),
+        }
+        let from = self.dirty.objectives.entry(slo.clone()).or_insert(events.from);
+        *from = (*from).min(events.from);
+    }
+
+    fn dependency(&mut self, name: &Arc<str>, caller: &Arc<str>, source: &'static str) -> &mut Dependency {
+        let dependency = self.dependencies.entry(name.clone()).or_default();
+        if source != "probe" && !dependency.callers.contains(caller) {
+            dependency.callers.insert(caller.clone());
+        }
+        dependency.sources.insert(source);
+        dependency
+    }
+
+    fn users(&mut self, service: &Arc<str>, users: &Users) {
+        match &users.role {
+            UserRole::Affected { slo } => {
+                if let Some(objective) = self.objectives.get_mut(&format!("{service}/{slo}")) {
+                    objective.affected.merge(users.slot, &users.sketch);
+                } else {
+                    self.ignore(Ignored::UnknownObjective);
+                }
+            }
+            UserRole::Active { scope } => {
+                let audience = self.audiences.entry((service.clone(), scope.clone())).or_default();
+                audience.active.merge(users.slot, &users.sketch);
+            }
+        }
+    }
+
+    fn request(&mut self, resource: &Resource, request: &Request, received: UnixNanos) {
+        let end = request.end.min(received);
+        let region =
+            request.region.as_ref().or(resource.region.as_ref()).cloned().unwrap_or_else(|| Arc::from(""));
+        let key = (resource.service.clone(), Arc::from(SPANS), region);
+        self.requests.entry(key).or_default().one(end, request.ending, request.duration);
+        if let Some(user) = request.user {
+            let audience = self.audiences.entry((resource.service.clone(), Arc::from(SPANS))).or_default();
+            audience.active.insert(end, user);
+            if request.ending == crate::accept::Ending::Failed {
+                audience.failed.insert(end, user);
+            }
+        }
+    }
+
+    fn call(&mut self, service: &Arc<str>, call: &Call, received: UnixNanos) {
+        let source = match call.source {
+            CallSource::Span => "spans",
+            CallSource::Probe => "probe",
+        };
+        let end = call.end.min(received);
+        self.dependency(&call.dependency, service, source).traffic.one(end, call.ending, call.duration);
+    }
+
+    /// Forgets series that have been silent for an hour.
+    pub fn forget_silent(&mut self, now: UnixNanos) {
+        self.series.retain(|_, series| now.since(series.seen) < SILENT);
+    }
+
+    /// What changed since the last call.
+    pub fn unsaved(&mut self) -> Unsaved {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut unsaved = Unsaved::default();
+        for (id, from) in dirty.objectives {
+            if let Some(objective) = self.objectives.get(&id) {
+                unsaved.objectives.push((id.clone(), objective.keep()));
+                for level in Level::ALL {
+                    for (start, counts) in objective.slices().slices(level, from) {
+                        let slot = start.get() / level.width().get();
+                        unsaved.slices.push((id.clone(), level, Slice { slot, counts }));
+                    }
+                }
+            }
+        }
+        let mark = |id: u128| Some((id, self.series.get(&id)?.mark?));
+        unsaved.marks = dirty.series.into_iter().filter_map(mark).collect();
+        unsaved
+    }
+
+    /// Everything that is known, at `now`.
+    pub const fn at(&self, now: UnixNanos) -> WindowView<'_> {
+        WindowView { known: self, now }
+    }
+}
+
+/// A time for people and JSON; times that no calendar has are 1970.
+pub fn timestamp(time: UnixNanos) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(time.get())).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests;

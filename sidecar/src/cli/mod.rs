@@ -1,1 +1,142 @@
-//! (written next)
+//! The commands of the `mapwarden` binary.
+
+pub mod demo;
+pub mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Settings;
+
+/// Exact error budgets and fault notices, beside your service.
+#[derive(Debug, Parser)]
+#[command(name = "mapwarden", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// The command; `run` where there is none.
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::RunArgs,
+}
+
+/// What the binary can do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the sidecar (the default).
+    Run(run::RunArgs),
+    /// Says every problem of a configuration file, with its line; exits 1 where there is one.
+    Check(CheckArgs),
+    /// Shows it all at work: a sidecar, an order service under load, a bad deploy, and the notice of it.
+    #[command(mut_arg("log", |log| log.default_value(demo::LOG)))]
+    Demo(demo::DemoArgs),
+    /// The order service of the demo.
+    #[command(hide = true)]
+    DemoService(demo::ServiceArgs),
+}
+
+#[derive(Args, Debug)]
+struct CheckArgs {
+    /// The file.
+    file: PathBuf,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli.command.unwrap_or(Command::Run(cli.run))) {
+        Ok(code) => code,
+        Err(error) => {
+            // `{:#}` tells the causes too.
+            eprintln!("mapwarden: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => {
+            start_log(args.log())?;
+            runtime()?.block_on(run::run(&args))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(args) => Ok(check(&args)),
+        Command::Demo(args) => {
+            start_log(args.log())?;
+            runtime()?.block_on(demo::run(args))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::DemoService(args) => {
+            start_log("warn")?;
+            runtime()?.block_on(demo::run_service(args))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Writes the log to standard error; standard output belongs to notices.
+fn start_log(filter: &str) -> anyhow::Result<()> {
+    let accepted = "accepted is a level or targets with levels, e.g. info or mapwarden_sidecar=debug";
+    let filter = EnvFilter::try_new(filter)
+        .with_context(|| format!("--log (MAPWARDEN_LOG): `{filter}` is not a filter: {accepted}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+fn check(args: &CheckArgs) -> ExitCode {
+    let settings = Settings { file: Some(args.file.clone()), ..Settings::default() };
+    match settings.read() {
+        Ok(config) => {
+            let (slos, probes, sinks) = (config.slos.len(), config.probes.len(), config.sinks.len());
+            println!("{}: ok: {slos} slos, {probes} probes, {sinks} sinks", args.file.display());
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            eprintln!("{problems}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_takes_the_flags_of_run() {
+        let words = ["mapwarden", "demo", "--once", "--admin", "a", "--otlp-http", "b", "--webhook", "c"];
+        let Some(Command::Demo(args)) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("no demo")
+        };
+        let settings = args.run.settings();
+        assert_eq!((settings.admin.as_deref(), settings.otlp_http.as_deref()), (Some("a"), Some("b")));
+        assert_eq!(settings.webhooks, ["c"]);
+        assert_eq!(args.log(), demo::LOG);
+    }
+
+    #[test]
+    fn run_is_the_default_and_takes_the_same_flags() {
+        for words in [&["mapwarden", "--admin", "a"][..], &["mapwarden", "run", "--admin", "a"]] {
+            let cli = Cli::try_parse_from(words).unwrap();
+            let command = cli.command.unwrap_or(Command::Run(cli.run));
+            let Command::Run(args) = command else { panic!("{command:?}") };
+            assert_eq!(args.settings().admin.as_deref(), Some("a"), "{words:?}");
+        }
+        assert!(Cli::try_parse_from(["mapwarden", "--admin", "a", "run"]).is_err());
+    }
+}

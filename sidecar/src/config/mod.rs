@@ -1,10 +1,29 @@
 //! What operators may set: a YAML file, overridden by the environment, overridden by flags. Comes in: text.
 //! Goes out: a [`Config`] in which every value is known to be right, or every problem with its line.
 
+mod document;
+mod file;
+mod problem;
+mod pseudonym;
+mod reader;
+mod settings;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use mapwarden::contract::names::attribute::REQUIRED;
 use mapwarden::contract::{Nanos, Ratio};
+
+pub use self::problem::{Origin, Problem, Problems};
+pub use self::pseudonym::PseudonymKey;
+pub use self::settings::Settings;
+
+/// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
+const MAX_BODY: usize = 4 << 20;
+
+/// The default of [`Config::max_series`]. Raised, a sender with runaway attributes takes more memory (about 1 KiB
+/// a series).
+const MAX_SERIES: usize = 20_000;
 
 /// Everything that the sidecar was told.
 #[derive(Clone, Debug)]
@@ -27,11 +46,30 @@ pub struct Config {
     pub templates: Option<PathBuf>,
     /// The key under which user ids found in spans are pseudonymised (`MAPWARDEN_PSEUDONYM_KEY`); random at
     /// each start where it is not set.
-    pub pseudonym_key: [u8; 16],
+    pub pseudonym_key: PseudonymKey,
     /// The largest OTLP body in bytes, before and after decompression.
     pub max_body: usize,
     /// How many series are held; further ones are refused and counted.
     pub max_series: usize,
+}
+
+impl Default for Config {
+    /// What holds where nothing is set: everything on loopback, nothing durable, warnings only.
+    fn default() -> Self {
+        Self {
+            otlp_http: SocketAddr::from(([127, 0, 0, 1], 4318)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            data_dir: None,
+            contract: Contract { required: REQUIRED.map(str::to_owned).to_vec(), mode: ContractMode::Warn },
+            slos: Vec::new(),
+            probes: Vec::new(),
+            sinks: vec![Sink::Stdout],
+            templates: None,
+            pseudonym_key: PseudonymKey::random(),
+            max_body: MAX_BODY,
+            max_series: MAX_SERIES,
+        }
+    }
 }
 
 /// The resource contract: which attributes a sender must tell.
@@ -143,4 +181,14 @@ pub enum Sink {
         /// Base URL, without `/api/v2/alerts`.
         url: String,
     },
+}
+
+impl Sink {
+    /// The sink's name in metrics.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Webhook { name, .. } | Self::Alertmanager { name, .. } => name,
+        }
+    }
 }

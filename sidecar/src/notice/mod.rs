@@ -1,12 +1,20 @@
 //! What comes in: windows, budgets, changes. What goes out: [`Notice`]s, opened, updated and resolved. Never
 //! gives a number without its evidence: a part that could not be measured says why.
 
+mod engine;
+mod evidence;
+mod onset;
+mod patterns;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden::contract::{BudgetFraction, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 
+pub use self::engine::{Counters, Kept, Notices};
+pub(crate) use self::evidence::health;
 use crate::accept::{ChangeKind, ChangeSource};
 use crate::budget::Severity;
 
@@ -197,6 +205,8 @@ pub struct Impact {
     pub latency: Known<Percentiles>,
     /// From when users were counted: the start of the slot that holds the onset.
     pub since: Timestamp,
+    /// Until when: the end of the slot that holds the last moment at which the fault went on.
+    pub until: Timestamp,
     /// Whose events were counted.
     pub basis: String,
 }
@@ -280,4 +290,25 @@ pub struct Hypothesis {
     pub supports: Vec<String>,
     /// What would speak against it.
     pub would_refute: Vec<String>,
+}
+
+/// What happened to a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// It was opened.
+    Opened,
+    /// Its numbers or its severity moved.
+    Updated,
+    /// It was resolved.
+    Resolved,
+}
+
+/// A notice that sinks are to be told of.
+#[derive(Clone, Debug)]
+pub struct NoticeEvent {
+    /// What happened.
+    pub event: Event,
+    /// The notice as it was then.
+    pub notice: Arc<Notice>,
 }

@@ -1,6 +1,15 @@
 //! What comes in: the immutable [`View`] that the state's owner publishes once a second, and notice events.
 //! What goes out: HTTP answers, metrics, pages, messages. Never writes state.
 
+pub mod view;
+
+pub mod admin;
+pub mod deliver;
+pub mod exposition;
+pub mod render;
+
+mod human;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -10,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::accept::Change;
 use crate::budget::Severity;
 use crate::notice::{DependencyHealth, Known, Notice, Percentiles};
+pub use crate::notice::{Event, NoticeEvent};
 
 /// Everything that can be asked, at one moment. Serialised as it is by the admin API.
 #[derive(Clone, Debug, Serialize)]
@@ -209,25 +219,4 @@ pub struct RequestView {
     pub p50: Known<Nanos>,
     /// The 95th and 99th percentile over the last 5 minutes.
     pub tail: Known<Percentiles>,
-}
-
-/// What happened to a notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Event {
-    /// It was opened.
-    Opened,
-    /// Its numbers or its severity moved.
-    Updated,
-    /// It was resolved.
-    Resolved,
-}
-
-/// A notice that sinks are to be told of.
-#[derive(Clone, Debug)]
-pub struct NoticeEvent {
-    /// What happened.
-    pub event: Event,
-    /// The notice as it was then.
-    pub notice: std::sync::Arc<Notice>,
 }

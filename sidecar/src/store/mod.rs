@@ -1,1 +1,316 @@
-//! (written next)
+//! The durable state: one redb file under `--data-dir`. Comes in: what changed, once a second. Goes out: all of
+//! it, once, at the start. Never decides anything.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `meta` | `format`, `last_commit` | u64: the format, nanoseconds since 1970 |
+//! | `objectives` | SLO id | postcard of [`objective::Kept`] |
+//! | `slices` | SLO id, level (0 finest), slot | good, bad, covered nanoseconds |
+//! | `marks` | series id | start, time, value, part |
+//! | `notices` | notice id | postcard of (JSON of the notice, affected users, active users) |
+//! | `changes` | position, newest 0 | JSON of the change |
+//!
+//! Slices and the marks of the series that they were counted from are written in one transaction: a process
+//! killed at any moment has counted each event either in both or in neither, and the next cumulative point
+//! brings what was missing.
+
+use std::path::{Path, PathBuf};
+
+use mapwarden::contract::{Count, Nanos, UnixNanos};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+
+use crate::accept::Change;
+use crate::aggregate::Unsaved;
+use crate::aggregate::objective;
+use crate::aggregate::series::Mark;
+use crate::aggregate::slices::{Counts, Level, Slice};
+use crate::notice;
+
+/// The format that this version writes and reads.
+const FORMAT: u64 = 1;
+
+/// How long a silent series' mark is kept after the last commit.
+const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const OBJECTIVES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objectives");
+const SLICES: TableDefinition<'_, (&str, u8, u64), (u64, u64, u64)> = TableDefinition::new("slices");
+const MARKS: TableDefinition<'_, u128, (u64, u64, u64, u64)> = TableDefinition::new("marks");
+const NOTICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("notices");
+const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("changes");
+
+/// The store could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder is not there and cannot be made, or cannot be written.
+    #[error(
+        "data directory `{path}`: not writable: accepted is a folder that this user may create and write"
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process has it, or it is not a store.
+    #[error(
+        "store `{path}`: cannot be opened: accepted is a file written by mapwarden that no other process uses"
+    )]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the store said.
+        #[source]
+        source: Box<redb::DatabaseError>,
+    },
+    /// It was written by a later version.
+    #[error("store `{path}`: format {found} is unknown: accepted is {FORMAT}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: u64,
+    },
+    /// A read or a write failed.
+    #[error("store: {0}")]
+    Database(#[from] Box<redb::Error>),
+    /// A row is not what this version writes.
+    #[error("store: row of `{table}` cannot be read")]
+    Row {
+        /// The table.
+        table: &'static str,
+    },
+}
+
+/// An open store.
+pub struct Store {
+    database: Database,
+    path: PathBuf,
+}
+
+/// Everything that the store kept.
+#[derive(Default)]
+pub struct Restored {
+    /// When it was last written; zero if never.
+    pub last_commit: UnixNanos,
+    /// Objectives.
+    pub objectives: Vec<objective::Kept>,
+    /// Slices by objective.
+    pub slices: Vec<(String, Level, Slice)>,
+    /// Marks of series.
+    pub marks: Vec<(u128, Mark)>,
+    /// Notices.
+    pub notices: Vec<notice::Kept>,
+    /// Changes, newest first.
+    pub changes: Vec<Change>,
+}
+
+/// What one commit writes.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// When.
+    pub at: UnixNanos,
+    /// Objectives, slices, marks.
+    pub unsaved: Unsaved,
+    /// Notices that changed.
+    pub notices: Vec<notice::Kept>,
+    /// All changes, newest first, if there is a new one.
+    pub changes: Option<Vec<Change>>,
+}
+
+impl Commit {
+    /// Puts a commit that failed in front of this one: rows are whole values, so the later ones win.
+    pub fn after(mut self, failed: Self) -> Self {
+        let mut joined = failed;
+        joined.at = self.at;
+        joined.unsaved.objectives.append(&mut self.unsaved.objectives);
+        joined.unsaved.slices.append(&mut self.unsaved.slices);
+        joined.unsaved.marks.append(&mut self.unsaved.marks);
+        joined.notices.append(&mut self.notices);
+        joined.changes = self.changes.or(joined.changes);
+        joined
+    }
+}
+
+/// Any of redb's errors as ours.
+fn database<E: Into<redb::Error>>(error: E) -> StoreError {
+    StoreError::Database(Box::new(error.into()))
+}
+
+/// A folder that cannot be written is the folder's fault, everything else the file's.
+fn open_error(folder: &Path, path: &Path, source: redb::DatabaseError) -> StoreError {
+    if let redb::DatabaseError::Storage(redb::StorageError::Io(source)) = source {
+        return StoreError::Folder { path: folder.to_owned(), source };
+    }
+    StoreError::Open { path: path.to_owned(), source: Box::new(source) }
+}
+
+impl Store {
+    /// Opens the store in a folder, making both if need be.
+    ///
+    /// # Errors
+    /// A folder that cannot be made or written, a file that is not a store, is in use, or is of another format.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let unwritable = |source| StoreError::Folder { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+        let path = folder.join("mapwarden.redb");
+        let database = Database::create(&path).map_err(|source| open_error(folder, &path, source))?;
+        let store = Self { database, path };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    /// Makes every table and checks the format.
+    fn prepare(&self) -> Result<(), StoreError> {
+        let write = self.database.begin_write().map_err(database)?;
+        {
+            let mut meta = write.open_table(META).map_err(database)?;
+            let found = meta.get("format").map_err(database)?.map(|row| row.value());
+            match found {
+                None => {
+                    meta.insert("format", FORMAT).map_err(database)?;
+                }
+                Some(FORMAT) => {}
+                Some(found) => return Err(StoreError::Format { path: self.path.clone(), found }),
+            }
+            write.open_table(OBJECTIVES).map_err(database)?;
+            write.open_table(SLICES).map_err(database)?;
+            write.open_table(MARKS).map_err(database)?;
+            write.open_table(NOTICES).map_err(database)?;
+            write.open_table(CHANGES).map_err(database)?;
+        }
+        write.commit().map_err(database)
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// A read that fails, or a row that this version did not write.
+    pub fn load(&self) -> Result<Restored, StoreError> {
+        let read = self.database.begin_read().map_err(database)?;
+        let mut restored = Restored::default();
+        let meta = read.open_table(META).map_err(database)?;
+        restored.last_commit =
+            UnixNanos::new(meta.get("last_commit").map_err(database)?.map_or(0, |row| row.value()));
+        for row in read.open_table(OBJECTIVES).map_err(database)?.iter().map_err(database)? {
+            let (_, value) = row.map_err(database)?;
+            restored.objectives.push(
+                postcard::from_bytes(value.value()).map_err(|_| StoreError::Row { table: "objectives" })?,
+            );
+        }
+        for row in read.open_table(SLICES).map_err(database)?.iter().map_err(database)? {
+            let (key, value) = row.map_err(database)?;
+            let (id, level, slot) = key.value();
+            let (good, bad, covered) = value.value();
+            let level = Level::ALL.into_iter().find(|known| known.number() == level);
+            let counts =
+                Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(covered) };
+            if let Some(level) = level {
+                restored.slices.push((id.to_owned(), level, Slice { slot, counts }));
+            }
+        }
+        let oldest = restored.last_commit.before(MARK_LIFE).get();
+        for row in read.open_table(MARKS).map_err(database)?.iter().map_err(database)? {
+            let (key, value) = row.map_err(database)?;
+            let (start, time, value, part) = value.value();
+            if time >= oldest {
+                restored.marks.push((key.value(), Mark { start, time, value, part }));
+            }
+        }
+        for row in read.open_table(NOTICES).map_err(database)?.iter().map_err(database)? {
+            restored.notices.push(read_notice(row.map_err(database)?.1.value())?);
+        }
+        for row in read.open_table(CHANGES).map_err(database)?.iter().map_err(database)? {
+            let change = serde_json::from_slice(row.map_err(database)?.1.value());
+            restored.changes.push(change.map_err(|_| StoreError::Row { table: "changes" })?);
+        }
+        Ok(restored)
+    }
+
+    /// Writes a commit: all of it, or nothing.
+    ///
+    /// # Errors
+    /// A write that fails; the store is as it was before.
+    pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        let write = self.database.begin_write().map_err(database)?;
+        {
+            write
+                .open_table(META)
+                .map_err(database)?
+                .insert("last_commit", commit.at.get())
+                .map_err(database)?;
+            write_unsaved(&write, &commit.unsaved)?;
+            let mut notices = write.open_table(NOTICES).map_err(database)?;
+            for kept in &commit.notices {
+                let bytes = write_notice(kept)?;
+                notices.insert(kept.notice.id.as_str(), bytes.as_slice()).map_err(database)?;
+            }
+            while notices.iter().map_err(database)?.count() > KEPT_NOTICES {
+                notices.pop_first().map_err(database)?;
+            }
+            if let Some(changes) = &commit.changes {
+                let mut table = write.open_table(CHANGES).map_err(database)?;
+                table.retain(|_, _| false).map_err(database)?;
+                for (position, change) in (0_u64..).zip(changes) {
+                    let json =
+                        serde_json::to_vec(change).map_err(|_| StoreError::Row { table: "changes" })?;
+                    table.insert(position, json.as_slice()).map_err(database)?;
+                }
+            }
+        }
+        write.commit().map_err(database)
+    }
+
+    /// The store's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// How many notices are kept on disk.
+const KEPT_NOTICES: usize = 500;
+
+fn write_unsaved(write: &redb::WriteTransaction, unsaved: &Unsaved) -> Result<(), StoreError> {
+    let Unsaved { objectives, slices, marks } = unsaved;
+    let mut table = write.open_table(OBJECTIVES).map_err(database)?;
+    for (id, kept) in objectives {
+        let bytes = postcard::to_stdvec(kept).map_err(|_| StoreError::Row { table: "objectives" })?;
+        table.insert(id.as_str(), bytes.as_slice()).map_err(database)?;
+    }
+    let mut table = write.open_table(SLICES).map_err(database)?;
+    for (id, level, Slice { slot, counts }) in slices {
+        let Counts { good, bad, covered } = counts;
+        let is_new = table
+            .insert((id.as_str(), level.number(), *slot), (good.get(), bad.get(), covered.get()))
+            .map_err(database)?
+            .is_none();
+        if is_new {
+            let gone = slot.saturating_sub(level.reach().get() / level.width().get());
+            table
+                .retain_in((id.as_str(), level.number(), 0)..(id.as_str(), level.number(), gone), |_, _| {
+                    false
+                })
+                .map_err(database)?;
+        }
+    }
+    let mut table = write.open_table(MARKS).map_err(database)?;
+    for (id, Mark { start, time, value, part }) in marks {
+        table.insert(*id, (*start, *time, *value, *part)).map_err(database)?;
+    }
+    Ok(())
+}
+
+fn write_notice(kept: &notice::Kept) -> Result<Vec<u8>, StoreError> {
+    let notice::Kept { notice, affected, active } = kept;
+    let row = StoreError::Row { table: "notices" };
+    let Ok(json) = serde_json::to_string(notice) else { return Err(row) };
+    postcard::to_stdvec(&(json, affected, active)).map_err(|_| row)
+}
+
+fn read_notice(bytes: &[u8]) -> Result<notice::Kept, StoreError> {
+    let row = |_| StoreError::Row { table: "notices" };
+    let (json, affected, active): (String, Vec<u8>, Vec<u8>) = postcard::from_bytes(bytes).map_err(row)?;
+    let notice = serde_json::from_str(&json).map_err(|_| StoreError::Row { table: "notices" })?;
+    Ok(notice::Kept { notice, affected, active })
+}

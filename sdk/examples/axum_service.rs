@@ -1,0 +1,72 @@
+//! An axum service with the SDK in ten lines: telemetry, a layer, a dependency.
+//!
+//! `cargo run -p mapwarden --example axum_service` serves 127.0.0.1:8080 until Ctrl-C; with `--once` it asks
+//! itself once and ends. Start the sidecar beside it, and
+//! `curl -H 'x-user: ann' -H 'x-region: eu-west-1' 127.0.0.1:8080/checkout/book` spends its error budget.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::routing::get;
+use mapwarden::{Objective, Scope, ScopeLayer, Telemetry};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let telemetry = Telemetry::builder()
+        .service("order-service")
+        .version(env!("CARGO_PKG_VERSION"))
+        .environment("example")
+        .team("checkout")
+        .scope_objective("checkout", Objective::availability(0.999)?)
+        .scope_objective("checkout", Objective::latency(Duration::from_millis(250), 0.99)?)
+        .install()?;
+    let app = Router::new()
+        .route("/checkout/{item}", get(checkout))
+        .layer(ScopeLayer::request("checkout").user_header("x-user").region_header("x-region"));
+
+    let once = std::env::args().any(|argument| argument == "--once");
+    let listener = TcpListener::bind(if once { "127.0.0.1:0" } else { "127.0.0.1:8080" }).await?;
+    let address = listener.local_addr()?;
+    println!("serving http://{address}/checkout/book");
+    let server = axum::serve(listener, app);
+    if once {
+        tokio::select! {
+            served = async { server.await } => served?,
+            asked = tokio::task::spawn_blocking(move || ask(address)) => println!("{}", asked??),
+        }
+    } else {
+        server.with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;
+    }
+    // Sends what is left; blocks, so not on a thread of the runtime.
+    tokio::task::spawn_blocking(move || drop(telemetry)).await?;
+    Ok(())
+}
+
+/// Takes the payment; this shop has only books.
+async fn checkout(Path(item): Path<String>) -> Result<String, StatusCode> {
+    let payment = Scope::dependency("payments");
+    if item == "book" {
+        payment.ok();
+        Ok(format!("one {item} for you\n"))
+    } else {
+        payment.fail("declined");
+        Err(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+/// The first line of the service's own answer.
+fn ask(address: SocketAddr) -> io::Result<String> {
+    let mut connection = TcpStream::connect(address)?;
+    write!(
+        connection,
+        "GET /checkout/book HTTP/1.1\r\nhost: {address}\r\nx-user: ann\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}

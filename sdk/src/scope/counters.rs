@@ -1,0 +1,216 @@
+//! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms and
+//! verdicts. Every event is counted with atomic additions; the total is the sum of its outcomes, never a number
+//! of its own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::dropped::Dropped;
+use super::names::Names;
+use crate::contract::{BUCKETS, Count, Nanos, Objective, Sli, Verdict, bucket_of};
+use crate::record::{Distribution, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot};
+
+/// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
+/// more series; a service in more regions than this sees the rest as one.
+const MAX_REGIONS: usize = 64;
+
+/// How a request or a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Ok,
+    Failed,
+}
+
+/// Ended events by outcome and by time.
+#[derive(Debug)]
+pub(crate) struct Times {
+    ok: AtomicU64,
+    failed: AtomicU64,
+    sum: AtomicU64,
+    buckets: Box<[AtomicU64; BUCKETS]>,
+}
+
+impl Times {
+    pub(crate) fn new() -> Self {
+        Self {
+            ok: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            sum: AtomicU64::new(0),
+            buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
+        }
+    }
+
+    /// Counts one event: three atomic additions, no allocation.
+    pub(crate) fn record(&self, time: Nanos, ending: Ending) {
+        // Relaxed throughout: each cell is a statistic of its own, a snapshot need not see them at one instant.
+        match ending {
+            Ending::Ok => self.ok.fetch_add(1, Ordering::Relaxed),
+            Ending::Failed => self.failed.fetch_add(1, Ordering::Relaxed),
+        };
+        self.sum.fetch_add(time.get(), Ordering::Relaxed);
+        if let Some(bucket) = self.buckets.get(bucket_of(time)) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn ok(&self) -> Count {
+        Count::new(self.ok.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn failed(&self) -> Count {
+        Count::new(self.failed.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn distribution(&self) -> Distribution {
+        let mut counts = Box::new([0; BUCKETS]);
+        for (count, bucket) in counts.iter_mut().zip(self.buckets.iter()) {
+            *count = bucket.load(Ordering::Relaxed);
+        }
+        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)) }
+    }
+}
+
+/// An objective under its name on the wire, `<scope>-<sli>`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NamedObjective {
+    pub(crate) name: Arc<str>,
+    pub(crate) objective: Objective,
+}
+
+/// How one objective fared in one region.
+#[derive(Debug)]
+struct Promise {
+    promised: NamedObjective,
+    good: AtomicU64,
+    bad: AtomicU64,
+}
+
+impl Promise {
+    fn new(promised: NamedObjective) -> Self {
+        Self { promised, good: AtomicU64::new(0), bad: AtomicU64::new(0) }
+    }
+
+    fn record(&self, time: Nanos, ending: Ending) -> Verdict {
+        let good = match self.promised.objective.sli() {
+            Sli::Availability => ending == Ending::Ok,
+            Sli::Latency { threshold } => time <= threshold,
+            // Requests look nothing up; the builder refuses such an objective.
+            Sli::HitRatio => true,
+        };
+        let (verdict, count) = if good { (Verdict::Good, &self.good) } else { (Verdict::Bad, &self.bad) };
+        // Relaxed: a statistic that orders nothing else.
+        count.fetch_add(1, Ordering::Relaxed);
+        verdict
+    }
+}
+
+/// Requests of one scope from one region.
+#[derive(Debug)]
+pub(crate) struct RegionCounters {
+    pub(crate) scope: Arc<str>,
+    pub(crate) region: Arc<str>,
+    times: Times,
+    /// Written only when telemetry is installed; a request reads it, which is one uncontended lock.
+    promises: RwLock<Vec<Promise>>,
+}
+
+impl RegionCounters {
+    /// Counts one request and tells `missed` every objective that it missed.
+    pub(crate) fn record(&self, time: Nanos, ending: Ending, mut missed: impl FnMut(&NamedObjective)) {
+        self.times.record(time, ending);
+        for promise in self.promises.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            match promise.record(time, ending) {
+                Verdict::Good => {}
+                Verdict::Bad => missed(&promise.promised),
+            }
+        }
+    }
+
+    /// Takes over the promises; an unchanged one keeps its counts.
+    fn promise(&self, promised: &[NamedObjective]) {
+        let mut promises = self.promises.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *promises);
+        *promises = promised
+            .iter()
+            .map(|objective| match before.iter().position(|promise| promise.promised == *objective) {
+                Some(kept) => before.swap_remove(kept),
+                None => Promise::new(objective.clone()),
+            })
+            .collect();
+    }
+
+    fn events(&self, name: &str) -> Option<(Arc<str>, Count, Count)> {
+        let promises = self.promises.read().unwrap_or_else(PoisonError::into_inner);
+        promises.iter().find(|promise| *promise.promised.name == *name).map(|promise| {
+            let count = |cell: &AtomicU64| Count::new(cell.load(Ordering::Relaxed));
+            (Arc::clone(&self.region), count(&promise.good), count(&promise.bad))
+        })
+    }
+}
+
+/// Requests of one scope.
+#[derive(Debug)]
+pub(crate) struct ScopeCounters {
+    name: Arc<str>,
+    regions: Names<RegionCounters>,
+    /// Held while a region is made or promises change, so that no region misses a promise.
+    promised: Mutex<Vec<NamedObjective>>,
+}
+
+impl ScopeCounters {
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self { name, regions: Names::new(MAX_REGIONS, Dropped::RegionLimit), promised: Mutex::default() }
+    }
+
+    /// The counters of a region; lock-free but for the first request from it.
+    pub(crate) fn region(&self, region: &str) -> Arc<RegionCounters> {
+        if let Some(found) = self.regions.find(region) {
+            return found;
+        }
+        let promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        self.regions.find_or_make(region, |region| RegionCounters {
+            scope: Arc::clone(&self.name),
+            region,
+            times: Times::new(),
+            promises: RwLock::new(promised.iter().cloned().map(Promise::new).collect()),
+        })
+    }
+
+    /// Counts these objectives from now on, in every region known so far and later.
+    pub(crate) fn promise(&self, objectives: Vec<NamedObjective>) {
+        let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        *promised = objectives;
+        for (_, region) in self.regions.all() {
+            region.promise(&promised);
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> ScopeSnapshot {
+        let promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let regions = self.regions.all();
+        ScopeSnapshot {
+            name: Arc::clone(&self.name),
+            objectives: promised
+                .into_iter()
+                .map(|NamedObjective { name, objective }| ObjectiveSnapshot {
+                    events: regions.iter().filter_map(|(_, region)| region.events(&name)).collect(),
+                    name,
+                    objective,
+                })
+                .collect(),
+            regions: regions
+                .into_iter()
+                .map(|(name, region)| RegionSnapshot {
+                    region: name,
+                    ok: region.times.ok(),
+                    failed: region.times.failed(),
+                    duration: region.times.distribution(),
+                })
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "counters_tests.rs"]
+mod tests;

@@ -1,0 +1,80 @@
+//! A call to something that the service needs: a database, another service.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, KeyValue};
+
+use super::counters::Ending;
+use super::directory::{DependencyCounters, scopes};
+use super::installation::{Installation, installed};
+use super::limits::Why;
+use super::spans::Facts;
+use crate::contract::Nanos;
+use crate::contract::names::{attribute, wire};
+
+/// A call to a dependency, from [`Scope::dependency`](super::Scope::dependency) to its end. Dropped without an
+/// ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
+///
+/// Every call is counted and timed. A failed call, and every call of a sampled request, becomes a client span
+/// under the request that was current when the call began.
+#[derive(Debug)]
+#[must_use = "a call that is dropped at once counts as failed"]
+pub struct DependencyCall {
+    counters: Arc<DependencyCounters>,
+    started: Instant,
+    telemetry: Option<(Arc<Installation>, Context)>,
+    ended: bool,
+}
+
+impl DependencyCall {
+    pub(super) fn start(name: &str) -> Self {
+        let counters = scopes()
+            .dependencies
+            .find_or_make(name, |name| DependencyCounters { name, times: super::counters::Times::new() });
+        let telemetry = installed().map(|installation| (installation, Context::current()));
+        Self { counters, started: Instant::now(), telemetry, ended: false }
+    }
+
+    /// The call succeeded.
+    pub fn ok(mut self) {
+        self.end(None);
+    }
+
+    /// The call failed; `kind` is a short, stable name such as `timeout` (the span's `error.type`).
+    pub fn fail(mut self, kind: &str) {
+        self.end(Some(kind));
+    }
+
+    fn end(&mut self, error: Option<&str>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let duration = Nanos::from(self.started.elapsed());
+        let ending = if error.is_some() { Ending::Failed } else { Ending::Ok };
+        self.counters.times.record(duration, ending);
+        let Some((installation, around)) = &self.telemetry else { return };
+        if error.is_some() || installation.tracing.is_sampled(around) {
+            installation.tracing.part(around, Why::Dependency, || self.facts(duration, error));
+        }
+    }
+
+    fn facts(&self, duration: Nanos, error: Option<&str>) -> Facts {
+        let name = self.counters.name.to_string();
+        let outcome = if error.is_some() { wire::FAILED } else { wire::OK };
+        let mut attributes = vec![
+            KeyValue::new(attribute::DEPENDENCY, name.clone()),
+            KeyValue::new(attribute::PEER_SERVICE, name.clone()),
+            KeyValue::new(attribute::OUTCOME, outcome),
+        ];
+        attributes.extend(error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned())));
+        Facts { name, kind: SpanKind::Client, duration, attributes, error: error.map(str::to_owned) }
+    }
+}
+
+impl Drop for DependencyCall {
+    fn drop(&mut self) {
+        self.end(Some(super::request::how_it_was_dropped()));
+    }
+}

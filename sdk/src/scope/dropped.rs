@@ -1,0 +1,93 @@
+//! What did not fit. Every bounded buffer of scopes and of the shipper counts here what it let go, so that
+//! nothing is lost in silence.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::contract::Count;
+
+/// Why something was dropped, the value of the attribute `mapwarden.reason`. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// A span above the limit of spans a second.
+    SpanLimit,
+    /// A span that found the queue to the shipper full.
+    SpanQueue,
+    /// A span that the receiver refused for good.
+    SpanRefused,
+    /// A user above the number of users that wait to be sent.
+    UserLimit,
+    /// A sketch of users, because no receiver confirmed its slot for too long.
+    SketchWaiting,
+    /// A sketch of users that the receiver refused for good.
+    SketchRefused,
+    /// A request's region, because the scope has too many: the request counts under `other`.
+    RegionLimit,
+    /// A scope's or dependency's name, because the process has too many: the event counts under `other`.
+    NameLimit,
+}
+
+static COUNTS: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+
+impl Dropped {
+    /// Every reason, in the order of their declaration.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::SpanLimit,
+        Self::SpanQueue,
+        Self::SpanRefused,
+        Self::UserLimit,
+        Self::SketchWaiting,
+        Self::SketchRefused,
+        Self::RegionLimit,
+        Self::NameLimit,
+    ];
+
+    /// The attribute's value.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SpanLimit => "span_limit",
+            Self::SpanQueue => "span_queue",
+            Self::SpanRefused => "span_refused",
+            Self::UserLimit => "user_limit",
+            Self::SketchWaiting => "sketch_waiting",
+            Self::SketchRefused => "sketch_refused",
+            Self::RegionLimit => "region_limit",
+            Self::NameLimit => "name_limit",
+        }
+    }
+
+    /// Counts things that were dropped. Off the usual path: it searches the table of reasons.
+    #[cold]
+    pub(crate) fn add(self, things: u64) {
+        if let Some(count) = self.cell() {
+            // Relaxed: a statistic that orders nothing else.
+            count.fetch_add(things, Ordering::Relaxed);
+        }
+    }
+
+    /// How many were dropped since the process started.
+    pub(crate) fn count(self) -> Count {
+        Count::new(self.cell().map_or(0, |count| count.load(Ordering::Relaxed)))
+    }
+
+    fn cell(self) -> Option<&'static AtomicU64> {
+        COUNTS.iter().zip(Self::ALL).find_map(|(count, reason)| (reason == self).then_some(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_count_and_name() {
+        let mut names: Vec<_> = Dropped::ALL.iter().map(|reason| reason.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Dropped::ALL.len());
+        let before = Dropped::ALL.map(Dropped::count);
+        // No other unit test refuses a span for good.
+        Dropped::SpanRefused.add(3);
+        let after = Dropped::SpanRefused.count();
+        assert_eq!(after.saturating_sub(before[2]), Count::new(3));
+    }
+}

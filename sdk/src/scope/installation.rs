@@ -1,0 +1,159 @@
+//! What telemetry adds to scopes while it is installed: the key of pseudonyms and the tracer. Without it, scopes
+//! only count.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, KeyValue};
+use uuid::Uuid;
+
+use super::limits::Why;
+use super::spans::{Facts, Tracing};
+use crate::contract::names::attribute;
+use crate::contract::{Outcome, UserHash};
+use crate::record::{SpanFacts, set_span_hook};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Installation {
+    pub(crate) key: PseudonymKey,
+    pub(crate) tracing: Tracing,
+}
+
+/// The key under which user ids are hashed. Whoever knows it can try ids, so it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PseudonymKey([u8; 16]);
+
+impl PseudonymKey {
+    /// The key that a secret stands for, see [`UserHash::key`]; without a secret, a random one.
+    pub(crate) fn new(secret: Option<&str>) -> Self {
+        Self(secret.map_or_else(|| Uuid::new_v4().into_bytes(), UserHash::key))
+    }
+
+    pub(crate) fn pseudonym(&self, id: &str) -> UserHash {
+        UserHash::keyed(&self.0, id)
+    }
+}
+
+impl fmt::Debug for PseudonymKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("PseudonymKey(..)")
+    }
+}
+
+/// Somebody installed telemetry before.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct AlreadyInstalled;
+
+static INSTALLED: RwLock<Option<Arc<Installation>>> = RwLock::new(None);
+
+/// Makes this what scopes use from now on.
+pub(crate) fn install(installation: Installation) -> Result<(), AlreadyInstalled> {
+    let mut installed = INSTALLED.write().unwrap_or_else(PoisonError::into_inner);
+    if installed.is_some() {
+        return Err(AlreadyInstalled);
+    }
+    *installed = Some(Arc::new(installation));
+    set_span_hook(tell_map_operation);
+    Ok(())
+}
+
+/// Lets scopes only count from now on; requests that are running keep what they began with.
+pub(crate) fn uninstall() {
+    *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// What is installed: one read lock, which only an installation contends.
+pub(crate) fn installed() -> Option<Arc<Installation>> {
+    INSTALLED.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Makes the span of a slow or failed map operation, a child of whatever runs here.
+fn tell_map_operation(operation: &SpanFacts<'_>) {
+    let Some(installation) = installed() else { return };
+    installation.tracing.part(&Context::current(), Why::MapOp, || map_operation(operation));
+}
+
+fn map_operation(operation: &SpanFacts<'_>) -> Facts {
+    let SpanFacts { map, op, outcome, start: _, duration } = *operation;
+    let error = match outcome {
+        Outcome::Rejected | Outcome::Failed => Some(outcome.name().to_owned()),
+        Outcome::Hit
+        | Outcome::Miss
+        | Outcome::Inserted
+        | Outcome::Replaced
+        | Outcome::Updated
+        | Outcome::Removed
+        | Outcome::Unchanged
+        | Outcome::Conflict => None,
+    };
+    let mut attributes = vec![
+        KeyValue::new(attribute::MAP, map.to_owned()),
+        KeyValue::new(attribute::OP, op.name()),
+        KeyValue::new(attribute::OUTCOME, outcome.name()),
+    ];
+    attributes.extend(error.clone().map(|error| KeyValue::new(attribute::ERROR_TYPE, error)));
+    Facts { name: format!("{map} {}", op.name()), kind: SpanKind::Internal, duration, attributes, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use opentelemetry::trace::{Status, TracerProvider as _};
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData};
+
+    use super::*;
+    use crate::contract::{Nanos, Op, Ratio, UnixNanos};
+    use crate::record::span_hook;
+    use crate::scope::{Limits, PlannedIds, Scope, Target};
+    use crate::ship::SpanQueue;
+
+    fn operation(map: &str, outcome: Outcome) {
+        let (op, start, duration) = (Op::Get, UnixNanos::EPOCH, Nanos::from_millis(3));
+        span_hook(&SpanFacts { map, op, outcome, start, duration });
+    }
+
+    fn named<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
+        spans.iter().find(|span| span.name == name).unwrap()
+    }
+
+    /// The one unit test that installs: what is installed is the process's.
+    #[test]
+    fn a_slow_map_operation_becomes_a_child_and_brings_its_request() {
+        operation("nobody-listens", Outcome::Hit);
+        let queue = SpanQueue::default();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn)
+            .with_id_generator(PlannedIds)
+            .with_span_processor(queue.clone())
+            .build();
+        let tracing = Tracing {
+            target: Target::Own(provider.tracer("test")),
+            ratio: Ratio::ZERO,
+            limits: Limits::new(Instant::now()),
+        };
+        install(Installation { key: PseudonymKey::new(None), tracing }).unwrap();
+        let scope = Scope::request("around-map").start();
+        let entered = scope.enter();
+        operation("sessions", Outcome::Hit);
+        drop(entered);
+        scope.ok();
+        operation("routing", Outcome::Rejected);
+        uninstall();
+        operation("too-late", Outcome::Hit);
+
+        let spans = queue.take();
+        assert_eq!(spans.len(), 3);
+        let (slow, request) = (named(&spans, "sessions get"), named(&spans, "around-map"));
+        assert_eq!(slow.parent_span_id, request.span_context.span_id());
+        assert_eq!(slow.span_context.trace_id(), request.span_context.trace_id());
+        assert_eq!(slow.end_time.duration_since(slow.start_time).unwrap().as_millis(), 3);
+        assert_eq!(slow.status, Status::Unset);
+        let rejected = named(&spans, "routing get");
+        assert_eq!(rejected.status, Status::error("rejected"));
+        assert!(rejected.attributes.contains(&KeyValue::new(attribute::ERROR_TYPE, "rejected")));
+        assert!(rejected.attributes.contains(&KeyValue::new(attribute::MAP, "routing")));
+    }
+}

@@ -1,0 +1,208 @@
+//! A tower layer that opens a scope for every HTTP request. It looks at the head of request and response and
+//! never touches a body.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll, ready};
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{FutureExt as _, WithContext};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::request::Scope;
+
+/// Something read from a request's head.
+type Reader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
+
+/// Opens a [`Scope`] for every request to a [`Service`] over HTTP, under the caller's trace if it sends a
+/// `traceparent`. The response 5xx fails it with the error type `http_503` and so on, an error of the service
+/// with `service_error`; any other response is ok. A caller that goes away before the response's head is there
+/// ends it as `dropped`. The time runs to the response's head.
+///
+/// ```
+/// use mapwarden::ScopeLayer;
+///
+/// let layer = ScopeLayer::request("checkout").user_header("x-user").region_header("x-region");
+/// ```
+#[derive(Clone)]
+pub struct ScopeLayer {
+    name: Reader,
+    user: Option<Reader>,
+    region: Option<Reader>,
+}
+
+impl ScopeLayer {
+    /// All requests are one scope.
+    pub fn request(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self::request_by(move |_| Some(name.clone()))
+    }
+
+    /// Names the scope of each request; a request without a name is passed on and not counted. A process tells
+    /// 256 names apart, so name scopes after routes, never after raw paths.
+    pub fn request_by(name: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { name: owned(name), user: None, region: None }
+    }
+
+    /// Takes the user's id from this header.
+    ///
+    /// # Panics
+    /// If the name is not a lower-case header name, as [`HeaderName::from_static`].
+    #[must_use]
+    pub fn user_header(mut self, name: &'static str) -> Self {
+        self.user = Some(header(HeaderName::from_static(name)));
+        self
+    }
+
+    /// Takes the user's id from wherever the service keeps it, e.g. an extension set by its authentication.
+    #[must_use]
+    pub fn user_by(mut self, user: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.user = Some(owned(user));
+        self
+    }
+
+    /// Takes the region from this header. Let it be one that your own edge sets: strangers who choose it can use
+    /// up the 64 regions that a scope tells apart.
+    ///
+    /// # Panics
+    /// If the name is not a lower-case header name, as [`HeaderName::from_static`].
+    #[must_use]
+    pub fn region_header(mut self, name: &'static str) -> Self {
+        self.region = Some(header(HeaderName::from_static(name)));
+        self
+    }
+
+    /// Takes the region from wherever the service keeps it.
+    #[must_use]
+    pub fn region_by(mut self, region: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.region = Some(owned(region));
+        self
+    }
+
+    fn scope(&self, head: &Parts) -> Option<Scope> {
+        let name = (self.name)(head)?;
+        let region = self.region.as_ref().and_then(|read| read(head)).unwrap_or_default();
+        let mut scope = Scope::request(&name).region(&region);
+        if let Some(user) = self.user.as_ref().and_then(|read| read(head)) {
+            scope = scope.user(&user);
+        }
+        if head.headers.contains_key("traceparent") {
+            let caller = Headers(&head.headers);
+            scope =
+                scope.parent(TraceContextPropagator::new().extract_with_context(&Context::new(), &caller));
+        }
+        Some(scope.start())
+    }
+}
+
+fn owned(read: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Reader {
+    Arc::new(move |head| read(head).map(Cow::Owned))
+}
+
+fn header(name: HeaderName) -> Reader {
+    Arc::new(move |head| head.headers.get(&name)?.to_str().ok().map(Cow::Borrowed))
+}
+
+impl fmt::Debug for ScopeLayer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ScopeLayer").finish_non_exhaustive()
+    }
+}
+
+impl<S> Layer<S> for ScopeLayer {
+    type Service = ScopeService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ScopeService { inner, layer: self.clone() }
+    }
+}
+
+/// A service under a [`ScopeLayer`].
+#[derive(Clone, Debug)]
+pub struct ScopeService<S> {
+    inner: S,
+    layer: ScopeLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for ScopeService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, poller: &mut Poller<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(poller)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let scope = self.layer.scope(&head);
+        let context = scope.as_ref().map_or_else(Context::current, Scope::context);
+        let entered = context.clone().attach();
+        let response = self.inner.call(Request::from_parts(head, body));
+        drop(entered);
+        ResponseFuture { inner: response.with_context(context), scope }
+    }
+}
+
+pin_project! {
+    /// The response to come, within its scope.
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: WithContext<F>,
+        scope: Option<Scope>,
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = ready!(this.inner.poll(poller));
+        if let Some(scope) = this.scope.take() {
+            match result.as_ref().map(Response::status) {
+                Ok(status) if status.is_server_error() => scope.fail(&error_type(status)),
+                Ok(_) => scope.ok(),
+                Err(_) => scope.fail("service_error"),
+            }
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ResponseFuture").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+fn error_type(status: StatusCode) -> String {
+    format!("http_{}", status.as_u16())
+}
+
+/// Lets the propagator read headers.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}

@@ -1,0 +1,188 @@
+//! A request that the service answers, from its start to its end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use opentelemetry::trace::{FutureExt as _, SpanKind};
+use opentelemetry::{Context, KeyValue};
+
+use super::counters::{Ending, RegionCounters, ScopeCounters};
+use super::current::Entered;
+use super::dependency::DependencyCall;
+use super::directory::scopes;
+use super::installation::{Installation, installed};
+use super::limits::Why;
+use super::spans::{Facts, Identity};
+use crate::contract::names::{attribute, wire};
+use crate::contract::{Nanos, Sli, UnixNanos, UserHash};
+use crate::record::UsersAbout;
+
+/// A running request. It ends by [`ok`](Self::ok) or [`fail`](Self::fail); dropped without an ending it counts as
+/// failed, with the error type `dropped`, or `panic` while its thread unwinds.
+///
+/// Every request is counted and timed, exactly, from the first one of the process on and whether or not telemetry
+/// is installed; objectives count from when it is. See the [module](crate::scope) for the cost.
+///
+/// ```
+/// use mapwarden::Scope;
+///
+/// # async fn answer() -> Result<(), &'static str> { Ok(()) }
+/// # async fn handle() {
+/// let scope = Scope::request("checkout").user("user-17").region("eu-west-1").start();
+/// match scope.run(answer()).await {
+///     Ok(()) => scope.ok(),
+///     Err(kind) => scope.fail(kind),
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a scope that is dropped at once counts as failed"]
+pub struct Scope {
+    counters: Arc<RegionCounters>,
+    started: Instant,
+    user: Option<UserHash>,
+    telemetry: Option<(Arc<Installation>, Arc<Identity>)>,
+    ended: bool,
+}
+
+/// A request about to start; see [`Scope::request`].
+#[derive(Debug)]
+#[must_use = "the request is not counted before `start`"]
+pub struct ScopeBuilder<'a> {
+    name: &'a str,
+    region: &'a str,
+    user: Option<UserHash>,
+    parent: Option<Context>,
+    installation: Option<Arc<Installation>>,
+}
+
+impl Scope {
+    /// Describes a request to the endpoint or job of this name. A process tells 256 names apart, the rest count
+    /// as `other`: name scopes after code, never after data.
+    pub fn request(name: &str) -> ScopeBuilder<'_> {
+        ScopeBuilder { name, region: "", user: None, parent: None, installation: installed() }
+    }
+
+    /// Starts a call to a dependency, on behalf of the scope that is current here, if there is one.
+    pub fn dependency(name: &str) -> DependencyCall {
+        DependencyCall::start(name)
+    }
+
+    /// Makes this the current scope whenever the future is polled, on whichever thread: slow and failed map
+    /// operations and calls to dependencies within it become children of the request. The future may be spawned;
+    /// a task that the future itself spawns is another future and needs a `run` of its own.
+    pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        future.with_context(self.context())
+    }
+
+    /// Makes this the current scope on this thread until the guard is dropped, for code that does not await.
+    pub fn enter(&self) -> Entered<'_> {
+        Entered::new(self.context())
+    }
+
+    /// The request succeeded.
+    pub fn ok(mut self) {
+        self.end(None);
+    }
+
+    /// The request failed; `kind` is a short, stable name such as `routing_miss` (the span's `error.type`).
+    pub fn fail(mut self, kind: &str) {
+        self.end(Some(kind));
+    }
+
+    pub(super) fn context(&self) -> Context {
+        self.telemetry
+            .as_ref()
+            .map_or_else(Context::current, |(installation, identity)| installation.tracing.current(identity))
+    }
+
+    fn end(&mut self, error: Option<&str>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let duration = Nanos::from(self.started.elapsed());
+        let ending = if error.is_some() { Ending::Failed } else { Ending::Ok };
+        let Some((installation, identity)) = &self.telemetry else {
+            return self.counters.record(duration, ending, |_| {});
+        };
+        let now = UnixNanos::now();
+        let mut slow = false;
+        self.counters.record(duration, ending, |missed| {
+            slow |= matches!(missed.objective.sli(), Sli::Latency { .. });
+            self.saw(now, UsersAbout::Objective(Arc::clone(&missed.name)));
+        });
+        self.saw(now, UsersAbout::Scope(Arc::clone(&self.counters.scope)));
+        let why = match ending {
+            Ending::Failed => Some(Why::Failed),
+            Ending::Ok => slow.then_some(Why::Slow),
+        };
+        installation.tracing.finish(identity, why, || self.facts(duration, error));
+    }
+
+    fn saw(&self, now: UnixNanos, about: UsersAbout) {
+        if let Some(user) = self.user {
+            scopes().users.insert(now, about, &self.counters.region, user);
+        }
+    }
+
+    fn facts(&self, duration: Nanos, error: Option<&str>) -> Facts {
+        let RegionCounters { scope, region, .. } = &*self.counters;
+        let outcome = if error.is_some() { wire::FAILED } else { wire::OK };
+        let mut attributes = vec![
+            KeyValue::new(attribute::SCOPE, scope.to_string()),
+            KeyValue::new(attribute::REGION, region.to_string()),
+            KeyValue::new(attribute::OUTCOME, outcome),
+        ];
+        let user = self.user.map(|user| format!("{:016x}", user.get()));
+        attributes.extend(user.map(|user| KeyValue::new(attribute::USER_PSEUDONYM, user)));
+        attributes.extend(error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned())));
+        let error = error.map(str::to_owned);
+        Facts { name: scope.to_string(), kind: SpanKind::Server, duration, attributes, error }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.end(Some(how_it_was_dropped()));
+    }
+}
+
+/// The error type of something that got no ending.
+pub(super) fn how_it_was_dropped() -> &'static str {
+    if std::thread::panicking() { "panic" } else { "dropped" }
+}
+
+impl ScopeBuilder<'_> {
+    /// Says for whom the request is. The id is hashed here under the key of the telemetry, and forgotten; without
+    /// telemetry installed it is not even hashed.
+    pub fn user(mut self, id: &str) -> Self {
+        self.user = self.installation.as_ref().map(|installation| installation.key.pseudonym(id));
+        self
+    }
+
+    /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
+    pub fn start(self) -> Scope {
+        let counters = scopes().requests.find_or_make(self.name, ScopeCounters::new).region(self.region);
+        let telemetry = self.installation.map(|installation| {
+            let around = self.parent.unwrap_or_else(Context::current);
+            let identity = installation.tracing.begin(self.name, &around);
+            (installation, Arc::new(identity))
+        });
+        Scope { counters, started: Instant::now(), user: self.user, telemetry, ended: false }
+    }
+
+    /// Says under which span of another process the request runs, as a propagator read it from the request's
+    /// headers.
+    pub fn parent(mut self, context: Context) -> Self {
+        self.parent = Some(context);
+        self
+    }
+}
+
+impl<'a> ScopeBuilder<'a> {
+    /// Says where the request comes from. A scope tells 64 regions apart, the rest count as `other`.
+    pub fn region(mut self, region: &'a str) -> Self {
+        self.region = region;
+        self
+    }
+}

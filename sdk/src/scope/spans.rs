@@ -1,0 +1,223 @@
+//! What comes in: requests, calls and map operations that ended, with the reason why each deserves a span. What
+//! goes out: spans of an `opentelemetry` tracer. Never creates a span to throw it away: whether there will be one
+//! is decided first, and a span of our own tracer is made whole, after the fact.
+//!
+//! A request has its trace id and span id from its start, so that what is told about its parts while it runs
+//! names the right parent. A request whose part was told is told too.
+//!
+//! A service's own spans are left alone: our spans travel beside them, in a context value, unless the service
+//! lent us its tracer. A span of ours that went to another backend than theirs would be a parent that nobody
+//! finds there, and its sampling would decide about theirs.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use opentelemetry::global::{BoxedSpan, BoxedTracer};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
+    TraceState, Tracer as _,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
+
+use super::limits::{Limits, Why};
+use crate::contract::{Nanos, Ratio};
+
+/// Makes spans.
+#[derive(Debug)]
+pub(crate) struct Tracing {
+    pub(crate) target: Target,
+    /// The share of requests that are told whatever happens to them.
+    pub(crate) ratio: Ratio,
+    pub(crate) limits: Limits,
+}
+
+/// Whose tracer makes the spans.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// Ours: spans are made when a request has ended and deserves one, under the ids it was given.
+    Own(SdkTracer),
+    /// The service's: spans are begun with the request, and the service's sampler decides.
+    Host(BoxedTracer),
+}
+
+/// A running request as its parts see it; travels in the `opentelemetry` context.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    context: SpanContext,
+    parent: SpanContext,
+    /// The request within which this one runs.
+    outer: Option<Arc<Self>>,
+    /// Whether a part was told, so that the whole must be.
+    wanted: AtomicBool,
+    /// The span of a service's own tracer, taken when the request ends.
+    host: Mutex<Option<BoxedSpan>>,
+}
+
+/// What a span says.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) name: String,
+    pub(crate) kind: SpanKind,
+    pub(crate) duration: Nanos,
+    pub(crate) attributes: Vec<KeyValue>,
+    /// The kind of the error, which makes the span's status an error.
+    pub(crate) error: Option<String>,
+}
+
+impl Identity {
+    /// Asks for the spans of this request and of those around it, because a part of it was told.
+    fn want(&self) {
+        // Relaxed: read when the request ends, which its owner orders after its parts; a part that outlives its
+        // request comes too late in any order.
+        self.wanted.store(true, Ordering::Relaxed);
+        if let Some(outer) = &self.outer {
+            outer.want();
+        }
+    }
+}
+
+impl Tracing {
+    /// Gives a request its ids, and decides whether it is one of the sampled share.
+    pub(crate) fn begin(&self, name: &str, around: &Context) -> Identity {
+        let parent = self.parent(around);
+        let outer = around.get::<Arc<Identity>>().cloned();
+        let (context, host) = match &self.target {
+            Target::Own(_) => (self.own_context(&parent), None),
+            Target::Host(tracer) => {
+                let builder = SpanBuilder::from_name(name.to_owned()).with_kind(SpanKind::Server);
+                let span = tracer.build_with_context(builder, around);
+                (span.span_context().clone(), Some(span))
+            }
+        };
+        Identity { context, parent, outer, wanted: AtomicBool::new(false), host: Mutex::new(host) }
+    }
+
+    /// The context in which the request's work runs.
+    pub(crate) fn current(&self, identity: &Arc<Identity>) -> Context {
+        let current = Context::current_with_value(Arc::clone(identity));
+        match &self.target {
+            Target::Own(_) => current,
+            Target::Host(_) => current.with_remote_span_context(identity.context.clone()),
+        }
+    }
+
+    /// The span under which something belongs that happens in this context.
+    fn parent(&self, around: &Context) -> SpanContext {
+        match (&self.target, around.get::<Arc<Identity>>()) {
+            (Target::Own(_), Some(identity)) => identity.context.clone(),
+            (Target::Own(_), None) | (Target::Host(_), _) => around.span().span_context().clone(),
+        }
+    }
+
+    fn own_context(&self, parent: &SpanContext) -> SpanContext {
+        let (trace, chosen, state) = if parent.is_valid() {
+            (parent.trace_id(), parent.is_sampled(), parent.trace_state().clone())
+        } else {
+            (random_trace_id(), fastrand::f64() < self.ratio.get(), TraceState::NONE)
+        };
+        let sampled = chosen && self.limits.allow(Why::Sampled, Instant::now());
+        let flags = TraceFlags::default().with_sampled(sampled);
+        SpanContext::new(trace, random_span_id(), flags, false, state)
+    }
+
+    /// Tells a request that ended, if it was chosen at its start, a part of it was told, or there is a reason
+    /// now. The facts are put together only then.
+    pub(crate) fn finish(&self, identity: &Identity, why: Option<Why>, facts: impl FnOnce() -> Facts) {
+        match &self.target {
+            Target::Own(tracer) => {
+                let told = identity.context.is_sampled() || identity.wanted.load(Ordering::Relaxed);
+                if told || why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
+                    if let Some(outer) = &identity.outer {
+                        outer.want();
+                    }
+                    PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
+                    let parent = under(&identity.parent);
+                    tell(&facts(), |builder| tracer.build_with_context(builder, &parent));
+                    PLANNED.set(None);
+                }
+            }
+            Target::Host(_) => {
+                let span = identity.host.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(mut span) = span.filter(BoxedSpan::is_recording) {
+                    let facts = facts();
+                    span.set_attributes(facts.attributes);
+                    if let Some(error) = facts.error {
+                        span.set_status(Status::error(error));
+                    }
+                    span.end();
+                }
+            }
+        }
+    }
+
+    /// Tells a part of whatever runs in this context, as long as the limit allows.
+    pub(crate) fn part(&self, around: &Context, why: Why, facts: impl FnOnce() -> Facts) {
+        if !self.limits.allow(why, Instant::now()) {
+            return;
+        }
+        if let Some(identity) = around.get::<Arc<Identity>>() {
+            identity.want();
+        }
+        let parent = under(&self.parent(around));
+        match &self.target {
+            Target::Own(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
+            Target::Host(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
+        }
+    }
+
+    /// Whether whatever runs in this context was chosen when it began.
+    pub(crate) fn is_sampled(&self, around: &Context) -> bool {
+        self.parent(around).is_sampled()
+    }
+}
+
+/// The context of something under this span, or of a root: samplers take even an invalid span for a parent, and
+/// its flags for a decision.
+fn under(parent: &SpanContext) -> Context {
+    if parent.is_valid() { Context::new().with_remote_span_context(parent.clone()) } else { Context::new() }
+}
+
+/// Makes a whole span of something that ended just now.
+fn tell<S: opentelemetry::trace::Span>(facts: &Facts, build: impl FnOnce(SpanBuilder) -> S) {
+    let end = SystemTime::now();
+    let start = end.checked_sub(facts.duration.to_duration()).unwrap_or(end);
+    let builder = SpanBuilder::from_name(facts.name.clone())
+        .with_kind(facts.kind.clone())
+        .with_start_time(start)
+        .with_attributes(facts.attributes.iter().cloned());
+    let mut span = build(builder);
+    if let Some(error) = &facts.error {
+        span.set_status(Status::error(error.clone()));
+    }
+    span.end_with_timestamp(end);
+}
+
+thread_local! {
+    static PLANNED: Cell<Option<(TraceId, SpanId)>> = const { Cell::new(None) };
+}
+
+/// Gives a span that is made after the fact the ids which its request had from the start.
+#[derive(Debug)]
+pub(crate) struct PlannedIds;
+
+impl IdGenerator for PlannedIds {
+    fn new_trace_id(&self) -> TraceId {
+        PLANNED.get().map_or_else(random_trace_id, |(trace, _)| trace)
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        PLANNED.get().map_or_else(random_span_id, |(_, span)| span)
+    }
+}
+
+/// Not zero, which OTLP reads as "no trace".
+fn random_trace_id() -> TraceId {
+    TraceId::from(fastrand::u128(1..))
+}
+
+fn random_span_id() -> SpanId {
+    SpanId::from(fastrand::u64(1..))
+}

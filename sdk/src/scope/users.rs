@@ -1,0 +1,254 @@
+//! What comes in: the pseudonym of a user at the end of a request. What goes out: sketches by slot of 5 s, again
+//! and again until a receiver confirmed them whole. Never holds a raw id.
+//!
+//! Users land in a stripe chosen by thread, under a mutex that is almost never contended: one lock per request
+//! that has a user, and one insertion of O(log n). The shipper empties the stripes by swapping them, so that a
+//! request never waits for a copy.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::dropped::Dropped;
+use crate::contract::{Nanos, SKETCH_CAPACITY, UnixNanos, UserHash, UserSketch};
+use crate::record::{UsersAbout, UsersSnapshot};
+
+/// How long a slot is; slots are aligned to the wall clock so that those of different processes can be merged.
+/// Raised, fewer bytes travel and the number of users of a short fault gets blurred.
+pub(crate) const SLOT: Nanos = Nanos::from_secs(5);
+
+/// Slots that wait for a receiver: two minutes. Raised, a longer outage of the receiver loses no users.
+const MAX_SLOTS: usize = 24;
+
+/// Hashes that wait for a receiver, 2 MiB on the wire, and as many again since it was last told. Raised, a service
+/// with many users in many regions keeps more of them through an outage, and its batches grow.
+const MAX_HASHES: usize = 262_144;
+
+/// Raised, fewer threads share a mutex.
+const STRIPES: usize = 16;
+
+type Sketches = HashMap<(UsersAbout, Arc<str>), UserSketch>;
+
+/// The users that were seen and not yet confirmed.
+#[derive(Debug, Default)]
+pub(crate) struct Users {
+    stripes: [Mutex<Stripe>; STRIPES],
+    waiting: Mutex<Waiting>,
+}
+
+/// What some threads saw since the shipper last looked.
+#[derive(Debug, Default)]
+struct Stripe {
+    slots: BTreeMap<UnixNanos, Sketches>,
+    hashes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    slots: BTreeMap<UnixNanos, Slot>,
+    generation: Generation,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// The last collection that added to it.
+    changed: Generation,
+    sketches: Sketches,
+}
+
+/// Numbers the collections, so that a confirmation covers exactly what was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Generation(u64);
+
+impl Generation {
+    /// The number of the collection after this one.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl Users {
+    /// Adds a user to what is known about the slot of `now`.
+    pub(crate) fn insert(&self, now: UnixNanos, about: UsersAbout, region: &Arc<str>, user: UserHash) {
+        let mut stripe = self.stripe();
+        let Stripe { slots, hashes: kept } = &mut *stripe;
+        if *kept >= MAX_HASHES / STRIPES {
+            Dropped::UserLimit.add(1);
+            return;
+        }
+        let sketches = slots.entry(slot_of(now)).or_default();
+        let sketch = sketches.entry((about, Arc::clone(region))).or_default();
+        let before = hashes(sketch);
+        sketch.insert(user);
+        *kept += hashes(sketch).saturating_sub(before);
+    }
+
+    /// Everything that no receiver has confirmed.
+    pub(crate) fn collect(&self) -> Vec<UsersSnapshot> {
+        let mut waiting = lock(&self.waiting);
+        waiting.generation = waiting.generation.next();
+        for stripe in &self.stripes {
+            let taken = std::mem::take(&mut *lock(stripe));
+            for (start, sketches) in taken.slots {
+                waiting.merge(start, sketches);
+            }
+        }
+        waiting.shrink();
+        let snapshots = waiting.slots.iter().flat_map(|(start, slot)| {
+            slot.sketches.iter().map(|((about, region), sketch)| UsersSnapshot {
+                about: about.clone(),
+                region: Arc::clone(region),
+                slot: *start,
+                sketch: sketch.clone(),
+            })
+        });
+        snapshots.collect()
+    }
+
+    /// The number of the last collection.
+    pub(crate) fn generation(&self) -> Generation {
+        lock(&self.waiting).generation
+    }
+
+    /// Lets go of what a receiver holds: the slots that had ended at `sent` and did not change after that
+    /// collection. An unfinished slot is sent again, because users may still come.
+    pub(crate) fn confirm(&self, collected: Generation, sent: UnixNanos) {
+        lock(&self.waiting).slots.retain(|start, slot| slot.changed > collected || *start + SLOT > sent);
+    }
+
+    /// Forgets everybody, when telemetry ends.
+    pub(crate) fn clear(&self) {
+        lock(&self.waiting).slots.clear();
+        for stripe in &self.stripes {
+            *lock(stripe) = Stripe::default();
+        }
+    }
+
+    fn stripe(&self) -> MutexGuard<'_, Stripe> {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            // Relaxed: only spreads threads over stripes.
+            static MINE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % STRIPES;
+        }
+        // A thread that is ending has no thread-local any more and shares the first stripe.
+        let mine = MINE.try_with(|mine| *mine).unwrap_or(0);
+        let [first, ..] = &self.stripes;
+        lock(self.stripes.get(mine).unwrap_or(first))
+    }
+}
+
+impl Waiting {
+    fn merge(&mut self, start: UnixNanos, sketches: Sketches) {
+        let slot = self.slots.entry(start).or_default();
+        slot.changed = self.generation;
+        for (key, sketch) in sketches {
+            slot.sketches.entry(key).or_default().merge(&sketch);
+        }
+    }
+
+    /// Drops the oldest slots until the rest is within bounds.
+    fn shrink(&mut self) {
+        let held = |slot: &Slot| slot.sketches.values().map(hashes).sum::<usize>();
+        let mut total: usize = self.slots.values().map(held).sum();
+        while self.slots.len() > MAX_SLOTS || (total > MAX_HASHES && self.slots.len() > 1) {
+            let Some((_, oldest)) = self.slots.pop_first() else { return };
+            total = total.saturating_sub(held(&oldest));
+            Dropped::SketchWaiting.add(u64::try_from(oldest.sketches.len()).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+fn slot_of(now: UnixNanos) -> UnixNanos {
+    now.before(Nanos::new(now.get() % SLOT.get()))
+}
+
+/// How many hashes a sketch holds.
+#[expect(clippy::as_conversions, reason = "an exact sketch's estimate is a whole number below 4,096")]
+fn hashes(sketch: &UserSketch) -> usize {
+    if sketch.is_exact() { sketch.estimate() as usize } else { SKETCH_CAPACITY }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: UnixNanos = UnixNanos::new(1_700_000_003_000_000_000);
+
+    fn see(users: &Users, now: UnixNanos, id: &str) {
+        let about = UsersAbout::Scope(Arc::from("checkout"));
+        users.insert(now, about, &Arc::from("eu"), UserHash::keyed(b"0123456789abcdef", id));
+    }
+
+    fn slots(users: &Users) -> Vec<(u64, f64)> {
+        users.collect().iter().map(|seen| (seen.slot.get() / 1_000_000_000, seen.sketch.estimate())).collect()
+    }
+
+    #[test]
+    fn a_slot_is_told_until_it_ended_before_a_confirmed_batch() {
+        let users = Users::default();
+        see(&users, AT, "ann");
+        assert_eq!(slots(&users), [(1_700_000_000, 1.0)], "aligned to 5 s");
+        users.confirm(users.generation(), AT + Nanos::from_secs(1));
+        see(&users, AT + Nanos::from_secs(1), "ben");
+        assert_eq!(slots(&users), [(1_700_000_000, 2.0)], "the open slot is told again, and grows");
+        users.confirm(users.generation(), AT + Nanos::from_secs(2));
+        assert_eq!(slots(&users), [], "it ended at the second that was confirmed");
+    }
+
+    #[test]
+    fn a_user_who_comes_late_opens_the_slot_again() {
+        let users = Users::default();
+        see(&users, AT, "ann");
+        users.collect();
+        let collected = users.generation();
+        see(&users, AT, "ben");
+        users.collect();
+        users.confirm(collected, AT + SLOT);
+        assert_eq!(slots(&users), [(1_700_000_000, 2.0)], "the confirmation did not cover the second");
+    }
+
+    #[test]
+    fn an_outage_keeps_the_newest_slots_and_counts_the_rest() {
+        let users = Users::default();
+        let before = Dropped::SketchWaiting.count();
+        for slot in 0..30 {
+            see(&users, AT + Nanos::from_secs(5 * slot), "ann");
+        }
+        let kept = slots(&users);
+        assert_eq!(kept.len(), 24);
+        assert_eq!(kept[0].0, 1_700_000_030);
+        assert_eq!(Dropped::SketchWaiting.count().saturating_sub(before).get(), 6);
+    }
+
+    #[test]
+    fn users_above_the_limit_of_a_stripe_are_counted() {
+        let users = Users::default();
+        let before = Dropped::UserLimit.count();
+        let key = b"0123456789abcdef";
+        for id in 0..20_000_u32 {
+            // Five scopes, because one sketch stops growing at its capacity.
+            let about = UsersAbout::Scope(Arc::from(format!("scope-{}", id % 5)));
+            users.insert(AT, about, &Arc::from(""), UserHash::keyed(key, &id.to_string()));
+        }
+        let kept: f64 = users.collect().iter().map(|seen| seen.sketch.estimate()).sum();
+        assert_eq!(kept, 16_384.0);
+        assert_eq!(Dropped::UserLimit.count().saturating_sub(before).get(), 20_000 - 16_384);
+    }
+
+    #[test]
+    fn users_of_all_threads_are_one_sketch() {
+        let users = Users::default();
+        std::thread::scope(|threads| {
+            for thread in 0..8 {
+                let users = &users;
+                threads
+                    .spawn(move || (0..100).for_each(|id| see(users, AT, &format!("{}", id + thread * 50))));
+            }
+        });
+        assert_eq!(slots(&users), [(1_700_000_000, 450.0)]);
+    }
+}

@@ -1,0 +1,282 @@
+//! What a service says about itself, checked as a whole: one attempt to install names every missing attribute.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::{Span, Tracer, TracerProvider};
+use ureq::http::Uri;
+
+use super::resource::Attributes;
+use super::telemetry::Telemetry;
+use crate::contract::names::{attribute, wire};
+use crate::contract::{Objective, Ratio, Sli};
+use crate::scope::{Limits, NamedObjective, PseudonymKey};
+
+/// Where the sidecar listens if nothing else is said.
+const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
+
+/// Raised, the sidecar hears of a fault later; lowered, it hears more often than its budgets need.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The share of requests that become spans whatever happens to them. Raised, there are more examples of requests
+/// that went well, and the service spends more on them.
+const DEFAULT_TRACE_RATIO: f64 = 0.01;
+
+/// Describes the service; see [`Telemetry::builder`]. What is not said in code is read from the environment, as
+/// the OpenTelemetry specification names it: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+/// `OTEL_EXPORTER_OTLP_ENDPOINT`; and `MAPWARDEN_PSEUDONYM_KEY`.
+#[must_use = "nothing is sent before `install`"]
+pub struct TelemetryBuilder {
+    attributes: Attributes,
+    endpoint: Option<String>,
+    interval: Duration,
+    trace_ratio: f64,
+    objectives: Vec<(String, Objective)>,
+    pseudonym_key: Option<String>,
+    tracer: Option<BoxedTracer>,
+}
+
+/// Telemetry could not be installed. The service runs on; nothing is sent.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Required resource attributes have no value.
+    #[error(
+        "telemetry is not told {}: call .service(), .version(), .environment() and .team(), or set \
+         OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES",
+        quoted(.0)
+    )]
+    Missing(Vec<&'static str>),
+    /// The environment's resource attributes cannot be read.
+    #[error("OTEL_RESOURCE_ATTRIBUTES: `{entry}` is not key=value with a percent-encoded value")]
+    ResourceAttributes {
+        /// The entry.
+        entry: String,
+    },
+    /// The endpoint is not one that can be sent to.
+    #[error(
+        "endpoint `{endpoint}` is not http://host[:port][/path]: the sidecar stands beside the service and takes \
+         OTLP over plain HTTP"
+    )]
+    Endpoint {
+        /// What was said.
+        endpoint: String,
+    },
+    /// An objective was given twice.
+    #[error("objective `{name}` is given twice: an SLI of a scope has one objective")]
+    DuplicateObjective {
+        /// The objective's name on the wire.
+        name: String,
+    },
+    /// A hit ratio was promised for requests.
+    #[error("objective `{name}`: a request looks nothing up, accepted are availability and latency")]
+    NotOfRequests {
+        /// The objective's name on the wire.
+        name: String,
+    },
+    /// The interval is zero.
+    #[error("interval 0 s leaves no time between batches: accepted is 10 ms or more")]
+    Interval,
+    /// The trace ratio is no ratio.
+    #[error("trace ratio {ratio} is not in [0, 1]")]
+    TraceRatio {
+        /// What was said.
+        ratio: f64,
+    },
+    /// Telemetry is installed and its handle lives.
+    #[error("telemetry is installed in this process already: keep one handle, and drop it at the end")]
+    AlreadyInstalled,
+    /// The system gave no thread.
+    #[error("cannot start the thread that ships telemetry")]
+    Thread(#[source] io::Error),
+}
+
+/// A description that was checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) attributes: Attributes,
+    /// Without a slash at its end.
+    pub(crate) endpoint: String,
+    pub(crate) interval: Duration,
+    pub(crate) trace_ratio: Ratio,
+    pub(crate) limits: Limits,
+    /// By scope.
+    pub(crate) objectives: BTreeMap<String, Vec<NamedObjective>>,
+    pub(crate) pseudonym_key: PseudonymKey,
+    pub(crate) tracer: Option<BoxedTracer>,
+}
+
+impl TelemetryBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            attributes: Attributes::default(),
+            endpoint: None,
+            interval: DEFAULT_INTERVAL,
+            trace_ratio: DEFAULT_TRACE_RATIO,
+            objectives: Vec::new(),
+            pseudonym_key: None,
+            tracer: None,
+        }
+    }
+
+    /// The service's name (`service.name`). Required.
+    pub fn service(self, name: &str) -> Self {
+        self.attribute(attribute::SERVICE_NAME, name)
+    }
+
+    /// The version that runs (`service.version`). Required: a new one is a deploy.
+    pub fn version(self, version: &str) -> Self {
+        self.attribute(attribute::SERVICE_VERSION, version)
+    }
+
+    /// Where it runs, e.g. `production` (`deployment.environment.name`). Required.
+    pub fn environment(self, environment: &str) -> Self {
+        self.attribute(attribute::ENVIRONMENT, environment)
+    }
+
+    /// Who is paged (`mapwarden.team`). Required.
+    pub fn team(self, team: &str) -> Self {
+        self.attribute(attribute::TEAM, team)
+    }
+
+    /// The commit that runs (`vcs.ref.head.revision`).
+    pub fn revision(self, revision: &str) -> Self {
+        self.attribute(attribute::REVISION, revision)
+    }
+
+    /// Any further resource attribute. An attribute that was set before keeps its value.
+    pub fn attribute(mut self, name: &str, value: &str) -> Self {
+        self.attributes.offer(name, value);
+        self
+    }
+
+    /// Where the sidecar takes OTLP over HTTP; by default `http://127.0.0.1:4318`.
+    pub fn endpoint(mut self, endpoint: &str) -> Self {
+        self.endpoint = Some(endpoint.to_owned());
+        self
+    }
+
+    /// The time between batches, one second by default, 10 ms at least.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// The share of requests that become spans whatever happens to them, in [0, 1]; 0.01 by default. Failed and
+    /// slow ones always do, up to 50 a second each.
+    pub fn trace_ratio(mut self, ratio: f64) -> Self {
+        self.trace_ratio = ratio;
+        self
+    }
+
+    /// Promises something about the requests of a scope.
+    pub fn scope_objective(mut self, scope: &str, objective: Objective) -> Self {
+        self.objectives.push((scope.to_owned(), objective));
+        self
+    }
+
+    /// The secret under which user ids are pseudonymised before they leave the process, in any spelling; see
+    /// [`UserHash::key`](crate::contract::UserHash::key). Processes that share it give one user one pseudonym. Without it, and without
+    /// `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes cannot be told to be the same.
+    pub fn pseudonym_key(mut self, secret: &str) -> Self {
+        self.pseudonym_key = Some(secret.to_owned());
+        self
+    }
+
+    /// Makes spans with the service's own tracer provider instead of ours, e.g. `&global::tracer_provider()`. Its
+    /// sampler then decides when a request begins, and its exporter sends them: slow and failed requests that it
+    /// did not choose make no span.
+    pub fn tracer_provider<P, T, S>(mut self, provider: &P) -> Self
+    where
+        P: TracerProvider<Tracer = T>,
+        T: Tracer<Span = S> + Send + Sync + 'static,
+        S: Span + Send + Sync + 'static,
+    {
+        self.tracer = Some(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME))));
+        self
+    }
+
+    /// Starts the thread that ships. Dropping the handle sends what is left, for at most two seconds, and stops
+    /// it; afterwards telemetry may be installed again.
+    ///
+    /// # Errors
+    /// Whatever [`InstallError`] names. No receiver need be there: whether one is shows with the batches.
+    pub fn install(self) -> Result<Telemetry, InstallError> {
+        Telemetry::start(self.check(|variable| std::env::var(variable).ok())?)
+    }
+
+    /// Checks the description against the environment.
+    pub(crate) fn check(self, read: impl Fn(&str) -> Option<String>) -> Result<Settings, InstallError> {
+        let Self { mut attributes, endpoint, interval, trace_ratio, objectives, pseudonym_key, tracer } =
+            self;
+        attributes.offer_environment(&read)?;
+        let missing = attributes.missing();
+        if !missing.is_empty() {
+            return Err(InstallError::Missing(missing));
+        }
+        if interval < Duration::from_millis(10) {
+            return Err(InstallError::Interval);
+        }
+        let secret = pseudonym_key.or_else(|| read("MAPWARDEN_PSEUDONYM_KEY")).filter(|key| !key.is_empty());
+        let endpoint =
+            endpoint.or_else(|| read("OTEL_EXPORTER_OTLP_ENDPOINT")).filter(|text| !text.is_empty());
+        Ok(Settings {
+            attributes,
+            endpoint: endpoint_of(endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT))?,
+            interval,
+            trace_ratio: Ratio::new(trace_ratio)
+                .map_err(|_| InstallError::TraceRatio { ratio: trace_ratio })?,
+            limits: Limits::new(Instant::now()),
+            objectives: named(objectives)?,
+            pseudonym_key: PseudonymKey::new(secret.as_deref()),
+            tracer,
+        })
+    }
+}
+
+impl fmt::Debug for TelemetryBuilder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The pseudonym key is a secret.
+        out.debug_struct("TelemetryBuilder")
+            .field("attributes", &self.attributes)
+            .field("endpoint", &self.endpoint)
+            .field("objectives", &self.objectives)
+            .finish_non_exhaustive()
+    }
+}
+
+fn endpoint_of(text: &str) -> Result<String, InstallError> {
+    let refused = || InstallError::Endpoint { endpoint: text.to_owned() };
+    let uri: Uri = text.parse().map_err(|_| refused())?;
+    let is_http = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
+    if is_http && uri.query().is_none() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(refused()) }
+}
+
+fn named(
+    objectives: Vec<(String, Objective)>,
+) -> Result<BTreeMap<String, Vec<NamedObjective>>, InstallError> {
+    let mut by_scope: BTreeMap<String, Vec<NamedObjective>> = BTreeMap::new();
+    for (scope, objective) in objectives {
+        let name: Arc<str> = format!("{scope}-{}", objective.sli().name()).into();
+        match objective.sli() {
+            Sli::Availability | Sli::Latency { .. } => {}
+            Sli::HitRatio => return Err(InstallError::NotOfRequests { name: name.to_string() }),
+        }
+        let of_scope = by_scope.entry(scope).or_default();
+        if of_scope.iter().any(|known| known.name == name) {
+            return Err(InstallError::DuplicateObjective { name: name.to_string() });
+        }
+        of_scope.push(NamedObjective { name, objective });
+    }
+    Ok(by_scope)
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+#[path = "builder_tests.rs"]
+mod tests;

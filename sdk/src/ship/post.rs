@@ -1,0 +1,149 @@
+//! What comes in: one OTLP request. What goes out: what the receiver made of it. Never waits longer than it is
+//! told, and follows no redirect and no proxy: the receiver stands beside the service.
+
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
+use prost::Message;
+use ureq::Agent;
+use ureq::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::{Response, StatusCode};
+
+/// The longest wait for a connection. Raised, a receiver that swallows packets holds our thread for longer.
+const CONNECT: Duration = Duration::from_millis(250);
+
+/// The longest answer that is read: one is a few bytes.
+const MAX_ANSWER: u64 = 64 * 1024;
+
+/// What a receiver made of a request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It holds everything.
+    Confirmed,
+    /// It holds all but so many items, and will never take those.
+    Partial { rejected: u64, message: String },
+    /// It will never take this.
+    Refused { status: u16 },
+    /// It, or the way to it, may take this later.
+    Later { why: String, after: Option<Duration> },
+}
+
+/// An HTTP client for one receiver, which keeps its connection.
+pub(crate) fn client() -> Agent {
+    Agent::config_builder()
+        .timeout_connect(Some(CONNECT))
+        .proxy(None)
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .max_idle_connections_per_host(1)
+        .user_agent(concat!("mapwarden/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent()
+}
+
+/// Sends one request, for at most `patience`.
+pub(crate) fn post(client: &Agent, url: &str, request: &impl Message, patience: Duration) -> Answer {
+    let sent = client
+        .post(url)
+        .config()
+        .timeout_global(Some(patience))
+        .build()
+        .header(CONTENT_TYPE, "application/x-protobuf")
+        .send(request.encode_to_vec());
+    match sent {
+        Ok(mut response) => {
+            let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
+            classify(&response, &body.unwrap_or_default())
+        }
+        Err(error) => Answer::Later { why: error.to_string(), after: None },
+    }
+}
+
+/// Reads an answer as the OTLP specification says: of the failures, 429, 502, 503 and 504 alone are worth another
+/// try. The three signals' answers have one layout: a partial success of a number and a message.
+fn classify<B>(response: &Response<B>, body: &[u8]) -> Answer {
+    let status = response.status();
+    match status {
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Answer::Later {
+            why: format!("the receiver answered {}", status.as_u16()),
+            after: retry_after(response),
+        },
+        _ if status.is_success() => match ExportMetricsServiceResponse::decode(body) {
+            Ok(ExportMetricsServiceResponse { partial_success: Some(partial) })
+                if partial.rejected_data_points > 0 =>
+            {
+                Answer::Partial {
+                    rejected: partial.rejected_data_points.unsigned_abs(),
+                    message: partial.error_message,
+                }
+            }
+            Ok(_) | Err(_) => Answer::Confirmed,
+        },
+        _ => Answer::Refused { status: status.as_u16() },
+    }
+}
+
+/// Seconds; the form with a date is not what OTLP asks for and counts as not said.
+fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceResponse,
+    };
+
+    use super::*;
+
+    fn answer(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
+        let mut response = Response::builder().status(status);
+        if let Some(seconds) = retry_after {
+            response = response.header(RETRY_AFTER, seconds);
+        }
+        format!("{:?}", classify(&response.body(()).unwrap(), body))
+    }
+
+    #[test]
+    fn answers_are_read_as_the_specification_says() {
+        let partial = ExportTraceServiceResponse {
+            partial_success: Some(ExportTracePartialSuccess {
+                rejected_spans: 3,
+                error_message: "no team".to_owned(),
+            }),
+        };
+        let warning = ExportTraceServiceResponse {
+            partial_success: Some(ExportTracePartialSuccess {
+                rejected_spans: 0,
+                error_message: "no team".to_owned(),
+            }),
+        };
+        let busy = |after: &str| format!("Later {{ why: \"the receiver answered 503\", after: {after} }}");
+        let cases = [
+            ("all", answer(200, None, &[]), "Confirmed".to_owned()),
+            ("a warning", answer(200, None, &warning.encode_to_vec()), "Confirmed".to_owned()),
+            (
+                "a part",
+                answer(200, None, &partial.encode_to_vec()),
+                "Partial { rejected: 3, message: \"no team\" }".to_owned(),
+            ),
+            ("bad data", answer(400, Some("3"), &[]), "Refused { status: 400 }".to_owned()),
+            ("a bug there", answer(500, None, &[]), "Refused { status: 500 }".to_owned()),
+            ("busy", answer(503, Some("7"), &[]), busy("Some(7s)")),
+            ("busy with a date", answer(503, Some("Sat, 21 Nov 2026 03:00:00 GMT"), &[]), busy("None")),
+        ];
+        for (name, got, expected) in cases {
+            assert_eq!(got, expected, "{name}");
+        }
+        for status in [429, 502, 503, 504] {
+            assert!(answer(status, None, &[]).starts_with("Later"), "{status}");
+        }
+        for status in [302, 400, 401, 404, 413, 415, 500, 501] {
+            assert!(answer(status, None, &[]).starts_with("Refused"), "{status}");
+        }
+    }
+}

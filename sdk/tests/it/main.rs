@@ -1,0 +1,15 @@
+//! What a service and a receiver see of the crate: one module for each capability.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "clippy's exemptions for tests end at their helpers"
+)]
+
+#[cfg(feature = "tower")]
+mod layer;
+mod receiver;
+mod scope;
+mod ship;

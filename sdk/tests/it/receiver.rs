@@ -1,0 +1,261 @@
+//! A real OTLP receiver over HTTP for tests: it answers as it is told and keeps every byte.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use mapwarden::{Telemetry, TelemetryBuilder};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+
+/// Telemetry is one per process: tests that install it take turns.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A complete description of a service that ships to this address when it is told to.
+pub(crate) fn orders(endpoint: SocketAddr) -> TelemetryBuilder {
+    Telemetry::builder()
+        .service("orders")
+        .version("v2.4.0")
+        .environment("test")
+        .team("checkout")
+        .revision("a3f9c1d")
+        .endpoint(&format!("http://{endpoint}"))
+        .interval(Duration::from_secs(3600))
+        .trace_ratio(0.0)
+        .pseudonym_key("a secret of the tests")
+}
+
+/// A receiver that listens until it is dropped.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    received: Arc<Received>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Received {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bodies: Vec<(String, Bytes)>,
+    /// Answers to give, by path; the default is success.
+    answers: VecDeque<(&'static str, u16, Option<&'static str>)>,
+}
+
+impl Receiver {
+    /// Listens on a free port.
+    pub(crate) fn start() -> Self {
+        Self::on(([127, 0, 0, 1], 0).into())
+    }
+
+    /// Listens on this address.
+    pub(crate) fn on(address: SocketAddr) -> Self {
+        let received = Arc::new(Received::default());
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (tell, told) = std::sync::mpsc::channel();
+        let state = Arc::clone(&received);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+                tell.send(listener.local_addr().unwrap()).unwrap();
+                let app = Router::new().fallback(async move |uri: Uri, body: Bytes| state.answer(&uri, body));
+                let serve = axum::serve(listener, app);
+                tokio::select! {
+                    result = serve.into_future() => result.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { address: told.recv().unwrap(), received, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Answers the next requests to `path` so, one each.
+    pub(crate) fn will_answer(&self, path: &'static str, status: u16, retry_after: Option<&'static str>) {
+        self.received.state.lock().unwrap().answers.push_back((path, status, retry_after));
+    }
+
+    /// Every body that came to `path`, oldest first.
+    pub(crate) fn bodies(&self, path: &str) -> Vec<Bytes> {
+        let state = self.received.state.lock().unwrap();
+        state.bodies.iter().filter(|(to, _)| to == path).map(|(_, body)| body.clone()).collect()
+    }
+
+    /// Waits until the requests that came satisfy this, which is told how many came to a path. A minute is for a
+    /// machine that hardly runs.
+    pub(crate) fn wait_until(&self, enough: impl Fn(&dyn Fn(&str) -> usize) -> bool) {
+        let state = self.received.state.lock().unwrap();
+        let minute = Duration::from_secs(60);
+        let waited = self.received.arrived.wait_timeout_while(state, minute, |state| {
+            !enough(&|path| state.bodies.iter().filter(|(to, _)| to == path).count())
+        });
+        assert!(!waited.unwrap().1.timed_out(), "it did not come");
+    }
+
+    /// Whether more than that many requests came to `path` within a while. A receiver that is left alone is so for
+    /// however long this looks.
+    pub(crate) fn is_asked_again(&self, path: &str, requests: usize) -> bool {
+        let state = self.received.state.lock().unwrap();
+        let few = |state: &mut State| state.bodies.iter().filter(|(to, _)| to == path).count() <= requests;
+        let while_watched = Duration::from_millis(300);
+        let watched = self.received.arrived.wait_timeout_while(state, while_watched, few).unwrap();
+        !watched.1.timed_out()
+    }
+
+    /// The metrics of the last batch.
+    pub(crate) fn metrics(&self) -> Batch {
+        let bodies = self.bodies("/v1/metrics");
+        Batch(ExportMetricsServiceRequest::decode(bodies.last().unwrap().clone()).unwrap())
+    }
+
+    /// Every span so far.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let requests = self.bodies("/v1/traces");
+        let requests = requests.into_iter().map(|body| ExportTraceServiceRequest::decode(body).unwrap());
+        let resources = requests.flat_map(|request| request.resource_spans);
+        resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
+    }
+
+    /// The log records of each batch that had any.
+    pub(crate) fn logs(&self) -> Vec<Vec<LogRecord>> {
+        let requests = self.bodies("/v1/logs").into_iter();
+        let requests = requests.map(|body| ExportLogsServiceRequest::decode(body).unwrap());
+        let records = requests.map(|request| {
+            let scopes = request.resource_logs.into_iter().flat_map(|resource| resource.scope_logs);
+            scopes.flat_map(|scope| scope.log_records).collect()
+        });
+        records.collect()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().unwrap().join();
+        assert!(ended.is_ok() || std::thread::panicking(), "the receiver failed");
+    }
+}
+
+impl Received {
+    fn answer(&self, uri: &Uri, body: Bytes) -> Response {
+        let mut state = self.state.lock().unwrap();
+        state.bodies.push((uri.path().to_owned(), body));
+        self.arrived.notify_all();
+        let answer = state.answers.iter().position(|(path, _, _)| *path == uri.path());
+        match answer.and_then(|next| state.answers.remove(next)) {
+            Some((_, status, retry_after)) => {
+                let headers = retry_after.map(|seconds| [(header::RETRY_AFTER, seconds)]);
+                let status = StatusCode::from_u16(status).unwrap();
+                headers.map_or_else(|| status.into_response(), |headers| (status, headers).into_response())
+            }
+            None => StatusCode::OK.into_response(),
+        }
+    }
+}
+
+/// A decoded batch of metrics.
+pub(crate) struct Batch(pub(crate) ExportMetricsServiceRequest);
+
+impl Batch {
+    /// Its metrics.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = &Metric> {
+        let scopes = self.0.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+        scopes.flat_map(|scope| &scope.metrics)
+    }
+
+    /// The attributes of its resource.
+    pub(crate) fn resource(&self) -> &[KeyValue] {
+        &self.0.resource_metrics[0].resource.as_ref().unwrap().attributes
+    }
+
+    /// (start, end) of every point's time.
+    pub(crate) fn times(&self) -> Vec<(u64, u64)> {
+        self.metrics()
+            .flat_map(|metric| match metric.data.as_ref().unwrap() {
+                metric::Data::Sum(sum) => numbers(&sum.data_points),
+                metric::Data::Gauge(gauge) => numbers(&gauge.data_points),
+                metric::Data::ExponentialHistogram(histogram) => {
+                    let points = histogram.data_points.iter();
+                    points.map(|point| (point.start_time_unix_nano, point.time_unix_nano)).collect()
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    /// The value of a counter's or gauge's point that has exactly these attributes.
+    pub(crate) fn value(&self, metric: &str, attributes: &[(&str, &str)]) -> Option<f64> {
+        let points = match self.metrics().find(|found| found.name == metric)?.data.as_ref()? {
+            metric::Data::Sum(sum) => &sum.data_points,
+            metric::Data::Gauge(gauge) => &gauge.data_points,
+            other => panic!("{other:?}"),
+        };
+        let point = points.iter().find(|point| told(&point.attributes) == sorted(attributes))?;
+        match point.value? {
+            number_data_point::Value::AsDouble(value) => Some(value),
+            number_data_point::Value::AsInt(value) => Some(f64::from(i32::try_from(value).unwrap())),
+        }
+    }
+
+    /// (count, sum of the buckets) of a histogram's point that has exactly these attributes.
+    pub(crate) fn histogram(&self, metric: &str, attributes: &[(&str, &str)]) -> Option<(u64, u64)> {
+        let points = match self.metrics().find(|found| found.name == metric)?.data.as_ref()? {
+            metric::Data::ExponentialHistogram(histogram) => &histogram.data_points,
+            other => panic!("{other:?}"),
+        };
+        let point = points.iter().find(|point| told(&point.attributes) == sorted(attributes))?;
+        Some((point.count, point.positive.as_ref()?.bucket_counts.iter().sum()))
+    }
+}
+
+fn numbers(points: &[opentelemetry_proto::tonic::metrics::v1::NumberDataPoint]) -> Vec<(u64, u64)> {
+    points.iter().map(|point| (point.start_time_unix_nano, point.time_unix_nano)).collect()
+}
+
+/// Attributes as sorted pairs of text.
+pub(crate) fn told(attributes: &[KeyValue]) -> Vec<(String, String)> {
+    let mut told: Vec<_> =
+        attributes.iter().map(|pair| (pair.key.clone(), as_text(pair.value.as_ref()))).collect();
+    told.sort();
+    told
+}
+
+/// The text of one attribute, empty where it is not there.
+pub(crate) fn attribute(attributes: &[KeyValue], name: &str) -> String {
+    told(attributes).into_iter().find(|(key, _)| key == name).map_or_else(String::new, |(_, value)| value)
+}
+
+fn as_text(value: Option<&AnyValue>) -> String {
+    match value.and_then(|value| value.value.as_ref()) {
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn sorted(attributes: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut sorted: Vec<_> =
+        attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    sorted.sort();
+    sorted
+}

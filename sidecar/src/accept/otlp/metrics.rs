@@ -1,0 +1,194 @@
+//! Comes in: OTLP metrics of one resource. Goes out: a [`Point`] for every data point that can be true, and the
+//! reasons for the others.
+
+use std::sync::Arc;
+
+use mapwarden::contract::UnixNanos;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, ScopeMetrics, Sum};
+
+use super::attributes::Words;
+use super::points;
+use super::tally::{Fault, Reason, Tally};
+use crate::accept::{Observation, Point, Temporality, Value};
+
+/// OTLP's `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`.
+const NO_RECORDED_VALUE: u32 = 1;
+
+/// How many data points there are; a metric without data counts as one, so that it cannot vanish.
+pub(super) fn count(scopes: &[ScopeMetrics]) -> u64 {
+    let metrics = scopes.iter().flat_map(|scope| &scope.metrics);
+    metrics.fold(0, |sum, metric| sum.saturating_add(count_points(metric)))
+}
+
+fn count_points(metric: &Metric) -> u64 {
+    let points = match &metric.data {
+        None => 1,
+        Some(Data::Gauge(gauge)) => gauge.data_points.len(),
+        Some(Data::Sum(sum)) => sum.data_points.len(),
+        Some(Data::Histogram(histogram)) => histogram.data_points.len(),
+        Some(Data::ExponentialHistogram(histogram)) => histogram.data_points.len(),
+        Some(Data::Summary(summary)) => summary.data_points.len(),
+    };
+    u64::try_from(points).unwrap_or(u64::MAX)
+}
+
+/// Reads all metrics of one resource.
+pub(super) fn observe(scopes: Vec<ScopeMetrics>, words: &mut Words, tally: &mut Tally) -> Vec<Observation> {
+    let mut reader = Reader { words, tally, observations: Vec::new() };
+    for metric in scopes.into_iter().flat_map(|scope| scope.metrics) {
+        reader.metric(metric);
+    }
+    reader.observations
+}
+
+/// What all kinds of points have.
+struct Head {
+    attributes: Vec<KeyValue>,
+    start: u64,
+    time: u64,
+    flags: u32,
+}
+
+impl Head {
+    fn check(&self) -> Result<(), Fault> {
+        if self.time == 0 {
+            return Err((Reason::NoTime, "time_unix_nano is 0".to_owned()));
+        }
+        if self.start > self.time {
+            let detail = format!("starts at {} and ends before, at {}", self.start, self.time);
+            return Err((Reason::Inconsistent, detail));
+        }
+        Ok(())
+    }
+
+    /// A point that only says that there was nothing to record.
+    fn is_empty(&self) -> bool {
+        self.flags & NO_RECORDED_VALUE != 0
+    }
+}
+
+struct Reader<'a> {
+    words: &'a mut Words,
+    tally: &'a mut Tally,
+    observations: Vec<Observation>,
+}
+
+impl Reader<'_> {
+    fn metric(&mut self, metric: Metric) {
+        let items = count_points(&metric);
+        if metric.name.is_empty() {
+            return self.tally.reject(Reason::NoName, items, || "a metric has no name".to_owned());
+        }
+        let name = self.words.word(&metric.name);
+        match metric.data {
+            None => self.tally.reject(Reason::NoData, items, || format!("metric `{name}` has no data")),
+            Some(Data::Gauge(gauge)) => {
+                for point in gauge.data_points {
+                    self.number(&name, point, |value| Ok(Value::Gauge(value)));
+                }
+            }
+            Some(Data::Sum(sum)) => self.sum(&name, sum),
+            Some(Data::Histogram(histogram)) => {
+                let temporality = temporality(histogram.aggregation_temporality);
+                let to_nanos = points::to_nanos(&metric.unit);
+                for mut point in histogram.data_points {
+                    let head = Head {
+                        attributes: std::mem::take(&mut point.attributes),
+                        start: point.start_time_unix_nano,
+                        time: point.time_unix_nano,
+                        flags: point.flags,
+                    };
+                    let histogram = || points::explicit(point, to_nanos);
+                    self.take(&name, head, || distribution(temporality.clone(), histogram));
+                }
+            }
+            Some(Data::ExponentialHistogram(histogram)) => {
+                let temporality = temporality(histogram.aggregation_temporality);
+                let to_nanos = points::to_nanos(&metric.unit);
+                for mut point in histogram.data_points {
+                    let head = Head {
+                        attributes: std::mem::take(&mut point.attributes),
+                        start: point.start_time_unix_nano,
+                        time: point.time_unix_nano,
+                        flags: point.flags,
+                    };
+                    let histogram = || points::exponential(point, to_nanos);
+                    self.take(&name, head, || distribution(temporality.clone(), histogram));
+                }
+            }
+            Some(Data::Summary(_)) => self.tally.reject(Reason::Summary, items, || {
+                format!("metric `{name}` is a summary: accepted are sums, gauges and histograms")
+            }),
+        }
+    }
+
+    fn sum(&mut self, name: &Arc<str>, sum: Sum) {
+        let relative = temporality(sum.aggregation_temporality);
+        for point in sum.data_points {
+            self.number(name, point, |value| match (relative.clone()?, sum.is_monotonic) {
+                (temporality, true) if value >= 0.0 => Ok(Value::Sum { temporality, value }),
+                (_, true) => Err((Reason::Negative, format!("monotonic sum is {value}"))),
+                (Temporality::Cumulative, false) => Ok(Value::Gauge(value)),
+                (Temporality::Delta, false) => {
+                    let detail = "non-monotonic sum has delta temporality: accepted is cumulative";
+                    Err((Reason::Temporality, detail.to_owned()))
+                }
+            });
+        }
+    }
+
+    fn number(
+        &mut self,
+        name: &Arc<str>,
+        point: NumberDataPoint,
+        make: impl FnOnce(f64) -> Result<Value, Fault>,
+    ) {
+        let head = Head {
+            attributes: point.attributes,
+            start: point.start_time_unix_nano,
+            time: point.time_unix_nano,
+            flags: point.flags,
+        };
+        self.take(name, head, || points::number(point.value).and_then(make));
+    }
+
+    fn take(&mut self, name: &Arc<str>, head: Head, value: impl FnOnce() -> Result<Value, Fault>) {
+        if head.is_empty() {
+            return self.tally.accept(1);
+        }
+        match head.check().and_then(|()| value()) {
+            Ok(value) => {
+                self.observations.push(Observation::Point(Point {
+                    metric: Arc::clone(name),
+                    attributes: self.words.attributes(&head.attributes),
+                    start: UnixNanos::new(head.start),
+                    time: UnixNanos::new(head.time),
+                    value,
+                }));
+                self.tally.accept(1);
+            }
+            Err((reason, detail)) => self.tally.reject(reason, 1, || format!("metric `{name}`: {detail}")),
+        }
+    }
+}
+
+fn distribution(
+    temporality: Result<Temporality, Fault>,
+    histogram: impl FnOnce() -> Result<crate::accept::Histogram, Fault>,
+) -> Result<Value, Fault> {
+    Ok(Value::Histogram { temporality: temporality?, histogram: histogram()? })
+}
+
+/// OTLP's `AggregationTemporality`.
+fn temporality(told: i32) -> Result<Temporality, Fault> {
+    match told {
+        1 => Ok(Temporality::Delta),
+        2 => Ok(Temporality::Cumulative),
+        _ => {
+            let detail = format!("aggregation temporality {told}: accepted are 1 (delta) and 2 (cumulative)");
+            Err((Reason::Temporality, detail))
+        }
+    }
+}

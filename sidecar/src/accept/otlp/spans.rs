@@ -1,0 +1,129 @@
+//! Comes in: OTLP spans of one resource. Goes out: a [`Request`] for every span of a server or consumer, a
+//! [`Call`] for every span of a client or producer that names whom it called.
+
+use std::sync::Arc;
+
+use mapwarden::contract::names::attribute::{
+    CLOUD_REGION, DB_SYSTEM, DEPENDENCY, PEER_SERVICE, REGION, SERVER_ADDRESS, SERVER_PORT, USER,
+    USER_PSEUDONYM,
+};
+use mapwarden::contract::names::wire::SCOPE_NAME;
+use mapwarden::contract::{UnixNanos, UserHash};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
+
+use super::attributes::{Words, find};
+use super::tally::{Fault, Reason, Tally};
+use crate::accept::{Call, CallSource, Ending, Observation, Request, Resource};
+use crate::config::PseudonymKey;
+
+/// How many spans there are.
+pub(super) fn count(scopes: &[ScopeSpans]) -> u64 {
+    scopes.iter().fold(0, |sum, scope| sum.saturating_add(items(scope)))
+}
+
+fn items(scope: &ScopeSpans) -> u64 {
+    u64::try_from(scope.spans.len()).unwrap_or(u64::MAX)
+}
+
+/// What spans are read with.
+pub(super) struct SpanReader<'a> {
+    pub(super) resource: &'a Resource,
+    pub(super) pseudonym_key: &'a PseudonymKey,
+    pub(super) words: &'a mut Words,
+    pub(super) tally: &'a mut Tally,
+}
+
+impl SpanReader<'_> {
+    /// Reads all spans of one resource. Spans of our own SDK are accepted and give nothing: their requests and
+    /// calls are counted exactly by its metrics and sketches, and once is enough.
+    pub(super) fn observe(&mut self, scopes: &[ScopeSpans]) -> Vec<Observation> {
+        let mut observations = Vec::new();
+        for scope in scopes {
+            if scope.scope.as_ref().is_some_and(|told| told.name == SCOPE_NAME) {
+                self.tally.accept(items(scope));
+                continue;
+            }
+            for span in &scope.spans {
+                match self.span(span) {
+                    Ok(observation) => {
+                        observations.extend(observation);
+                        self.tally.accept(1);
+                    }
+                    Err((reason, detail)) => {
+                        self.tally.reject(reason, 1, || format!("span `{}`: {detail}", span.name));
+                    }
+                }
+            }
+        }
+        observations
+    }
+
+    fn span(&mut self, span: &Span) -> Result<Option<Observation>, Fault> {
+        let end = UnixNanos::new(span.end_time_unix_nano);
+        if span.end_time_unix_nano == 0 {
+            return Err((Reason::NoTime, "end_time_unix_nano is 0".to_owned()));
+        }
+        if span.start_time_unix_nano > span.end_time_unix_nano {
+            let (start, end) = (span.start_time_unix_nano, span.end_time_unix_nano);
+            return Err((Reason::Inconsistent, format!("starts at {start} and ends before, at {end}")));
+        }
+        let duration = end.since(UnixNanos::new(span.start_time_unix_nano));
+        let ending = ending(span);
+        Ok(match SpanKind::try_from(span.kind) {
+            Ok(SpanKind::Server | SpanKind::Consumer) => Some(Observation::Request(Request {
+                name: self.words.word(&span.name),
+                end,
+                duration,
+                ending,
+                user: self.user(&span.attributes),
+                region: self.region(&span.attributes),
+            })),
+            Ok(SpanKind::Client | SpanKind::Producer) => {
+                let source = CallSource::Span;
+                let call = |dependency| Observation::Call(Call { dependency, end, duration, ending, source });
+                self.dependency(&span.attributes).map(call)
+            }
+            // A kind that a later OTLP may add says nothing to us either.
+            Ok(SpanKind::Unspecified | SpanKind::Internal) | Err(_) => None,
+        })
+    }
+
+    /// A pseudonym of our SDK is its 64-bit hash in hex and stays what it is; anything else is hashed here.
+    fn user(&self, attributes: &[KeyValue]) -> Option<UserHash> {
+        if let Some(pseudonym) = find(attributes, USER_PSEUDONYM) {
+            let is_hash = pseudonym.len() == 16 && pseudonym.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let hash = is_hash.then(|| u64::from_str_radix(&pseudonym, 16).ok()).flatten();
+            return Some(hash.map_or_else(|| self.pseudonym_key.pseudonym(&pseudonym), UserHash::new));
+        }
+        find(attributes, USER).map(|id| self.pseudonym_key.pseudonym(&id))
+    }
+
+    fn region(&mut self, attributes: &[KeyValue]) -> Option<Arc<str>> {
+        let told = find(attributes, REGION).or_else(|| find(attributes, CLOUD_REGION));
+        told.map(|region| self.words.word(&region)).or_else(|| self.resource.region.clone())
+    }
+
+    /// The callee: by our own name for it, by the peer's name, by the kind of database, by address.
+    fn dependency(&mut self, attributes: &[KeyValue]) -> Option<Arc<str>> {
+        let named = [DEPENDENCY, PEER_SERVICE, DB_SYSTEM].into_iter().find_map(|name| find(attributes, name));
+        if let Some(name) = named {
+            return Some(self.words.word(&name));
+        }
+        let address = find(attributes, SERVER_ADDRESS)?;
+        Some(match find(attributes, SERVER_PORT) {
+            Some(port) => self.words.word(&format!("{address}:{port}")),
+            None => self.words.word(&address),
+        })
+    }
+}
+
+fn ending(span: &Span) -> Ending {
+    let code = span.status.as_ref().map(|status| status.code());
+    match code {
+        Some(StatusCode::Error) => Ending::Failed,
+        Some(StatusCode::Unset | StatusCode::Ok) | None => Ending::Ok,
+    }
+}

@@ -1,0 +1,130 @@
+//! Probes of dependencies. Comes in: where to ask and how often. Goes out: a [`Call`] for every question, told
+//! under the sidecar's own [`Resource`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mapwarden::contract::UnixNanos;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{Batch, Call, CallSource, Ending, Input, Observation, Resource};
+use crate::config::{Probe, ProbeTarget};
+
+/// The sidecar has no way to ask over HTTP.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make the HTTP client of the probes")]
+pub struct ProbeError(#[from] reqwest::Error);
+
+/// Asks every dependency at its interval until it is stopped. The first questions are spread over the interval,
+/// so that many probes never fire at once. While the queue is full a probe waits and skips what it misses.
+///
+/// # Errors
+/// An HTTP client that cannot be made, before anything is asked.
+pub async fn run(
+    probes: Vec<Probe>,
+    queue: mpsc::Sender<Input>,
+    stop: CancellationToken,
+) -> Result<(), ProbeError> {
+    let client = client(&probes)?;
+    let resource = Arc::new(own_resource());
+    let mut tasks = JoinSet::new();
+    let many = u32::try_from(probes.len()).unwrap_or(u32::MAX).max(1);
+    for (place, probe) in (0..many).zip(probes) {
+        let first = (probe.every.to_duration() / many).saturating_mul(place);
+        let asker = Asker {
+            name: Arc::from(probe.name.as_str()),
+            probe,
+            client: client.clone(),
+            resource: Arc::clone(&resource),
+        };
+        let (queue, stop) = (queue.clone(), stop.clone());
+        tasks.spawn(async move {
+            stop.run_until_cancelled(asker.run(first, queue)).await;
+        });
+    }
+    tasks.join_all().await;
+    Ok(())
+}
+
+/// A client only where something is asked over HTTP: it reads the system's certificates.
+fn client(probes: &[Probe]) -> Result<Option<reqwest::Client>, reqwest::Error> {
+    if !probes.iter().any(|probe| matches!(probe.target, ProbeTarget::Http(_))) {
+        return Ok(None);
+    }
+    // An error says that another part of the process installed a provider before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A probe asks the dependency itself: no proxy in between, and a redirect is an answer.
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+    Ok(Some(client))
+}
+
+/// Who tells what probes saw.
+fn own_resource() -> Resource {
+    Resource {
+        id: 0,
+        service: Arc::from("mapwarden-sidecar"),
+        version: Some(Arc::from(env!("CARGO_PKG_VERSION"))),
+        revision: None,
+        environment: None,
+        team: None,
+        instance: None,
+        region: None,
+    }
+}
+
+struct Asker {
+    probe: Probe,
+    name: Arc<str>,
+    client: Option<reqwest::Client>,
+    resource: Arc<Resource>,
+}
+
+impl Asker {
+    async fn run(self, first: Duration, queue: mpsc::Sender<Input>) {
+        let start = tokio::time::Instant::now() + first;
+        let mut ticks = interval_at(start, self.probe.every.to_duration());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            let batch = self.ask().await;
+            if queue.send(Input::Batch(batch)).await.is_err() {
+                // The state's owner is gone: nobody wants an answer.
+                return;
+            }
+        }
+    }
+
+    async fn ask(&self) -> Batch {
+        let began = Instant::now();
+        let answer = timeout(self.probe.timeout.to_duration(), self.answer()).await;
+        let end = UnixNanos::now();
+        let call = Call {
+            dependency: Arc::clone(&self.name),
+            end,
+            duration: began.elapsed().into(),
+            ending: answer.unwrap_or(Ending::Failed),
+            source: CallSource::Probe,
+        };
+        Batch {
+            resource: Arc::clone(&self.resource),
+            received: end,
+            observations: vec![Observation::Call(call)],
+        }
+    }
+
+    async fn answer(&self) -> Ending {
+        let is_healthy = match (&self.probe.target, &self.client) {
+            (ProbeTarget::Http(url), Some(client)) => {
+                client.get(url).send().await.is_ok_and(|response| response.status().as_u16() < 400)
+            }
+            // A client exists wherever one probe is over HTTP.
+            (ProbeTarget::Http(_), None) => false,
+            (ProbeTarget::Tcp(address), _) => TcpStream::connect(address).await.is_ok(),
+        };
+        if is_healthy { Ending::Ok } else { Ending::Failed }
+    }
+}

@@ -1,0 +1,145 @@
+//! One map: its operations by outcome, how long they took, and how full it is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use mapwarden::contract::{Count, Nanos, UnixNanos};
+
+use super::distribution::{Distribution, DistributionRing};
+use super::slices::{Slices, Until};
+
+/// An operation and an outcome by name.
+pub type OpOutcome = (Arc<str>, Arc<str>);
+
+/// How many readings of the number of entries are kept: one each ten seconds for an hour.
+const READINGS: usize = 360;
+
+/// One map and what was told about it.
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    operations: BTreeMap<OpOutcome, Operations>,
+    times: BTreeMap<Arc<str>, DistributionRing>,
+    entries: VecDeque<(UnixNanos, u64)>,
+    retries: Option<Operations>,
+}
+
+/// How often something happened, since it is known and by time.
+#[derive(Clone, Debug)]
+struct Operations {
+    total: Count,
+    slices: Slices,
+}
+
+impl Operations {
+    fn new() -> Self {
+        Self { total: Count::ZERO, slices: Slices::for_evidence() }
+    }
+
+    fn count(&mut self, time: UnixNanos, happened: u64) {
+        if happened > 0 {
+            self.total += Count::new(happened);
+            self.slices.add(time, Count::new(happened), Count::ZERO);
+        }
+    }
+}
+
+impl Map {
+    /// Counts operations; zero makes the pair known.
+    pub fn count(&mut self, pair: OpOutcome, time: UnixNanos, happened: u64) {
+        self.operations.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    }
+
+    /// Counts closure retries.
+    pub fn retry(&mut self, time: UnixNanos, happened: u64) {
+        self.retries.get_or_insert_with(Operations::new).count(time, happened);
+    }
+
+    /// Adds how long operations took.
+    pub fn took(&mut self, op: &Arc<str>, time: UnixNanos, times: &Distribution) {
+        self.times.entry(op.clone()).or_default().add(time, times);
+    }
+
+    /// Notes the number of entries.
+    pub fn holds(&mut self, time: UnixNanos, entries: u64) {
+        let is_new = self.entries.len() < 2
+            || self
+                .entries
+                .iter()
+                .rev()
+                .nth(1)
+                .is_some_and(|last| time.since(last.0) >= Nanos::from_secs(10));
+        match self.entries.back_mut() {
+            Some(last) if !is_new => *last = (time, entries),
+            Some(_) | None => self.entries.push_back((time, entries)),
+        }
+        while self.entries.len() > READINGS {
+            self.entries.pop_front();
+        }
+    }
+
+    /// Every pair that the sender declared, with its count, ascending.
+    pub fn operations(&self) -> impl Iterator<Item = (&OpOutcome, Count)> {
+        self.operations.iter().map(|(pair, operations)| (pair, operations.total))
+    }
+
+    /// How often a pair happened between two times.
+    pub fn between(&self, pair: &OpOutcome, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.operations
+            .get(pair)
+            .map_or(Count::ZERO, |operations| operations.slices.between(from, until, now).good)
+    }
+
+    /// Operations of any kind between two times.
+    pub fn all_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.operations.values().map(|operations| operations.slices.between(from, until, now).good).sum()
+    }
+
+    /// Closure retries since the map is known.
+    pub fn retries(&self) -> Count {
+        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.total)
+    }
+
+    /// Closure retries between two times.
+    pub fn retries_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.slices.between(from, until, now).good)
+    }
+
+    /// How long an operation took, by time.
+    pub fn times(&self, op: &str) -> Option<&DistributionRing> {
+        self.times.get(op)
+    }
+
+    /// How long operations of every kind took, by time.
+    pub fn all_times(&self) -> impl Iterator<Item = &DistributionRing> {
+        self.times.values()
+    }
+
+    /// Entries as last told.
+    pub fn entries(&self) -> Option<u64> {
+        self.entries.back().map(|last| last.1)
+    }
+
+    /// Entries as told last before `time`, and when.
+    pub fn entries_before(&self, time: UnixNanos) -> Option<(UnixNanos, u64)> {
+        self.entries.iter().rev().find(|reading| reading.0 <= time).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_remembered_each_ten_seconds() {
+        let mut map = Map::default();
+        let at = |second: u64| UnixNanos::new(second * 1_000_000_000);
+        for second in 1..=100 {
+            map.holds(at(second), second);
+        }
+        assert_eq!(map.entries(), Some(100));
+        let (time, entries) = map.entries_before(at(55)).unwrap();
+        assert_eq!(time, at(entries));
+        assert!((45..=55).contains(&entries), "{entries}");
+        assert!(map.entries.len() <= 13, "{}", map.entries.len());
+    }
+}

@@ -1,0 +1,302 @@
+//! One objective: what it promises, every event measured against it, and who met the bad ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
+use serde::{Deserialize, Serialize};
+
+use super::Window;
+use super::slices::{Counts, Slices};
+use super::users::UserRing;
+
+/// What an objective promises, and about what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// The service.
+    pub service: Arc<str>,
+    /// The objective's name, unique within the service.
+    pub name: Arc<str>,
+    /// The team, where it was told.
+    pub team: Option<Arc<str>>,
+    /// What is measured.
+    pub sli: SliKind,
+    /// What it is about.
+    pub about: About,
+    /// The promised share of good events.
+    pub target: Ratio,
+}
+
+impl Definition {
+    /// The id: `service/name`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.service, self.name)
+    }
+}
+
+/// What is measured. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SliKind {
+    /// Events that did not fail.
+    Availability,
+    /// Events at or below the threshold.
+    Latency {
+        /// The slowest good event.
+        threshold: Nanos,
+    },
+    /// Lookups that found their key.
+    HitRatio,
+}
+
+impl SliKind {
+    /// The name as on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Availability => "availability",
+            Self::Latency { .. } => "latency",
+            Self::HitRatio => "hit_ratio",
+        }
+    }
+}
+
+/// What an objective is about. A closed set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum About {
+    /// A map of the SDK.
+    Map(Arc<str>),
+    /// A request scope of the SDK.
+    Scope(Arc<str>),
+    /// A metric that the configuration names.
+    Metric(Arc<str>),
+}
+
+/// Where an event happened: the finest that bad events are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The service's version, empty where it was not told.
+    pub version: Arc<str>,
+    /// The region, empty where it was not told.
+    pub region: Arc<str>,
+}
+
+/// How many places are told apart; events of further ones go to the last place, `other`.
+const MAX_PLACES: usize = 64;
+
+/// One objective and its events.
+#[derive(Clone, Debug)]
+pub struct Objective {
+    /// What it promises.
+    pub definition: Definition,
+    /// When it was first measured; when it was declared until then.
+    pub since: UnixNanos,
+    /// All events since then.
+    pub totals: Counts,
+    /// Events by time.
+    slices: Slices,
+    /// Events by place and time.
+    places: BTreeMap<Place, Slices>,
+    /// Users who met a bad event.
+    pub affected: UserRing,
+    /// Until when telemetry accounts for the time.
+    pub covered_until: UnixNanos,
+    /// Bad events whose totals have not arrived yet, where both are counted by different series.
+    debt: u64,
+}
+
+/// Events of one point.
+#[derive(Clone, Copy, Debug)]
+pub struct Events {
+    /// From when the point accounts for them.
+    pub from: UnixNanos,
+    /// The end of that time.
+    pub to: UnixNanos,
+    /// Good events.
+    pub good: u64,
+    /// Bad events.
+    pub bad: u64,
+}
+
+/// What the store keeps of an objective beside its slices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// What it promises.
+    pub definition: Definition,
+    /// When it was first measured.
+    pub since: u64,
+    /// All events since then.
+    pub totals: Counts,
+    /// Until when telemetry accounts for the time.
+    pub covered_until: u64,
+    /// Bad events without totals.
+    pub debt: u64,
+}
+
+impl Objective {
+    /// An objective that is measured from `since` on.
+    pub fn new(definition: Definition, since: UnixNanos) -> Self {
+        Self {
+            definition,
+            since,
+            totals: Counts::default(),
+            slices: Slices::for_budget(),
+            places: BTreeMap::new(),
+            affected: UserRing::default(),
+            covered_until: since,
+            debt: 0,
+        }
+    }
+
+    /// Counts events at a place.
+    pub fn count(&mut self, events: Events, place: &Place) {
+        let Events { from, to, good, bad } = events;
+        if self.totals == Counts::default() {
+            self.since = from;
+            self.covered_until = from;
+        }
+        self.cover(from, to);
+        let paid = good.min(self.debt);
+        self.debt -= paid;
+        let (good, bad) = (Count::new(good - paid), Count::new(bad));
+        if good == Count::ZERO && bad == Count::ZERO {
+            return;
+        }
+        self.totals.good += good;
+        self.totals.bad += bad;
+        self.slices.add(to, good, bad);
+        self.place(place).add(to, good, bad);
+    }
+
+    /// Counts bad events whose totals are counted by another series: each takes one good event away, now or
+    /// when it arrives.
+    pub fn count_bad_of_total(&mut self, events: Events, place: &Place) {
+        self.debt = self.debt.saturating_add(events.bad);
+        self.count(events, place);
+    }
+
+    fn cover(&mut self, from: UnixNanos, to: UnixNanos) {
+        let from = from.max(self.covered_until);
+        if to > from {
+            self.slices.cover(from, to);
+            self.totals.covered = Nanos::new(self.totals.covered.get().saturating_add(to.since(from).get()));
+            self.covered_until = to;
+        }
+    }
+
+    fn place(&mut self, place: &Place) -> &mut Slices {
+        let place = if self.places.len() < MAX_PLACES || self.places.contains_key(place) {
+            place.clone()
+        } else {
+            Place { version: Arc::from("other"), region: Arc::from("other") }
+        };
+        self.places.entry(place).or_insert_with(Slices::for_evidence)
+    }
+
+    /// Events in a window.
+    pub fn window(&self, window: Window, now: UnixNanos) -> Counts {
+        self.slices.window(window, now)
+    }
+
+    /// Events by time.
+    pub const fn slices(&self) -> &Slices {
+        &self.slices
+    }
+
+    /// Events by place and time.
+    pub fn places(&self) -> impl Iterator<Item = (&Place, &Slices)> {
+        self.places.iter()
+    }
+
+    /// Share of the last `span`, since the objective is known, for which telemetry arrived; none where that
+    /// time is too short to say (two seconds, twice the shortest interval of a sender).
+    pub fn coverage(&self, covered: Nanos, span: Nanos, now: UnixNanos) -> Option<Ratio> {
+        let known = now.since(self.since).get().min(span.get());
+        (known > 2_000_000_000).then(|| Ratio::of(Count::new(covered.get()), Count::new(known))).flatten()
+    }
+
+    /// What the store keeps.
+    pub fn keep(&self) -> Kept {
+        Kept {
+            definition: self.definition.clone(),
+            since: self.since.get(),
+            totals: self.totals,
+            covered_until: self.covered_until.get(),
+            debt: self.debt,
+        }
+    }
+
+    /// What the store kept, before its slices are put back.
+    pub fn restore(kept: Kept) -> Self {
+        let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
+        objective.totals = kept.totals;
+        objective.covered_until = UnixNanos::new(kept.covered_until);
+        objective.debt = kept.debt;
+        objective
+    }
+
+    /// Puts back a slice that the store kept.
+    pub fn slices_mut(&mut self) -> &mut Slices {
+        &mut self.slices
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objective() -> Objective {
+        let definition = Definition {
+            service: Arc::from("shop"),
+            name: Arc::from("availability"),
+            team: None,
+            sli: SliKind::Availability,
+            about: About::Scope(Arc::from("checkout")),
+            target: Ratio::new(0.99).unwrap(),
+        };
+        Objective::new(definition, at(0))
+    }
+
+    fn at(second: u64) -> UnixNanos {
+        UnixNanos::new((1_800_000_000 + second) * 1_000_000_000)
+    }
+
+    fn place(version: &str) -> Place {
+        Place { version: Arc::from(version), region: Arc::from("") }
+    }
+
+    #[test]
+    fn places_add_up_to_the_whole() {
+        let mut objective = objective();
+        for second in 1..=100 {
+            let events =
+                Events { from: at(second - 1), to: at(second), good: 7, bad: u64::from(second > 90) };
+            objective.count(events, &place(&format!("v{second}")));
+        }
+        let now = at(100);
+        let whole = objective.slices().since(at(0), now);
+        let parts: Count = objective.places().map(|(_, slices)| slices.since(at(0), now).total()).sum();
+        assert_eq!(whole.total(), Count::new(710));
+        assert_eq!(parts, whole.total());
+        assert_eq!(objective.places().count(), 65);
+        assert_eq!(objective.coverage(whole.covered, Nanos::from_secs(300), now), Some(Ratio::ONE));
+    }
+
+    #[test]
+    fn bad_events_that_arrive_before_their_totals_never_make_good_negative() {
+        let mut objective = objective();
+        let events = |good, bad| Events { from: at(0), to: at(1), good, bad };
+        objective.count_bad_of_total(events(0, 5), &place(""));
+        objective.count(events(3, 0), &place(""));
+        objective.count(events(10, 0), &place(""));
+        assert_eq!((objective.totals.good.get(), objective.totals.bad.get()), (8, 5));
+    }
+
+    #[test]
+    fn silence_is_not_covered() {
+        let mut objective = objective();
+        let events = |from, to| Events { from: at(from), to: at(to), good: 1, bad: 0 };
+        objective.count(events(0, 10), &place(""));
+        objective.count(events(90, 100), &place(""));
+        let covered = objective.window(Window::M5, at(100)).covered;
+        assert_eq!(objective.coverage(covered, Nanos::from_secs(300), at(100)), Ratio::new(0.2).ok());
+    }
+}

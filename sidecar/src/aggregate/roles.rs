@@ -1,0 +1,306 @@
+//! What a series is for: which objectives, maps, requests and dependencies its points count towards.
+
+use std::collections::BTreeMap;
+use std::hash::Hasher as _;
+use std::sync::Arc;
+
+use mapwarden::contract::names::{attribute, wire};
+use mapwarden::contract::{Nanos, Ratio, UnixNanos, Verdict};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
+
+use super::distribution::Distribution;
+use super::objective::{About, Definition, Events, Objective, Place, SliKind};
+use super::series::{Ignored, Increase, Reading};
+use super::{MapKey, RequestKey};
+use crate::accept::{Attributes, Buckets, Ending, Histogram, Point, Resource, Temporality, Value};
+use crate::config::{Indicator, Selector, SloConfig};
+
+/// How a series counts towards an objective.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SloRole {
+    /// Every event has this verdict.
+    All(Verdict),
+    /// Bad events whose totals another series counts.
+    BadOfTotal,
+    /// Good up to the threshold, bad above.
+    UpTo(Nanos),
+}
+
+/// One thing that a series counts towards.
+#[derive(Clone, Debug)]
+pub(super) enum Role {
+    /// Events of an objective.
+    Slo { slo: String, place: Place, counts: SloRole },
+    /// Operations of a map.
+    MapOperation(MapKey, (Arc<str>, Arc<str>)),
+    /// Times of a map's operation.
+    MapDuration(MapKey, Arc<str>),
+    /// Entries of a map.
+    MapEntries(MapKey),
+    /// Closure retries of a map.
+    MapRetries(MapKey),
+    /// Requests by service, scope, region.
+    Requests(RequestKey, Ending),
+    /// Times of such requests.
+    RequestDuration(RequestKey),
+    /// Calls to a dependency by a service.
+    Calls(Arc<str>, Arc<str>, Ending),
+    /// Times of such calls.
+    CallDuration(Arc<str>, Arc<str>),
+}
+
+/// What a point adds, ready for every role.
+pub(super) struct Applied {
+    /// What its series increased by.
+    pub(super) increase: Increase,
+    /// The end of the time that it accounts for, not after now.
+    pub(super) time: UnixNanos,
+    /// The times it adds, for a histogram.
+    pub(super) times: Option<Distribution>,
+}
+
+impl Role {
+    /// The threshold that divides the role's events.
+    fn threshold(&self) -> Option<Nanos> {
+        if let Self::Slo { counts: SloRole::UpTo(threshold), .. } = self { Some(*threshold) } else { None }
+    }
+}
+
+impl SloRole {
+    /// The events that a point adds to the role's objective.
+    pub(super) fn events(self, applied: &Applied) -> Events {
+        let Increase { events, part, from, is_reset: _ } = applied.increase;
+        let (good, bad) = match self {
+            Self::All(Verdict::Good) => (events, 0),
+            Self::All(Verdict::Bad) | Self::BadOfTotal => (0, events),
+            Self::UpTo(_) => (part, events - part),
+        };
+        Events { from: from.min(applied.time), to: applied.time, good, bad }
+    }
+}
+
+/// Whether a point declares an objective.
+pub(super) fn is_objective(point: &Point) -> bool {
+    &*point.metric == wire::OBJECTIVE.name
+}
+
+/// The objective that a point declares; none where it does not keep the contract.
+pub(super) fn definition(resource: &Resource, point: &Point) -> Option<Definition> {
+    let Value::Gauge(target) = point.value else { return None };
+    let target = Ratio::new(target).ok().filter(|target| target.get() > 0.0 && target.get() < 1.0)?;
+    let get = |name| value_of(&point.attributes, name);
+    let sli = match &**get(attribute::SLI)? {
+        "availability" => SliKind::Availability,
+        "hit_ratio" => SliKind::HitRatio,
+        "latency" => SliKind::Latency { threshold: Nanos::new(get(attribute::THRESHOLD)?.parse().ok()?) },
+        _ => return None,
+    };
+    let about = match (get(attribute::MAP), get(attribute::SCOPE)) {
+        (Some(map), None) => About::Map(map.clone()),
+        (None, Some(scope)) => About::Scope(scope.clone()),
+        (Some(_), Some(_)) | (None, None) => return None,
+    };
+    let (service, name) = (resource.service.clone(), get(attribute::SLO)?.clone());
+    Some(Definition { service, name, team: resource.team.clone(), sli, about, target })
+}
+
+/// The objective that the configuration declares.
+pub(super) fn definition_of(slo: &SloConfig) -> Definition {
+    let (sli, metric) = match &slo.indicator {
+        Indicator::Events { total, bad: _ } => (SliKind::Availability, &total.metric),
+        Indicator::Latency { series, threshold } => {
+            (SliKind::Latency { threshold: *threshold }, &series.metric)
+        }
+    };
+    Definition {
+        service: Arc::from(slo.service.as_str()),
+        name: Arc::from(slo.name.as_str()),
+        team: None,
+        sli,
+        about: About::Metric(Arc::from(metric.as_str())),
+        target: slo.target,
+    }
+}
+
+/// What tells a series from every other one, the same after a restart.
+pub(super) fn series_id(resource: &Resource, point: &Point) -> u128 {
+    let mut hasher = SipHasher24::new();
+    hasher.write_u64(resource.id);
+    for text in
+        std::iter::once(&point.metric).chain(point.attributes.iter().flat_map(|(name, value)| [name, value]))
+    {
+        hasher.write(text.as_bytes());
+        hasher.write_u8(0xff);
+    }
+    hasher.finish128().as_u128()
+}
+
+/// Everything that a series counts towards.
+pub(super) fn roles_of(
+    resource: &Resource,
+    point: &Point,
+    configured: &[SloConfig],
+    objectives: &BTreeMap<String, Objective>,
+) -> Result<Vec<Role>, Ignored> {
+    if let Some(role) = our_role(resource, point, objectives)? {
+        return Ok(vec![role]);
+    }
+    let place = place(resource, point);
+    let of_service = configured.iter().filter(|slo| *slo.service == *resource.service);
+    Ok(of_service.filter_map(|slo| configured_role(slo, point, &place)).collect())
+}
+
+fn configured_role(slo: &SloConfig, point: &Point, place: &Place) -> Option<Role> {
+    let counts = match &slo.indicator {
+        Indicator::Events { total, bad } => match (selects(total, point), selects(bad, point)) {
+            (true, true) => Some(SloRole::All(Verdict::Bad)),
+            (true, false) => Some(SloRole::All(Verdict::Good)),
+            (false, true) => Some(SloRole::BadOfTotal),
+            (false, false) => None,
+        },
+        Indicator::Latency { series, threshold } => {
+            selects(series, point).then_some(SloRole::UpTo(*threshold))
+        }
+    };
+    Some(Role::Slo { slo: format!("{}/{}", slo.service, slo.name), place: place.clone(), counts: counts? })
+}
+
+fn selects(selector: &Selector, point: &Point) -> bool {
+    *selector.metric == *point.metric
+        && selector.matching.iter().all(|matcher| {
+            value_of(&point.attributes, &matcher.attribute).is_some_and(|value| {
+                match matcher.pattern.strip_suffix('*') {
+                    Some(prefix) => value.starts_with(prefix),
+                    None => **value == *matcher.pattern,
+                }
+            })
+        })
+}
+
+/// The role of one of our own metrics; none for every other metric.
+fn our_role(
+    resource: &Resource,
+    point: &Point,
+    objectives: &BTreeMap<String, Objective>,
+) -> Result<Option<Role>, Ignored> {
+    let need = |name| value_of(&point.attributes, name).cloned().ok_or(Ignored::Malformed);
+    let service = || resource.service.clone();
+    let map = || need(attribute::MAP).map(|map| (service(), map));
+    let ending = || match &*need(attribute::OUTCOME)? {
+        wire::OK => Ok(Ending::Ok),
+        wire::FAILED => Ok(Ending::Failed),
+        _ => Err(Ignored::Malformed),
+    };
+    let scope = || {
+        let region = value_of(&point.attributes, attribute::REGION).cloned().unwrap_or_else(|| Arc::from(""));
+        need(attribute::SCOPE).map(|scope| (service(), scope, region))
+    };
+    let metric = &*point.metric;
+    let role = if metric == wire::SLI_EVENTS.name {
+        let slo = format!("{}/{}", resource.service, need(attribute::SLO)?);
+        if !objectives.contains_key(&slo) {
+            return Err(Ignored::UnknownObjective);
+        }
+        let verdict = need(attribute::VERDICT)?;
+        let verdict =
+            Verdict::ALL.into_iter().find(|known| *verdict == *known.name()).ok_or(Ignored::Malformed)?;
+        Role::Slo { slo, place: place(resource, point), counts: SloRole::All(verdict) }
+    } else if metric == wire::MAP_OPERATIONS.name {
+        Role::MapOperation(map()?, (need(attribute::OP)?, need(attribute::OUTCOME)?))
+    } else if metric == wire::MAP_DURATION.name {
+        Role::MapDuration(map()?, need(attribute::OP)?)
+    } else if metric == wire::MAP_ENTRIES.name {
+        Role::MapEntries(map()?)
+    } else if metric == wire::MAP_RETRIES.name {
+        Role::MapRetries(map()?)
+    } else if metric == wire::REQUESTS.name {
+        Role::Requests(scope()?, ending()?)
+    } else if metric == wire::REQUEST_DURATION.name {
+        Role::RequestDuration(scope()?)
+    } else if metric == wire::DEPENDENCY_CALLS.name {
+        Role::Calls(need(attribute::DEPENDENCY)?, service(), ending()?)
+    } else if metric == wire::DEPENDENCY_DURATION.name {
+        Role::CallDuration(need(attribute::DEPENDENCY)?, service())
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(role))
+}
+
+fn place(resource: &Resource, point: &Point) -> Place {
+    let region = value_of(&point.attributes, attribute::REGION)
+        .or_else(|| value_of(&point.attributes, attribute::CLOUD_REGION))
+        .or(resource.region.as_ref());
+    Place {
+        version: resource.version.clone().unwrap_or_else(|| Arc::from("")),
+        region: region.cloned().unwrap_or_else(|| Arc::from("")),
+    }
+}
+
+fn value_of<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a Arc<str>> {
+    attributes.iter().find(|attribute| *attribute.0 == *name).map(|attribute| &attribute.1)
+}
+
+/// A point as a reading of whole events; none for a gauge.
+///
+/// # Errors
+/// A latency objective's threshold is not a bound of the point's histogram.
+pub(super) fn reading(
+    point: &Point,
+    roles: &[Role],
+    received: UnixNanos,
+) -> Result<Option<Reading>, Ignored> {
+    let time = if point.time == UnixNanos::EPOCH { received } else { point.time };
+    let reading =
+        |temporality, value, part| Some(Reading { temporality, start: point.start, time, value, part });
+    match &point.value {
+        Value::Gauge(_) => Ok(None),
+        Value::Sum { temporality, value } => Ok(reading(*temporality, whole(*value), 0)),
+        Value::Histogram { temporality, histogram } => {
+            let threshold = roles.iter().find_map(Role::threshold);
+            let part = match threshold {
+                Some(threshold) => good_up_to(histogram, threshold).ok_or(Ignored::ThresholdOffBound)?,
+                None => 0,
+            };
+            Ok(reading(*temporality, histogram.count.get(), part))
+        }
+    }
+}
+
+/// How many values of a histogram are at most the threshold; none where no bound lies there, within a
+/// millionth, because a count between bounds would be invented.
+fn good_up_to(histogram: &Histogram, threshold: Nanos) -> Option<u64> {
+    let threshold = threshold.as_secs_f64() * 1e9 / histogram.to_nanos?;
+    let is_there = |bound: f64| (bound / threshold - 1.0).abs() < 1e-6;
+    match &histogram.buckets {
+        Buckets::Explicit { bounds, counts } => {
+            let at = bounds.iter().position(|bound| is_there(*bound))?;
+            Some(counts.iter().take(at + 1).sum())
+        }
+        Buckets::Exponential { scale, offset, counts, zero } => {
+            let step = (-f64::from(*scale)).exp2();
+            let index = (threshold.log2() / step).round();
+            is_there((index * step).exp2()).then(|| {
+                let good = (*offset..).zip(counts).take_while(|(bucket, _)| f64::from(*bucket) < index);
+                zero + good.map(|(_, count)| count).sum::<u64>()
+            })
+        }
+    }
+}
+
+/// The times that a point's histogram holds; none for other points.
+pub(super) fn distribution(point: &Point) -> Option<Distribution> {
+    match &point.value {
+        Value::Histogram { histogram, temporality: Temporality::Cumulative | Temporality::Delta } => {
+            Distribution::of(histogram)
+        }
+        Value::Sum { .. } | Value::Gauge(_) => None,
+    }
+}
+
+/// A sum as whole events; what is not finite or negative is none.
+#[expect(clippy::as_conversions, reason = "a cast from float saturates; sums of events are whole below 2^53")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
+pub(super) fn whole(value: f64) -> u64 {
+    value as u64
+}

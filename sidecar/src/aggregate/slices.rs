@@ -1,0 +1,363 @@
+//! Good and bad events in slices of time: half-open slots of a fixed width, kept at several widths so that a
+//! window of any length is a short sum. Every level counts every event; nothing is rolled up or estimated.
+
+use std::collections::VecDeque;
+
+use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
+use serde::{Deserialize, Serialize};
+
+use super::Window;
+
+/// Events and measured time in some stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Events that kept the objective.
+    pub good: Count,
+    /// Events that missed it.
+    pub bad: Count,
+    /// How much of the time telemetry accounts for.
+    #[serde(with = "nanos_as_integer")]
+    pub covered: Nanos,
+}
+
+impl Counts {
+    /// All events.
+    pub fn total(&self) -> Count {
+        self.good + self.bad
+    }
+
+    /// Bad of all; none where there was no event.
+    pub fn error_ratio(&self) -> Option<Ratio> {
+        Ratio::of(self.bad, self.total())
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.good += other.good;
+        self.bad += other.bad;
+        self.covered = Nanos::new(self.covered.get().saturating_add(other.covered.get()));
+    }
+}
+
+mod nanos_as_integer {
+    //! Measured time as whole nanoseconds: a sum of seconds in floating point would drift.
+
+    use mapwarden::contract::Nanos;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(time.get())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {
+        u64::deserialize(deserializer).map(Nanos::new)
+    }
+}
+
+/// A width at which slices are kept. A closed set, finest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// 1 s for 10 minutes: the onset of a fault.
+    Second,
+    /// 10 s for 70 minutes.
+    TenSeconds,
+    /// 1 minute for 6.5 hours.
+    Minute,
+    /// 15 minutes for 3 days and 2 hours.
+    Quarter,
+    /// 2 hours for 31 days.
+    TwoHours,
+}
+
+impl Level {
+    /// Every level, finest first.
+    pub const ALL: [Self; 5] = [Self::Second, Self::TenSeconds, Self::Minute, Self::Quarter, Self::TwoHours];
+
+    /// The level's number in the store.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Second => 0,
+            Self::TenSeconds => 1,
+            Self::Minute => 2,
+            Self::Quarter => 3,
+            Self::TwoHours => 4,
+        }
+    }
+
+    /// The width of a slice. It is the resolution of every window read from the level: a window's far edge is
+    /// the start of a slice.
+    pub const fn width(self) -> Nanos {
+        Nanos::from_secs(match self {
+            Self::Second => 1,
+            Self::TenSeconds => 10,
+            Self::Minute => 60,
+            Self::Quarter => 900,
+            Self::TwoHours => 7_200,
+        })
+    }
+
+    /// How many slots are kept.
+    const fn slots(self) -> u64 {
+        match self {
+            Self::Second => 600,
+            Self::TenSeconds => 420,
+            Self::Minute => 390,
+            Self::Quarter => 296,
+            Self::TwoHours => 372,
+        }
+    }
+
+    /// How far back the level reaches.
+    pub const fn reach(self) -> Nanos {
+        Nanos::new(self.width().get().saturating_mul(self.slots()))
+    }
+
+    /// The level that a window is read from: the finest that reaches as far.
+    pub const fn of(window: Window) -> Self {
+        match window {
+            Window::M5 => Self::Second,
+            Window::M30 | Window::H1 => Self::TenSeconds,
+            Window::H2 | Window::H6 => Self::Minute,
+            Window::D1 | Window::D3 => Self::Quarter,
+            Window::D30 => Self::TwoHours,
+        }
+    }
+
+    fn slot(self, time: UnixNanos) -> u64 {
+        time.get() / self.width().get()
+    }
+
+    fn start(self, slot: u64) -> UnixNanos {
+        UnixNanos::new(slot.saturating_mul(self.width().get()))
+    }
+}
+
+/// Where a stretch of time ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Before the slot that holds this moment.
+    Before(UnixNanos),
+    /// With the slot that holds this moment.
+    Through(UnixNanos),
+}
+
+impl Until {
+    /// The last slot that belongs to the stretch, for slots of this width; none where there is none.
+    pub fn last_slot(self, width: Nanos) -> Option<u64> {
+        match self {
+            Self::Before(moment) => (moment.get() / width.get()).checked_sub(1),
+            Self::Through(moment) => Some(moment.get() / width.get()),
+        }
+    }
+}
+
+/// One slice: a slot and what happened in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The slot's number since 1970.
+    pub slot: u64,
+    /// What happened.
+    pub counts: Counts,
+}
+
+/// The slices of one level, ascending, without the empty ones.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    level: Level,
+    slices: VecDeque<Slice>,
+}
+
+impl Ring {
+    fn new(level: Level) -> Self {
+        Self { level, slices: VecDeque::new() }
+    }
+
+    /// Adds counts to a slot; a slot before the ring's reach is gone and takes nothing.
+    fn add(&mut self, slot: u64, counts: &Counts) {
+        let at = self.slices.partition_point(|slice| slice.slot < slot);
+        match self.slices.get_mut(at).filter(|slice| slice.slot == slot) {
+            Some(slice) => slice.counts.add(counts),
+            None => self.slices.insert(at, Slice { slot, counts: *counts }),
+        }
+        let newest = self.slices.back().map_or(slot, |slice| slice.slot);
+        while self.slices.front().is_some_and(|slice| slice.slot + self.level.slots() <= newest) {
+            self.slices.pop_front();
+        }
+    }
+
+    fn sum(&self, from_slot: u64, to_slot: u64) -> Counts {
+        let mut sum = Counts::default();
+        for slice in self.slices.iter().rev().take_while(|slice| slice.slot >= from_slot) {
+            if slice.slot <= to_slot {
+                sum.add(&slice.counts);
+            }
+        }
+        sum
+    }
+}
+
+/// Slices at some levels.
+#[derive(Clone, Debug)]
+pub struct Slices {
+    rings: Vec<Ring>,
+}
+
+impl Slices {
+    /// Slices at every level, for a budget.
+    pub fn for_budget() -> Self {
+        Self { rings: Level::ALL.map(Ring::new).into() }
+    }
+
+    /// Slices that reach six hours back, for evidence.
+    pub fn for_evidence() -> Self {
+        Self { rings: [Level::Second, Level::TenSeconds, Level::Minute].map(Ring::new).into() }
+    }
+
+    /// Counts events that ended at `time`.
+    pub fn add(&mut self, time: UnixNanos, good: Count, bad: Count) {
+        let counts = Counts { good, bad, covered: Nanos::ZERO };
+        for ring in &mut self.rings {
+            ring.add(ring.level.slot(time), &counts);
+        }
+    }
+
+    /// Notes that telemetry accounts for the time from `from` to `to`.
+    pub fn cover(&mut self, from: UnixNanos, to: UnixNanos) {
+        for ring in &mut self.rings {
+            let first = ring.level.slot(from.max(to.before(ring.level.reach())));
+            for slot in first..=ring.level.slot(to) {
+                let start = ring.level.start(slot).max(from);
+                let end = (ring.level.start(slot) + ring.level.width()).min(to);
+                if end > start {
+                    ring.add(slot, &Counts { covered: end.since(start), ..Counts::default() });
+                }
+            }
+        }
+    }
+
+    /// Sums the slots that start in `(now - window, now]`, rounded to slots: at most the window, at least the
+    /// window less one slot.
+    pub fn window(&self, window: Window, now: UnixNanos) -> Counts {
+        self.ring(Level::of(window)).map_or_else(Counts::default, |ring| {
+            let last = ring.level.slot(now);
+            let slots = window.length().get() / ring.level.width().get();
+            ring.sum((last + 1).saturating_sub(slots), last)
+        })
+    }
+
+    /// Sums the slots from the one that holds `from` on, at the finest level that reaches back to `from`.
+    pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Counts {
+        let reaches = |ring: &&Ring| now.since(from) < ring.level.reach();
+        self.rings.iter().find(reaches).or(self.rings.last()).map_or_else(Counts::default, |ring| match until
+            .last_slot(ring.level.width())
+        {
+            Some(last) => ring.sum(ring.level.slot(from), last),
+            None => Counts::default(),
+        })
+    }
+
+    /// Sums the slots from the one that holds `from` to the one that holds `now`.
+    pub fn since(&self, from: UnixNanos, now: UnixNanos) -> Counts {
+        self.between(from, Until::Through(now), now)
+    }
+
+    /// The slices of one level that start at `from` or later, ascending, with their start.
+    pub fn slices(&self, level: Level, from: UnixNanos) -> impl Iterator<Item = (UnixNanos, Counts)> {
+        let first = level.slot(from);
+        self.ring(level)
+            .into_iter()
+            .flat_map(|ring| ring.slices.iter())
+            .filter(move |slice| slice.slot >= first)
+            .map(move |slice| (level.start(slice.slot), slice.counts))
+    }
+
+    /// The slices that changed can only be the ones around `time`: what the store writes after an addition.
+    pub fn at(&self, level: Level, time: UnixNanos) -> Option<Slice> {
+        let slot = level.slot(time);
+        let ring = self.ring(level)?;
+        ring.slices.iter().rev().find(|slice| slice.slot <= slot).filter(|slice| slice.slot == slot).copied()
+    }
+
+    /// Puts back a slice that the store kept.
+    pub fn restore(&mut self, level: Level, slice: Slice) {
+        if let Some(ring) = self.rings.iter_mut().find(|ring| ring.level == level) {
+            ring.add(slice.slot, &slice.counts);
+        }
+    }
+
+    fn ring(&self, level: Level) -> Option<&Ring> {
+        self.rings.iter().find(|ring| ring.level == level)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn at(seconds: u64) -> UnixNanos {
+        UnixNanos::new(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_window_holds_its_slots_and_no_more() {
+        let mut slices = Slices::for_budget();
+        for age in [0, 299, 300, 3_599, 3_610, 100_000] {
+            slices.add(at(NOW - age), Count::new(1), Count::ZERO);
+        }
+        let good = |window| slices.window(window, at(NOW)).good.get();
+        let got = Window::ALL.map(|window| (window.name(), good(window)));
+        assert_eq!(
+            got,
+            [("5m", 2), ("30m", 3), ("1h", 3), ("2h", 5), ("6h", 5), ("1d", 5), ("3d", 6), ("30d", 6)]
+        );
+    }
+
+    #[test]
+    fn coverage_is_time_that_was_accounted_for() {
+        let mut slices = Slices::for_budget();
+        slices.cover(at(NOW - 100), at(NOW - 40));
+        slices.cover(at(NOW - 20), at(NOW));
+        assert_eq!(slices.window(Window::M5, at(NOW)).covered, Nanos::from_secs(80));
+        assert_eq!(slices.window(Window::D30, at(NOW)).covered, Nanos::from_secs(80));
+    }
+
+    #[test]
+    fn covering_a_year_costs_no_more_than_the_reach() {
+        let mut slices = Slices::for_budget();
+        slices.cover(UnixNanos::EPOCH, at(NOW));
+        assert_eq!(slices.window(Window::M5, at(NOW)).covered, Nanos::from_secs(299));
+    }
+
+    proptest! {
+        #[test]
+        fn every_level_counts_every_event_within_its_reach(
+            events in prop::collection::vec((0_u64..500, 0_u64..5, 0_u64..5), 1..100)
+        ) {
+            let mut slices = Slices::for_budget();
+            for (age, good, bad) in &events {
+                slices.add(at(NOW - age), Count::new(*good), Count::new(*bad));
+            }
+            let good: u64 = events.iter().map(|event| event.1).sum();
+            let bad: u64 = events.iter().map(|event| event.2).sum();
+            for window in [Window::M30, Window::H6, Window::D3, Window::D30] {
+                let counts = slices.window(window, at(NOW));
+                prop_assert_eq!((counts.good.get(), counts.bad.get()), (good, bad));
+            }
+            prop_assert_eq!(slices.since(at(NOW - 500), at(NOW)).total().get(), good + bad);
+        }
+
+        #[test]
+        fn before_and_since_make_the_whole(split in 1_u64..500, ages in prop::collection::vec(0_u64..500, 1..50)) {
+            let mut slices = Slices::for_budget();
+            for age in &ages {
+                slices.add(at(NOW - age), Count::new(1), Count::ZERO);
+            }
+            let before = slices.between(at(NOW - 500), Until::Before(at(NOW - split)), at(NOW));
+            let since = slices.since(at(NOW - split), at(NOW));
+            prop_assert_eq!(before.good.get() + since.good.get(), u64::try_from(ages.len()).unwrap());
+        }
+    }
+}

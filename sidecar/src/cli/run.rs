@@ -1,0 +1,75 @@
+//! `mapwarden run`: the sidecar from start to a signal.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::Sidecar;
+use crate::config::Settings;
+
+/// Where the sidecar listens and what it uses. The values are checked together with the file's.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// The configuration file, YAML.
+    #[arg(long, env = "MAPWARDEN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where OTLP over HTTP is served [default: 127.0.0.1:4318]
+    #[arg(long, env = "MAPWARDEN_OTLP_HTTP", value_name = "IP:PORT")]
+    otlp_http: Option<String>,
+    /// Where pages, metrics and the API are served [default: 127.0.0.1:9464]
+    #[arg(long, env = "MAPWARDEN_ADMIN", value_name = "IP:PORT")]
+    admin: Option<String>,
+    /// The folder of the durable state; without it budgets do not outlive the sidecar.
+    #[arg(long, env = "MAPWARDEN_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Post notices as JSON to this URL; repeatable, comma-separated in the variable.
+    #[arg(long, env = "MAPWARDEN_WEBHOOK", value_name = "URL", value_delimiter = ',')]
+    webhook: Vec<String>,
+    /// Send notices to this Alertmanager, base URL; repeatable, comma-separated in the variable.
+    #[arg(long, env = "MAPWARDEN_ALERTMANAGER", value_name = "URL", value_delimiter = ',')]
+    alertmanager: Vec<String>,
+    /// What is logged to standard error: error, warn, info, debug, trace, or by target.
+    #[arg(long, env = "MAPWARDEN_LOG", value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+impl RunArgs {
+    /// The log filter.
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// The settings as they were told, the pseudonym key from `MAPWARDEN_PSEUDONYM_KEY`.
+    pub fn settings(&self) -> Settings {
+        let Self { config, otlp_http, admin, data_dir, webhook, alertmanager, log: _ } = self.clone();
+        Settings {
+            file: config,
+            otlp_http,
+            admin,
+            data_dir,
+            webhooks: webhook,
+            alertmanagers: alertmanager,
+            pseudonym_key: std::env::var("MAPWARDEN_PSEUDONYM_KEY").ok().filter(|secret| !secret.is_empty()),
+        }
+    }
+}
+
+/// Starts the sidecar and stops it in order at SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// A wrong configuration, an address that is taken, or a state that cannot be opened.
+pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let config = args.settings().load()?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let sidecar = Sidecar::start(config).await?;
+    tracing::info!(otlp_http = %sidecar.otlp_http, admin = %sidecar.admin, "the sidecar is up");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        result = tokio::signal::ctrl_c() => result.context("cannot listen for Ctrl-C")?,
+    }
+    tracing::info!("stopping");
+    sidecar.stop().await;
+    Ok(())
+}

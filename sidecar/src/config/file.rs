@@ -1,0 +1,202 @@
+//! Comes in: the text of `mapwarden.yaml`. Goes out: the settings it makes, over the defaults.
+
+use std::collections::HashSet;
+
+use mapwarden::contract::{Nanos, Ratio};
+
+use super::document::Node;
+use super::reader::{Fields, Reader, address, host_port, web_url};
+use super::{
+    Config, Contract, ContractMode, Indicator, Matcher, Probe, ProbeTarget, Selector, Sink, SloConfig,
+};
+
+/// The keys of the file.
+const KEYS: [&str; 10] = [
+    "otlp_http",
+    "admin",
+    "data_dir",
+    "contract",
+    "slos",
+    "probes",
+    "sinks",
+    "templates",
+    "max_body",
+    "max_series",
+];
+
+/// How often a dependency is asked where it is not said, and when an answer is too late.
+const PROBE_EVERY: Nanos = Nanos::from_secs(10);
+const PROBE_TIMEOUT: Nanos = Nanos::from_secs(1);
+
+/// Reads the whole document into `config`.
+pub(super) fn read(reader: &mut Reader<'_>, document: &Node, config: &mut Config) {
+    let Some(fields) = reader.object("the file", document, &KEYS) else { return };
+    let mut set_address = |name, target: &mut std::net::SocketAddr| {
+        let told = fields.get(name).and_then(|node| reader.checked(name, node, address));
+        *target = told.unwrap_or(*target);
+    };
+    set_address("otlp_http", &mut config.otlp_http);
+    set_address("admin", &mut config.admin);
+    config.data_dir = fields.get("data_dir").and_then(|node| reader.path("data_dir", node));
+    config.templates = fields.get("templates").and_then(|node| reader.path("templates", node));
+    if let Some(node) = fields.get("contract") {
+        contract(reader, node, &mut config.contract);
+    }
+    let slos = reader.list("slos", fields.get("slos"));
+    config.slos = unique(reader, slos, slo, |slo| format!("{}/{}", slo.service, slo.name));
+    let probes = reader.list("probes", fields.get("probes"));
+    config.probes = unique(reader, probes, probe, |probe| probe.name.clone());
+    if let Some(node) = fields.get("sinks") {
+        let sinks = reader.list("sinks", Some(node));
+        config.sinks = unique(reader, sinks, sink, |sink| sink.name().to_owned());
+    }
+    let size = |reader: &mut Reader<'_>, name, range| {
+        fields.get(name).and_then(|node| reader.size(name, node, range))
+    };
+    // Below 1 KiB no real request fits; above 1 GiB one request could take all memory.
+    config.max_body = size(reader, "max_body", 1 << 10..=1 << 30).unwrap_or(config.max_body);
+    config.max_series = size(reader, "max_series", 1..=10_000_000).unwrap_or(config.max_series);
+}
+
+/// Reads the members of a list; a name that comes twice is a problem.
+fn unique<T>(
+    reader: &mut Reader<'_>,
+    nodes: &[Node],
+    mut read: impl FnMut(&mut Reader<'_>, &Node) -> Option<T>,
+    name: impl Fn(&T) -> String,
+) -> Vec<T> {
+    let mut names = HashSet::new();
+    let mut values = Vec::new();
+    for node in nodes {
+        let Some(value) = read(reader, node) else { continue };
+        let name = name(&value);
+        if names.contains(&name) {
+            reader.problem(node.referenced, format!("`{name}` is here twice: accepted is a name of its own"));
+        }
+        names.insert(name);
+        values.push(value);
+    }
+    values
+}
+
+fn contract(reader: &mut Reader<'_>, node: &Node, contract: &mut Contract) {
+    let Some(fields) = reader.object("contract", node, &["required", "mode"]) else { return };
+    if let Some(node) = fields.get("required") {
+        let names = reader.list("required", Some(node));
+        contract.required = names.iter().filter_map(|name| reader.text("required", name)).collect();
+    }
+    let mode = |told: &str| match told {
+        "warn" => Ok(ContractMode::Warn),
+        "enforce" => Ok(ContractMode::Enforce),
+        _ => Err(format!("`{told}` is not a mode: accepted are warn and enforce")),
+    };
+    let told = fields.get("mode").and_then(|node| reader.checked("mode", node, mode));
+    contract.mode = told.unwrap_or(contract.mode);
+}
+
+fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<SloConfig> {
+    let fields = reader.object("slos[]", node, &["name", "service", "target", "events", "latency"])?;
+    let name = reader.required_text("slos[]", &fields, "name");
+    let service = reader.required_text("slos[]", &fields, "service");
+    let target = target(reader, &fields);
+    let indicator = match (fields.get("events"), fields.get("latency")) {
+        (Some(node), None) => events(reader, node),
+        (None, Some(node)) => latency(reader, node),
+        (None, None) | (Some(_), Some(_)) => {
+            let message = "an objective measures either `events` or `latency`: accepted is exactly one";
+            reader.problem(node.referenced, message.to_owned());
+            None
+        }
+    };
+    Some(SloConfig { name: name?, service: service?, target: target?, indicator: indicator? })
+}
+
+fn target(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ratio> {
+    let node = reader.required("slos[]", fields, "target")?;
+    let number = reader.number("target", node)?;
+    let target = Ratio::new(number).ok().filter(|_| number > 0.0 && number < 1.0);
+    if target.is_none() {
+        let message = format!("`target` is {number}: accepted is a share in (0, 1), e.g. 0.999 for 99.9 %");
+        reader.problem(node.referenced, message);
+    }
+    target
+}
+
+fn events(reader: &mut Reader<'_>, node: &Node) -> Option<Indicator> {
+    let fields = reader.object("events", node, &["total", "bad"])?;
+    let mut part = |name| {
+        let node = reader.required("events", &fields, name)?;
+        let fields = reader.object(name, node, &["metric", "where"])?;
+        selector(reader, name, &fields)
+    };
+    let (total, bad) = (part("total"), part("bad"));
+    Some(Indicator::Events { total: total?, bad: bad? })
+}
+
+fn latency(reader: &mut Reader<'_>, node: &Node) -> Option<Indicator> {
+    let fields = reader.object("latency", node, &["metric", "where", "threshold"])?;
+    let series = selector(reader, "latency", &fields);
+    let threshold = reader.required("latency", &fields, "threshold");
+    let threshold = threshold.and_then(|node| reader.duration("threshold", node));
+    Some(Indicator::Latency { series: series?, threshold: threshold? })
+}
+
+fn selector(reader: &mut Reader<'_>, of: &str, fields: &Fields<'_>) -> Option<Selector> {
+    let metric = reader.required_text(of, fields, "metric");
+    let matching = reader.texts("where", fields.get("where"));
+    let matching = matching.into_iter().map(|(attribute, pattern)| Matcher { attribute, pattern }).collect();
+    Some(Selector { metric: metric?, matching })
+}
+
+fn probe(reader: &mut Reader<'_>, node: &Node) -> Option<Probe> {
+    let fields = reader.object("probes[]", node, &["name", "http", "tcp", "every", "timeout"])?;
+    let name = reader.required_text("probes[]", &fields, "name");
+    let target = match (fields.get("http"), fields.get("tcp")) {
+        (Some(node), None) => reader.checked("http", node, web_url).map(ProbeTarget::Http),
+        (None, Some(node)) => reader.checked("tcp", node, host_port).map(ProbeTarget::Tcp),
+        (None, None) | (Some(_), Some(_)) => {
+            let message = "a probe asks over either `http` or `tcp`: accepted is exactly one";
+            reader.problem(node.referenced, message.to_owned());
+            None
+        }
+    };
+    let mut span = |name, default| match fields.get(name) {
+        None => Some(default),
+        Some(node) => reader.duration(name, node),
+    };
+    let (every, timeout) = (span("every", PROBE_EVERY), span("timeout", PROBE_TIMEOUT));
+    Some(Probe { name: name?, target: target?, every: every?, timeout: timeout? })
+}
+
+fn sink(reader: &mut Reader<'_>, node: &Node) -> Option<Sink> {
+    let kinds = ["stdout", "webhook", "alertmanager"];
+    let fields = reader.object("sinks[]", node, &kinds)?;
+    let told = kinds.map(|kind| fields.get(kind));
+    match told {
+        [Some(node), None, None] => reader.object("stdout", node, &[]).map(|_| Sink::Stdout),
+        [None, Some(node), None] => {
+            let (name, url) = named_url(reader, "webhook", node)?;
+            Some(Sink::Webhook { name, url })
+        }
+        [None, None, Some(node)] => {
+            let (name, url) = named_url(reader, "alertmanager", node)?;
+            Some(Sink::Alertmanager { name, url })
+        }
+        _ => {
+            let message = format!("a sink is one of {}: accepted is exactly one", kinds.join(", "));
+            reader.problem(node.referenced, message);
+            None
+        }
+    }
+}
+
+/// A sink's URL, and its name: the kind where it has none.
+fn named_url(reader: &mut Reader<'_>, kind: &str, node: &Node) -> Option<(String, String)> {
+    let fields = reader.object(kind, node, &["name", "url"])?;
+    let name = match fields.get("name") {
+        None => Some(kind.to_owned()),
+        Some(node) => reader.text("name", node),
+    };
+    let url = reader.required(kind, &fields, "url").and_then(|node| reader.checked("url", node, web_url));
+    Some((name?, url?))
+}

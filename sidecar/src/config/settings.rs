@@ -1,0 +1,148 @@
+//! Comes in: what flags and environment variables say, as text, and the file that they name. Goes out: a
+//! [`Config`], a flag before a variable before the file before the default; or every problem of all of them.
+
+use std::path::{Path, PathBuf};
+
+use super::document;
+use super::file;
+use super::problem::{Origin, Problem, Problems};
+use super::reader::{Reader, address, web_url};
+use super::{Config, PseudonymKey, Sink};
+
+/// What flags and environment variables say; not yet checked, so that all problems come together.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `--config`, `MAPWARDEN_CONFIG`.
+    pub file: Option<PathBuf>,
+    /// `--otlp-http`, `MAPWARDEN_OTLP_HTTP`.
+    pub otlp_http: Option<String>,
+    /// `--admin`, `MAPWARDEN_ADMIN`.
+    pub admin: Option<String>,
+    /// `--data-dir`, `MAPWARDEN_DATA_DIR`.
+    pub data_dir: Option<PathBuf>,
+    /// `--webhook`, `MAPWARDEN_WEBHOOK`: replace the file's webhooks.
+    pub webhooks: Vec<String>,
+    /// `--alertmanager`, `MAPWARDEN_ALERTMANAGER`: replace the file's Alertmanagers.
+    pub alertmanagers: Vec<String>,
+    /// `MAPWARDEN_PSEUDONYM_KEY`; never a flag, which every user of the machine could read.
+    pub pseudonym_key: Option<String>,
+}
+
+impl Settings {
+    /// Reads the file and checks every value. Looks at nothing else of the machine.
+    ///
+    /// # Errors
+    /// Every problem of the file, the flags and the variables.
+    pub fn read(&self) -> Result<Config, Problems> {
+        let mut config = Config::default();
+        let mut problems = match &self.file {
+            None => Vec::new(),
+            Some(path) => read_file(path, &mut config),
+        };
+        self.apply(&mut config, &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// Reads as [`Settings::read`], and tries whether the folders that the configuration names can be used.
+    ///
+    /// # Errors
+    /// Every problem of the texts; where there is none, every problem of the folders.
+    pub fn load(&self) -> Result<Config, Problems> {
+        let config = self.read()?;
+        let mut problems = Vec::new();
+        let mut problem = |setting, message| {
+            problems.push(Problem { origin: Origin::Setting(setting), message });
+        };
+        if let Some(folder) = &config.data_dir
+            && let Err(error) = try_folder(folder)
+        {
+            let accepted = "accepted is a folder that this process may create and write to";
+            let message = format!("cannot write to `{}`: {error}: {accepted}", folder.display());
+            problem("--data-dir (MAPWARDEN_DATA_DIR, `data_dir`)", message);
+        }
+        if let Some(folder) = &config.templates
+            && !folder.is_dir()
+        {
+            problem("`templates`", format!("`{}` is not a folder that can be read", folder.display()));
+        }
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    fn apply(&self, config: &mut Config, problems: &mut Vec<Problem>) {
+        let mut checked = |setting, result: Result<_, String>| {
+            result
+                .map_err(|message| problems.push(Problem { origin: Origin::Setting(setting), message }))
+                .ok()
+        };
+        if let Some(told) = &self.otlp_http {
+            let told = checked("--otlp-http (MAPWARDEN_OTLP_HTTP)", address(told));
+            config.otlp_http = told.unwrap_or(config.otlp_http);
+        }
+        if let Some(told) = &self.admin {
+            config.admin = checked("--admin (MAPWARDEN_ADMIN)", address(told)).unwrap_or(config.admin);
+        }
+        if let Some(folder) = &self.data_dir {
+            config.data_dir = Some(folder.clone());
+        }
+        if let Some(secret) = &self.pseudonym_key {
+            config.pseudonym_key = PseudonymKey::of_secret(secret);
+        }
+        let mut urls = |setting, told: &[String]| -> Vec<String> {
+            let mut keep = |message| problems.push(Problem { origin: Origin::Setting(setting), message });
+            told.iter().filter_map(|url| web_url(url).map_err(&mut keep).ok()).collect()
+        };
+        let webhooks = urls("--webhook (MAPWARDEN_WEBHOOK)", &self.webhooks);
+        if !self.webhooks.is_empty() {
+            config.sinks.retain(|sink| !matches!(sink, Sink::Webhook { .. }));
+            let named = webhooks.into_iter().enumerate().map(|(at, url)| (numbered("webhook", at), url));
+            config.sinks.extend(named.map(|(name, url)| Sink::Webhook { name, url }));
+        }
+        let alertmanagers = urls("--alertmanager (MAPWARDEN_ALERTMANAGER)", &self.alertmanagers);
+        if !self.alertmanagers.is_empty() {
+            config.sinks.retain(|sink| !matches!(sink, Sink::Alertmanager { .. }));
+            let named =
+                alertmanagers.into_iter().enumerate().map(|(at, url)| (numbered("alertmanager", at), url));
+            config.sinks.extend(named.map(|(name, url)| Sink::Alertmanager { name, url }));
+        }
+    }
+}
+
+/// `webhook`, `webhook-2`, `webhook-3`.
+fn numbered(kind: &str, at: usize) -> String {
+    if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) }
+}
+
+/// Reads the file into `config`; gives what is wrong with it.
+fn read_file(path: &Path, config: &mut Config) -> Vec<Problem> {
+    let whole = |message| {
+        let origin = Origin::File { path: path.to_owned(), line: None, column: None };
+        vec![Problem { origin, message }]
+    };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => return whole(format!("cannot be read: {error}")),
+    };
+    let mut reader = Reader::new(path);
+    match document::parse(&text) {
+        Ok(document) if document.value == document::Value::Nothing => {}
+        Ok(document) => file::read(&mut reader, &document, config),
+        Err(error) => {
+            let place = error.location();
+            let message = format!("is not YAML: {}", error.without_snippet());
+            match place {
+                Some(place) => reader.problem(place, message),
+                None => return whole(message),
+            }
+        }
+    }
+    reader.problems.sort_by_key(|problem| problem.place());
+    reader.problems
+}
+
+/// Makes the folder and writes into it, as the store will.
+fn try_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let trial = folder.join(".mapwarden-write-test");
+    std::fs::write(&trial, b"")?;
+    std::fs::remove_file(trial)
+}

@@ -1,0 +1,430 @@
+//! Opens, updates and resolves notices.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hasher as _;
+use std::sync::Arc;
+
+use mapwarden::contract::{Nanos, UnixNanos, UserSketch};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
+use ulid::Ulid;
+
+use super::evidence::{self, Fault};
+use super::onset::{Onset, onset};
+use super::{Event, Known, Notice, NoticeEvent, State, patterns};
+use crate::aggregate::objective::{About, Objective};
+use crate::aggregate::traffic::Audience;
+use crate::aggregate::users::UserRing;
+use crate::aggregate::{SPANS, WindowView, timestamp};
+use crate::budget::{BudgetState, Tier, wilson};
+
+/// How long an objective must be kept before its notice is resolved. Lowered, a fault that flickers makes
+/// several notices; raised, the all-clear comes later.
+const RECOVERY: Nanos = Nanos::from_secs(15);
+
+/// The shortest stretch that decides whether a fault still goes on.
+const RECENT: Nanos = Nanos::from_secs(10);
+
+/// How many resolved notices are kept.
+const RESOLVED: usize = 100;
+
+/// After which age an open notice is told again; then each five minutes.
+const UPDATES: [Nanos; 4] =
+    [Nanos::from_secs(10), Nanos::from_secs(30), Nanos::from_secs(60), Nanos::from_secs(180)];
+
+/// All notices. Stage state: one [`Notices::step`] at a time, which is pure but for what it keeps.
+#[derive(Default)]
+pub struct Notices {
+    open: BTreeMap<String, Open>,
+    resolved: VecDeque<Notice>,
+    floors: BTreeMap<String, UnixNanos>,
+    counters: Counters,
+}
+
+/// What notices did since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Opened.
+    pub opened: u64,
+    /// Updated.
+    pub updated: u64,
+    /// Resolved.
+    pub resolved: u64,
+    /// Mandatory parts of resolved notices: (present, missing) by part.
+    pub parts: BTreeMap<&'static str, (u64, u64)>,
+}
+
+/// An open notice and what it goes on counting.
+struct Open {
+    notice: Notice,
+    tier: Tier,
+    onset: Onset,
+    floor: UnixNanos,
+    users_since: UnixNanos,
+    affected: UserSketch,
+    active: UserSketch,
+    burning_at: UnixNanos,
+    opened_at: UnixNanos,
+    told: usize,
+}
+
+/// A notice as the store keeps it, with the users it goes on counting.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The notice.
+    pub notice: Notice,
+    /// Users who met a bad event, as [`UserSketch::encode`] writes them; empty once resolved.
+    pub affected: Vec<u8>,
+    /// Users who were there, likewise.
+    pub active: Vec<u8>,
+}
+
+/// One objective under examination.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    id: &'a str,
+    objective: &'a Objective,
+    budget: &'a BudgetState,
+    view: &'a WindowView<'a>,
+}
+
+/// Whether a fault still goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Burning {
+    Yes,
+    No,
+    Undecided,
+}
+
+impl Notices {
+    /// Looks at every objective and says what happened to notices.
+    pub fn step(
+        &mut self,
+        view: &WindowView<'_>,
+        budgets: &BTreeMap<String, BudgetState>,
+    ) -> Vec<NoticeEvent> {
+        let mut events = Vec::new();
+        for (id, objective) in view.objectives() {
+            let Some(budget) = budgets.get(id) else { continue };
+            let case = Case { id, objective, budget, view };
+            let happened = match self.open.remove(id) {
+                Some(open) => self.go_on(case, open),
+                None => self.begin(case),
+            };
+            if let Some((event, notice)) = happened {
+                match event {
+                    Event::Opened => self.counters.opened += 1,
+                    Event::Updated => self.counters.updated += 1,
+                    Event::Resolved => self.counters.resolved += 1,
+                }
+                events.push(NoticeEvent { event, notice: Arc::new(notice) });
+            }
+        }
+        events
+    }
+
+    fn begin(&mut self, case: Case<'_>) -> Option<(Event, Notice)> {
+        let Case { id, objective, budget, view } = case;
+        let floor = self.floors.get(id).copied().unwrap_or(UnixNanos::EPOCH);
+        let is_new = |tier: &Tier| match burning(*tier, objective, floor, view.now) {
+            Burning::Yes => true,
+            Burning::Undecided => floor == UnixNanos::EPOCH,
+            Burning::No => false,
+        };
+        let tier = firing(budget).find(is_new)?;
+        let onset = onset(objective.slices(), floor, view.now)?;
+        let users_since = UserRing::slot_start(onset.at);
+        let mut open = Open {
+            notice: blank(id, objective, tier, view.now),
+            tier,
+            onset,
+            floor,
+            users_since,
+            affected: UserSketch::new(),
+            active: UserSketch::new(),
+            burning_at: view.now,
+            opened_at: view.now,
+            told: 0,
+        };
+        open.refresh(case);
+        let notice = open.notice.clone();
+        self.open.insert(id.to_owned(), open);
+        Some((Event::Opened, notice))
+    }
+
+    fn go_on(&mut self, case: Case<'_>, mut open: Open) -> Option<(Event, Notice)> {
+        let Case { id, objective, budget, view } = case;
+        let louder = firing(budget).find(|tier| tier.severity() > open.tier.severity());
+        open.tier = louder.unwrap_or(open.tier);
+        let is_firing = firing(budget).any(|tier| tier == open.tier);
+        let goes_on = match burning(open.tier, objective, open.floor, view.now) {
+            Burning::Yes => true,
+            Burning::No => false,
+            Burning::Undecided => is_firing,
+        };
+        if goes_on {
+            open.burning_at = view.now;
+        }
+        open.refresh(case);
+        if !goes_on && is_recovered(objective, open.burning_at, view.now) {
+            open.notice.state = State::Resolved;
+            open.notice.resolved = Some(timestamp(view.now));
+            open.notice.summary = summary(&open.notice, objective);
+            self.counters.count_parts(&open.notice);
+            self.floors.insert(id.to_owned(), open.burning_at);
+            self.resolved.push_front(open.notice.clone());
+            self.resolved.truncate(RESOLVED);
+            return Some((Event::Resolved, open.notice));
+        }
+        let is_due = open.is_due(view.now);
+        open.told += usize::from(is_due);
+        let told = (is_due || louder.is_some()).then(|| (Event::Updated, open.notice.clone()));
+        self.open.insert(id.to_owned(), open);
+        told
+    }
+
+    /// Every notice: open ones first, then the resolved, each newest first.
+    pub fn all(&self) -> Vec<Notice> {
+        let mut open: Vec<_> = self.open.values().map(|open| open.notice.clone()).collect();
+        open.sort_by(|a, b| b.id.cmp(&a.id));
+        open.into_iter().chain(self.resolved.iter().cloned()).collect()
+    }
+
+    /// The id of the open notice of an objective.
+    pub fn of(&self, slo: &str) -> Option<&str> {
+        self.open.get(slo).map(|open| open.notice.id.as_str())
+    }
+
+    /// What notices did.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What the store keeps of a notice.
+    pub fn keep(&self, notice: &Notice) -> Kept {
+        let sketches = self.open.get(&notice.slo).filter(|open| open.notice.id == notice.id);
+        let (affected, active) =
+            sketches.map(|open| (open.affected.encode(), open.active.encode())).unwrap_or_default();
+        Kept { notice: notice.clone(), affected, active }
+    }
+
+    /// Puts back what the store kept, in any order.
+    pub fn restore(&mut self, kept: Vec<Kept>) {
+        for Kept { notice, affected, active } in kept {
+            let times =
+                |time: jiff::Timestamp| UnixNanos::new(u64::try_from(time.as_nanosecond()).unwrap_or(0));
+            if notice.state == State::Resolved {
+                let floor = self.floors.entry(notice.slo.clone()).or_default();
+                *floor = (*floor).max(times(notice.impact.until));
+                self.resolved.push_back(notice);
+                continue;
+            }
+            let open = Open {
+                tier: Tier::ALL
+                    .into_iter()
+                    .find(|tier| tier.severity() == notice.severity)
+                    .unwrap_or(Tier::SlowTicket),
+                onset: Onset { at: times(notice.onset), uncertainty: notice.onset_uncertainty },
+                floor: UnixNanos::EPOCH,
+                users_since: times(notice.impact.since),
+                affected: UserSketch::decode(&affected).unwrap_or_default(),
+                active: UserSketch::decode(&active).unwrap_or_default(),
+                burning_at: times(notice.updated),
+                opened_at: times(notice.opened),
+                told: 0,
+                notice,
+            };
+            self.open.insert(open.notice.slo.clone(), open);
+        }
+        self.resolved.make_contiguous().sort_by(|a, b| b.id.cmp(&a.id));
+        self.resolved.truncate(RESOLVED);
+    }
+}
+
+impl Open {
+    /// Takes every number anew, up to the last moment at which the fault went on.
+    fn refresh(&mut self, case: Case<'_>) {
+        let Case { objective, budget, view, id: _ } = case;
+        let until = self.burning_at;
+        let audience = audience(objective, view);
+        let failed = match objective.definition.about {
+            About::Metric(_) => audience.map(|audience| &audience.failed),
+            About::Scope(_) | About::Map(_) => Some(&objective.affected),
+        };
+        if let Some(ring) = failed {
+            ring.collect(self.users_since, until, &mut self.affected);
+        }
+        if let Some(audience) = audience {
+            audience.active.collect(self.users_since, until, &mut self.active);
+        }
+        let fault = Fault {
+            view,
+            objective,
+            budget,
+            onset: self.onset,
+            until,
+            floor: self.floor,
+            users_since: self.users_since,
+            affected: &self.affected,
+            active: &self.active,
+        };
+        let notice = &mut self.notice;
+        notice.severity = self.tier.severity();
+        notice.onset = timestamp(self.onset.at);
+        notice.onset_uncertainty = self.onset.uncertainty;
+        notice.updated = timestamp(view.now);
+        notice.budget = fault.cost();
+        notice.slis = evidence::slis(&fault);
+        notice.recent_changes = evidence::recent_changes(&fault);
+        notice.impact = evidence::impact(&fault);
+        notice.dependencies = evidence::dependencies(&fault);
+        notice.map = evidence::map(&fault);
+        notice.coverage = fault.coverage();
+        notice.hypotheses = patterns::hypotheses(notice);
+        notice.summary = summary(notice, objective);
+    }
+
+    fn is_due(&self, now: UnixNanos) -> bool {
+        let age = now.since(self.opened_at);
+        let next = UPDATES.get(self.told).copied().unwrap_or_else(|| {
+            let later = u64::try_from(self.told - UPDATES.len()).unwrap_or(0);
+            Nanos::from_secs(300 * (later + 1))
+        });
+        age >= next
+    }
+}
+
+impl Counters {
+    fn count_parts(&mut self, notice: &Notice) {
+        let sli = notice.slis.first().is_some_and(|sli| sli.delta.value().is_some());
+        let parts = [
+            ("sli_delta", sli),
+            ("recent_changes", notice.recent_changes.value().is_some()),
+            ("impact", notice.impact.affected_users.value().is_some()),
+            ("dependencies", notice.dependencies.value().is_some()),
+        ];
+        for (part, is_present) in parts {
+            let (present, missing) = self.parts.entry(part).or_default();
+            *(if is_present { present } else { missing }) += 1;
+        }
+    }
+}
+
+/// The users that the objective's events belong to.
+fn audience<'a>(objective: &Objective, view: &WindowView<'a>) -> Option<&'a Audience> {
+    let scope: &str = match &objective.definition.about {
+        About::Scope(scope) => scope,
+        About::Metric(_) => SPANS,
+        About::Map(_) => return None,
+    };
+    view.audience(&objective.definition.service, scope)
+}
+
+fn firing(budget: &BudgetState) -> impl Iterator<Item = Tier> {
+    budget.tiers.iter().filter(|state| state.is_firing).map(|state| state.tier)
+}
+
+/// Whether the burn rate of the last seconds is surely above or below a tier's factor. The stretch is doubled
+/// until that can be told, up to the tier's short window, and never reaches back before `floor`.
+fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) -> Burning {
+    let factor = tier.factor() * objective.definition.target.complement().get();
+    let mut span = RECENT;
+    while span <= tier.short().length() {
+        let from = now.before(span).max(floor);
+        let counts = objective.slices().since(from, now);
+        if let Some((lower, upper)) = wilson(counts.bad, counts.total()) {
+            if lower.get() > factor {
+                return Burning::Yes;
+            }
+            if upper.get() < factor {
+                return Burning::No;
+            }
+        }
+        span = Nanos::new(span.get() * 2);
+    }
+    Burning::Undecided
+}
+
+/// Whether the objective has been kept, and measured, for long enough since the fault last went on.
+fn is_recovered(objective: &Objective, burning_at: UnixNanos, now: UnixNanos) -> bool {
+    let quiet = now.since(burning_at);
+    let covered = objective.slices().since(burning_at, now).covered;
+    quiet >= RECOVERY && covered.get() >= quiet.get() / 2
+}
+
+/// A notice with no evidence yet. Its id is a ULID of the time, its random part made from the objective.
+fn blank(id: &str, objective: &Objective, tier: Tier, now: UnixNanos) -> Notice {
+    let mut hasher = SipHasher24::new();
+    hasher.write(id.as_bytes());
+    hasher.write_u64(now.get());
+    let definition = &objective.definition;
+    let untaken = || "not taken yet".to_owned();
+    Notice {
+        id: Ulid::from_parts(now.get() / 1_000_000, hasher.finish128().as_u128()).to_string(),
+        slo: id.to_owned(),
+        service: definition.service.to_string(),
+        team: definition
+            .team
+            .as_ref()
+            .map_or_else(|| Known::missing("not told by the service"), |team| Known::Value(team.to_string())),
+        state: State::Open,
+        severity: tier.severity(),
+        summary: String::new(),
+        onset: timestamp(now),
+        onset_uncertainty: Nanos::ZERO,
+        opened: timestamp(now),
+        updated: timestamp(now),
+        resolved: None,
+        budget: super::Budget {
+            target: definition.target,
+            remaining: Known::missing(untaken()),
+            spent_by_this: Known::missing(untaken()),
+            exhausted_in: Known::missing(untaken()),
+            known_for: Nanos::ZERO,
+        },
+        slis: Vec::new(),
+        recent_changes: Known::missing(untaken()),
+        impact: super::Impact {
+            affected_users: Known::missing(untaken()),
+            interval: Known::missing(untaken()),
+            share_of_active: Known::missing(untaken()),
+            regions: Known::missing(untaken()),
+            latency: Known::missing(untaken()),
+            since: timestamp(now),
+            until: timestamp(now),
+            basis: String::new(),
+        },
+        dependencies: Known::missing(untaken()),
+        map: Known::missing(untaken()),
+        hypotheses: Vec::new(),
+        coverage: Known::missing(untaken()),
+    }
+}
+
+/// One line for a pager: what, how bad, for whom, and the likeliest reason.
+fn summary(notice: &Notice, objective: &Objective) -> String {
+    let percent = |value: f64| format!("{:.2}%", value * 100.0);
+    let sli = notice.slis.first();
+    let moved = sli.and_then(|sli| match (sli.baseline.value(), sli.current.value()) {
+        (Some(before), Some(now)) => Some(format!("{} {} -> {}", sli.name, percent(*before), percent(*now))),
+        (None, Some(now)) => Some(format!("{} {}", sli.name, percent(*now))),
+        (_, None) => None,
+    });
+    let mut line = moved.unwrap_or_else(|| objective.definition.sli.name().to_owned());
+    line.push_str(&format!(" (target {})", percent(objective.definition.target.get()).replace(".00%", "%")));
+    if let Some(users) = notice.impact.affected_users.value() {
+        let regions = notice.impact.regions.value().and_then(|regions| {
+            regions
+                .iter()
+                .max_by(|a, b| a.1.get().total_cmp(&b.1.get()))
+                .map(|(name, share)| format!(", {:.0}% {name}", share.get() * 100.0))
+        });
+        line.push_str(&format!(", {users} users{}", regions.unwrap_or_default()));
+    }
+    if let Some(change) = patterns::suspect(notice) {
+        line.push_str(&format!(", suspect {}", patterns::name_of(change)));
+    }
+    if notice.state == State::Resolved {
+        line.insert_str(0, "resolved: ");
+    }
+    line
+}

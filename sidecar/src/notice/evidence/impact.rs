@@ -1,0 +1,86 @@
+//! Who met a fault.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mapwarden::contract::{Count, Ratio, UserSketch};
+
+use super::{Fault, slis};
+use crate::aggregate::objective::About;
+use crate::aggregate::timestamp;
+use crate::aggregate::users::UserRing;
+use crate::notice::{Impact, Known};
+
+/// How many users, where from, and how slow it was for them.
+pub(in crate::notice) fn impact(fault: &Fault<'_>) -> Impact {
+    let untold = || match &fault.objective.definition.about {
+        About::Map(_) => "map operations are not attributed to users",
+        About::Scope(_) if fault.active.is_empty() => {
+            "no request named its user (Scope::request(..).user(..))"
+        }
+        About::Metric(_) if fault.active.is_empty() => {
+            "no server span named its user (enduser.pseudo.id or enduser.id)"
+        }
+        About::Scope(_) | About::Metric(_) => "",
+    };
+    let is_known = !fault.active.is_empty() || !fault.affected.is_empty();
+    let (affected_users, interval) = if is_known {
+        let (lower, upper) = fault.affected.interval();
+        (Known::Value(users(fault.affected.estimate())), Known::Value((users(lower), users(upper))))
+    } else {
+        (Known::missing(untold()), Known::missing(untold()))
+    };
+    Impact {
+        affected_users,
+        interval,
+        share_of_active: share(fault.affected, fault.active),
+        regions: regions(fault),
+        latency: slis::percentiles(fault),
+        since: timestamp(fault.users_since),
+        until: timestamp(UserRing::slot_end(fault.until)),
+        basis: match &fault.objective.definition.about {
+            About::Map(map) => format!("operations on the map {map}"),
+            About::Scope(scope) => format!("requests of the scope {scope}"),
+            About::Metric(_) => {
+                "users of failed server spans; regions by the events of the objective".to_owned()
+            }
+        },
+    }
+}
+
+#[expect(clippy::as_conversions, reason = "a cast from float saturates; a number of users is far below 2^53")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
+fn users(estimate: f64) -> u64 {
+    estimate.round() as u64
+}
+
+fn share(affected: &UserSketch, active: &UserSketch) -> Known<Ratio> {
+    let (affected, active) = (users(affected.estimate()), users(active.estimate()));
+    Ratio::of(Count::new(affected), Count::new(active))
+        .map_or_else(|| Known::missing("no user was seen"), Known::Value)
+}
+
+/// The share of the bad events that each region has.
+fn regions(fault: &Fault<'_>) -> Known<BTreeMap<String, Ratio>> {
+    let bad = bad_by(fault, |place| place.region.clone());
+    let all: Count = bad.values().map(|counts| counts.0).sum();
+    let told = bad.iter().filter(|(region, counts)| !region.is_empty() && counts.0 > Count::ZERO);
+    let regions: BTreeMap<_, _> =
+        told.filter_map(|(region, counts)| Some((region.to_string(), Ratio::of(counts.0, all)?))).collect();
+    if regions.is_empty() { Known::missing("no bad event named its region") } else { Known::Value(regions) }
+}
+
+/// Bad events and all events since the onset, by a part of the place.
+pub(super) fn bad_by(
+    fault: &Fault<'_>,
+    part: impl Fn(&crate::aggregate::objective::Place) -> Arc<str>,
+) -> BTreeMap<Arc<str>, (Count, Count)> {
+    let mut by: BTreeMap<Arc<str>, (Count, Count)> = BTreeMap::new();
+    for (place, slices) in fault.objective.places() {
+        let counts = slices.between(fault.onset.at, fault.end(), fault.view.now);
+        let sum = by.entry(part(place)).or_default();
+        sum.0 += counts.bad;
+        sum.1 += counts.total();
+    }
+    by
+}

@@ -1,0 +1,106 @@
+//! What is known about a fault: one file for each part of a notice. Every part comes from the view alone, and
+//! says why where it cannot be had.
+
+mod changes;
+mod dependencies;
+mod impact;
+mod maps;
+mod slis;
+
+use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos, UserSketch};
+
+pub(super) use self::changes::recent_changes;
+pub(super) use self::dependencies::dependencies;
+pub(crate) use self::dependencies::health;
+pub(super) use self::impact::impact;
+pub(super) use self::maps::map;
+pub(super) use self::slis::slis;
+use super::onset::Onset;
+use super::{Budget, Known};
+use crate::aggregate::WindowView;
+use crate::aggregate::objective::Objective;
+use crate::aggregate::slices::{Counts, Until};
+use crate::budget::{BudgetState, Window, time_left};
+
+/// How long before the onset the baseline reaches back.
+const BASELINE: Nanos = Nanos::from_secs(3_600);
+
+/// One fault: which objective, since when, until when, and who.
+pub(super) struct Fault<'a> {
+    /// Everything known, and now.
+    pub(super) view: &'a WindowView<'a>,
+    /// The objective.
+    pub(super) objective: &'a Objective,
+    /// Its budget.
+    pub(super) budget: &'a BudgetState,
+    /// When it began.
+    pub(super) onset: Onset,
+    /// The end of what is counted: now, or where it ended.
+    pub(super) until: UnixNanos,
+    /// Not before this is anything part of this fault or its baseline: the end of the fault before.
+    pub(super) floor: UnixNanos,
+    /// From when users are counted.
+    pub(super) users_since: UnixNanos,
+    /// Users who met a bad event since then.
+    pub(super) affected: &'a UserSketch,
+    /// Users who were there since then.
+    pub(super) active: &'a UserSketch,
+}
+
+impl Fault<'_> {
+    /// When the baseline begins.
+    fn baseline_from(&self) -> UnixNanos {
+        self.onset.at.before(BASELINE).max(self.floor)
+    }
+
+    /// Events before the onset.
+    fn before(&self) -> Counts {
+        self.objective.slices().between(self.baseline_from(), Until::Before(self.onset.at), self.view.now)
+    }
+
+    /// Events since the onset.
+    pub(super) fn since(&self) -> Counts {
+        self.objective.slices().between(self.onset.at, self.end(), self.view.now)
+    }
+
+    /// The end of what is counted.
+    const fn end(&self) -> Until {
+        Until::Through(self.until)
+    }
+
+    /// What the fault costs.
+    pub(super) fn cost(&self) -> Budget {
+        let target = self.objective.definition.target;
+        let allowed = target.complement().get();
+        let since = self.since();
+        let period = self.objective.window(Window::D30, self.view.now);
+        let spent = Ratio::of(since.bad, period.total()).map(|share| share.get() / allowed);
+        let remaining = self.budget.remaining;
+        let rate = since.error_ratio().map(|ratio| ratio.get() / allowed);
+        let exhausted_in = match (remaining.map(mapwarden::contract::BudgetFraction::get), rate) {
+            (Some(left), _) if left <= 0.0 => Known::missing("the budget is spent"),
+            (Some(left), Some(rate)) if rate > 0.0 => Known::Value(time_left(left, rate)),
+            (Some(_), _) => Known::missing("nothing is being spent"),
+            (None, _) => Known::missing("nothing was measured in the period"),
+        };
+        Budget {
+            target,
+            remaining: remaining
+                .map_or_else(|| Known::missing("nothing was measured in the period"), Known::Value),
+            spent_by_this: spent
+                .map_or_else(|| Known::missing("nothing was measured in the period"), Known::Value),
+            exhausted_in,
+            known_for: self.view.now.since(self.objective.since),
+        }
+    }
+
+    /// Share of the time since the onset for which telemetry arrived.
+    pub(super) fn coverage(&self) -> Known<Ratio> {
+        let span = self.until.since(self.onset.at);
+        let covered = self.since().covered.get().min(span.get());
+        match Ratio::of(Count::new(covered), Count::new(span.get())) {
+            Some(ratio) if span > Nanos::from_secs(2) => Known::Value(ratio),
+            Some(_) | None => Known::missing("the fault is younger than two seconds"),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What may be behind a fault: known patterns, each scored by the evidence of the notice and never asserted.
+
+use super::{Health, Hypothesis, Impact, Known, MapEvidence, Notice, SuspectChange, Suspicion};
+
+/// Below which score a pattern is not worth a reader's time.
+const WORTH: f64 = 0.3;
+
+/// Every pattern that the evidence speaks for, the likeliest first.
+pub(super) fn hypotheses(notice: &Notice) -> Vec<Hypothesis> {
+    let mut found: Vec<_> =
+        [bad_change(notice), failing_dependency(notice), failing_lookups(notice), one_region(notice)]
+            .into_iter()
+            .flatten()
+            .filter(|hypothesis| hypothesis.score >= WORTH)
+            .collect();
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found
+}
+
+/// The most suspicious change.
+pub(super) fn suspect(notice: &Notice) -> Option<&SuspectChange> {
+    let changes = notice.recent_changes.value()?;
+    changes
+        .iter()
+        .max_by(|a, b| a.score.total_cmp(&b.score))
+        .filter(|change| change.suspicion > Suspicion::Low)
+}
+
+/// A change's name for people.
+pub(super) fn name_of(change: &SuspectChange) -> String {
+    match (change.version.value(), change.sha.value()) {
+        (Some(version), Some(sha)) => format!("{} {version} ({sha})", change.kind.name()),
+        (Some(text), None) | (None, Some(text)) => format!("{} {text}", change.kind.name()),
+        (None, None) => change.kind.name().to_owned(),
+    }
+}
+
+fn bad_change(notice: &Notice) -> Option<Hypothesis> {
+    let change = suspect(notice)?;
+    let name = name_of(change);
+    let version = change.version.value().map_or("this version", String::as_str);
+    Some(Hypothesis {
+        pattern: format!("bad-{}", change.kind.name()),
+        score: change.score,
+        supports: vec![format!("{name}: {}", change.why)],
+        would_refute: vec![
+            format!("bad events on versions other than {version}"),
+            format!("bad events that go on after {version} is rolled back"),
+        ],
+    })
+}
+
+fn failing_dependency(notice: &Notice) -> Option<Hypothesis> {
+    let worst = notice.dependencies.value()?.first()?;
+    let score = match worst.health {
+        Health::Down => 0.8,
+        Health::Degraded => 0.5,
+        Health::Healthy | Health::Unknown => return None,
+    };
+    let failed = worst.error_ratio.value().map_or(0.0, |ratio| ratio.get() * 100.0);
+    Some(Hypothesis {
+        pattern: "failing-dependency".to_owned(),
+        score,
+        supports: vec![format!("{failed:.1}% of the calls to {} failed in the last minute", worst.name)],
+        would_refute: vec![format!("{} was as bad before the onset", worst.name)],
+    })
+}
+
+fn failing_lookups(notice: &Notice) -> Option<Hypothesis> {
+    let map: &MapEvidence = notice.map.value()?;
+    let worse = ["miss", "failed", "rejected", "conflict"];
+    let shift = map
+        .shifts
+        .iter()
+        .find(|shift| worse.contains(&shift.outcome.as_str()) && shift.current > shift.baseline)?;
+    let (from, to) = (shift.baseline.get() * 100.0, shift.current.get() * 100.0);
+    Some(Hypothesis {
+        pattern: "map-outcome-shift".to_owned(),
+        score: (0.3 + (to - from) / 100.0).min(0.7),
+        supports: vec![format!(
+            "{} of the map {} ends in {}: {from:.1}% before, {to:.1}% now",
+            shift.op, map.name, shift.outcome
+        )],
+        would_refute: vec![format!("requests that do not use {} fail as often", map.name)],
+    })
+}
+
+fn one_region(notice: &Notice) -> Option<Hypothesis> {
+    let Impact { regions: Known::Value(regions), .. } = &notice.impact else { return None };
+    let (region, share) = regions.iter().max_by(|a, b| a.1.get().total_cmp(&b.1.get()))?;
+    (share.get() >= 0.7).then(|| Hypothesis {
+        pattern: "one-region".to_owned(),
+        score: 0.35 + 0.25 * (share.get() - 0.7) / 0.3,
+        supports: vec![format!("{:.0}% of the bad events in {region}", share.get() * 100.0)],
+        would_refute: vec![format!("{region} has as large a share of all requests")],
+    })
+}

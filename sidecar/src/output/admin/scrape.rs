@@ -1,0 +1,124 @@
+//! What comes in: a scrape. What goes out: the exposition in the text format 0.0.4, and how scraping goes.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use mapwarden::contract::UnixNanos;
+use mapwarden::contract::names::exposition::{LAST_SCRAPE, SCRAPE_ERRORS};
+
+use super::Shared;
+use crate::output::exposition::write_sample;
+use crate::problem::Problem;
+
+/// The text format that every Prometheus-compatible scraper reads; what it says in `Accept` changes nothing,
+/// see [`exposition`](crate::output::exposition).
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// How scraping went. Relaxed everywhere: each number stands alone, and readers only print it.
+#[derive(Debug, Default)]
+pub(super) struct Scrapes {
+    last: AtomicU64,
+    errors: AtomicU64,
+}
+
+/// A scrape under way; one that is dropped before it is served (the client went, rendering failed) is an error.
+struct UnderWay<'a> {
+    scrapes: &'a Scrapes,
+    served: Option<UnixNanos>,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        match self.served {
+            Some(at) => self.scrapes.last.store(at.get(), Ordering::Relaxed),
+            None => {
+                self.scrapes.errors.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> Result<Response, Problem> {
+    let mut under_way = UnderWay { scrapes: &shared.scrapes, served: None };
+    let exposition = shared.admin.exposition.clone();
+    let is_compressed = accepts_gzip(&asked);
+    let rendering = tokio::task::spawn_blocking(move || {
+        let text = exposition.render();
+        if is_compressed { gzip(text.as_bytes()) } else { Ok(text.into_bytes()) }
+    });
+    let body = rendering.await.map_err(std::io::Error::other).flatten().map_err(|error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("rendering the metrics failed: {error}"))
+    })?;
+    let mut response = ([(header::CONTENT_TYPE, TEXT_FORMAT)], body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if is_compressed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    under_way.served = Some(UnixNanos::now());
+    Ok(response)
+}
+
+pub(super) async fn health(State(shared): State<Shared>) -> Response {
+    let last = UnixNanos::new(shared.scrapes.last.load(Ordering::Relaxed)).since(UnixNanos::EPOCH);
+    let errors = mapwarden::contract::Count::new(shared.scrapes.errors.load(Ordering::Relaxed));
+    let mut text = String::new();
+    write_sample(&mut text, &LAST_SCRAPE, last.as_secs_f64());
+    write_sample(&mut text, &SCRAPE_ERRORS, errors.as_f64());
+    ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
+}
+
+/// Whether `Accept-Encoding` names gzip (or anything) without the weight 0 (RFC 9110, 12.5.3). What it holds
+/// besides, or that it is no text at all, changes nothing.
+fn accepts_gzip(asked: &HeaderMap) -> bool {
+    let codings: Vec<(String, bool)> = asked
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+            let weight =
+                weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+            (name.trim().to_ascii_lowercase(), weight.is_none_or(|weight| weight > 0.0))
+        })
+        .collect();
+    let wanted = |name| codings.iter().find(|(coding, _)| coding == name).map(|(_, is_wanted)| *is_wanted);
+    wanted("gzip").or_else(|| wanted("*")).unwrap_or(false)
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_used_where_it_is_asked_for() {
+        let cases: [(&[u8], bool); 8] = [
+            (b"gzip", true),
+            (b"deflate, GZIP;q=0.5", true),
+            (b"*", true),
+            (b"gzip;q=0, *", false),
+            (b"identity", false),
+            (b"", false),
+            (b"gzip;level=nonsense", true),
+            (b"\xff\xfe, ;;;", false),
+        ];
+        for (value, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_bytes(value).unwrap());
+            assert_eq!(accepts_gzip(&headers), expected, "{}", String::from_utf8_lossy(value));
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}

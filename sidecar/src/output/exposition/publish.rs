@@ -1,0 +1,243 @@
+//! What comes in: a [`View`]. What goes out: gauges and counters of the process-wide recorder. A value that is
+//! missing sets nothing: "not measured" is never a number.
+
+use std::collections::{BTreeSet, HashSet};
+
+use jiff::Timestamp;
+use mapwarden::contract::Nanos;
+use mapwarden::contract::names::Metric;
+use mapwarden::contract::names::exposition as names;
+use metrics::{Counter, Gauge, Key};
+
+use super::labels;
+use crate::accept::{Change, ChangeKind, ChangeSource};
+use crate::budget::Severity;
+use crate::notice::{Health, Known, Percentiles, State};
+use crate::output::{Durability, MapView, RequestView, SloView, View};
+
+/// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
+/// their labels; dashboards mark the last few.
+const CHANGES_PER_SERVICE: usize = 10;
+
+/// The mandatory parts of a notice, as the notice stage counts them.
+const MANDATORY_PARTS: [&str; 4] = ["sli_delta", "recent_changes", "impact", "dependencies"];
+
+/// Gauges set so far.
+#[derive(Default)]
+struct Gauges(HashSet<Key>);
+
+impl Gauges {
+    fn set(&mut self, metric: &Metric, values: &[&str], value: f64) {
+        let key = Key::from_parts(metric.name, labels(metric, values));
+        gauge_of(&key).set(value);
+        self.0.insert(key);
+    }
+
+    fn set_span(&mut self, metric: &Metric, values: &[&str], span: &Known<Nanos>) {
+        if let Known::Value(span) = span {
+            self.set(metric, values, span.as_secs_f64());
+        }
+    }
+
+    /// Sets one gauge per percentile, which is the metric's last label. (`quantile` is what promtool reserves for
+    /// summaries.)
+    fn set_percentiles(
+        &mut self,
+        metric: &Metric,
+        values: &[&str],
+        p50: &Known<Nanos>,
+        tail: &Known<Percentiles>,
+    ) {
+        let mut percentile = |name, span: Nanos| {
+            self.set(metric, &[values, &[name]].concat(), span.as_secs_f64());
+        };
+        if let Known::Value(p50) = p50 {
+            percentile("50", *p50);
+        }
+        if let Known::Value(Percentiles { p95, p99 }) = tail {
+            percentile("95", *p95);
+            percentile("99", *p99);
+        }
+    }
+}
+
+/// The recorder's gauge of a key.
+pub(super) fn gauge_of(key: &Key) -> Gauge {
+    let labels: Vec<_> = key.labels().cloned().collect();
+    metrics::gauge!(key.name().to_owned(), labels)
+}
+
+fn counter_of(metric: &Metric, values: &[&str]) -> Counter {
+    metrics::counter!(metric.name, labels(metric, values))
+}
+
+/// Makes the counters with closed label sets that are this stage's, so that their first event is seen by
+/// `increase()`.
+pub(super) fn start_at_zero() {
+    for part in MANDATORY_PARTS {
+        for state in ["present", "missing"] {
+            counter_of(&names::NOTICE_PARTS, &[part, state]).absolute(0);
+        }
+    }
+    for event in ["opened", "updated", "resolved"] {
+        counter_of(&names::NOTICES, &[event]).absolute(0);
+    }
+    counter_of(&names::COUNTER_RESETS, &[]).absolute(0);
+}
+
+/// Sets every gauge of the view and tells which.
+pub(super) fn gauges(view: &View) -> HashSet<Key> {
+    let mut gauges = Gauges::default();
+    gauges.set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    gauges.set(&names::START_TIME, &[], seconds(view.started));
+    gauges.set(&names::SERIES, &[], count(view.series));
+    if let Durability::Store { last_commit: Some(at), .. } = &view.durability {
+        gauges.set(&names::STORE_LAST_COMMIT, &[], seconds(*at));
+    }
+    view.slos.iter().for_each(|slo| slo_gauges(&mut gauges, slo));
+    view.maps.iter().for_each(|map| map_gauges(&mut gauges, map));
+    for RequestView { service, scope, region, p50, tail, .. } in &view.requests {
+        gauges.set_percentiles(&names::REQUEST_LATENCY, &[service, scope, region], p50, tail);
+    }
+    notice_gauges(&mut gauges, view);
+    dependency_gauges(&mut gauges, view);
+    change_gauges(&mut gauges, &view.changes);
+    gauges.0
+}
+
+fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
+    let ids = [slo.id.as_str(), slo.service.as_str()];
+    let team = slo.team.value().map_or("", String::as_str);
+    gauges.set(&names::SLO_INFO, &[ids[0], ids[1], team, &slo.sli, &slo.source], 1.0);
+    gauges.set(&names::SLO_OBJECTIVE, &ids, slo.target.get());
+    if let Known::Value(remaining) = slo.remaining {
+        gauges.set(&names::BUDGET_REMAINING, &ids, remaining.get());
+    }
+    gauges.set_span(&names::BUDGET_EXHAUSTION, &ids, &slo.exhausted_in);
+    for window in &slo.windows {
+        let of_window = [ids[0], ids[1], window.window];
+        if let Some(ratio) = window.error_ratio {
+            gauges.set(&names::SLI_ERROR_RATIO, &of_window, ratio.get());
+        }
+        if let Some(burn) = window.burn_rate {
+            gauges.set(&names::BURN_RATE, &of_window, burn.get());
+        }
+        if let Some(coverage) = window.coverage {
+            gauges.set(&names::COVERAGE, &of_window, coverage.get());
+        }
+    }
+    for tier in &slo.tiers {
+        let of_tier = [ids[0], ids[1], tier.tier, tier.severity.name()];
+        gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(tier.is_firing)));
+    }
+}
+
+fn map_gauges(gauges: &mut Gauges, map: &MapView) {
+    if let Known::Value(entries) = map.entries {
+        gauges.set(&names::MAP_ENTRIES, &[&map.service, &map.name], count(entries));
+    }
+    for operation in &map.operations {
+        gauges.set_percentiles(
+            &names::MAP_LATENCY,
+            &[&map.service, &map.name, &operation.op],
+            &operation.p50,
+            &operation.tail,
+        );
+    }
+}
+
+fn notice_gauges(gauges: &mut Gauges, view: &View) {
+    let open = || view.notices.iter().filter(|notice| notice.state == State::Open);
+    for severity in Severity::ALL {
+        let here = open().filter(|notice| notice.severity == severity).count();
+        gauges.set(&names::NOTICES_OPEN, &[severity.name()], count(u64::try_from(here).unwrap_or(u64::MAX)));
+    }
+    for notice in open() {
+        if let Known::Value(users) = notice.impact.affected_users {
+            gauges.set(&names::NOTICE_USERS, &[&notice.slo, &notice.service, &notice.id], count(users));
+        }
+    }
+}
+
+fn dependency_gauges(gauges: &mut Gauges, view: &View) {
+    for dependency in &view.dependencies {
+        let name = [dependency.name.as_str()];
+        let up = match dependency.health {
+            Health::Healthy => Some(1.0),
+            Health::Degraded => Some(0.5),
+            Health::Down => Some(0.0),
+            Health::Unknown => None,
+        };
+        if let Some(up) = up {
+            gauges.set(&names::DEPENDENCY_UP, &name, up);
+        }
+        if let Known::Value(ratio) = dependency.error_ratio {
+            gauges.set(&names::DEPENDENCY_ERROR_RATIO, &name, ratio.get());
+        }
+        gauges.set_span(&names::DEPENDENCY_LATENCY, &name, &dependency.p99);
+    }
+}
+
+fn change_gauges(gauges: &mut Gauges, changes: &[Change]) {
+    for service in changes.iter().map(|change| change.service.as_str()).collect::<BTreeSet<_>>() {
+        let last = changes.iter().filter(|change| change.service == service).take(CHANGES_PER_SERVICE);
+        for Change { kind, version, sha, at, .. } in last {
+            let version = version.as_deref().unwrap_or_default();
+            let sha = sha.as_deref().unwrap_or_default();
+            gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+        }
+    }
+}
+
+/// Sets every counter of the view. `absolute` never goes back, so that a view which knows less leaves them.
+pub(super) fn counters(view: &View) {
+    for slo in &view.slos {
+        counter_of(&names::SLI_GOOD, &[&slo.id, &slo.service]).absolute(slo.good.get());
+        counter_of(&names::SLI_EVENTS, &[&slo.id, &slo.service]).absolute(slo.total.get());
+    }
+    for map in &view.maps {
+        counter_of(&names::MAP_RETRIES, &[&map.service, &map.name]).absolute(map.retries.get());
+        for operation in &map.operations {
+            for (outcome, happened) in &operation.outcomes {
+                counter_of(&names::MAP_OPERATIONS, &[&map.service, &map.name, &operation.op, outcome])
+                    .absolute(happened.get());
+            }
+        }
+    }
+    for RequestView { service, scope, region, ok, failed, .. } in &view.requests {
+        counter_of(&names::REQUESTS, &[service, scope, region, "ok"]).absolute(ok.get());
+        counter_of(&names::REQUESTS, &[service, scope, region, "failed"]).absolute(failed.get());
+    }
+    let events = view.notice_events;
+    counter_of(&names::NOTICES, &["opened"]).absolute(events.opened);
+    counter_of(&names::NOTICES, &["updated"]).absolute(events.updated);
+    counter_of(&names::NOTICES, &["resolved"]).absolute(events.resolved);
+    for (part, parts) in &view.notice_parts {
+        counter_of(&names::NOTICE_PARTS, &[part, "present"]).absolute(parts.present);
+        counter_of(&names::NOTICE_PARTS, &[part, "missing"]).absolute(parts.missing);
+    }
+    for (reason, points) in &view.points_ignored {
+        counter_of(&names::POINTS_IGNORED, &[reason]).absolute(*points);
+    }
+    counter_of(&names::COUNTER_RESETS, &[]).absolute(view.counter_resets);
+    no_changes_yet(view);
+}
+
+/// Makes the counters of changes, which the state's owner increments, at 0 for every service.
+fn no_changes_yet(view: &View) {
+    for service in view.slos.iter().map(|slo| slo.service.as_str()).collect::<BTreeSet<_>>() {
+        for kind in ChangeKind::ALL {
+            for source in ChangeSource::ALL {
+                counter_of(&names::CHANGES, &[service, kind.name(), source.name()]).absolute(0);
+            }
+        }
+    }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}
+
+fn count(number: u64) -> f64 {
+    mapwarden::contract::Count::new(number).as_f64()
+}

@@ -1,0 +1,182 @@
+//! From the stages' outputs to the [`View`] that everything reads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mapwarden::contract::{Count, Nanos, Ratio};
+
+use super::{
+    Durability, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, TierView, View,
+    WindowView,
+};
+use crate::aggregate::distribution::Distribution;
+use crate::aggregate::maps::Map;
+use crate::aggregate::objective::{About, Objective, SliKind};
+use crate::aggregate::slices::Until;
+use crate::aggregate::traffic::Traffic;
+use crate::aggregate::{self, MapKey, RequestKey, timestamp};
+use crate::budget::{BudgetState, Window};
+use crate::notice::{Known, Notices, Percentiles, health};
+
+/// How far back rates look.
+const RATE: Nanos = Nanos::from_secs(60);
+
+/// How far back quantiles look.
+const QUANTILES: Nanos = Nanos::from_secs(300);
+
+/// How many changes are shown.
+const CHANGES: usize = 100;
+
+/// What the view needs to know of the sidecar itself.
+pub struct Facts {
+    /// When it started.
+    pub started: Timestamp,
+    /// Where budgets live.
+    pub durability: Durability,
+}
+
+/// Builds the view of a moment.
+pub fn view(
+    known: &aggregate::WindowView<'_>,
+    budgets: &BTreeMap<String, BudgetState>,
+    notices: &Notices,
+    facts: Facts,
+) -> View {
+    let slos =
+        known.objectives().filter_map(|(id, objective)| Some(slo(id, objective, budgets.get(id)?, notices)));
+    let counters = notices.counters();
+    let parts = counters.parts.iter().map(|(part, (present, missing))| {
+        ((*part).to_owned(), PartCount { present: *present, missing: *missing })
+    });
+    View {
+        at: timestamp(known.now),
+        started: facts.started,
+        slos: slos.collect(),
+        notices: notices.all(),
+        changes: known.changes().take(CHANGES).cloned().collect(),
+        maps: known.maps().map(|(key, map)| map_view(key, map, known)).collect(),
+        requests: known.requests().map(|(key, traffic)| request(key, traffic, known)).collect(),
+        dependencies: known
+            .dependencies()
+            .map(|(name, dependency)| health(name, dependency, known))
+            .collect(),
+        durability: facts.durability,
+        series: u64::try_from(known.series()).unwrap_or(u64::MAX),
+        points_ignored: known.ignored().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
+        counter_resets: known.resets(),
+        notice_parts: parts.collect(),
+        notice_events: NoticeEvents {
+            opened: counters.opened,
+            updated: counters.updated,
+            resolved: counters.resolved,
+        },
+    }
+}
+
+fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices) -> SloView {
+    let definition = &objective.definition;
+    let (about, source) = match &definition.about {
+        About::Map(map) => (format!("map {map}"), "sdk"),
+        About::Scope(scope) => (format!("scope {scope}"), "sdk"),
+        About::Metric(metric) => (format!("metric {metric}"), "config"),
+    };
+    SloView {
+        id: id.to_owned(),
+        service: definition.service.to_string(),
+        name: definition.name.to_string(),
+        team: known_text(definition.team.as_ref(), "not told by the service"),
+        sli: definition.sli.name().to_owned(),
+        about,
+        source: source.to_owned(),
+        threshold: match definition.sli {
+            SliKind::Latency { threshold } => Some(threshold),
+            SliKind::Availability | SliKind::HitRatio => None,
+        },
+        target: definition.target,
+        period: Window::D30.length(),
+        since: timestamp(objective.since),
+        good: objective.totals.good,
+        total: objective.totals.total(),
+        remaining: budget.remaining.map_or_else(|| Known::missing("nothing was measured"), Known::Value),
+        exhausted_in: budget
+            .exhausted_in
+            .map_or_else(|| Known::missing("it is spent, or nothing is being spent"), Known::Value),
+        windows: budget.windows.iter().map(window).collect(),
+        tiers: budget.tiers.iter().map(tier).collect(),
+        notice: notices.of(id).map(str::to_owned),
+    }
+}
+
+fn known_text(text: Option<&Arc<str>>, otherwise: &str) -> Known<String> {
+    text.map_or_else(|| Known::missing(otherwise), |text| Known::Value(text.to_string()))
+}
+
+fn window(burn: &crate::budget::WindowBurn) -> WindowView {
+    let crate::budget::WindowBurn { window, good, bad, error_ratio, burn_rate, coverage } = *burn;
+    WindowView { window: window.name(), good, bad, error_ratio, burn_rate, coverage }
+}
+
+fn tier(state: &crate::budget::TierState) -> TierView {
+    let crate::budget::TierState { tier, can_fire, is_firing } = *state;
+    TierView {
+        tier: tier.name(),
+        severity: tier.severity(),
+        factor: tier.factor(),
+        long: tier.long().name(),
+        short: tier.short().name(),
+        can_fire,
+        is_firing,
+    }
+}
+
+fn map_view((service, name): &MapKey, map: &Map, known: &aggregate::WindowView<'_>) -> MapView {
+    let mut operations: BTreeMap<&Arc<str>, BTreeMap<String, Count>> = BTreeMap::new();
+    for ((op, outcome), count) in map.operations() {
+        operations.entry(op).or_default().insert(outcome.to_string(), count);
+    }
+    let last_minute = map.all_between(known.now.before(RATE), Until::Through(known.now), known.now);
+    MapView {
+        service: service.to_string(),
+        name: name.to_string(),
+        entries: map.entries().map_or_else(|| Known::missing("not told by the service"), Known::Value),
+        retries: map.retries(),
+        rate: last_minute.as_f64() / RATE.as_secs_f64(),
+        operations: operations
+            .into_iter()
+            .map(|(op, outcomes)| {
+                let times = map.times(op).map(|ring| ring.last(QUANTILES, known.now)).unwrap_or_default();
+                let (p50, tail) = quantiles(&times);
+                OperationView { op: op.to_string(), outcomes, p50, tail }
+            })
+            .collect(),
+    }
+}
+
+fn request(
+    (service, scope, region): &RequestKey,
+    traffic: &Traffic,
+    known: &aggregate::WindowView<'_>,
+) -> RequestView {
+    let (p50, tail) = quantiles(&traffic.times().last(QUANTILES, known.now));
+    RequestView {
+        service: service.to_string(),
+        scope: scope.to_string(),
+        region: region.to_string(),
+        ok: traffic.ok,
+        failed: traffic.failed,
+        rate: traffic.last(RATE, known.now).total().as_f64() / RATE.as_secs_f64(),
+        p50,
+        tail,
+    }
+}
+
+fn quantiles(times: &Distribution) -> (Known<Nanos>, Known<Percentiles>) {
+    let quantile = |share| times.quantile(Ratio::new(share).ok()?);
+    let untimed = || "nothing was timed in the last 5 minutes";
+    let tail = || Some(Percentiles { p95: quantile(0.95)?, p99: quantile(0.99)? });
+    (
+        quantile(0.5).map_or_else(|| Known::missing(untimed()), Known::Value),
+        tail().map_or_else(|| Known::missing(untimed()), Known::Value),
+    )
+}

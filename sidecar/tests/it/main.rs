@@ -1,0 +1,23 @@
+//! The sidecar from the outside, one module a capability.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy.toml allows these in tests, but does not see that this whole crate is one"
+)]
+
+mod accept;
+mod commands;
+mod config;
+mod demo;
+mod golden;
+mod mounted;
+mod names;
+mod notices;
+mod output_admin;
+mod output_exposition;
+mod output_fixture;
+mod output_render;
+mod repository;
+mod stages;

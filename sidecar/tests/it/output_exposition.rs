@@ -1,0 +1,182 @@
+//! `/metrics` says what the view says, in a form that Prometheus reads.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use mapwarden::contract::names::exposition as names;
+use mapwarden::contract::names::{Kind, Metric};
+use mapwarden_sidecar::notice::Known;
+use mapwarden_sidecar::output::exposition::Exposition;
+
+use crate::output_fixture::{empty, view};
+
+/// Renamed so that tests, which share the process's recorder, do not share series.
+fn view_of(service: &str) -> mapwarden_sidecar::output::View {
+    let mut view = view();
+    for slo in &mut view.slos {
+        slo.service = service.to_owned();
+        slo.id = format!("{service}/{}", slo.name);
+    }
+    for change in &mut view.changes {
+        change.service = service.to_owned();
+    }
+    for map in &mut view.maps {
+        map.service = service.to_owned();
+    }
+    for requests in &mut view.requests {
+        requests.service = service.to_owned();
+    }
+    view
+}
+
+fn samples(text: &str) -> BTreeMap<&str, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(key, value)| (key, value.parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn installing_twice_gives_the_same_recorder() {
+    let (first, second) = (Exposition::install().unwrap(), Exposition::install().unwrap());
+    metrics::gauge!("mapwarden_queue_capacity").set(1024.0);
+    for exposition in [first, second] {
+        assert!(exposition.render().contains("mapwarden_queue_capacity 1024\n"));
+    }
+}
+
+#[test]
+fn every_number_of_the_view_is_a_sample() {
+    let exposition = Exposition::install().unwrap();
+    exposition.publish(&view_of("numbers"));
+    let text = exposition.render();
+    let samples = samples(&text);
+    let expected = [
+        (r#"mapwarden_sli_events_total{slo="numbers/sessions-availability",service="numbers"}"#, 8_421_002.0),
+        (
+            r#"mapwarden_sli_good_events_total{slo="numbers/sessions-availability",service="numbers"}"#,
+            8_412_733.0,
+        ),
+        (
+            r#"mapwarden_sli_error_ratio{slo="numbers/sessions-availability",service="numbers",window="5m"}"#,
+            0.079,
+        ),
+        (
+            r#"mapwarden_slo_alert_active{slo="numbers/sessions-availability",service="numbers",tier="quick_page",severity="page"}"#,
+            1.0,
+        ),
+        (
+            r#"mapwarden_slo_alert_active{slo="numbers/checkout-availability",service="numbers",tier="slow_ticket",severity="ticket"}"#,
+            0.0,
+        ),
+        (
+            r#"mapwarden_map_operations_total{service="numbers",map="sessions",op="insert",outcome="rejected"}"#,
+            8_269.0,
+        ),
+        (
+            r#"mapwarden_map_operation_latency_seconds{service="numbers",map="routing",op="get",percentile="99"}"#,
+            6.6e-7,
+        ),
+        (r#"mapwarden_map_entries{service="numbers",map="sessions"}"#, 88_231.0),
+        (
+            r#"mapwarden_requests_total{service="numbers",scope="checkout",region="eu-west-1",outcome="failed"}"#,
+            6_557.0,
+        ),
+        (
+            r#"mapwarden_request_latency_seconds{service="numbers",scope="checkout",region="eu-west-1",percentile="95"}"#,
+            2.9,
+        ),
+        (r#"mapwarden_dependency_up{dependency="redis"}"#, 0.5),
+        (r#"mapwarden_notice_parts_total{part="impact",state="missing"}"#, 1.0),
+        (r#"mapwarden_notices_total{event="updated"}"#, 9.0),
+    ];
+    for (key, value) in expected {
+        assert_eq!(samples.get(key), Some(&value), "{key} in\n{text}");
+    }
+}
+
+#[test]
+fn what_is_not_measured_has_no_sample() {
+    let exposition = Exposition::install().unwrap();
+    let mut view = view_of("gaps");
+    exposition.publish(&view);
+    let text = exposition.render();
+    let idle = r#"slo="gaps/browse-latency""#;
+    assert!(text.contains(&format!("mapwarden_slo_objective_ratio{{{idle}")), "{text}");
+    for metric in [names::SLI_ERROR_RATIO, names::BURN_RATE, names::COVERAGE, names::BUDGET_REMAINING] {
+        assert!(!text.contains(&format!("{}{{{idle}", metric.name)), "{} in\n{text}", metric.name);
+    }
+    assert!(!text.contains(r#"mapwarden_dependency_up{dependency="fraud-check"}"#));
+
+    let entries = r#"mapwarden_map_entries{service="gaps",map="sessions"}"#;
+    assert!(text.contains(entries));
+    view.maps.iter_mut().for_each(|map| map.entries = Known::missing("no telemetry"));
+    exposition.publish(&view);
+    assert!(!exposition.render().contains(entries), "a value that is gone is still shown");
+}
+
+#[test]
+fn closed_label_sets_are_there_before_anything_happens() {
+    let exposition = Exposition::install().unwrap();
+    exposition.publish(&view_of("zeros"));
+    let text = exposition.render();
+    let samples = samples(&text);
+    for key in [
+        r#"mapwarden_changes_total{service="zeros",kind="deploy",source="webhook"}"#,
+        r#"mapwarden_changes_total{service="zeros",kind="flag",source="telemetry"}"#,
+        r#"mapwarden_notice_parts_total{part="recent_changes",state="missing"}"#,
+    ] {
+        assert_eq!(samples.get(key), Some(&0.0), "{key} in\n{text}");
+    }
+}
+
+#[test]
+fn labels_and_kinds_are_as_declared() {
+    let exposition = Exposition::install().unwrap();
+    exposition.publish(&view_of("declared"));
+    let text = exposition.render();
+    let declared = |name: &str| -> Metric {
+        let histogram = name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
+        let found = names::ALL.into_iter().find(|metric| {
+            metric.name == name || (metric.kind == Kind::Histogram && metric.name == histogram)
+        });
+        found.unwrap_or_else(|| panic!("{name} is not declared"))
+    };
+    let mut seen = 0;
+    for (key, _) in samples(&text) {
+        let (name, labels) = key.split_once('{').unwrap_or((key, ""));
+        let metric = declared(name);
+        let labels: Vec<&str> =
+            labels.split("\",").filter_map(|label| label.split_once('=')).map(|(name, _)| name).collect();
+        let labels: Vec<&str> = labels.into_iter().filter(|label| *label != "le").collect();
+        assert_eq!(labels, metric.labels, "{key}");
+        seen += 1;
+    }
+    assert!(seen > 100, "{text}");
+}
+
+/// Needs promtool; the full test command installs it.
+#[test]
+fn promtool_has_nothing_to_say() {
+    let exposition = Exposition::install().unwrap();
+    exposition.publish(&empty());
+    exposition.publish(&view_of("promtool"));
+    metrics::histogram!(names::EVALUATION_DURATION.name).record(0.0004);
+    let text = exposition.render();
+    let Ok(mut promtool) = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+    else {
+        eprintln!("skipped: promtool is not installed (Debian package prometheus)");
+        return;
+    };
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&said));
+}

@@ -1,0 +1,285 @@
+//! A view as the demo makes it: one service with a bad deploy, one other sender that tells little.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use jiff::{SignedDuration, Timestamp};
+use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use mapwarden_sidecar::accept::{Change, ChangeKind, ChangeSource};
+use mapwarden_sidecar::budget::{Tier, Window};
+use mapwarden_sidecar::notice::{DependencyHealth, Health, Known, Notice, Percentiles};
+use mapwarden_sidecar::output::admin::{self, Admin};
+use mapwarden_sidecar::output::exposition::Exposition;
+use mapwarden_sidecar::output::render::Templates;
+use mapwarden_sidecar::output::{
+    Durability, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, TierView, View,
+    WindowView,
+};
+use tokio::sync::watch;
+
+/// The notice in which everything is measured.
+pub(crate) fn measured() -> Notice {
+    serde_json::from_str(include_str!("../../src/notice/templates/samples/measured.json")).unwrap()
+}
+
+/// The notice in which nothing but its SLI is.
+pub(crate) fn missing() -> Notice {
+    serde_json::from_str(include_str!("../../src/notice/templates/samples/missing.json")).unwrap()
+}
+
+/// The router over a view, and what keeps the view published.
+pub(crate) fn admin(view: View) -> (Router, watch::Sender<Arc<View>>) {
+    let (tx, rx) = watch::channel(Arc::new(view));
+    let exposition = Exposition::install().unwrap();
+    let admin = Admin { view: rx, exposition, templates: Templates::load(None).unwrap() };
+    (admin::router(admin, Router::new()), tx)
+}
+
+/// Compares with a golden file, or writes it where `UPDATE_GOLDEN=1`.
+pub(crate) fn assert_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(golden == text, "{name} differs from its golden file; UPDATE_GOLDEN=1 writes it:\n{text}");
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f64>; 8]) -> SloView {
+    let allowed = 1.0 - target;
+    let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| WindowView {
+        window: window.name(),
+        good: Count::new(if ratio.is_some() { 92_100 } else { 0 }),
+        bad: Count::new(if ratio.is_some() { 7_900 } else { 0 }),
+        error_ratio: ratio.map(|ratio| Ratio::new(ratio).unwrap()),
+        burn_rate: ratio.map(|ratio| BurnRate::new(ratio / allowed).unwrap()),
+        coverage: ratio.map(|_| Ratio::new(0.9998).unwrap()),
+    });
+    let windows: Vec<WindowView> = windows.collect();
+    let burn = |window: Window| {
+        windows.iter().find(|view| view.window == window.name()).and_then(|view| view.burn_rate)
+    };
+    let tiers = Tier::ALL.into_iter().map(|tier| TierView {
+        tier: tier.name(),
+        severity: tier.severity(),
+        factor: tier.factor(),
+        long: tier.long().name(),
+        short: tier.short().name(),
+        can_fire: tier.factor() * allowed <= 1.0,
+        is_firing: [tier.long(), tier.short()]
+            .into_iter()
+            .all(|window| burn(window).is_some_and(|burn| burn.get() > tier.factor())),
+    });
+    let period_error = error_ratios[7];
+    SloView {
+        id: format!("order-service/{name}"),
+        service: "order-service".to_owned(),
+        name: name.to_owned(),
+        team: Known::Value("checkout".to_owned()),
+        sli: sli.to_owned(),
+        about: about.to_owned(),
+        source: "sdk".to_owned(),
+        threshold: (sli == "latency").then(|| Nanos::from_millis(250)),
+        target: Ratio::new(target).unwrap(),
+        period: Nanos::from_secs(2_592_000),
+        since: at("2026-11-20T16:00:00Z"),
+        good: Count::new(if period_error.is_some() { 8_412_733 } else { 0 }),
+        total: Count::new(if period_error.is_some() { 8_421_002 } else { 0 }),
+        remaining: period_error.map_or_else(
+            || Known::missing("no event in the period"),
+            |ratio| Known::Value(BudgetFraction::new(1.0 - ratio / allowed).unwrap()),
+        ),
+        exhausted_in: match period_error {
+            Some(ratio) if ratio > 0.0 => Known::Value(Nanos::from_secs(7_800)),
+            _ => Known::missing("the budget is not shrinking"),
+        },
+        tiers: tiers.collect(),
+        windows,
+        notice: None,
+    }
+}
+
+fn tail(p95: u64, p99: u64) -> Known<Percentiles> {
+    Known::Value(Percentiles { p95: Nanos::new(p95), p99: Nanos::new(p99) })
+}
+
+fn operation(op: &str, outcomes: &[(&str, u64)], spans: Option<[u64; 3]>) -> OperationView {
+    let idle = "not timed in the last 5 minutes";
+    OperationView {
+        op: op.to_owned(),
+        outcomes: outcomes.iter().map(|(name, n)| ((*name).to_owned(), Count::new(*n))).collect(),
+        p50: spans.map_or_else(|| Known::missing(idle), |[p50, _, _]| Known::Value(Nanos::new(p50))),
+        tail: spans.map_or_else(|| Known::missing(idle), |[_, p95, p99]| tail(p95, p99)),
+    }
+}
+
+fn map(name: &str, entries: u64, rate: f64, operations: Vec<OperationView>) -> MapView {
+    MapView {
+        service: "order-service".to_owned(),
+        name: name.to_owned(),
+        entries: Known::Value(entries),
+        retries: Count::new(31),
+        rate,
+        operations,
+    }
+}
+
+fn requests(scope: &str, region: &str, counts: (u64, u64), rate: f64, spans: [u64; 3]) -> RequestView {
+    RequestView {
+        service: "order-service".to_owned(),
+        scope: scope.to_owned(),
+        region: region.to_owned(),
+        ok: Count::new(counts.0),
+        failed: Count::new(counts.1),
+        rate,
+        p50: Known::Value(Nanos::new(spans[0])),
+        tail: tail(spans[1], spans[2]),
+    }
+}
+
+fn change(version: &str, sha: Option<&str>, time: &str, kind: ChangeKind, source: ChangeSource) -> Change {
+    Change {
+        service: "order-service".to_owned(),
+        kind,
+        version: Some(version.to_owned()),
+        sha: sha.map(str::to_owned),
+        at: at(time),
+        source,
+        author: sha.map(|_| "dana".to_owned()),
+        url: sha.map(|sha| format!("https://ci.example.com/runs/{sha}")),
+    }
+}
+
+fn dependency(name: &str, health: Health, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
+    let unseen = "nothing was seen in the last minute";
+    DependencyHealth {
+        name: name.to_owned(),
+        health,
+        error_ratio: ratio
+            .map_or_else(|| Known::missing(unseen), |ratio| Known::Value(Ratio::new(ratio).unwrap())),
+        p99: p99.map_or_else(|| Known::missing(unseen), |p99| Known::Value(Nanos::from_millis(p99))),
+        checked: ratio.map_or_else(|| Known::missing(unseen), |_| Known::Value(Nanos::from_secs(2))),
+        source: "probe + calls".to_owned(),
+    }
+}
+
+/// Everything that the demo shows while a bad deploy is out.
+pub(crate) fn view() -> View {
+    let bad = [0.0790, 0.0790, 0.0412, 0.0212, 0.0074, 0.0021, 0.0007, 0.00059].map(Some);
+    let slow = [0.0690, 0.0601, 0.0320, 0.0170, 0.0062, 0.0031, 0.0021, 0.0019].map(Some);
+    let fine = [0.0, 0.0, 0.000_01, 0.000_02, 0.000_04, 0.000_03, 0.000_05, 0.000_041].map(Some);
+    let misses = [0.0400, 0.0390, 0.0420, 0.0410, 0.0400, 0.0411, 0.0403, 0.0398].map(Some);
+    let mut sessions = slo("sessions-availability", "availability", "map sessions", 0.999, bad);
+    sessions.notice = Some(measured().id);
+    let mut unmeasured = slo("browse-latency", "latency", "scope browse", 0.99, [None; 8]);
+    unmeasured.team = Known::missing("the service sends no mapwarden.team");
+    View {
+        at: at("2026-11-21T10:18:05Z"),
+        started: at("2026-11-20T15:58:00Z"),
+        slos: vec![
+            unmeasured,
+            slo("checkout-availability", "availability", "scope checkout", 0.999, fine),
+            slo("checkout-latency", "latency", "scope checkout", 0.99, slow),
+            sessions,
+            slo("sessions-hit_ratio", "hit_ratio", "map sessions", 0.9, misses),
+        ],
+        notices: vec![measured(), missing()],
+        changes: changes(),
+        maps: maps(),
+        requests: vec![
+            requests("browse", "eu-west-1", (4_210_000, 12), 812.0, [1_100_000, 3_200_000, 6_000_000]),
+            requests("checkout", "ap-south-1", (310_200, 395), 61.4, [2_100_000, 9_300_000, 41_000_000]),
+            requests(
+                "checkout",
+                "eu-west-1",
+                (812_400, 6_557),
+                240.2,
+                [2_400_000, 2_900_000_000, 4_100_000_000],
+            ),
+            requests("checkout", "us-east-1", (640_100, 948), 128.0, [2_200_000, 8_800_000, 39_000_000]),
+        ],
+        dependencies: vec![
+            dependency("fraud-check", Health::Unknown, None, None),
+            dependency("payments", Health::Healthy, Some(0.0004), Some(12)),
+            dependency("redis", Health::Degraded, Some(0.032), Some(410)),
+        ],
+        durability: Durability::Store {
+            path: "/var/lib/mapwarden".to_owned(),
+            last_commit: Some(at("2026-11-21T10:18:04Z")),
+            error: None,
+        },
+        series: 412,
+        points_ignored: BTreeMap::from([("stale".to_owned(), 0), ("too_many_series".to_owned(), 3)]),
+        counter_resets: 2,
+        notice_parts: BTreeMap::from([
+            ("dependencies".to_owned(), PartCount { present: 1, missing: 1 }),
+            ("impact".to_owned(), PartCount { present: 1, missing: 1 }),
+        ]),
+        notice_events: NoticeEvents { opened: 2, updated: 9, resolved: 1 },
+    }
+}
+
+fn changes() -> Vec<Change> {
+    use ChangeKind::{Config, Deploy, Flag};
+    use ChangeSource::{Telemetry, Webhook};
+    vec![
+        change("v2.4.1", Some("a3f9c1d"), "2026-11-21T10:15:21Z", Deploy, Webhook),
+        change("v2.4.0", Some("0b44e17"), "2026-11-21T09:02:00Z", Config, Webhook),
+        change("v2.4.0", Some("77aa012"), "2026-11-20T22:10:00Z", Flag, Webhook),
+        change("v2.4.0", None, "2026-11-20T16:40:11Z", Deploy, Telemetry),
+    ]
+}
+
+fn maps() -> Vec<MapView> {
+    let get = [("hit", 9_120_334), ("miss", 61_200)];
+    let insert = [("inserted", 120_400), ("replaced", 8_120), ("rejected", 8_269)];
+    vec![
+        map("catalogue", 12_000, 4_210.0, vec![operation("get", &get, Some([180, 420, 900]))]),
+        map(
+            "routing",
+            340,
+            812.5,
+            vec![
+                operation("get", &[("hit", 812_334), ("miss", 14)], Some([120, 310, 660])),
+                operation("compute", &[("updated", 91), ("conflict", 7), ("failed", 0)], None),
+            ],
+        ),
+        map(
+            "sessions",
+            88_231,
+            1_840.2,
+            vec![
+                operation("get", &get, Some([210, 610, 41_000])),
+                operation("insert", &insert, Some([410, 1_900, 88_000])),
+                operation("remove", &[("removed", 119_000), ("miss", 2)], Some([300, 800, 1_400])),
+            ],
+        ),
+    ]
+}
+
+/// The view of a sidecar that nobody has sent anything to.
+pub(crate) fn empty() -> View {
+    let started = Timestamp::now() - SignedDuration::from_secs(3);
+    View {
+        at: Timestamp::now(),
+        started,
+        slos: Vec::new(),
+        notices: Vec::new(),
+        changes: Vec::new(),
+        maps: Vec::new(),
+        requests: Vec::new(),
+        dependencies: Vec::new(),
+        durability: Durability::Memory,
+        series: 0,
+        points_ignored: BTreeMap::new(),
+        counter_resets: 0,
+        notice_parts: BTreeMap::new(),
+        notice_events: NoticeEvents::default(),
+    }
+}

@@ -145,6 +145,7 @@ impl Expected {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each operation")]
 fn check(map: &HashMap<u8, u16>, step: Step, expected: &mut Expected) {
     let pin = map.pin();
     match step {

@@ -8,13 +8,8 @@
     reason = "clippy's exemptions for tests end at their helpers"
 )]
 
-mod bounded;
-mod counted;
-mod differential;
 #[cfg(feature = "tower")]
 mod layer;
-mod maps;
 mod receiver;
 mod scope;
 mod ship;
-mod threads;

@@ -1,7 +1,7 @@
 //! All counts of the maps of one name. Comes in: ended operations. Goes out: a [`MapSnapshot`]. Per operation on the
 //! hot path no lock, no allocation, no system call and no atomic read-modify-write.
 //!
-//! Memory: 7 KB a name, 1.4 KB more for each thread number that used it (at most 128, then 8 shared cells), 2.4 KB
+//! Memory: 2.6 KB a name, 1.4 KB more for each thread number that used it (at most 128, then 8 shared cells), 2.4 KB
 //! for each kind of operation that was timed.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -180,14 +180,15 @@ impl Meter {
     }
 
     fn end(&self, cell: &ThreadCell, op: Op, (outcome, begun): (Outcome, Begun)) -> Ended {
-        let now = clock::now();
-        cell.count_any(op, outcome);
         if begun.at == 0 {
+            cell.count_any(op, outcome);
             if is_bad(outcome) {
                 self.offer_span(op, outcome, Nanos::ZERO);
             }
             return Ended::Untimed;
         }
+        let now = clock::now();
+        cell.count_any(op, outcome);
         let duration = Nanos::new(now.saturating_sub(begun.at));
         if let Some(histogram) = self.durations.get(position(op)) {
             histogram.get_or_init(|| Box::new(Histogram::new())).add(duration, begun.weight);
@@ -256,5 +257,16 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.meter.end(self.cell, self.op, (Outcome::Failed, self.begun));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_as_documented() {
+        assert!((2500..2700).contains(&size_of::<Meter>()), "{}", size_of::<Meter>());
+        assert!((2300..2500).contains(&size_of::<Histogram>()), "{}", size_of::<Histogram>());
     }
 }

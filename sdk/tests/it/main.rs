@@ -10,6 +10,7 @@
 
 #[cfg(feature = "tower")]
 mod layer;
+mod map;
 mod receiver;
 mod scope;
 mod ship;

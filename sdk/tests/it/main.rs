@@ -11,6 +11,7 @@
 #[cfg(feature = "tower")]
 mod layer;
 mod map_in_request;
+mod map;
 mod receiver;
 mod scope;
 mod ship;

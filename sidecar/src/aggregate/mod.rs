@@ -12,6 +12,7 @@ pub mod slices;
 pub mod traffic;
 pub mod users;
 mod view;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use self::series::{Ignored, Mark};
 use self::slices::{Level, Slice};
 use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
+pub use self::window::Window;
 use crate::accept::{
     Batch, Call, CallSource, Change, Observation, Point, Request, Resource, UserRole, Users, Value,
 };

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
+use super::Window;
 use super::slices::{Counts, Slices};
 use super::users::UserRing;
-use crate::budget::Window;
 
 /// What an objective promises, and about what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

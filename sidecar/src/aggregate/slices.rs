@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Window;
+use super::Window;
 
 /// Events and measured time in some stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,12 +7,17 @@
     reason = "clippy.toml allows these in tests, but does not see that this whole crate is one"
 )]
 
-mod golden;
-
 mod accept;
 mod commands;
 mod config;
+mod demo;
+mod golden;
+mod mounted;
+mod names;
+mod notices;
 mod output_admin;
 mod output_exposition;
 mod output_fixture;
 mod output_render;
+mod repository;
+mod stages;

@@ -1,0 +1,220 @@
+//! Every metric and attribute name in dashboards, alerts, manifests and documents is declared in
+//! `sdk/src/contract/names.rs`, and every label in a query belongs to its metric.
+
+use std::collections::BTreeSet;
+
+use mapwarden::contract::names::{Kind, Metric, exposition};
+
+use crate::repository::{Text, parse, strings, texts};
+
+/// Words that begin like our names and are none: the sidecar's library crate, a file, a domain.
+const NOT_NAMES: [&str; 3] = ["mapwarden_sidecar", "mapwarden.yaml", "mapwarden.io"];
+
+/// Labels that Prometheus and its operator put on every series of a target, and on histograms.
+const TARGET_LABELS: [&str; 7] = ["job", "instance", "namespace", "pod", "container", "endpoint", "le"];
+
+/// Words after which a query lists labels.
+const LABEL_LISTS: [&str; 7] =
+    ["by", "without", "on", "ignoring", "group_left", "group_right", "label_values"];
+
+/// Everything that may name a metric.
+fn documents() -> Vec<Text> {
+    let places = [
+        ("dashboards", ".json"),
+        ("alerts", ".yaml"),
+        ("alerts", ".md"),
+        ("k8s", ".yaml"),
+        ("k8s", ".md"),
+        ("docs", ".md"),
+        ("README.md", ""),
+        ("ARCHITECTURE.md", ""),
+        ("CHANGELOG.md", ""),
+    ];
+    places.iter().flat_map(|(under, ending)| texts(under, ending)).collect()
+}
+
+/// The dotted names: every literal of `names.rs` that begins like one, so that a new constant is known at once.
+fn dotted() -> BTreeSet<&'static str> {
+    let declared = include_str!("../../../sdk/src/contract/names.rs");
+    declared.split('"').filter(|literal| literal.starts_with("mapwarden.")).collect()
+}
+
+fn metric(word: &str) -> Option<Metric> {
+    let exact = exposition::ALL.into_iter().find(|metric| metric.name == word);
+    exact.or_else(|| {
+        exposition::ALL.into_iter().filter(|metric| metric.kind == Kind::Histogram).find(|histogram| {
+            word.strip_prefix(histogram.name)
+                .is_some_and(|suffix| ["_bucket", "_sum", "_count"].contains(&suffix))
+        })
+    })
+}
+
+/// A word that ends in a separator is the beginning of names, as in `mapwarden_slo_*`.
+fn is_declared(word: &str) -> bool {
+    if NOT_NAMES.contains(&word) {
+        return true;
+    }
+    if word.starts_with("mapwarden.") {
+        let names = dotted();
+        return if word.ends_with('.') {
+            names.iter().any(|name| name.starts_with(word))
+        } else {
+            names.contains(word)
+        };
+    }
+    if word.ends_with('_') {
+        return exposition::ALL.iter().any(|metric| metric.name.starts_with(word));
+    }
+    metric(word).is_some()
+}
+
+/// The words of a text that begin like our names. A full stop counts only before another letter or a `*`.
+fn names_in(text: &str) -> Vec<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let mut rest = text;
+    let mut found = Vec::new();
+    while let Some(start) = rest.find(is_part) {
+        rest = &rest[start..];
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        let word = if after.starts_with('*') { word } else { word.trim_end_matches('.') };
+        if word.starts_with("mapwarden_") || word.starts_with("mapwarden.") {
+            found.push(word);
+        }
+        rest = after;
+    }
+    found
+}
+
+/// Every query: of a dashboard, with what else names labels there; of a rule file and of its tests.
+fn queries() -> Vec<(String, String)> {
+    let files = texts("dashboards", ".json").into_iter().chain(texts("alerts", ".yaml"));
+    files
+        .flat_map(|file| {
+            let keys = ["expr", "query", "definition", "series"];
+            let queries =
+                strings(&parse(&file)).into_iter().filter(move |(key, _)| keys.contains(&key.as_str()));
+            queries.map(|(_, query)| (file.path.clone(), query)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Every label that a query asks of one metric: `(metric, label)`.
+fn matchers(query: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for name in names_in(query) {
+        for (at, _) in query.match_indices(name) {
+            let after = &query[at + name.len()..];
+            let Some(inside) = after.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+                continue;
+            };
+            // Between quotes are values; what is left are labels, operators and commas.
+            let labels = inside.0.split('"').step_by(2).flat_map(|part| part.split(','));
+            let labels =
+                labels.map(|label| label.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+            found.extend(labels.filter(|label| !label.is_empty()).map(|label| (name, label)));
+        }
+    }
+    found
+}
+
+/// Every label in a list, as in `by (slo, service)`.
+fn listed(query: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for word in LABEL_LISTS {
+        for (at, _) in query.match_indices(word) {
+            let is_word = !query[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            let Some(list) = query[at + word.len()..].trim_start().strip_prefix('(') else { continue };
+            if let (true, Some((labels, _))) = (is_word, list.split_once(')')) {
+                // In `label_values(metric{..}, label)` only the last is a label.
+                let mut all = labels.split(',').map(str::trim).filter(|label| !label.is_empty());
+                if word == "label_values" {
+                    found.extend(all.next_back());
+                } else {
+                    found.extend(all);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_name_is_declared() {
+    let documents = documents();
+    let mut unknown = Vec::new();
+    for document in &documents {
+        for (number, line) in document.text.lines().enumerate() {
+            let undeclared = names_in(line).into_iter().filter(|name| !is_declared(name));
+            unknown.extend(undeclared.map(|name| format!("{}:{}: {name}", document.path, number + 1)));
+        }
+    }
+    assert!(unknown.is_empty(), "not declared in sdk/src/contract/names.rs:\n{}", unknown.join("\n"));
+    let seen: BTreeSet<_> = documents.iter().flat_map(|document| names_in(&document.text)).collect();
+    assert!(seen.len() > 30, "only {} names were found: are the folders still there?", seen.len());
+}
+
+#[test]
+fn every_label_belongs_to_its_metric() {
+    let mut unknown = Vec::new();
+    let queries = queries();
+    assert!(queries.len() > 50, "only {} queries were found: are the folders still there?", queries.len());
+    for (path, query) in &queries {
+        for (name, label) in matchers(query) {
+            let declared = metric(name).unwrap_or_else(|| panic!("{path}: {name} is not declared")).labels;
+            if !declared.contains(&label) && !TARGET_LABELS.contains(&label) {
+                unknown.push(format!("{path}: {name} has no label {label}"));
+            }
+        }
+        for label in listed(query) {
+            let declared = exposition::ALL.iter().any(|metric| metric.labels.contains(&label));
+            if !declared && !TARGET_LABELS.contains(&label) {
+                unknown.push(format!("{path}: no metric has a label {label}: {query}"));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
+
+#[test]
+fn every_served_metric_can_be_seen() {
+    let queries: String = queries().into_iter().map(|(_, query)| query + "\n").collect();
+    let seen: BTreeSet<_> =
+        names_in(&queries).into_iter().filter_map(metric).map(|metric| metric.name).collect();
+    let ours = exposition::ALL.iter().map(|metric| metric.name).filter(|name| name.starts_with("mapwarden_"));
+    let unseen: Vec<_> = ours.filter(|name| !seen.contains(name)).collect();
+    assert!(unseen.is_empty(), "on no dashboard and in no alert: {unseen:?}");
+}
+
+#[test]
+fn a_name_that_is_not_declared_is_refused() {
+    let cases = [
+        ("a metric", "mapwarden_slo_info", true),
+        ("a histogram's bucket", "mapwarden_evaluation_duration_seconds_bucket", true),
+        ("a counter has no buckets", "mapwarden_sli_events_total_bucket", false),
+        ("a counter without its suffix", "mapwarden_sli_events", false),
+        ("a metric of nobody", "mapwarden_made_up_total", false),
+        ("the beginning of a metric", "mapwarden_slo_", true),
+        ("the beginning of nothing", "mapwarden_made_", false),
+        ("a wire name", "mapwarden.map.operations", true),
+        ("an attribute", "mapwarden.team", true),
+        ("the beginning of wire names", "mapwarden.map.", true),
+        ("an attribute of nobody", "mapwarden.colour", false),
+        ("a file", "mapwarden.yaml", true),
+    ];
+    for (name, word, expected) in cases {
+        assert_eq!(is_declared(word), expected, "{name}: {word}");
+    }
+}
+
+#[test]
+fn names_and_labels_are_found_in_text() {
+    assert_eq!(
+        names_in("see `mapwarden.team`, mapwarden.map.* and mapwarden_slo_info{a=\"b\"}."),
+        ["mapwarden.team", "mapwarden.map.", "mapwarden_slo_info"]
+    );
+    let query = r#"sum by (slo, le) (rate(mapwarden_x{slo=~"a,b", job!="c"}[5m])) * on (team) group_left mapwarden_y"#;
+    assert_eq!(matchers(query), [("mapwarden_x", "slo"), ("mapwarden_x", "job")]);
+    assert_eq!(listed(query), ["slo", "le", "team"]);
+    assert_eq!(listed("label_values(mapwarden_x{slo=\"a\"}, service)"), ["service"]);
+}

@@ -1,0 +1,58 @@
+"""Every question that the dashboards ask of Prometheus, with their variables set to what "All" means."""
+
+import json
+import re
+from dataclasses import dataclass
+
+from process import REPOSITORY
+
+# Grafana's own variables, for a scrape each second.
+BUILT_IN = {"__rate_interval": "10s", "__interval": "1s", "__range": "5m"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One expression of one panel, annotation or variable."""
+
+    where: str
+    query: str
+
+
+def all_dashboards() -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted((REPOSITORY / "dashboards").glob("*.json"))]
+
+
+def substituted(query: str, dashboard: dict) -> str:
+    chosen = {variable["name"]: variable["allValue"] for variable in dashboard["templating"]["list"]
+              if variable["type"] == "query"}
+    chosen |= BUILT_IN
+    query = re.sub(r"\$\{?(\w+)\}?", lambda found: chosen.get(found[1], found[0]), query)
+    assert "$" not in query, f"{dashboard['title']}: a variable is left in {query}"
+    return query
+
+
+def expressions() -> list[Question]:
+    """The PromQL of every panel and annotation."""
+    found = []
+    for dashboard in all_dashboards():
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", []):
+                found.append((f"{dashboard['title']} / {panel['title']} / {target['refId']}", target["expr"], dashboard))
+        for annotation in dashboard["annotations"]["list"]:
+            if "expr" in annotation:
+                found.append((f"{dashboard['title']} / {annotation['name']}", annotation["expr"], dashboard))
+    return [Question(where, substituted(query, dashboard)) for where, query, dashboard in found]
+
+
+def variables() -> list[Question]:
+    """The `label_values(..)` of every variable."""
+    return [Question(f"{dashboard['title']} / ${variable['name']}", substituted(variable["definition"], dashboard))
+            for dashboard in all_dashboards() for variable in dashboard["templating"]["list"]
+            if variable["type"] == "query"]
+
+
+def label_values(query: str) -> tuple[str, str]:
+    """The selector and the label of `label_values(selector, label)`."""
+    found = re.fullmatch(r"label_values\((.+), (\w+)\)", query)
+    assert found, f"not a query for label values: {query}"
+    return found[1], found[2]

@@ -1,0 +1,199 @@
+"""Programs under test: started on free ports of this machine, waited for by what they answer, ended by their id."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import requests
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# How long anything here may take before a test gives up; nothing waits for it when all is well.
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+def wait_for(what: str, ask, patience: float = PATIENCE):
+    """The first answer of `ask` that is not None. A connection that is refused is no answer yet."""
+    deadline = time.monotonic() + patience
+    last = None
+    while time.monotonic() < deadline:
+        try:
+            answer = ask()
+            if answer is not None:
+                return answer
+        except requests.RequestException as error:
+            last = error
+        time.sleep(0.1)
+    raise AssertionError(f"waited {patience:.0f} s for {what}" + (f"; last: {last}" if last else ""))
+
+
+class Process:
+    """A program with its output in files of `folder`."""
+
+    def __init__(self, name: str, command: list, folder: Path, environment: dict | None = None):
+        self.name = name
+        self.output = folder / f"{name}.out"
+        self.errors = folder / f"{name}.err"
+        environment = {**os.environ, "RUST_BACKTRACE": "1", **(environment or {})}
+        with self.output.open("ab") as output, self.errors.open("ab") as errors:
+            self.child = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment, cwd=folder,
+            )
+
+    def text(self) -> str:
+        """Everything that it said, standard output first."""
+        return self.output.read_text(errors="replace") + self.errors.read_text(errors="replace")
+
+    def wait_for(self, what: str, ask, patience: float = PATIENCE):
+        """Waits as `wait_for`, and gives up at once when the program has ended."""
+
+        def alive():
+            if self.child.poll() is not None:
+                raise AssertionError(f"{self.name} ended with {self.child.returncode}:\n{self.text()[-4000:]}")
+            return ask()
+
+        try:
+            return wait_for(what, alive, patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.name} said:\n{self.text()[-4000:]}") from None
+
+    def end(self) -> int:
+        """Asks it to stop, and returns its exit code."""
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.child.wait(20)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+        return self.child.wait(20)
+
+    def kill(self) -> None:
+        """SIGKILL: it gets no chance to save anything."""
+        self.child.kill()
+        self.child.wait(20)
+
+
+class Sidecar(Process):
+    """`mapwarden run` or `mapwarden demo`."""
+
+    def __init__(self, binary: Path, folder: Path, *arguments, command: str = "run", name: str | None = None,
+                 ports: tuple[int, int] | None = None):
+        self.ports = ports or (free_port(), free_port())
+        otlp, admin = self.ports
+        self.otlp = f"http://127.0.0.1:{otlp}"
+        self.admin = f"http://127.0.0.1:{admin}"
+        addresses = ["--otlp-http", f"127.0.0.1:{otlp}", "--admin", f"127.0.0.1:{admin}"]
+        super().__init__(name or command, [binary, command, *addresses, *arguments], folder)
+        self.wait_for("/readyz", lambda: self.get("/readyz").ok or None)
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.admin + path, timeout=10)
+
+    def json(self, path: str):
+        answer = self.get(path)
+        answer.raise_for_status()
+        return answer.json()
+
+    def slo(self, identifier: str) -> dict | None:
+        return next((slo for slo in self.json("/api/v1/slos") if slo["id"] == identifier), None)
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        """The value of one series of /metrics; its labels in any order, further ones do not matter."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        for line in self.get("/metrics").text.splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == name and all(label in series for label in wanted):
+                return float(value)
+        return None
+
+
+class Prometheus(Process):
+    """A Prometheus that scrapes one sidecar each second and evaluates the repository's alert rules."""
+
+    def __init__(self, folder: Path, target: str):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.begin = time.time()
+        configuration = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(REPOSITORY / "alerts" / "*.yaml")],
+            "scrape_configs": [{"job_name": "mapwarden", "static_configs": [{"targets": [target]}]}],
+        }
+        (folder / "prometheus.yaml").write_text(json.dumps(configuration))  # JSON is YAML
+        super().__init__("prometheus", [
+            "prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/tsdb",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ], folder)
+        self.wait_for("Prometheus", lambda: requests.get(self.url + "/-/ready", timeout=5).ok or None)
+
+    def ask(self, path: str, **parameters):
+        """The `data` of an answer; an error in the query is an error here."""
+        answer = requests.post if path.startswith("query") else requests.get
+        body = {"data" if path.startswith("query") else "params": parameters}
+        got = answer(f"{self.url}/api/v1/{path}", timeout=30, **body).json()
+        assert got["status"] == "success", f"{parameters}: {got['error']}"
+        return got["data"]
+
+    def values(self, expression: str) -> list[dict]:
+        """Every series that the expression had since the start, with the values that are numbers."""
+        found = self.ask("query_range", query=expression, start=self.begin, end=time.time(), step="1")
+        for series in found["result"]:
+            series["values"] = [value for value in series["values"] if value[1] != "NaN"]
+        return [series for series in found["result"] if series["values"]]
+
+
+class Alertmanager(Process):
+    """An Alertmanager that only keeps what it is sent."""
+
+    def __init__(self, folder: Path):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        (folder / "alertmanager.yaml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+        super().__init__("alertmanager", [
+            "prometheus-alertmanager", f"--config.file={folder}/alertmanager.yaml",
+            f"--storage.path={folder}/alertmanager", f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+        ], folder)
+        self.wait_for("Alertmanager", lambda: requests.get(self.url + "/-/ready", timeout=5).ok or None)
+
+    def alerts(self) -> list[dict]:
+        return requests.get(self.url + "/api/v2/alerts", timeout=10).json()
+
+
+class Webhook:
+    """A receiver of notices that keeps every body."""
+
+    def __init__(self):
+        self.bodies: list[dict] = []
+        bodies = self.bodies
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/notices"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def end(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()

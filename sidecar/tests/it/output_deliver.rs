@@ -151,7 +151,14 @@ async fn a_webhook_is_told_everything_in_order() {
     assert_eq!(message["event"], "opened");
     let expected = Notice { summary: "one".to_owned(), ..measured() };
     assert_eq!(serde_json::from_value::<Notice>(message["notice"].clone()).unwrap(), expected);
-    assert!(message["text"].as_str().unwrap().starts_with("OPEN page: one\n"), "{}", message["text"]);
+    assert!(
+        message["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("OPEN page: order-service/sessions-availability: one\n"),
+        "{}",
+        message["text"]
+    );
     delivery.tell(Event::Updated, "two").await;
     assert_eq!(peer.next_event().await, ("updated".to_owned(), "two".to_owned()));
     delivery.tell(Event::Resolved, "three").await;

@@ -38,6 +38,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("fixed", |value: &Value, digits: usize| {
         number(value, |number| format!("{number:.digits$}"))
     });
+    environment.add_filter("happened", happened);
     environment.add_filter("urlpath", |text: &str| url_path(text));
     environment.add_filter("burn", |value: &Value| number(value, burn));
     environment.add_filter("heat", |value: &Value| number(value, |burn| heat(burn).to_string()));
@@ -73,6 +74,19 @@ fn timestamp(value: &Value) -> Result<Timestamp, Error> {
 
 fn refused(value: &Value, wanted: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not {wanted}"))
+}
+
+/// The operations of a map of which at least one ended: every one of them exists at 0.
+fn happened(operations: &Value) -> Result<Vec<Value>, Error> {
+    let mut kept = Vec::new();
+    for operation in operations.try_iter()? {
+        let outcomes = operation.get_attr("outcomes")?;
+        let mut counts = outcomes.try_iter()?.map(|outcome| outcomes.get_item(&outcome));
+        if counts.any(|count| count.is_ok_and(|count| count.is_true())) {
+            kept.push(operation);
+        }
+    }
+    Ok(kept)
 }
 
 /// A name as one segment of a URL's path (RFC 3986, 2.3: what is unreserved stays).

@@ -16,6 +16,8 @@ mod mounted;
 mod names;
 mod notices;
 mod output_admin;
+mod output_alertmanager;
+mod output_deliver;
 mod output_exposition;
 mod output_fixture;
 mod output_render;

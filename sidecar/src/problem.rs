@@ -1,26 +1,22 @@
-//! RFC 9457 problem documents: how every refused request but OTLP's is answered.
+//! RFC 9457 problem documents: how every refused request but OTLP's is answered. Each names the thing and what
+//! is accepted.
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::Json;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// Why a request was refused, for a person and for a program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// An answer that is not the one hoped for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The status code, as in the answer's head.
-    #[serde(serialize_with = "as_number")]
     status: StatusCode,
-    /// The kind of problem in a few words.
-    title: String,
-    /// What was wrong this time and what is accepted.
     detail: String,
-    /// Everything that was wrong with the body, each with its place.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accepted: Vec<String>,
     errors: Vec<FieldError>,
 }
 
-/// What was wrong with one field.
+/// What was wrong with one field of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// Where, as a JSON pointer (RFC 6901).
@@ -29,11 +25,30 @@ pub struct FieldError {
     pub detail: String,
 }
 
+/// The document, as RFC 9457 names its members; `accepted` and `errors` are extensions.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    accepted: &'a [String],
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
 impl Problem {
-    /// A problem whose title is the status code's own reason.
+    /// A problem with a status of 4xx or 5xx; `detail` says what was wrong this time and what is accepted.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or("Refused").to_owned();
-        Self { status, title, detail: detail.into(), errors: Vec::new() }
+        Self { status, detail: detail.into(), accepted: Vec::new(), errors: Vec::new() }
+    }
+
+    /// Adds the values that would have been accepted.
+    #[must_use]
+    pub fn with_accepted<T: Into<String>>(self, accepted: impl IntoIterator<Item = T>) -> Self {
+        Self { accepted: accepted.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Adds what was wrong with the fields of the body.
@@ -46,16 +61,22 @@ impl Problem {
 impl IntoResponse for Problem {
     /// The document as `application/problem+json`; a 503 asks to come again in a second.
     fn into_response(self) -> Response {
-        let mut response = (self.status, axum::Json(&self)).into_response();
+        let Self { status, detail, accepted, errors } = &self;
+        let document = Document {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Unknown"),
+            status: status.as_u16(),
+            detail,
+            accepted,
+            errors,
+        };
+        let mut response = (*status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if *status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
-}
-
-fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
 }

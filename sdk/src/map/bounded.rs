@@ -6,9 +6,10 @@ use std::hash::{BuildHasher, Hash};
 use std::ptr;
 use std::sync::Arc;
 
-use papaya::{Compute, Guard, OccupiedError, Operation};
+use papaya::{Compute, OccupiedError, Operation};
 
 use super::observed::{Calls, Observed, computed, replaced};
+use super::under::Under;
 use crate::contract::{Op, Outcome};
 
 /// A new key that a full map refused, and its value.
@@ -33,11 +34,12 @@ impl<K, V> fmt::Debug for Rejected<K, V> {
     }
 }
 
-impl<'g, K, V, S, G> Observed<'_, 'g, K, V, S, G>
+impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where
-    K: Hash + Eq,
+    K: Hash + Eq + 'g,
+    V: 'g,
     S: BuildHasher,
-    G: Guard,
+    U: Under<'g, K, V>,
 {
     /// Whether a new key would pass the bound. Without a bound a single comparison.
     #[inline(always)]
@@ -52,22 +54,19 @@ where
     #[cold]
     pub(super) fn insert_when_full(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
         let running = self.map.meter.begin(self.cell, Op::Insert);
-        if self.map.inner.contains_key(&key, self.guard) {
-            let old = self.map.inner.insert(key, value, self.guard);
+        if self.under.get_key_value(&key).is_some() {
+            let old = self.under.insert(key, value);
             running.end(replaced(&old));
             Ok(old)
         } else {
-            running.end_badly(Outcome::Rejected);
+            running.end(Outcome::Rejected);
             let map = Arc::clone(self.map.meter.name());
             Err(Rejected { map, max_entries: self.map.max_entries, key, value })
         }
     }
 
     #[cold]
-    pub(super) fn try_insert_when_full(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>>
-    where
-        K: 'g,
-    {
+    pub(super) fn try_insert_when_full(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
         let mut value = Some(value);
         let compute = |entry: Option<(&'g K, &'g V)>| match entry {
             Some((_, current)) => Operation::Abort(current),
@@ -89,7 +88,6 @@ where
     ) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
-        K: 'g,
     {
         let (key, f) = entry;
         let mut f = Some(f);
@@ -120,13 +118,13 @@ where
     {
         let calls = Calls::default();
         let running = self.map.meter.begin(self.cell, op);
-        let result = self.map.inner.compute(key, |entry| calls.count(|| compute(entry)), self.guard);
+        let result = self.under.compute(key, |entry| calls.count(|| compute(entry)));
         match &result {
             Compute::Inserted(key, value) => {
                 let is_ours = |_: &K, current: &V| ptr::eq(current, *value);
                 // Where it is not there any more, there is nothing to take out.
-                let _ = self.map.inner.remove_if(*key, is_ours, self.guard);
-                running.end_badly(Outcome::Rejected);
+                let _ = self.under.remove_if(*key, is_ours);
+                running.end(Outcome::Rejected);
             }
             Compute::Aborted(_) => {
                 running.end(aborted);

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use papaya::{Compute, Equivalent, Guard, Iter, Keys, OccupiedError, Operation, Values};
 
 use super::observed::Observed;
+use super::under::Guarded;
 use super::{HashMap, Rejected};
 use crate::contract::{Op, Outcome};
 use crate::record::ThreadCell;
@@ -20,8 +21,11 @@ where
     S: BuildHasher,
 {
     #[inline(always)]
-    fn observed<'m, 'g, G: Guard>(&'m self, guard: &'g G) -> Observed<'m, 'g, K, V, S, G> {
-        Observed { map: self, cell: self.meter.cell(), guard }
+    fn observed<'m, 'g, G: Guard>(
+        &'m self,
+        guard: &'g G,
+    ) -> Observed<'m, K, V, S, Guarded<'m, 'g, K, V, S, G>> {
+        Observed { map: self, cell: self.meter.cell(), under: Guarded { map: &self.inner, guard } }
     }
 
     pub(super) fn observed_len(&self, cell: &ThreadCell) -> usize {
@@ -76,7 +80,10 @@ where
     ///
     /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`; [`checked_insert`](HashMap::checked_insert) tells.
     #[inline]
-    pub fn insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> Option<&'g V> {
+    pub fn insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> Option<&'g V>
+    where
+        K: 'g,
+    {
         self.observed(guard).insert(key, value)
     }
 
@@ -90,7 +97,10 @@ where
         key: K,
         value: V,
         guard: &'g impl Guard,
-    ) -> Result<Option<&'g V>, Rejected<K, V>> {
+    ) -> Result<Option<&'g V>, Rejected<K, V>>
+    where
+        K: 'g,
+    {
         self.observed(guard).checked_insert(key, value)
     }
 
@@ -251,6 +261,8 @@ where
     #[inline]
     pub fn iter<'g, G>(&self, guard: &'g G) -> Iter<'g, K, V, G>
     where
+        K: 'g,
+        V: 'g,
         G: Guard,
     {
         self.observed(guard).iter()
@@ -260,6 +272,8 @@ where
     #[inline]
     pub fn keys<'g, G>(&self, guard: &'g G) -> Keys<'g, K, V, G>
     where
+        K: 'g,
+        V: 'g,
         G: Guard,
     {
         self.observed(guard).keys()
@@ -269,6 +283,8 @@ where
     #[inline]
     pub fn values<'g, G>(&self, guard: &'g G) -> Values<'g, K, V, G>
     where
+        K: 'g,
+        V: 'g,
         G: Guard,
     {
         self.observed(guard).values()

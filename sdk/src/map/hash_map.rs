@@ -141,14 +141,14 @@ impl<K, V, S> HashMap<K, V, S> {
     /// through it find their counters without a look at thread-local memory.
     #[inline]
     pub fn pin(&self) -> HashMapRef<'_, K, V, S, LocalGuard<'_>> {
-        HashMapRef::local(self, self.inner.guard())
+        HashMapRef::local(self)
     }
 
     /// Pins the map with a guard that may move between threads and be held across `.await`. Costs more than
     /// [`pin`](HashMap::pin): papaya takes a lock for it.
     #[inline]
     pub fn pin_owned(&self) -> HashMapRef<'_, K, V, S, OwnedGuard<'_>> {
-        HashMapRef::owned(self, self.inner.owned_guard())
+        HashMapRef::owned(self)
     }
 
     /// A guard for the methods that take one.

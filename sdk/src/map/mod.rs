@@ -12,6 +12,7 @@ mod hash_map;
 mod observed;
 mod pinned;
 mod traits;
+mod under;
 
 pub use bounded::Rejected;
 pub use builder::HashMapBuilder;

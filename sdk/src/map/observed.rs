@@ -3,44 +3,59 @@
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hash};
 
-use papaya::{Compute, Equivalent, Guard, Iter, Keys, OccupiedError, Operation, Values};
+use papaya::{Compute, Equivalent, Iter, Keys, OccupiedError, Operation, Values};
 
 use super::HashMap;
+use super::under::Under;
 use crate::contract::{Op, Outcome};
 use crate::record::{Ended, ThreadCell};
 
-/// A map, the cell in which the current thread counts, and the guard that protects what is read.
-pub(super) struct Observed<'m, 'g, K, V, S, G> {
+/// A map, the cell in which the current thread counts, and papaya's map underneath.
+pub(super) struct Observed<'m, K, V, S, U> {
     pub(super) map: &'m HashMap<K, V, S>,
     pub(super) cell: &'m ThreadCell,
-    pub(super) guard: &'g G,
+    pub(super) under: U,
 }
 
 // By hand, because derive asks `K: Copy` and so on.
-impl<K, V, S, G> Clone for Observed<'_, '_, K, V, S, G> {
-    #[inline]
+impl<K, V, S, U: Copy> Clone for Observed<'_, K, V, S, U> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<K, V, S, G> Copy for Observed<'_, '_, K, V, S, G> {}
+impl<K, V, S, U: Copy> Copy for Observed<'_, K, V, S, U> {}
 
-impl<'g, K, V, S, G> Observed<'_, 'g, K, V, S, G>
+impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where
-    K: Hash + Eq,
+    K: Hash + Eq + 'g,
+    V: 'g,
     S: BuildHasher,
-    G: Guard,
+    U: Under<'g, K, V>,
 {
     /// Does an operation on one key. A panic in it passes through and counts as failed.
+    ///
+    /// The two ways part at once: the hot one, inlined, carries nothing across the operation, the cold one is a
+    /// second copy out of line.
     #[inline(always)]
     pub(super) fn observe<T>(
         self,
         op: Op,
-        run: impl FnOnce(&papaya::HashMap<K, V, S>) -> T,
+        run: impl FnOnce(U) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
+        let Some(untimed) = self.map.meter.begin_untimed(self.cell, op) else {
+            return self.observe_armed(op, run, outcome);
+        };
+        let result = run(self.under);
+        untimed.end(outcome(&result));
+        result
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn observe_armed<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
         let running = self.map.meter.begin(self.cell, op);
-        let result = run(&self.map.inner);
+        let result = run(self.under);
         if running.end(outcome(&result)) == Ended::Timed {
             self.tell_entries();
         }
@@ -48,21 +63,14 @@ where
     }
 
     /// Does an operation on the whole map.
-    fn observe_whole<T>(
-        self,
-        op: Op,
-        run: impl FnOnce(&papaya::HashMap<K, V, S>) -> T,
-        outcome: impl FnOnce(&T) -> Outcome,
-    ) -> T {
+    fn observe_whole<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
         let running = self.map.meter.begin_whole(self.cell, op);
-        let result = run(&self.map.inner);
+        let result = run(self.under);
         running.end(outcome(&result));
         self.tell_entries();
         result
     }
 
-    #[cold]
-    #[inline(never)]
     fn tell_entries(self) {
         self.map.entries.tell(self.map.inner.len());
     }
@@ -72,7 +80,7 @@ where
     pub(super) fn observe_calls<T>(
         self,
         op: Op,
-        run: impl FnOnce(&papaya::HashMap<K, V, S>, &Calls) -> T,
+        run: impl FnOnce(U, &Calls) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
         let calls = Calls::default();
@@ -91,10 +99,9 @@ where
     #[inline]
     pub(super) fn get<Q>(self, key: &Q) -> Option<&'g V>
     where
-        K: 'g,
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::Get, |map| map.get(key, self.guard), found)
+        self.observe(Op::Get, |map| map.get_key_value(key).map(|(_, value)| value), found)
     }
 
     #[inline]
@@ -102,7 +109,7 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::GetKeyValue, |map| map.get_key_value(key, self.guard), found)
+        self.observe(Op::GetKeyValue, |map| map.get_key_value(key), found)
     }
 
     #[inline]
@@ -112,7 +119,7 @@ where
     {
         self.observe(
             Op::ContainsKey,
-            |map| map.contains_key(key, self.guard),
+            |map| map.get_key_value(key).is_some(),
             |found| if *found { Outcome::Hit } else { Outcome::Miss },
         )
     }
@@ -122,20 +129,17 @@ where
         if self.is_full() {
             return self.insert_when_full(key, value).unwrap_or_default();
         }
-        self.observe(Op::Insert, |map| map.insert(key, value, self.guard), replaced)
+        self.observe(Op::Insert, |map| map.insert(key, value), replaced)
     }
 
     #[inline]
-    pub(super) fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>>
-    where
-        K: 'g,
-    {
+    pub(super) fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
         if self.is_full() {
             return self.try_insert_when_full(key, value);
         }
         self.observe(
             Op::TryInsert,
-            |map| map.try_insert(key, value, self.guard),
+            |map| map.try_insert(key, value),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
                 Err(_) => Outcome::Conflict,
@@ -147,23 +151,19 @@ where
     pub(super) fn try_insert_with<F>(self, key: K, f: F) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
-        K: 'g,
     {
         self.insert_with(Op::TryInsert, (key, f), Outcome::Conflict)
     }
 
     #[inline]
-    pub(super) fn get_or_insert(self, key: K, value: V) -> &'g V
-    where
-        K: 'g,
-    {
+    pub(super) fn get_or_insert(self, key: K, value: V) -> &'g V {
         if self.is_full() {
             return self.get_or_insert_with(key, || value);
         }
         // As papaya does it, without a closure.
         let result = self.observe(
             Op::GetOrInsert,
-            |map| map.try_insert(key, value, self.guard),
+            |map| map.try_insert(key, value),
             |result| if result.is_ok() { Outcome::Inserted } else { Outcome::Hit },
         );
         match result {
@@ -175,7 +175,6 @@ where
     pub(super) fn get_or_insert_with<F>(self, key: K, f: F) -> &'g V
     where
         F: FnOnce() -> V,
-        K: 'g,
     {
         let (Ok(value) | Err(value)) = self.insert_with(Op::GetOrInsert, (key, f), Outcome::Hit);
         value
@@ -186,7 +185,6 @@ where
     fn insert_with<F>(self, op: Op, entry: (K, F), present: Outcome) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
-        K: 'g,
     {
         let (key, f) = entry;
         if self.is_full() {
@@ -194,7 +192,7 @@ where
         }
         self.observe(
             op,
-            |map| map.try_insert_with(key, f, self.guard),
+            |map| map.try_insert_with(key, f),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
                 Err(_) => present,
@@ -206,21 +204,19 @@ where
     pub(super) fn update<F>(self, key: K, update: F) -> Option<&'g V>
     where
         F: Fn(&V) -> V,
-        K: 'g,
     {
         self.observe_calls(
             Op::Update,
-            |map, calls| map.update(key, |value| calls.count(|| update(value)), self.guard),
+            |map, calls| map.update(key, |value| calls.count(|| update(value))),
             |updated| if updated.is_some() { Outcome::Updated } else { Outcome::Miss },
         )
     }
 
     #[inline]
-    pub(super) fn update_or_insert_with<U, F>(self, key: K, update: U, f: F) -> &'g V
+    pub(super) fn update_or_insert_with<Update, F>(self, key: K, update: Update, f: F) -> &'g V
     where
         F: FnOnce() -> V,
-        U: Fn(&V) -> V,
-        K: 'g,
+        Update: Fn(&V) -> V,
     {
         // papaya's own way to do it, which also tells an update from an insertion: an absent key is asked for once.
         let mut f = Some(f);
@@ -257,7 +253,7 @@ where
         }
         self.observe_calls(
             op,
-            |map, calls| map.compute(key, |entry| calls.count(|| compute(entry)), self.guard),
+            |map, calls| map.compute(key, |entry| calls.count(|| compute(entry))),
             computed,
         )
     }
@@ -265,12 +261,11 @@ where
     #[inline]
     pub(super) fn remove_entry<Q>(self, key: &Q) -> Option<(&'g K, &'g V)>
     where
-        K: 'g,
         Q: Equivalent<K> + Hash + ?Sized,
     {
         self.observe(
             Op::Remove,
-            |map| map.remove_entry(key, self.guard),
+            |map| map.remove_entry(key),
             |removed| if removed.is_some() { Outcome::Removed } else { Outcome::Miss },
         )
     }
@@ -287,9 +282,7 @@ where
     {
         self.observe_calls(
             Op::RemoveIf,
-            |map, calls| {
-                map.remove_if(key, |key, value| calls.count(|| should_remove(key, value)), self.guard)
-            },
+            |map, calls| map.remove_if(key, |key, value| calls.count(|| should_remove(key, value))),
             |result| match result {
                 Ok(Some(_)) => Outcome::Removed,
                 Ok(None) => Outcome::Miss,
@@ -308,28 +301,28 @@ where
             removed.set(removed.get() | !keeps);
             keeps
         };
-        self.observe_whole(Op::Retain, |map| map.retain(f, self.guard), |()| emptied(removed.get()));
+        self.observe_whole(Op::Retain, |map| map.retain(f), |()| emptied(removed.get()));
     }
 
     pub(super) fn clear(self) {
         let had_entries = !self.map.inner.is_empty();
-        self.observe_whole(Op::Clear, |map| map.clear(self.guard), |()| emptied(had_entries));
+        self.observe_whole(Op::Clear, |map| map.clear(), |()| emptied(had_entries));
     }
 
     pub(super) fn reserve(self, additional: usize) {
-        self.observe_whole(Op::Reserve, |map| map.reserve(additional, self.guard), |()| Outcome::Unchanged);
+        self.observe_whole(Op::Reserve, |map| map.reserve(additional), |()| Outcome::Unchanged);
     }
 
-    pub(super) fn iter(self) -> Iter<'g, K, V, G> {
-        self.observe_whole(Op::Iter, |map| map.iter(self.guard), |_| Outcome::Unchanged)
+    pub(super) fn iter(self) -> Iter<'g, K, V, U::Guard> {
+        self.observe_whole(Op::Iter, |map| map.iter(), |_| Outcome::Unchanged)
     }
 
-    pub(super) fn keys(self) -> Keys<'g, K, V, G> {
-        self.observe_whole(Op::Iter, |map| map.keys(self.guard), |_| Outcome::Unchanged)
+    pub(super) fn keys(self) -> Keys<'g, K, V, U::Guard> {
+        self.observe_whole(Op::Iter, |map| map.keys(), |_| Outcome::Unchanged)
     }
 
-    pub(super) fn values(self) -> Values<'g, K, V, G> {
-        self.observe_whole(Op::Iter, |map| map.values(self.guard), |_| Outcome::Unchanged)
+    pub(super) fn values(self) -> Values<'g, K, V, U::Guard> {
+        self.observe_whole(Op::Iter, |map| map.values(), |_| Outcome::Unchanged)
     }
 }
 

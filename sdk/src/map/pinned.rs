@@ -16,22 +16,22 @@ use crate::record::ThreadCell;
 /// [`HashMap::pin_owned`] moves between threads and finds them anew for each operation.
 pub struct HashMapRef<'map, K, V, S, G> {
     map: &'map HashMap<K, V, S>,
-    guard: G,
+    under: papaya::HashMapRef<'map, K, V, S, G>,
     /// Held only where the guard cannot leave its thread, because a cell has one writer.
     cell: Option<&'map ThreadCell>,
 }
 
 impl<'map, K, V, S> HashMapRef<'map, K, V, S, LocalGuard<'map>> {
     #[inline]
-    pub(super) fn local(map: &'map HashMap<K, V, S>, guard: LocalGuard<'map>) -> Self {
-        Self { map, guard, cell: Some(map.meter.cell()) }
+    pub(super) fn local(map: &'map HashMap<K, V, S>) -> Self {
+        Self { map, under: map.inner.pin(), cell: Some(map.meter.cell()) }
     }
 }
 
 impl<'map, K, V, S> HashMapRef<'map, K, V, S, OwnedGuard<'map>> {
     #[inline]
-    pub(super) fn owned(map: &'map HashMap<K, V, S>, guard: OwnedGuard<'map>) -> Self {
-        Self { map, guard, cell: None }
+    pub(super) fn owned(map: &'map HashMap<K, V, S>) -> Self {
+        Self { map, under: map.inner.pin_owned(), cell: None }
     }
 }
 
@@ -50,8 +50,8 @@ where
     }
 
     #[inline(always)]
-    fn observed(&self) -> Observed<'map, '_, K, V, S, G> {
-        Observed { map: self.map, cell: self.cell(), guard: &self.guard }
+    fn observed(&self) -> Observed<'map, K, V, S, &papaya::HashMapRef<'map, K, V, S, G>> {
+        Observed { map: self.map, cell: self.cell(), under: &self.under }
     }
 
     /// The map itself.

@@ -25,7 +25,7 @@ const WINDOW_NANOS: u64 = 100_000_000;
 /// What an operation carries from its begin to its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begun {
-    /// How many operations it stands for if it is timed; 0 takes the untimed way of an exclusive cell.
+    /// How many operations it stands for if it is timed.
     pub(super) weight: u64,
     /// When it began, see [`super::clock`]; 0 where it is not timed.
     pub(super) at: u64,
@@ -76,29 +76,24 @@ impl ThreadCell {
         }
     }
 
-    /// Begins an operation on one key: one load.
+    /// Whether the next operation takes the cold way: it is to be timed, or the cell is shared. One load.
     #[inline(always)]
-    pub(super) fn begin(&self) -> Begun {
-        match self.armed.load(Relaxed) {
-            0 => Begun { weight: 0, at: 0 },
-            weight => self.begin_armed(weight),
-        }
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed.load(Relaxed) != 0
     }
 
-    #[cold]
-    #[inline(never)]
-    fn begin_armed(&self, weight: u64) -> Begun {
+    /// Begins an operation on the cold way.
+    pub(super) fn begin(&self) -> Begun {
         let one_in = self.one_in.load(Relaxed);
-        if weight != SHARED {
-            if one_in > 1 {
-                self.armed.store(0, Relaxed);
-            }
-            Begun { weight, at: super::clock::now() }
-        } else if one_in == 1 || fastrand::u64(..one_in) == 0 {
-            Begun { weight: one_in, at: super::clock::now() }
-        } else {
-            Begun { weight: one_in, at: 0 }
+        let weight = self.armed.load(Relaxed);
+        if weight == SHARED {
+            let is_timed = one_in == 1 || fastrand::u64(..one_in) == 0;
+            return Begun { weight: one_in, at: if is_timed { super::clock::now() } else { 0 } };
         }
+        if one_in > 1 {
+            self.armed.store(0, Relaxed);
+        }
+        Begun { weight, at: super::clock::now() }
     }
 
     /// Counts an untimed operation of the cell's only writer: two loads, one store. The count is read anew because
@@ -184,6 +179,10 @@ mod tests {
 
     /// Ends one operation as the meter does, without its clock. Gives the weight if it was timed.
     fn run(cell: &ThreadCell, op: Op, outcome: Outcome) -> u64 {
+        if !cell.is_armed() {
+            cell.count(op, outcome);
+            return 0;
+        }
         let begun = cell.begin();
         cell.count_any(op, outcome);
         if begun.at == 0 { 0 } else { begun.weight }

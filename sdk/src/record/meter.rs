@@ -38,7 +38,8 @@ pub(crate) struct Meter {
     name: Arc<str>,
 }
 
-/// An operation between its begin and its end. Dropped without an end it failed: a panic passed through.
+/// An operation on the cold way between its begin and its end: to be timed, of a shared cell, or on the whole map.
+/// Dropped without an end it failed: a panic passed through.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Running<'m> {
@@ -46,6 +47,15 @@ pub(crate) struct Running<'m> {
     cell: &'m ThreadCell,
     op: Op,
     begun: Begun,
+}
+
+/// An operation on the hot way: nothing but what a panic needs.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Untimed<'m> {
+    meter: &'m Meter,
+    cell: &'m ThreadCell,
+    op: Op,
 }
 
 /// Whether an operation's end read the clock, which is when slower facts may be looked up too.
@@ -103,10 +113,16 @@ impl Meter {
         }
     }
 
-    /// Begins an operation on one key. One load, unless it is to be timed.
+    /// Begins an operation on one key that is not to be timed; none where it is, or the cell is shared. One load.
     #[inline(always)]
+    pub(crate) fn begin_untimed<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> Option<Untimed<'m>> {
+        if cell.is_armed() { None } else { Some(Untimed { meter: self, cell, op }) }
+    }
+
+    /// Begins an operation on one key on the cold way.
     pub(crate) fn begin<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> Running<'m> {
-        Running { meter: self, cell, op, begun: cell.begin() }
+        let begun = if cell.is_armed() { cell.begin() } else { Begun { weight: 1, at: 0 } };
+        Running { meter: self, cell, op, begun }
     }
 
     /// Begins an operation on the whole map: always timed.
@@ -156,36 +172,30 @@ impl Meter {
         }
     }
 
-    /// Counts an operation that was timed, or belongs to a shared cell.
-    #[cold]
-    #[inline(never)]
-    fn end_timed(&self, cell: &ThreadCell, op: Op, ended: (Outcome, Begun)) -> Ended {
+    fn end(&self, cell: &ThreadCell, op: Op, (outcome, begun): (Outcome, Begun)) -> Ended {
         let now = clock::now();
-        let (outcome, begun) = ended;
         cell.count_any(op, outcome);
-        let duration = (begun.at != 0).then(|| Nanos::new(now.saturating_sub(begun.at)));
-        let slow = duration.is_some_and(|duration| {
-            if let Some(histogram) = self.durations.get(position(op)) {
-                histogram.get_or_init(|| Box::new(Histogram::new())).add(duration, begun.weight);
+        if begun.at == 0 {
+            if is_bad(outcome) {
+                self.offer_span(op, outcome, Nanos::ZERO);
             }
-            if is_whole_map(op) {
-                return duration > SLOW;
-            }
+            return Ended::Untimed;
+        }
+        let duration = Nanos::new(now.saturating_sub(begun.at));
+        if let Some(histogram) = self.durations.get(position(op)) {
+            histogram.get_or_init(|| Box::new(Histogram::new())).add(duration, begun.weight);
+        }
+        let slow = if is_whole_map(op) {
+            SLOW
+        } else {
             self.objectives.judge(duration, begun.weight);
             cell.adapt(now);
-            duration > self.objectives.threshold().unwrap_or(SLOW)
-        });
-        if slow || is_bad(outcome) {
-            self.offer_span(op, outcome, duration.unwrap_or_default());
+            self.objectives.threshold().unwrap_or(SLOW)
+        };
+        if duration > slow || is_bad(outcome) {
+            self.offer_span(op, outcome, duration);
         }
-        if duration.is_some() { Ended::Timed } else { Ended::Untimed }
-    }
-
-    /// Counts a refused or panicked operation that was not timed.
-    #[cold]
-    fn end_bad(&self, cell: &ThreadCell, op: Op, outcome: Outcome) {
-        cell.count_any(op, outcome);
-        self.offer_span(op, outcome, Nanos::ZERO);
+        Ended::Timed
     }
 
     fn offer_span(&self, op: Op, outcome: Outcome, duration: Nanos) {
@@ -194,35 +204,34 @@ impl Meter {
     }
 }
 
-impl Running<'_> {
-    /// Counts the operation. Untimed: two loads and a store.
+impl Untimed<'_> {
+    /// Counts the operation: two loads and a store.
     #[inline(always)]
+    pub(crate) fn end(self, outcome: Outcome) {
+        self.cell.count(self.op, outcome);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Untimed<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.cell.count(self.op, Outcome::Failed);
+        self.meter.offer_span(self.op, Outcome::Failed, Nanos::ZERO);
+    }
+}
+
+impl Running<'_> {
+    /// Counts the operation, with its time if it was timed.
     pub(crate) fn end(self, outcome: Outcome) -> Ended {
         let Self { meter, cell, op, begun } = self;
         std::mem::forget(self);
-        if begun.weight != 0 {
-            return meter.end_timed(cell, op, (outcome, begun));
-        }
-        cell.count(op, outcome);
-        Ended::Untimed
-    }
-
-    /// Counts the operation as one that spends an availability budget, and offers it as a span.
-    #[cold]
-    pub(crate) fn end_badly(self, outcome: Outcome) {
-        let Self { meter, cell, op, begun } = self;
-        std::mem::forget(self);
-        if begun.weight != 0 {
-            meter.end_timed(cell, op, (outcome, begun));
-        } else {
-            meter.end_bad(cell, op, outcome);
-        }
+        meter.end(cell, op, (outcome, begun))
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let Self { meter, cell, op, begun } = *self;
-        Running { meter, cell, op, begun }.end_badly(Outcome::Failed);
+        self.meter.end(self.cell, self.op, (Outcome::Failed, self.begun));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -35,7 +36,7 @@ pub(crate) fn orders(endpoint: SocketAddr) -> TelemetryBuilder {
         .team("checkout")
         .revision("a3f9c1d")
         .endpoint(&format!("http://{endpoint}"))
-        .interval(std::time::Duration::from_secs(3600))
+        .interval(Duration::from_secs(3600))
         .trace_ratio(0.0)
         .pseudonym_key("a secret of the tests")
 }
@@ -100,11 +101,25 @@ impl Receiver {
         state.bodies.iter().filter(|(to, _)| to == path).map(|(_, body)| body.clone()).collect()
     }
 
-    /// Waits until that many requests came to `path`.
-    pub(crate) fn wait_for(&self, path: &str, requests: usize) {
+    /// Waits until the requests that came satisfy this, which is told how many came to a path. A minute is for a
+    /// machine that hardly runs.
+    pub(crate) fn wait_until(&self, enough: impl Fn(&dyn Fn(&str) -> usize) -> bool) {
         let state = self.received.state.lock().unwrap();
-        let few = |state: &mut State| state.bodies.iter().filter(|(to, _)| to == path).count() < requests;
-        drop(self.received.arrived.wait_while(state, few).unwrap());
+        let minute = Duration::from_secs(60);
+        let waited = self.received.arrived.wait_timeout_while(state, minute, |state| {
+            !enough(&|path| state.bodies.iter().filter(|(to, _)| to == path).count())
+        });
+        assert!(!waited.unwrap().1.timed_out(), "it did not come");
+    }
+
+    /// Whether more than that many requests came to `path` within a while. A receiver that is left alone is so for
+    /// however long this looks.
+    pub(crate) fn is_asked_again(&self, path: &str, requests: usize) -> bool {
+        let state = self.received.state.lock().unwrap();
+        let few = |state: &mut State| state.bodies.iter().filter(|(to, _)| to == path).count() <= requests;
+        let while_watched = Duration::from_millis(300);
+        let watched = self.received.arrived.wait_timeout_while(state, while_watched, few).unwrap();
+        !watched.1.timed_out()
     }
 
     /// The metrics of the last batch.

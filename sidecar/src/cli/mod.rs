@@ -1,5 +1,6 @@
 //! The commands of the `mapwarden` binary.
 
+pub mod demo;
 pub mod run;
 
 use std::path::PathBuf;
@@ -29,7 +30,12 @@ enum Command {
     Run(run::RunArgs),
     /// Says every problem of a configuration file, with its line; exits 1 where there is one.
     Check(CheckArgs),
-    // The demo's variant goes here: `Demo(demo::DemoArgs)`.
+    /// Shows it all at work: a sidecar, an order service under load, a bad deploy, and the notice of it.
+    #[command(mut_arg("log", |log| log.default_value(demo::LOG)))]
+    Demo(demo::DemoArgs),
+    /// The order service of the demo.
+    #[command(hide = true)]
+    DemoService(demo::ServiceArgs),
 }
 
 #[derive(Args, Debug)]
@@ -59,6 +65,16 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(args) => Ok(check(&args)),
+        Command::Demo(args) => {
+            start_log(args.log())?;
+            runtime()?.block_on(demo::run(args))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::DemoService(args) => {
+            start_log("warn")?;
+            runtime()?.block_on(demo::run_service(args))?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -99,6 +115,18 @@ mod tests {
     #[test]
     fn the_commands_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_takes_the_flags_of_run() {
+        let words = ["mapwarden", "demo", "--once", "--admin", "a", "--otlp-http", "b", "--webhook", "c"];
+        let Some(Command::Demo(args)) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("no demo")
+        };
+        let settings = args.run.settings();
+        assert_eq!((settings.admin.as_deref(), settings.otlp_http.as_deref()), (Some("a"), Some("b")));
+        assert_eq!(settings.webhooks, ["c"]);
+        assert_eq!(args.log(), demo::LOG);
     }
 
     #[test]

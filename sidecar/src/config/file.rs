@@ -95,9 +95,9 @@ fn contract(reader: &mut Reader<'_>, node: &Node, contract: &mut Contract) {
 }
 
 fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<SloConfig> {
-    let fields = reader.object("slos", node, &["name", "service", "target", "events", "latency"])?;
-    let name = reader.required_text("slos", &fields, "name");
-    let service = reader.required_text("slos", &fields, "service");
+    let fields = reader.object("slos[]", node, &["name", "service", "target", "events", "latency"])?;
+    let name = reader.required_text("slos[]", &fields, "name");
+    let service = reader.required_text("slos[]", &fields, "service");
     let target = target(reader, &fields);
     let indicator = match (fields.get("events"), fields.get("latency")) {
         (Some(node), None) => events(reader, node),
@@ -112,7 +112,7 @@ fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<SloConfig> {
 }
 
 fn target(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ratio> {
-    let node = reader.required("slos", fields, "target")?;
+    let node = reader.required("slos[]", fields, "target")?;
     let number = reader.number("target", node)?;
     let target = Ratio::new(number).ok().filter(|_| number > 0.0 && number < 1.0);
     if target.is_none() {
@@ -149,8 +149,8 @@ fn selector(reader: &mut Reader<'_>, of: &str, fields: &Fields<'_>) -> Option<Se
 }
 
 fn probe(reader: &mut Reader<'_>, node: &Node) -> Option<Probe> {
-    let fields = reader.object("probes", node, &["name", "http", "tcp", "every", "timeout"])?;
-    let name = reader.required_text("probes", &fields, "name");
+    let fields = reader.object("probes[]", node, &["name", "http", "tcp", "every", "timeout"])?;
+    let name = reader.required_text("probes[]", &fields, "name");
     let target = match (fields.get("http"), fields.get("tcp")) {
         (Some(node), None) => reader.checked("http", node, web_url).map(ProbeTarget::Http),
         (None, Some(node)) => reader.checked("tcp", node, host_port).map(ProbeTarget::Tcp),
@@ -170,7 +170,7 @@ fn probe(reader: &mut Reader<'_>, node: &Node) -> Option<Probe> {
 
 fn sink(reader: &mut Reader<'_>, node: &Node) -> Option<Sink> {
     let kinds = ["stdout", "webhook", "alertmanager"];
-    let fields = reader.object("sinks", node, &kinds)?;
+    let fields = reader.object("sinks[]", node, &kinds)?;
     let told = kinds.map(|kind| fields.get(kind));
     match told {
         [Some(node), None, None] => reader.object("stdout", node, &[]).map(|_| Sink::Stdout),

@@ -4,10 +4,10 @@
 mod document;
 mod file;
 mod problem;
+mod pseudonym;
 mod reader;
 mod settings;
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -15,6 +15,7 @@ use mapwarden::contract::names::attribute::REQUIRED;
 use mapwarden::contract::{Nanos, Ratio};
 
 pub use self::problem::{Origin, Problem, Problems};
+pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
 
 /// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
@@ -45,7 +46,7 @@ pub struct Config {
     pub templates: Option<PathBuf>,
     /// The key under which user ids found in spans are pseudonymised (`MAPWARDEN_PSEUDONYM_KEY`); random at
     /// each start where it is not set.
-    pub pseudonym_key: [u8; 16],
+    pub pseudonym_key: PseudonymKey,
     /// The largest OTLP body in bytes, before and after decompression.
     pub max_body: usize,
     /// How many series are held; further ones are refused and counted.
@@ -64,17 +65,11 @@ impl Default for Config {
             probes: Vec::new(),
             sinks: vec![Sink::Stdout],
             templates: None,
-            pseudonym_key: random_key(),
+            pseudonym_key: PseudonymKey::random(),
             max_body: MAX_BODY,
             max_series: MAX_SERIES,
         }
     }
-}
-
-/// A key that nobody knows: two hashes under the random keys that the standard library draws from the system.
-fn random_key() -> [u8; 16] {
-    let draw = || RandomState::new().build_hasher().finish();
-    (u128::from(draw()) << 64 | u128::from(draw())).to_be_bytes()
 }
 
 /// The resource contract: which attributes a sender must tell.

@@ -43,6 +43,16 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// The line and column, for the order of a report.
+    pub(super) fn place(&self) -> Option<(Option<u64>, Option<u64>)> {
+        match self.origin {
+            Origin::File { line, column, .. } => Some((line, column)),
+            Origin::Setting(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: {}", self.origin, self.message)

@@ -3,13 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use mapwarden::contract::UserHash;
-
 use super::document;
 use super::file;
 use super::problem::{Origin, Problem, Problems};
 use super::reader::{Reader, address, web_url};
-use super::{Config, Sink};
+use super::{Config, PseudonymKey, Sink};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +85,7 @@ impl Settings {
             config.data_dir = Some(folder.clone());
         }
         if let Some(secret) = &self.pseudonym_key {
-            config.pseudonym_key = UserHash::key(secret);
+            config.pseudonym_key = PseudonymKey::of_secret(secret);
         }
         let mut urls = |setting, told: &[String]| -> Vec<String> {
             let mut keep = |message| problems.push(Problem { origin: Origin::Setting(setting), message });
@@ -137,6 +135,7 @@ fn read_file(path: &Path, config: &mut Config) -> Vec<Problem> {
             }
         }
     }
+    reader.problems.sort_by_key(|problem| problem.place());
     reader.problems
 }
 

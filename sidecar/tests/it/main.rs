@@ -8,8 +8,13 @@
 )]
 
 mod accept;
+mod commands;
+mod config;
+mod demo;
+mod golden;
 mod mounted;
 mod names;
+mod notices;
 mod output_admin;
 mod output_exposition;
 mod output_fixture;

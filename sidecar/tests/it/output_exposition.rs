@@ -88,8 +88,6 @@ fn every_number_of_the_view_is_a_sample() {
             r#"mapwarden_request_latency_seconds{service="numbers",scope="checkout",region="eu-west-1",percentile="95"}"#,
             2.9,
         ),
-        (r#"mapwarden_changes_total{service="numbers",kind="deploy",source="webhook"}"#, 1.0),
-        (r#"mapwarden_changes_total{service="numbers",kind="flag",source="telemetry"}"#, 0.0),
         (r#"mapwarden_dependency_up{dependency="redis"}"#, 0.5),
         (r#"mapwarden_notice_parts_total{part="impact",state="missing"}"#, 1.0),
         (r#"mapwarden_notices_total{event="updated"}"#, 9.0),
@@ -120,19 +118,18 @@ fn what_is_not_measured_has_no_sample() {
 }
 
 #[test]
-fn a_change_is_counted_once_and_for_good() {
+fn closed_label_sets_are_there_before_anything_happens() {
     let exposition = Exposition::install().unwrap();
-    let mut view = view_of("changes");
-    let deploys = r#"mapwarden_changes_total{service="changes",kind="deploy",source="webhook"}"#;
-    exposition.publish(&view);
-    exposition.publish(&view);
-    assert_eq!(samples(&exposition.render())[deploys], 1.0);
-    // The view forgets old changes; the counter does not.
-    let mut next = view.changes[0].clone();
-    next.sha = Some("ffffff1".to_owned());
-    view.changes = vec![next];
-    exposition.publish(&view);
-    assert_eq!(samples(&exposition.render())[deploys], 2.0);
+    exposition.publish(&view_of("zeros"));
+    let text = exposition.render();
+    let samples = samples(&text);
+    for key in [
+        r#"mapwarden_changes_total{service="zeros",kind="deploy",source="webhook"}"#,
+        r#"mapwarden_changes_total{service="zeros",kind="flag",source="telemetry"}"#,
+        r#"mapwarden_notice_parts_total{part="recent_changes",state="missing"}"#,
+    ] {
+        assert_eq!(samples.get(key), Some(&0.0), "{key} in\n{text}");
+    }
 }
 
 #[test]

@@ -272,6 +272,21 @@ mod tests {
         assert_eq!(trimmed(&two), Buckets { offset: 7, bucket_counts: vec![1] });
     }
 
+    proptest::proptest! {
+        #[test]
+        fn trimming_loses_no_count(sparse in proptest::collection::btree_map(0..BUCKETS, 1..9_u64, 0..6)) {
+            let mut counts = [0; BUCKETS];
+            sparse.iter().for_each(|(bucket, count)| counts[*bucket] = *count);
+            let Buckets { offset, bucket_counts } = trimmed(&counts);
+            let mut back = [0; BUCKETS];
+            for (place, count) in bucket_counts.iter().enumerate() {
+                back[usize::try_from(offset + 1).unwrap() + place] = *count;
+            }
+            proptest::prop_assert_eq!(back, counts);
+            proptest::prop_assert!(bucket_counts.first() != Some(&0) && bucket_counts.last() != Some(&0));
+        }
+    }
+
     #[test]
     fn every_metric_that_is_sent_is_declared_with_its_kind() {
         let point = NumberDataPoint::default;

@@ -19,8 +19,9 @@ use std::time::Instant;
 use ::metrics::{counter, histogram};
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::any;
 use mapwarden::contract::UnixNanos;
 use mapwarden::contract::names::exposition::{OTLP_DURATION, OTLP_REQUESTS};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -37,7 +38,7 @@ use self::spans::SpanReader;
 use self::tally::{Reason, Signal, Tally};
 use self::wire::{Encoding, Refusal};
 use super::{Batch, Input, Observation};
-use crate::config::{Config, ContractMode};
+use crate::config::{Config, ContractMode, PseudonymKey};
 
 /// How many requests are read and decoded at once; further ones are told to come again. Raised, a crowd of
 /// senders takes more memory: each may hold `max_body` bytes and what they decode to.
@@ -51,7 +52,7 @@ pub struct Receiver(Arc<Inner>);
 struct Inner {
     queue: mpsc::Sender<Input>,
     max_body: usize,
-    pseudonym_key: [u8; 16],
+    pseudonym_key: PseudonymKey,
     senders: Senders,
     uploads: Semaphore,
 }
@@ -64,7 +65,7 @@ impl Receiver {
         Self(Arc::new(Inner {
             queue,
             max_body: config.max_body,
-            pseudonym_key: config.pseudonym_key,
+            pseudonym_key: config.pseudonym_key.clone(),
             senders: Senders::new(config.contract.clone()),
             uploads: Semaphore::new(MAX_UPLOADS),
         }))
@@ -76,33 +77,27 @@ pub fn router(receiver: Receiver) -> Router {
     let mut router = Router::new();
     for signal in Signal::ALL {
         let export = move |State(receiver): State<Receiver>, request| export(signal, receiver, request);
-        let routes = post(export).fallback(wrong_method);
-        router = router.route(&format!("/v1/{}", signal.name()), routes);
+        // Every method, so that a wrong one is answered and counted as OTLP too.
+        router = router.route(&format!("/v1/{}", signal.name()), any(export));
     }
     router.fallback(wrong_path).with_state(receiver)
 }
 
-async fn wrong_method(request: Request) -> Response {
-    refuse_unread(&request, &Refusal::Method { method: request.method().clone() })
-}
-
 async fn wrong_path(request: Request) -> Response {
-    refuse_unread(&request, &Refusal::Path { path: request.uri().path().to_owned() })
+    let refusal = Refusal::Path { path: request.uri().path().to_owned() };
+    wire::refuse(Encoding::of(request.headers()).unwrap_or(FALLBACK), &refusal)
 }
 
-/// Where the request names no encoding of ours, JSON is at least readable.
-fn refuse_unread(request: &Request, refusal: &Refusal) -> Response {
-    wire::refuse(Encoding::of(request.headers()).unwrap_or(Encoding::Json), refusal)
-}
+/// What a request is answered in that names no encoding of ours: readable at least.
+const FALLBACK: Encoding = Encoding::Json;
 
 async fn export(signal: Signal, receiver: Receiver, request: Request) -> Response {
     let began = Instant::now();
-    let response = match Encoding::of(request.headers()) {
-        Err(refusal) => wire::refuse(Encoding::Json, &refusal),
-        Ok(encoding) => match receiver.0.take(signal, encoding, request).await {
-            Ok(tally) => wire::success(signal, encoding, &tally),
-            Err(refusal) => wire::refuse(encoding, &refusal),
-        },
+    let encoding = Encoding::of(request.headers());
+    let answer_in = *encoding.as_ref().unwrap_or(&FALLBACK);
+    let response = match receiver.0.take(signal, encoding, request).await {
+        Ok(tally) => wire::success(signal, answer_in, &tally),
+        Err(refusal) => wire::refuse(answer_in, &refusal),
     };
     let code = response.status().as_u16().to_string();
     counter!(OTLP_REQUESTS.name, "signal" => signal.name(), "code" => code).increment(1);
@@ -113,7 +108,16 @@ async fn export(signal: Signal, receiver: Receiver, request: Request) -> Respons
 type Batches = Vec<Batch>;
 
 impl Inner {
-    async fn take(&self, signal: Signal, encoding: Encoding, request: Request) -> Result<Tally, Refusal> {
+    async fn take(
+        &self,
+        signal: Signal,
+        encoding: Result<Encoding, Refusal>,
+        request: Request,
+    ) -> Result<Tally, Refusal> {
+        if request.method() != Method::POST {
+            return Err(Refusal::Method { method: request.method().clone() });
+        }
+        let encoding = encoding?;
         let busy = |_| Refusal::Busy { what: "too many requests at once" };
         let _place = self.uploads.try_acquire().map_err(busy)?;
         let (parts, body) = request.into_parts();

@@ -1,9 +1,9 @@
 //! Who sends: OTLP resources parsed once each, and held to the resource contract.
 
-use std::collections::HashMap;
 use std::hash::Hasher as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use mapwarden::HashMap;
 use mapwarden::contract::names::attribute::{
     CLOUD_REGION, ENVIRONMENT, REVISION, SERVICE_INSTANCE, SERVICE_NAME, SERVICE_VERSION, TEAM,
 };
@@ -32,7 +32,7 @@ pub(super) struct Sender {
 #[derive(Debug)]
 pub(super) struct Senders {
     contract: Contract,
-    known: Mutex<HashMap<u64, Sender>>,
+    known: HashMap<u64, Sender>,
 }
 
 impl Senders {
@@ -40,7 +40,7 @@ impl Senders {
         for attribute in &contract.required {
             counter!(CONTRACT_WARNINGS.name, "attribute" => attribute.clone()).increment(0);
         }
-        Self { contract, known: Mutex::default() }
+        Self { contract, known: HashMap::builder().name("resources").build() }
     }
 
     pub(super) fn contract(&self) -> &Contract {
@@ -50,19 +50,24 @@ impl Senders {
     /// The sender with these attributes; missing ones are counted when it is first seen.
     pub(super) fn sender(&self, attributes: &[KeyValue]) -> Sender {
         let id = identity(attributes);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.pin();
         if let Some(sender) = known.get(&id) {
             return sender.clone();
-        }
-        let sender = self.parse(id, attributes);
-        for attribute in sender.missing.iter() {
-            counter!(CONTRACT_WARNINGS.name, "attribute" => attribute.clone()).increment(1);
         }
         if known.len() >= MAX_SENDERS {
             known.clear();
         }
-        known.insert(id, sender.clone());
-        sender
+        let sender = self.parse(id, attributes);
+        // Of two requests that bring a new sender at once, one makes the entry and counts.
+        match known.try_insert(id, sender) {
+            Ok(sender) => {
+                for attribute in sender.missing.iter() {
+                    counter!(CONTRACT_WARNINGS.name, "attribute" => attribute.clone()).increment(1);
+                }
+                sender.clone()
+            }
+            Err(occupied) => occupied.current.clone(),
+        }
     }
 
     fn parse(&self, id: u64, attributes: &[KeyValue]) -> Sender {
@@ -146,11 +151,27 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_attribute_counts_once_per_resource() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let senders = senders();
+            for name in ["a", "b", "a", "a"] {
+                senders.sender(&attributes(&[("service.name", name)]));
+            }
+        });
+        let page = recorder.handle().render();
+        for (attribute, count) in [("mapwarden.team", 2), ("service.name", 0)] {
+            let line = format!("{}{{attribute=\"{attribute}\"}} {count}\n", CONTRACT_WARNINGS.name);
+            assert!(page.contains(&line), "{line} in {page}");
+        }
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let senders = senders();
         for number in 0..=MAX_SENDERS {
             senders.sender(&attributes(&[("service.instance.id", &number.to_string())]));
         }
-        assert_eq!(senders.known.lock().unwrap().len(), 1);
+        assert_eq!(senders.known.pin().len(), 1);
     }
 }

@@ -17,6 +17,7 @@ use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
 use crate::accept::{Call, CallSource, Ending, Observation, Request, Resource};
+use crate::config::PseudonymKey;
 
 /// How many spans there are.
 pub(super) fn count(scopes: &[ScopeSpans]) -> u64 {
@@ -30,7 +31,7 @@ fn items(scope: &ScopeSpans) -> u64 {
 /// What spans are read with.
 pub(super) struct SpanReader<'a> {
     pub(super) resource: &'a Resource,
-    pub(super) pseudonym_key: &'a [u8; 16],
+    pub(super) pseudonym_key: &'a PseudonymKey,
     pub(super) words: &'a mut Words,
     pub(super) tally: &'a mut Tally,
 }
@@ -95,9 +96,9 @@ impl SpanReader<'_> {
         if let Some(pseudonym) = find(attributes, USER_PSEUDONYM) {
             let is_hash = pseudonym.len() == 16 && pseudonym.bytes().all(|byte| byte.is_ascii_hexdigit());
             let hash = is_hash.then(|| u64::from_str_radix(&pseudonym, 16).ok()).flatten();
-            return Some(hash.map_or_else(|| UserHash::keyed(self.pseudonym_key, &pseudonym), UserHash::new));
+            return Some(hash.map_or_else(|| self.pseudonym_key.pseudonym(&pseudonym), UserHash::new));
         }
-        find(attributes, USER).map(|id| UserHash::keyed(self.pseudonym_key, &id))
+        find(attributes, USER).map(|id| self.pseudonym_key.pseudonym(&id))
     }
 
     fn region(&mut self, attributes: &[KeyValue]) -> Option<Arc<str>> {

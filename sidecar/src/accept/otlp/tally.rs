@@ -207,6 +207,29 @@ mod tests {
     }
 
     #[test]
+    fn every_signal_and_reason_is_served_at_0_from_the_start() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            register();
+            let mut tally = Tally::default();
+            tally.accept(5);
+            tally.reject(Reason::NoTime, 2, String::new);
+            tally.count_accepted(Signal::Logs);
+            tally.count_rejected(Signal::Logs);
+        });
+        let page = recorder.handle().render();
+        for signal in Signal::ALL {
+            for reason in Reason::ALL {
+                let count = if (signal, reason) == (Signal::Logs, Reason::NoTime) { 2 } else { 0 };
+                let labels = format!("signal=\"{}\",reason=\"{}\"", signal.name(), reason.name());
+                let line = format!("{}{{{labels}}} {count}\n", OTLP_REJECTED.name);
+                assert!(page.contains(&line), "{line} in {page}");
+            }
+        }
+        assert!(page.contains(&format!("{}{{signal=\"logs\"}} 5\n", OTLP_ITEMS.name)), "{page}");
+    }
+
+    #[test]
     fn warnings_are_bounded() {
         let mut tally = Tally::default();
         for _ in 0..100 {

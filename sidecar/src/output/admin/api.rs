@@ -3,17 +3,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Shared;
 use super::page::CONTENT_SECURITY_POLICY;
-use super::problem::{Asked, Named, Problem};
+use super::refusal::{Asked, Named, ambiguous, not_found, not_understood};
 use crate::accept::Change;
 use crate::notice::{self, Notice};
 use crate::output::render::Form;
 use crate::output::{MapView, SloView};
+use crate::problem::Problem;
 
 /// Which notices are asked for.
 #[derive(Debug, Deserialize)]
@@ -49,15 +50,15 @@ pub(super) async fn slo_by_name(
     match found.as_slice() {
         [slo] => Ok(Json((*slo).clone())),
         [] => Err(no_slo(&name, &view.slos)),
-        several => Err(Problem::ambiguous(
-            format!("several services have an objective `{name}`"),
-            several.iter().map(|slo| slo.id.clone()).collect(),
+        several => Err(ambiguous(
+            &format!("several services have an objective `{name}`"),
+            several.iter().map(|slo| slo.id.as_str()),
         )),
     }
 }
 
 fn no_slo(name: &str, slos: &[SloView]) -> Problem {
-    Problem::not_found(format!("there is no objective `{name}`"), slos.iter().map(|slo| slo.id.as_str()))
+    not_found(&format!("there is no objective `{name}`"), slos.iter().map(|slo| slo.id.as_str()))
 }
 
 pub(super) async fn notices(
@@ -69,7 +70,7 @@ pub(super) async fn notices(
         Some("open") => Some(notice::State::Open),
         Some("resolved") => Some(notice::State::Resolved),
         Some(other) => {
-            return Err(Problem::bad_request(format!("state `{other}` is not known"), ["open", "resolved"]));
+            return Err(not_understood(&format!("state `{other}` is not known"), ["open", "resolved"]));
         }
     };
     let view = shared.view();
@@ -85,20 +86,18 @@ pub(super) async fn notice(
     let view = shared.view();
     let notice = view.notices.iter().find(|notice| notice.id == id).ok_or_else(|| {
         let known = view.notices.iter().map(|notice| notice.id.as_str());
-        Problem::not_found(format!("there is no notice `{id}` among the open and the last resolved"), known)
+        not_found(&format!("there is no notice `{id}` among the open and the last resolved"), known)
     })?;
     let form = match choice.format.as_deref() {
         None | Some("json") => return Ok(Json(notice).into_response()),
         Some(name) => Form::ALL.into_iter().find(|form| form.name() == name).ok_or_else(|| {
             let accepted = std::iter::once("json").chain(Form::ALL.map(Form::name));
-            Problem::bad_request(format!("format `{name}` is not known"), accepted)
+            not_understood(&format!("format `{name}` is not known"), accepted)
         })?,
     };
-    let text = shared
-        .admin
-        .templates
-        .render(notice, form)
-        .map_err(|error| Problem::internal(format!("template `{}`: {error:#}", form.template())))?;
+    let text = shared.admin.templates.render(notice, form).map_err(|error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("template `{}`: {error:#}", form.template()))
+    })?;
     let headers = [
         (header::CONTENT_TYPE, form.content_type()),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -132,15 +131,15 @@ pub(super) async fn map_by_name(
     match found.as_slice() {
         [map] => Ok(Json((*map).clone())),
         [] => Err(no_map(&name, &view.maps)),
-        several => Err(Problem::ambiguous(
-            format!("several services have a map `{name}`"),
-            several.iter().map(|map| full_name(map)).collect(),
+        several => Err(ambiguous(
+            &format!("several services have a map `{name}`"),
+            several.iter().map(|map| full_name(map)),
         )),
     }
 }
 
 fn no_map(name: &str, maps: &[MapView]) -> Problem {
-    Problem::not_found(format!("there is no map `{name}`"), maps.iter().map(full_name))
+    not_found(&format!("there is no map `{name}`"), maps.iter().map(full_name))
 }
 
 fn full_name(map: &MapView) -> String {

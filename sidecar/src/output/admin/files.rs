@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use serde::{Deserialize, Serialize};
 
-use super::problem::{Asked, Named, Problem};
+use super::refusal::{Asked, Named, not_found, not_understood};
+use crate::problem::Problem;
 
 /// Grafana dashboards.
 #[derive(RustEmbed)]
@@ -64,8 +65,7 @@ pub(super) async fn dashboard(Named(file): Named<String>) -> Result<Response, Pr
     let known: Vec<String> = all.iter().map(|(entry, _)| format!("{}.json", entry.uid)).collect();
     let uid = file.strip_suffix(".json").unwrap_or(&file);
     let found = all.into_iter().find(|(entry, _)| entry.uid == uid);
-    let (_, text) =
-        found.ok_or_else(|| Problem::not_found(format!("there is no dashboard `{file}`"), known))?;
+    let (_, text) = found.ok_or_else(|| not_found(&format!("there is no dashboard `{file}`"), known))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
@@ -80,14 +80,13 @@ pub(super) async fn alert(
     let all = all_rule_files();
     let known: Vec<String> = all.iter().map(|(entry, _)| entry.file.clone()).collect();
     let found = all.into_iter().find(|(entry, _)| entry.file == file);
-    let (_, text) =
-        found.ok_or_else(|| Problem::not_found(format!("there is no rule file `{file}`"), known))?;
+    let (_, text) = found.ok_or_else(|| not_found(&format!("there is no rule file `{file}`"), known))?;
     let text = match choice.format.as_deref() {
         None | Some("yaml") => text,
         Some("prometheusrule") => prometheus_rule(file.trim_end_matches(".yaml"), &text),
         Some(other) => {
             let accepted = ["yaml", "prometheusrule"];
-            return Err(Problem::bad_request(format!("format `{other}` is not known"), accepted));
+            return Err(not_understood(&format!("format `{other}` is not known"), accepted));
         }
     };
     Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
@@ -102,7 +101,7 @@ pub(super) async fn runbook(Named(name): Named<String>) -> Result<Response, Prob
     let text = known()
         .find(|known| known == asked)
         .and_then(|known| text_of::<Alerts>(&format!("runbooks/{known}.md")))
-        .ok_or_else(|| Problem::not_found(format!("there is no runbook `{name}`"), known()))?;
+        .ok_or_else(|| not_found(&format!("there is no runbook `{name}`"), known()))?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response())
 }
 

@@ -4,7 +4,7 @@
 mod api;
 mod files;
 mod page;
-mod problem;
+mod refusal;
 mod scrape;
 
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use tokio::sync::watch;
 use super::View;
 use super::exposition::Exposition;
 use super::render::Templates;
-use problem::Problem;
+use crate::problem::Problem;
+use refusal::not_found;
 use scrape::Scrapes;
 
 /// A view that is older than this means that the state's owner is stuck: five missed evaluations.
@@ -99,9 +100,12 @@ pub fn router(admin: Admin, changes: Router) -> Router {
         .with_state(shared)
         .merge(changes)
         .fallback(no_such_route)
-        .method_not_allowed_fallback(
-            |method: Method| async move { Problem::method_not_allowed(method.as_str()) },
-        )
+        .method_not_allowed_fallback(|method: Method| async move {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("method {method} is not allowed here, the Allow header tells which are"),
+            )
+        })
         .layer(middleware::from_fn(answered))
 }
 
@@ -119,17 +123,21 @@ async fn answered(request: Request, next: Next) -> Response {
 }
 
 async fn no_such_route(request: Request) -> Problem {
-    Problem::not_found(format!("nothing is served at `{}`", request.uri().path()), ROUTES)
+    not_found(&format!("nothing is served at `{}`", request.uri().path()), ROUTES)
 }
 
 /// Ready while the state's owner publishes: it restored what it had and evaluates.
 async fn ready(State(shared): State<Shared>) -> Response {
     if shared.admin.view.has_changed().is_err() {
-        return Problem::unavailable("the sidecar is stopping").into_response();
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the sidecar is stopping").into_response();
     }
     let age = Timestamp::now().duration_since(shared.view().at).as_secs_f64();
     if age > STALE_SECONDS {
-        return Problem::unavailable(format!("the last evaluation was {age:.0} s ago")).into_response();
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the last evaluation was {age:.0} s ago"),
+        )
+        .into_response();
     }
     (StatusCode::OK, "ok\n").into_response()
 }

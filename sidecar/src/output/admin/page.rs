@@ -2,13 +2,13 @@
 //! live with it.
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use minijinja::context;
 use minijinja::value::Serde;
 
 use super::Shared;
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// What our pages may do: their own styles, their own script, their own data, an icon inside the page.
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
@@ -21,7 +21,9 @@ pub(super) async fn status(State(shared): State<Shared>) -> Result<Response, Pro
         .admin
         .templates
         .page("status.html", context! { view => Serde(&*view), version => env!("CARGO_PKG_VERSION") })
-        .map_err(|error| Problem::internal(format!("the status page: {error:#}")))?;
+        .map_err(|error| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the status page: {error:#}"))
+        })?;
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

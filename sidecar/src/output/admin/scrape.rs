@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,8 +12,8 @@ use mapwarden::contract::UnixNanos;
 use mapwarden::contract::names::exposition::{LAST_SCRAPE, SCRAPE_ERRORS};
 
 use super::Shared;
-use super::problem::Problem;
 use crate::output::exposition::write_sample;
+use crate::problem::Problem;
 
 /// The text format that every Prometheus-compatible scraper reads; what it says in `Accept` changes nothing,
 /// see [`exposition`](crate::output::exposition).
@@ -51,11 +51,9 @@ pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> R
         let text = exposition.render();
         if is_compressed { gzip(text.as_bytes()) } else { Ok(text.into_bytes()) }
     });
-    let body = rendering
-        .await
-        .map_err(std::io::Error::other)
-        .flatten()
-        .map_err(|error| Problem::internal(format!("rendering the metrics failed: {error}")))?;
+    let body = rendering.await.map_err(std::io::Error::other).flatten().map_err(|error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("rendering the metrics failed: {error}"))
+    })?;
     let mut response = ([(header::CONTENT_TYPE, TEXT_FORMAT)], body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));

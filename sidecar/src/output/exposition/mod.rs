@@ -18,7 +18,6 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use metrics_util::MetricKindMask;
 
 use super::View;
-use publish::Identity;
 
 /// Upper bounds of every `*_duration_seconds` histogram. More bounds cost a series each per label set; fewer
 /// make quantiles coarser. From 100 us (an OTLP batch on loopback) to 10 s (a sender's time-out).
@@ -42,16 +41,8 @@ pub struct InstallError(#[from] BuildError);
 #[derive(Clone, Debug)]
 pub struct Exposition {
     handle: PrometheusHandle,
-    published: Arc<Mutex<Published>>,
-}
-
-/// What the last publication left behind.
-#[derive(Debug, Default)]
-struct Published {
-    /// The gauges that had a value.
-    gauges: HashSet<Key>,
-    /// The changes that are counted already.
-    changes: HashSet<Identity>,
+    /// The gauges that had a value in the last view.
+    published: Arc<Mutex<HashSet<Key>>>,
 }
 
 impl Exposition {
@@ -84,13 +75,12 @@ impl Exposition {
     pub fn publish(&self, view: &View) {
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         let gauges = publish::gauges(view);
-        for gone in published.gauges.difference(&gauges) {
+        for gone in published.difference(&gauges) {
             publish::gauge_of(gone).set(f64::NAN);
         }
-        published.gauges = gauges;
-        publish::counters(view);
-        publish::count_changes(view, &mut published.changes);
+        *published = gauges;
         drop(published);
+        publish::counters(view);
         self.handle.run_upkeep();
     }
 

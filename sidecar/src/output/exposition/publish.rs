@@ -19,8 +19,8 @@ use crate::output::{Durability, MapView, RequestView, SloView, View};
 /// their labels; dashboards mark the last few.
 const CHANGES_PER_SERVICE: usize = 10;
 
-/// What tells one change from another.
-pub(super) type Identity = (String, &'static str, &'static str, Option<String>, Option<String>, Timestamp);
+/// The mandatory parts of a notice, as the notice stage counts them.
+const MANDATORY_PARTS: [&str; 4] = ["sli_delta", "recent_changes", "impact", "dependencies"];
 
 /// Gauges set so far.
 #[derive(Default)]
@@ -74,6 +74,11 @@ fn counter_of(metric: &Metric, values: &[&str]) -> Counter {
 /// Makes the counters with closed label sets that are this stage's, so that their first event is seen by
 /// `increase()`.
 pub(super) fn start_at_zero() {
+    for part in MANDATORY_PARTS {
+        for state in ["present", "missing"] {
+            counter_of(&names::NOTICE_PARTS, &[part, state]).absolute(0);
+        }
+    }
     for event in ["opened", "updated", "resolved"] {
         counter_of(&names::NOTICES, &[event]).absolute(0);
     }
@@ -215,34 +220,18 @@ pub(super) fn counters(view: &View) {
         counter_of(&names::POINTS_IGNORED, &[reason]).absolute(*points);
     }
     counter_of(&names::COUNTER_RESETS, &[]).absolute(view.counter_resets);
+    no_changes_yet(view);
 }
 
-/// Counts the changes that the view tells for the first time: it holds only the last ones, so that their number
-/// is not a count.
-pub(super) fn count_changes(view: &View, counted: &mut HashSet<Identity>) {
-    let services: BTreeSet<&str> = view
-        .changes
-        .iter()
-        .map(|change| change.service.as_str())
-        .chain(view.slos.iter().map(|slo| slo.service.as_str()))
-        .collect();
-    for service in services {
+/// Makes the counters of changes, which the state's owner increments, at 0 for every service.
+fn no_changes_yet(view: &View) {
+    for service in view.slos.iter().map(|slo| slo.service.as_str()).collect::<BTreeSet<_>>() {
         for kind in ChangeKind::ALL {
             for source in ChangeSource::ALL {
                 counter_of(&names::CHANGES, &[service, kind.name(), source.name()]).absolute(0);
             }
         }
     }
-    let known: HashSet<Identity> = view.changes.iter().map(identity).collect();
-    for (service, kind, source, ..) in known.difference(counted) {
-        counter_of(&names::CHANGES, &[service, kind, source]).increment(1);
-    }
-    *counted = known;
-}
-
-fn identity(change: &Change) -> Identity {
-    let Change { service, kind, version, sha, at, source, author: _, url: _ } = change;
-    (service.clone(), kind.name(), source.name(), version.clone(), sha.clone(), *at)
 }
 
 fn seconds(at: Timestamp) -> f64 {

@@ -80,7 +80,7 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
     let (answer, batches) = batches("/v1/traces", include_str!("../golden/traces.json")).await;
     assert_eq!(answer["partialSuccess"]["rejectedSpans"], "2", "{answer}");
     let [batch] = batches.as_slice() else { panic!("{batches:?}") };
-    let key = b"sixteen bytes ok";
+    let key = UserHash::key("secret");
     let mut requests = Vec::new();
     let mut calls = Vec::new();
     for observation in &batch.observations {
@@ -96,8 +96,8 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
     }
     let expected = [
         ("GET /pay", Ending::Failed, UserHash::new(0x0123_4567_89ab_cdef), "us-east-1"),
-        ("GET /buy", Ending::Ok, UserHash::keyed(key, "ann@example.org"), "ap-south-1"),
-        ("handle order", Ending::Ok, UserHash::keyed(key, "pseudonym of another kind"), "eu-west-1"),
+        ("GET /buy", Ending::Ok, UserHash::keyed(&key, "ann@example.org"), "ap-south-1"),
+        ("handle order", Ending::Ok, UserHash::keyed(&key, "pseudonym of another kind"), "eu-west-1"),
     ];
     assert_eq!(requests, expected);
     let names: Vec<&str> = calls.iter().map(|call| &*call.dependency).collect();

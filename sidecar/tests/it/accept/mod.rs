@@ -3,12 +3,14 @@
 mod agreement;
 mod answers;
 mod decoding;
+mod deploys;
+mod probes;
 
 use std::net::SocketAddr;
 
 use mapwarden_sidecar::accept::otlp::{Receiver, router};
 use mapwarden_sidecar::accept::{Batch, Input};
-use mapwarden_sidecar::config::{Config, Contract, ContractMode};
+use mapwarden_sidecar::config::{Config, Contract, ContractMode, PseudonymKey};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use tokio::sync::mpsc;
 
@@ -50,7 +52,12 @@ impl Answer {
 /// The configuration of most tests: nothing required of senders, bodies up to 64 KiB.
 pub(crate) fn config() -> Config {
     let contract = Contract { required: Vec::new(), mode: ContractMode::Warn };
-    Config { contract, max_body: 64 << 10, pseudonym_key: *b"sixteen bytes ok", ..Config::default() }
+    Config {
+        contract,
+        max_body: 64 << 10,
+        pseudonym_key: PseudonymKey::of_secret("secret"),
+        ..Config::default()
+    }
 }
 
 impl Server {

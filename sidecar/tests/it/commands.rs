@@ -1,0 +1,86 @@
+//! The binary as operators start it: exit codes, messages, signals.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The binary with nothing set but what a test sets.
+fn mapwarden(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mapwarden"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MAPWARDEN_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn golden(name: &str) -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name).display().to_string()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn check_says_what_is_wrong_and_exits_1() {
+    let good = mapwarden(&["check", &golden("mapwarden.yaml")]).output().unwrap();
+    assert!(good.status.success(), "{good:?}");
+    assert!(String::from_utf8_lossy(&good.stdout).ends_with("ok: 2 slos, 2 probes, 3 sinks\n"));
+    let file = golden("problems.yaml");
+    let bad = mapwarden(&["check", &file]).output().unwrap();
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(told(&bad).starts_with("the configuration has 18 problems\n"), "{}", told(&bad));
+    assert!(told(&bad).contains(&format!("\n  {file}:6:13: `target` is 1: accepted")), "{}", told(&bad));
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_flag_and_its_variable() {
+    let output = mapwarden(&["--otlp-http", "4318"]).env("MAPWARDEN_ADMIN", "x").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for name in ["--otlp-http (MAPWARDEN_OTLP_HTTP): `4318`", "--admin (MAPWARDEN_ADMIN): `x`"] {
+        assert!(told(&output).contains(name), "{}", told(&output));
+    }
+    let output = mapwarden(&["--log", "a=b=c"]).output().unwrap();
+    assert!(told(&output).contains("--log (MAPWARDEN_LOG): `a=b=c` is not a filter"), "{}", told(&output));
+}
+
+#[test]
+fn a_taken_address_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for flags in [
+        ["--otlp-http", &address, "--admin", "127.0.0.1:0"],
+        ["--otlp-http", "127.0.0.1:0", "--admin", &address],
+    ] {
+        let output = mapwarden(&flags).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(told(&output).contains(&address), "{}", told(&output));
+        assert!(told(&output).contains("in use"), "{}", told(&output));
+    }
+}
+
+/// Ends the process if a test leaves it running.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already in a test that passes.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn sigterm_ends_it_in_order() {
+    let flags = ["run", "--otlp-http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let mut sidecar = Running(mapwarden(&flags).spawn().unwrap());
+    let mut log = BufReader::new(sidecar.0.stderr.take().unwrap()).lines();
+    let up = log.by_ref().map(Result::unwrap).find(|line| line.contains("the sidecar is up"));
+    assert!(up.is_some_and(|line| line.contains("otlp_http=127.0.0.1:")));
+    let kill = format!("kill -TERM {}", sidecar.0.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert!(log.map(Result::unwrap).any(|line| line.contains("stopping")));
+    assert!(sidecar.0.wait().unwrap().success());
+}

@@ -1,0 +1,176 @@
+//! The configuration: file under variables under flags, and every problem with its line.
+
+use std::path::PathBuf;
+
+use mapwarden::contract::{Nanos, Ratio};
+use mapwarden_sidecar::config::{
+    Config, Contract, ContractMode, Indicator, Matcher, Probe, ProbeTarget, Problems, PseudonymKey, Selector,
+    Settings, Sink, SloConfig,
+};
+
+use crate::golden::assert_golden;
+
+/// A folder of its own that goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("mapwarden-config-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn write(&self, text: &str) -> Settings {
+        let file = self.0.join("mapwarden.yaml");
+        std::fs::write(&file, text).unwrap();
+        Settings { file: Some(file), ..Settings::default() }
+    }
+
+    /// The problems without the folder's name.
+    fn problems(&self, result: Result<Config, Problems>) -> Vec<String> {
+        let folder = format!("{}/", self.0.display());
+        result.unwrap_err().0.iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn selector(metric: &str, matching: &[(&str, &str)]) -> Selector {
+    let matcher = |(attribute, pattern): &(&str, &str)| Matcher {
+        attribute: (*attribute).to_owned(),
+        pattern: (*pattern).to_owned(),
+    };
+    Selector { metric: metric.to_owned(), matching: matching.iter().map(matcher).collect() }
+}
+
+#[test]
+fn without_anything_the_defaults_hold() {
+    let config = Settings::default().load().unwrap();
+    assert_eq!(config.otlp_http.to_string(), "127.0.0.1:4318");
+    assert_eq!(config.admin.to_string(), "127.0.0.1:9464");
+    assert_eq!((config.data_dir, config.sinks), (None, vec![Sink::Stdout]));
+    assert_eq!(config.contract.mode, ContractMode::Warn);
+    assert_eq!(config.contract.required.len(), 4);
+    assert_ne!(config.pseudonym_key, Config::default().pseudonym_key);
+}
+
+#[test]
+fn a_complete_file_is_read() {
+    let folder = Folder::new("complete");
+    let config = folder.write(include_str!("golden/mapwarden.yaml")).load().unwrap();
+    assert_eq!((config.otlp_http.port(), config.admin.to_string()), (14318, "0.0.0.0:19464".to_owned()));
+    assert_eq!(config.data_dir, Some(folder.0.join("state")));
+    let required = vec!["service.name".to_owned(), "mapwarden.team".to_owned()];
+    assert_eq!(config.contract, Contract { required, mode: ContractMode::Enforce });
+    let metric = "http.server.request.duration";
+    let expected = [
+        SloConfig {
+            name: "checkout-availability".to_owned(),
+            service: "shop".to_owned(),
+            target: Ratio::new(0.999).unwrap(),
+            indicator: Indicator::Events {
+                total: selector(metric, &[("http.route", "/checkout")]),
+                bad: selector(
+                    metric,
+                    &[("http.route", "/checkout"), ("http.response.status_code", "5*"), ("tls", "true")],
+                ),
+            },
+        },
+        SloConfig {
+            name: "checkout-latency".to_owned(),
+            service: "shop".to_owned(),
+            target: Ratio::new(0.99).unwrap(),
+            indicator: Indicator::Latency {
+                series: selector(metric, &[]),
+                threshold: Nanos::from_millis(250),
+            },
+        },
+    ];
+    assert_eq!(config.slos, expected);
+    let (second, url) = (Nanos::from_secs(1), "https://payments.example/health".to_owned());
+    let expected = [
+        Probe {
+            name: "redis".to_owned(),
+            target: ProbeTarget::Tcp("127.0.0.1:6379".to_owned()),
+            every: Nanos::from_secs(5),
+            timeout: Nanos::from_millis(500),
+        },
+        Probe {
+            name: "payments".to_owned(),
+            target: ProbeTarget::Http(url),
+            every: Nanos::from_secs(10),
+            timeout: second,
+        },
+    ];
+    assert_eq!(config.probes, expected);
+    let names: Vec<&str> = config.sinks.iter().map(Sink::name).collect();
+    assert_eq!(names, ["stdout", "chat", "alertmanager"]);
+    assert_eq!((config.max_body, config.max_series), (1 << 20, 500));
+}
+
+#[test]
+fn flags_win_over_the_file_and_replace_its_sinks_of_a_kind() {
+    let folder = Folder::new("flags");
+    let settings = Settings {
+        otlp_http: Some("127.0.0.1:0".to_owned()),
+        data_dir: Some(folder.0.join("other")),
+        webhooks: vec!["http://a.example/".to_owned(), "http://b.example/".to_owned()],
+        pseudonym_key: Some("secret".to_owned()),
+        ..folder.write(include_str!("golden/mapwarden.yaml"))
+    };
+    let config = settings.load().unwrap();
+    assert_eq!((config.otlp_http.port(), config.admin.port()), (0, 19464));
+    assert!(folder.0.join("other").is_dir() && !folder.0.join("state").exists());
+    let names: Vec<&str> = config.sinks.iter().map(Sink::name).collect();
+    assert_eq!(names, ["stdout", "alertmanager", "webhook", "webhook-2"]);
+    assert_eq!(config.pseudonym_key, PseudonymKey::of_secret("secret"));
+}
+
+#[test]
+fn every_problem_is_reported_in_one_run_with_its_line() {
+    let folder = Folder::new("problems");
+    let settings = Settings {
+        admin: Some("nowhere".to_owned()),
+        webhooks: vec!["example.org".to_owned()],
+        ..folder.write(include_str!("golden/problems.yaml"))
+    };
+    let got = folder.problems(settings.load());
+    assert_golden("problems.txt", &(got.join("\n") + "\n"));
+}
+
+#[test]
+fn broken_and_absent_files_are_named() {
+    let folder = Folder::new("broken");
+    let cases = [
+        ("syntax", "slos:\n  - name: [a\n", "mapwarden.yaml:2:11: is not YAML: unclosed bracket"),
+        ("twice", "admin: 127.0.0.1:1\nadmin: 127.0.0.1:2\n", "mapwarden.yaml:2:1: is not YAML: duplicate"),
+        ("no object", "- 1\n", "mapwarden.yaml:1:1: `the file` is a list of 1"),
+    ];
+    for (name, text, expected) in cases {
+        let problems = folder.problems(folder.write(text).load());
+        assert_eq!(problems.len(), 1, "{name}: {problems:?}");
+        assert!(problems[0].starts_with(expected), "{name}: {problems:?}");
+    }
+    let absent = Settings { file: Some(folder.0.join("absent.yaml")), ..Settings::default() };
+    let problems = folder.problems(absent.load());
+    assert!(problems[0].starts_with("absent.yaml: cannot be read: No such file"), "{problems:?}");
+    assert!(folder.write("# nothing set\n").load().is_ok());
+}
+
+#[test]
+fn folders_that_cannot_be_used_are_named() {
+    let folder = Folder::new("folders");
+    // A file where the folder should be fails for root too.
+    let settings = folder.write("data_dir: mapwarden.yaml\ntemplates: absent\n");
+    assert!(settings.read().is_ok(), "only loading looks at folders");
+    let problems = folder.problems(settings.load());
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    let told = "--data-dir (MAPWARDEN_DATA_DIR, `data_dir`): cannot write to `mapwarden.yaml`: ";
+    assert!(problems[0].starts_with(told), "{problems:?}");
+    assert!(problems[0].ends_with("accepted is a folder that this process may create and write to"));
+    assert_eq!(problems[1], "`templates`: `absent` is not a folder that can be read");
+}

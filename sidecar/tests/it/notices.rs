@@ -1,0 +1,321 @@
+//! From batches to notices, second by second, without a clock: what opens, what it says, and when it is over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mapwarden::contract::names::{attribute, wire};
+use mapwarden::contract::{Nanos, UnixNanos, UserHash, UserSketch};
+use mapwarden_sidecar::accept::{
+    Attributes, Batch, Change, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, UserRole,
+    Users, Value,
+};
+use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
+use mapwarden_sidecar::budget::{BudgetState, Severity, evaluate};
+use mapwarden_sidecar::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion};
+
+const START: u64 = 1_800_000_000;
+const SLO: &str = "order-service/checkout-availability";
+
+fn at(second: u64) -> UnixNanos {
+    UnixNanos::new((START + second) * 1_000_000_000)
+}
+
+fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+    let mut pairs: Vec<(Arc<str>, Arc<str>)> =
+        pairs.iter().map(|(k, v)| (Arc::from(*k), Arc::from(*v))).collect();
+    pairs.sort();
+    pairs.into()
+}
+
+/// A process that tells like the SDK: cumulative counts by region, once a second.
+struct Process {
+    resource: Arc<Resource>,
+    start: UnixNanos,
+    counts: BTreeMap<(&'static str, &'static str), u64>,
+    users: BTreeMap<(u64, &'static str), UserSketch>,
+}
+
+impl Process {
+    fn new(id: u64, version: &str, start: u64) -> Self {
+        let resource = Resource {
+            id,
+            service: Arc::from("order-service"),
+            version: Some(Arc::from(version)),
+            revision: None,
+            environment: None,
+            team: Some(Arc::from("checkout")),
+            instance: None,
+            region: None,
+        };
+        Self {
+            resource: Arc::new(resource),
+            start: at(start),
+            counts: BTreeMap::new(),
+            users: BTreeMap::new(),
+        }
+    }
+
+    /// Events of one second in one region, each by a user of its own.
+    fn serve(&mut self, second: u64, region: &'static str, good: u64, bad: u64) {
+        *self.counts.entry((region, "good")).or_default() += good;
+        *self.counts.entry((region, "bad")).or_default() += bad;
+        let slot = (START + second) / 5 * 5;
+        for (role, users) in [(wire::ACTIVE, good + bad), (wire::AFFECTED, bad)] {
+            let sketch = self.users.entry((slot, role)).or_default();
+            (0..users).for_each(|user| sketch.insert(UserHash::keyed(&[7; 16], &format!("{region}-{user}"))));
+        }
+    }
+
+    fn tell(&self, second: u64) -> Batch {
+        let point = |metric: &str, attributes, value| {
+            Observation::Point(Point {
+                metric: Arc::from(metric),
+                attributes,
+                start: self.start,
+                time: at(second),
+                value,
+            })
+        };
+        let declared = attributes(&[
+            (attribute::SLO, "checkout-availability"),
+            (attribute::SLI, "availability"),
+            (attribute::SCOPE, "checkout"),
+        ]);
+        let mut observations = vec![point(wire::OBJECTIVE.name, declared, Value::Gauge(0.999))];
+        for ((region, verdict), count) in &self.counts {
+            let pairs = [
+                (attribute::SLO, "checkout-availability"),
+                (attribute::VERDICT, *verdict),
+                (attribute::REGION, *region),
+            ];
+            let value = f64::from(u32::try_from(*count).unwrap());
+            let value = Value::Sum { temporality: Temporality::Cumulative, value };
+            observations.push(point(wire::SLI_EVENTS.name, attributes(&pairs), value));
+        }
+        for ((slot, role), sketch) in self.users.iter().rev().take(4) {
+            let role = match *role {
+                wire::ACTIVE => UserRole::Active { scope: Arc::from("checkout") },
+                _ => UserRole::Affected { slo: Arc::from("checkout-availability") },
+            };
+            let (region, slot) = (Arc::from(""), UnixNanos::new(slot * 1_000_000_000));
+            let users = Users { role, region, slot, width: Nanos::from_secs(5), sketch: sketch.clone() };
+            observations.push(Observation::Users(users));
+        }
+        Batch { resource: self.resource.clone(), received: at(second), observations }
+    }
+}
+
+/// The sidecar's pure half.
+struct Sidecar {
+    aggregate: Aggregate,
+    budgets: BTreeMap<String, BudgetState>,
+    notices: Notices,
+    told: Vec<(u64, NoticeEvent)>,
+}
+
+impl Sidecar {
+    fn new() -> Self {
+        Self {
+            aggregate: Aggregate::new(Vec::new(), 10_000, at(0)),
+            budgets: BTreeMap::new(),
+            notices: Notices::default(),
+            told: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, second: u64) {
+        let view = self.aggregate.at(at(second));
+        let evaluated = view
+            .objectives()
+            .map(|(id, objective)| (id.clone(), evaluate(objective, self.budgets.get(id), view.now)));
+        self.budgets = evaluated.collect();
+        let events = self.notices.step(&view, &self.budgets);
+        self.told.extend(events.into_iter().map(|event| (second, event)));
+    }
+
+    fn run(
+        &mut self,
+        seconds: std::ops::Range<u64>,
+        process: &mut Process,
+        mut load: impl FnMut(u64, &mut Process),
+    ) {
+        for second in seconds {
+            load(second, process);
+            self.aggregate.take(&process.tell(second));
+            self.step(second);
+        }
+    }
+
+    fn deploy(&mut self, second: u64, version: &str) {
+        self.aggregate.announce(Change {
+            service: "order-service".into(),
+            kind: ChangeKind::Deploy,
+            version: Some(version.into()),
+            sha: Some(format!("sha-of-{version}")),
+            at: timestamp(at(second)),
+            source: ChangeSource::Webhook,
+            author: None,
+            url: None,
+        });
+    }
+
+    fn told(&self, event: Event) -> Vec<(u64, &Notice)> {
+        let of_kind = self.told.iter().filter(|(_, told)| told.event == event);
+        of_kind.map(|(second, told)| (*second, &*told.notice)).collect()
+    }
+}
+
+fn healthy(second: u64, process: &mut Process) {
+    for (region, rate) in [("eu-west-1", 50), ("us-east-1", 30), ("ap-south-1", 20)] {
+        process.serve(second, region, rate, 0);
+    }
+}
+
+/// Two fifths of one region fail.
+fn broken(second: u64, process: &mut Process) {
+    process.serve(second, "eu-west-1", 30, 20);
+    process.serve(second, "us-east-1", 30, 0);
+    process.serve(second, "ap-south-1", 20, 0);
+}
+
+/// An hour of v1, then v2 breaks at 3,611 for a while, then v1 again.
+fn bad_deploy(until: u64) -> Sidecar {
+    let mut sidecar = Sidecar::new();
+    sidecar.run(1..3_600, &mut Process::new(1, "v1", 0), healthy);
+    sidecar.deploy(3_600, "v2");
+    let mut second = Process::new(2, "v2", 3_599);
+    sidecar.run(3_600..3_611, &mut second, healthy);
+    sidecar.run(3_611..until, &mut second, broken);
+    sidecar.deploy(until, "v1");
+    sidecar.run(until..until + 120, &mut Process::new(3, "v1", until - 1), healthy);
+    sidecar
+}
+
+#[test]
+fn a_bad_deploy_is_one_notice_with_every_part() {
+    let sidecar = bad_deploy(4_000);
+    let (opened, updated, resolved) =
+        (sidecar.told(Event::Opened), sidecar.told(Event::Updated), sidecar.told(Event::Resolved));
+    assert_eq!((opened.len(), resolved.len()), (1, 1));
+    assert!(updated.len() >= 4, "{}", updated.len());
+    let (_, notice) = updated[updated.len() - 1];
+    assert_eq!((notice.slo.as_str(), notice.severity, notice.state), (SLO, Severity::Page, State::Open));
+    let onset = i64::try_from(START + 3_611).unwrap();
+    assert!((notice.onset.as_second() - onset).abs() <= 1, "{}", notice.onset);
+
+    let sli = &notice.slis[0];
+    let seconds = u64::try_from(notice.updated.as_second() - notice.onset.as_second()).unwrap() + 1;
+    assert_eq!(sli.baseline.value(), Some(&1.0));
+    assert!((sli.current.value().unwrap() - 0.8).abs() < 0.01, "{sli:?}");
+    assert_eq!(sli.total.get(), 100 * seconds);
+
+    let changes = notice.recent_changes.value().unwrap();
+    let suspicion = |version: &str| {
+        changes.iter().find(|change| change.version.value().unwrap() == version).unwrap().suspicion
+    };
+    assert_eq!(suspicion("v2"), Suspicion::High, "{changes:?}");
+
+    let impact = &notice.impact;
+    assert_eq!((impact.affected_users.value(), impact.interval.value()), (Some(&20), Some(&(20, 20))));
+    assert_eq!(impact.share_of_active.value().map(|share| share.get()), Some(0.2));
+    let regions = impact.regions.value().unwrap();
+    assert_eq!(regions.keys().collect::<Vec<_>>(), ["eu-west-1"]);
+    assert_eq!(notice.hypotheses[0].pattern, "bad-deploy");
+    assert!(notice.dependencies.value().is_none() && notice.map.value().is_none());
+    assert!(notice.coverage.value().unwrap().get() > 0.99, "{:?}", notice.coverage);
+
+    let (over, resolved) = resolved[0];
+    assert!(over <= 4_000 + 40, "resolved at {over}");
+    assert_eq!(resolved.id, notice.id);
+    assert!(resolved.slis[0].current.value().unwrap() < &0.81, "what came after the end does not dilute it");
+    let parts = &sidecar.notices.counters().parts;
+    assert_eq!((parts["sli_delta"], parts["impact"], parts["dependencies"]), ((1, 0), (1, 0), (0, 1)));
+}
+
+#[test]
+fn a_page_is_told_in_the_second_in_which_its_tier_fires() {
+    let sidecar = bad_deploy(4_000);
+    let (opened, ticket) = sidecar.told(Event::Opened)[0];
+    // 0.1 % of some 363,000 events, surely: the slow ticket.
+    assert_eq!((opened, ticket.severity), (3_631, Severity::Ticket));
+    let is_page = |told: &&(u64, NoticeEvent)| told.1.notice.severity == Severity::Page;
+    let (paged, _) = sidecar.told.iter().find(is_page).unwrap();
+    // The slow page's long window holds all 100 s events until second s, of which 20 (s - 3,610) are bad; they
+    // are more than 6 x 0.1 % of all from s = 3,722 on.
+    assert_eq!(*paged, 3_722);
+}
+
+#[test]
+fn a_second_fault_is_a_second_notice_with_its_own_onset() {
+    let mut sidecar = bad_deploy(4_000);
+    let mut process = Process::new(4, "v3", 4_119);
+    sidecar.run(4_120..4_200, &mut process, healthy);
+    sidecar.run(4_200..4_320, &mut process, broken);
+    let opened = sidecar.told(Event::Opened);
+    assert_eq!(opened.len(), 2);
+    let (second, notice) = opened[1];
+    let late = notice.onset.as_second() - i64::try_from(START + 4_200).unwrap();
+    assert!(late.abs() <= 1, "onset {late} s off");
+    assert!(second <= 4_210, "the budget of the hour is spent already, so it is told at once: {second}");
+    assert_eq!(notice.impact.affected_users.value(), Some(&20));
+}
+
+#[test]
+fn silence_neither_opens_nor_resolves() {
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    sidecar.run(1..60, &mut process, healthy);
+    sidecar.run(60..90, &mut process, broken);
+    assert_eq!(sidecar.told(Event::Opened).len(), 1);
+    (90..700).for_each(|second| sidecar.step(second));
+    assert!(sidecar.told(Event::Resolved).is_empty());
+    sidecar.run(700..760, &mut process, healthy);
+    assert_eq!(sidecar.told(Event::Resolved).len(), 1);
+}
+
+#[test]
+fn low_traffic_pages_for_an_outage_and_not_for_one_failure() {
+    let each_minute = |good: u64| {
+        move |second: u64, process: &mut Process| {
+            if second.is_multiple_of(60) {
+                process.serve(second, "eu-west-1", good, 1 - good);
+            }
+        }
+    };
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    sidecar.run(1..3_600, &mut process, each_minute(1));
+    sidecar.run(3_600..3_660, &mut process, each_minute(0));
+    sidecar.run(3_660..9_000, &mut process, each_minute(1));
+    assert!(sidecar.told.is_empty(), "{:?}", sidecar.told);
+    sidecar.run(9_000..9_600, &mut process, each_minute(0));
+    let (opened, notice) = sidecar.told(Event::Opened)[0];
+    assert!(
+        opened <= 9_000 + 300,
+        "a total outage at one request a minute is told after {} s",
+        opened - 9_000
+    );
+    assert_eq!(notice.severity, Severity::Page);
+}
+
+#[test]
+fn a_restart_keeps_the_notice_and_its_users() {
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    sidecar.run(1..60, &mut process, healthy);
+    sidecar.run(60..90, &mut process, broken);
+    let before = sidecar.notices.all()[0].clone();
+    let mut after = Notices::default();
+    after.restore(sidecar.notices.all().iter().map(|notice| sidecar.notices.keep(notice)).collect());
+    sidecar.notices = after;
+    sidecar.run(90..100, &mut process, broken);
+    let now = &sidecar.notices.all()[0];
+    assert_eq!((&now.id, now.onset), (&before.id, before.onset));
+    assert_eq!(now.impact.affected_users.value(), Some(&20));
+    assert_eq!(sidecar.told(Event::Opened).len(), 1);
+    assert!(
+        now.updated > before.updated
+            && now.updated <= Timestamp::from_second(i64::try_from(START + 100).unwrap()).unwrap()
+    );
+}

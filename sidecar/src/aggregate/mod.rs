@@ -176,6 +176,7 @@ impl Aggregate {
                 Observation::Users(_) | Observation::Request(_) | Observation::Call(_) => None,
             })
         };
+        self.learn_team(resource, batch.received);
         for point in points().filter(|point| roles::is_objective(point)) {
             match roles::definition(resource, point) {
                 Some(definition) => self.declare(definition, batch.received),
@@ -211,6 +212,21 @@ impl Aggregate {
                 self.dirty.objectives.entry(id).or_insert(now);
             }
         }
+    }
+
+    /// Tells the configured objectives of a sender's service whose they are; those of the SDK bring their team along.
+    fn learn_team(&mut self, resource: &Resource, now: UnixNanos) {
+        let is_news = |known: &&objective::Definition| {
+            matches!(known.about, objective::About::Metric(_))
+                && known.service == resource.service
+                && resource.team.is_some()
+                && known.team != resource.team
+        };
+        let known = self.objectives.values().map(|objective| &objective.definition).filter(is_news);
+        let news: Vec<_> = known
+            .map(|known| objective::Definition { team: resource.team.clone(), ..known.clone() })
+            .collect();
+        news.into_iter().for_each(|definition| self.declare(definition, now));
     }
 
     fn ignore(&mut self, reason: Ignored) {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mapwarden::contract::names::{attribute, wire};
 use mapwarden::contract::UnixNanos;
+use mapwarden::contract::names::{attribute, wire};
 use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
 use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window};
 use mapwarden_sidecar::store::{Commit, Restored, Store};
@@ -46,7 +46,13 @@ fn told(second: u64) -> Batch {
     };
     let point = |metric: &str, pairs: &[(&str, &str)], value| {
         let attributes = pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
-        Observation::Point(Point { metric: Arc::from(metric), attributes, start: at(0), time: at(second), value })
+        Observation::Point(Point {
+            metric: Arc::from(metric),
+            attributes,
+            start: at(0),
+            time: at(second),
+            value,
+        })
     };
     let sum = |value: u64| Value::Sum {
         temporality: Temporality::Cumulative,
@@ -77,7 +83,10 @@ fn totals(aggregate: &Aggregate, second: u64) -> Vec<(u64, u64)> {
     let view = aggregate.at(at(second));
     let (_, objective) = view.objectives().next().unwrap();
     let windows = Window::ALL.map(|window| objective.window(window, at(second)));
-    std::iter::once(objective.totals).chain(windows).map(|counts| (counts.good.get(), counts.bad.get())).collect()
+    std::iter::once(objective.totals)
+        .chain(windows)
+        .map(|counts| (counts.good.get(), counts.bad.get()))
+        .collect()
 }
 
 #[test]
@@ -104,7 +113,10 @@ fn a_killed_sidecar_counts_every_event_once() {
     let (kept, truth) = (totals(&last, 401), totals(&whole, 401));
     for (window, (kept, truth)) in kept.iter().zip(&truth).enumerate() {
         let moved = truth.0.abs_diff(kept.0) + truth.1.abs_diff(kept.1);
-        assert!(moved <= 100, "window {window}: {kept:?} instead of {truth:?}: one second may move, none may be lost");
+        assert!(
+            moved <= 100,
+            "window {window}: {kept:?} instead of {truth:?}: one second may move, none may be lost"
+        );
     }
     assert_eq!(kept.last(), truth.last());
 }

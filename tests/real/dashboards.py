@@ -46,7 +46,7 @@ def expressions() -> list[Question]:
 
 def variables() -> list[Question]:
     """The `label_values(..)` of every variable."""
-    return [Question(f"{dashboard['title']} / ${variable['name']}", substituted(variable["definition"], dashboard))
+    return [Question(f"{dashboard['title']} / ${variable['name']}", substituted(variable["query"]["query"], dashboard))
             for dashboard in all_dashboards() for variable in dashboard["templating"]["list"]
             if variable["type"] == "query"]
 

@@ -10,6 +10,8 @@
 
 #[cfg(feature = "tower")]
 mod layer;
+mod map_in_request;
+mod map;
 mod receiver;
 mod scope;
 mod ship;

@@ -41,6 +41,10 @@ const AHEAD: Nanos = Nanos::from_secs(300);
 /// How long a series may be silent before it is forgotten.
 const SILENT: Nanos = Nanos::from_secs(3_600);
 
+/// The same for a series that a budget depends on: if it came back after it was forgotten, all that it ever
+/// counted would be counted again.
+const SILENT_SLI: Nanos = Nanos::from_secs(86_400);
+
 /// A map: service and name.
 pub type MapKey = (Arc<str>, Arc<str>);
 
@@ -172,6 +176,7 @@ impl Aggregate {
                 Observation::Users(_) | Observation::Request(_) | Observation::Call(_) => None,
             })
         };
+        self.learn_team(resource, batch.received);
         for point in points().filter(|point| roles::is_objective(point)) {
             match roles::definition(resource, point) {
                 Some(definition) => self.declare(definition, batch.received),
@@ -207,6 +212,21 @@ impl Aggregate {
                 self.dirty.objectives.entry(id).or_insert(now);
             }
         }
+    }
+
+    /// Tells the configured objectives of a sender's service whose they are; those of the SDK bring their team along.
+    fn learn_team(&mut self, resource: &Resource, now: UnixNanos) {
+        let is_news = |known: &&objective::Definition| {
+            matches!(known.about, objective::About::Metric(_))
+                && known.service == resource.service
+                && resource.team.is_some()
+                && known.team != resource.team
+        };
+        let known = self.objectives.values().map(|objective| &objective.definition).filter(is_news);
+        let news: Vec<_> = known
+            .map(|known| objective::Definition { team: resource.team.clone(), ..known.clone() })
+            .collect();
+        news.into_iter().for_each(|definition| self.declare(definition, now));
     }
 
     fn ignore(&mut self, reason: Ignored) {
@@ -377,9 +397,12 @@ impl Aggregate {
         self.dependency(&call.dependency, service, source).traffic.one(end, call.ending, call.duration);
     }
 
-    /// Forgets series that have been silent for an hour.
+    /// Forgets series that have been silent: for an hour, or for a day where a budget depends on them.
     pub fn forget_silent(&mut self, now: UnixNanos) {
-        self.series.retain(|_, series| now.since(series.seen) < SILENT);
+        self.series.retain(|_, series| {
+            let is_evidence = series.roles.as_ref().is_some_and(|roles| !roles.iter().any(Role::is_slo));
+            now.since(series.seen) < if is_evidence { SILENT } else { SILENT_SLI }
+        });
     }
 
     /// What changed since the last call.

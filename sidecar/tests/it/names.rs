@@ -91,7 +91,7 @@ fn queries() -> Vec<(String, String)> {
     let files = texts("dashboards", ".json").into_iter().chain(texts("alerts", ".yaml"));
     files
         .flat_map(|file| {
-            let keys = ["expr", "query", "definition", "series"];
+            let keys = ["expr", "query", "series"];
             let queries =
                 strings(&parse(&file)).into_iter().filter(move |(key, _)| keys.contains(&key.as_str()));
             queries.map(|(_, query)| (file.path.clone(), query)).collect::<Vec<_>>()

@@ -2,8 +2,8 @@
 //! load of many users, a bad deploy and the notice of it. What comes in: arguments. What goes out: a story on the
 //! terminal. Never leaves a process behind.
 //!
-//! [`service`] is the order service, [`backend`] what it depends on, [`load`] its users and [`ledger`] what they
-//! remember; [`console`] asks the sidecar; [`story`] puts them on the stage and [`check`] compares.
+//! `service` is the order service, `backend` what it depends on, `load` its users and `ledger` what they
+//! remember; `console` asks the sidecar; `story` puts them on the stage and `check` compares.
 
 mod backend;
 mod check;

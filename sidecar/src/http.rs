@@ -1,4 +1,4 @@
-//! The HTTP client of everything that asks or tells others: sinks. Never follows a redirect: an answer from
+//! The HTTP client of everything that asks or tells others: probes and sinks. Never follows a redirect: an answer from
 //! somewhere else than where the operator pointed is an answer to look at.
 
 use std::time::Duration;
@@ -9,17 +9,32 @@ use reqwest::redirect::Policy;
 /// the same thing again.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
+/// How others are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Through the proxy that the environment names, if it names one.
+    ByProxy,
+    /// Straight: what is asked is the other end, not a proxy.
+    Straight,
+}
+
 /// A client with the system's certificates. Where there are none (a `FROM scratch` image), plain HTTP still
 /// works, and HTTPS fails with an unknown issuer at each request.
 ///
 /// # Errors
 /// The TLS library cannot be set up.
-pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
+pub(crate) fn client(reach: Reach) -> Result<reqwest::Client, reqwest::Error> {
     // An error says that another part of the process installed a provider before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || reqwest::Client::builder().redirect(Policy::none()).timeout(REQUEST_TIME);
+    let builder = || {
+        let builder = reqwest::Client::builder().redirect(Policy::none()).timeout(REQUEST_TIME);
+        match reach {
+            Reach::ByProxy => builder,
+            Reach::Straight => builder.no_proxy(),
+        }
+    };
     builder().build().or_else(|error| {
-        tracing::warn!("no system certificates, only plain http sinks can be reached: {error}");
+        tracing::warn!("no system certificates, only plain http can be reached: {error}");
         builder().tls_certs_only([]).build()
     })
 }

@@ -26,6 +26,10 @@ const SOON: Duration = Duration::from_millis(200);
 /// How often the state is evaluated without any input, and committed.
 const REGULARLY: Duration = Duration::from_secs(1);
 
+/// The results of a commit, as labelled.
+const WRITTEN: &str = "written";
+const FAILED: &str = "failed";
+
 /// The state and where its results go.
 pub(crate) struct Owner {
     aggregate: Aggregate,
@@ -56,6 +60,9 @@ impl Owner {
         events: mpsc::Sender<NoticeEvent>,
     ) -> Result<(Self, watch::Receiver<Arc<View>>), StoreError> {
         let now = UnixNanos::now();
+        for result in [WRITTEN, FAILED] {
+            metrics::counter!(exposition::STORE_COMMITS.name, "result" => result).absolute(0);
+        }
         let store = config.data_dir.as_deref().map(Store::open).transpose()?;
         let restored = store.as_ref().map(Store::load).transpose()?.unwrap_or_default();
         let is_fresh = restored.last_commit == UnixNanos::EPOCH;
@@ -190,7 +197,7 @@ impl Owner {
                 durable.error = None;
                 metrics::gauge!(exposition::STORE_LAST_COMMIT.name)
                     .set(timestamp(now).as_duration().as_secs_f64());
-                "written"
+                WRITTEN
             }
             Ok((Err(error), commit)) => {
                 tracing::error!(
@@ -198,11 +205,11 @@ impl Owner {
                 );
                 durable.error = Some(error.to_string());
                 durable.failed = Some(commit);
-                "failed"
+                FAILED
             }
             Err(error) => {
                 durable.error = Some(error.to_string());
-                "failed"
+                FAILED
             }
         };
         metrics::counter!(exposition::STORE_COMMITS.name, "result" => result).increment(1);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Batch, Call, CallSource, Ending, Input, Observation, Resource};
 use crate::config::{Probe, ProbeTarget};
+use crate::http::{self, Reach};
 
 /// The sidecar has no way to ask over HTTP.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +56,8 @@ fn client(probes: &[Probe]) -> Result<Option<reqwest::Client>, reqwest::Error> {
     if !probes.iter().any(|probe| matches!(probe.target, ProbeTarget::Http(_))) {
         return Ok(None);
     }
-    // An error says that another part of the process installed a provider before, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     // A probe asks the dependency itself: no proxy in between, and a redirect is an answer.
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-    Ok(Some(client))
+    http::client(Reach::Straight).map(Some)
 }
 
 /// Who tells what probes saw.

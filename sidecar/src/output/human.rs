@@ -19,6 +19,15 @@ pub(crate) fn percent(ratio: f64, digits: usize) -> String {
     format!("{text}%")
 }
 
+/// `41.3% left`, or how many times over the budget is spent: `spent 9.9x`.
+pub(crate) fn budget(remaining: f64) -> String {
+    if remaining >= 0.0 {
+        format!("{} left", percent(remaining, 1))
+    } else {
+        format!("spent {:.1}x", 1.0 - remaining)
+    }
+}
+
 /// `99.9%`: an objective's target, every digit of it.
 pub(crate) fn target(ratio: f64) -> String {
     let digits = format!("{:.6}", ratio * 100.0);

@@ -139,11 +139,18 @@ fn database<E: Into<redb::Error>>(error: E) -> StoreError {
 }
 
 /// A folder that cannot be written is the folder's fault, everything else the file's.
+#[expect(clippy::wildcard_enum_match_arm, reason = "redb may add errors, and they are all told alike")]
 fn open_error(folder: &Path, path: &Path, source: redb::DatabaseError) -> StoreError {
-    if let redb::DatabaseError::Storage(redb::StorageError::Io(source)) = source {
-        return StoreError::Folder { path: folder.to_owned(), source };
+    use redb::{DatabaseError, StorageError};
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    match source {
+        DatabaseError::Storage(StorageError::Io(source))
+            if !matches!(source.kind(), InvalidData | UnexpectedEof) =>
+        {
+            StoreError::Folder { path: folder.to_owned(), source }
+        }
+        other => StoreError::Open { path: path.to_owned(), source: Box::new(other) },
     }
-    StoreError::Open { path: path.to_owned(), source: Box::new(source) }
 }
 
 impl Store {

@@ -241,7 +241,11 @@ impl<'a> Story<'a> {
         if self.is_of_this_story(notice)
             && self.mentioned.insert(notice.id.clone(), notice.state) != Some(notice.state)
         {
-            self.screen.event(&format!("notice of {}: {}", notice.slo, notice.summary));
+            let state = match notice.state {
+                State::Open => "notice of",
+                State::Resolved => "resolved:",
+            };
+            self.screen.event(&format!("{state} {}: {}", notice.slo, notice.summary));
         }
     }
 

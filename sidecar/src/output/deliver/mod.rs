@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::render::Templates;
 use super::{NoticeEvent, View};
 use crate::config::Sink;
+use crate::http::{self, Reach};
 use mailbox::Mailbox;
 use worker::Worker;
 
@@ -34,7 +35,7 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let needs_http = sinks.iter().any(|sink| !matches!(sink, Sink::Stdout));
-    let client = needs_http.then(crate::http::client).transpose().unwrap_or_else(|error| {
+    let client = needs_http.then(|| http::client(Reach::ByProxy)).transpose().unwrap_or_else(|error| {
         tracing::error!("no TLS, notices for every sink go to standard output instead: {error}");
         None
     });

@@ -12,6 +12,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("percent", |value: &Value, digits: Option<usize>| {
         number(value, |ratio| human::percent(ratio, digits.unwrap_or(2)))
     });
+    environment.add_filter("budget", |value: &Value| number(value, human::budget));
     environment.add_filter("target", |value: &Value| number(value, human::target));
     environment.add_filter("pp", |value: &Value| number(value, human::points));
     environment.add_filter("duration", |value: &Value| number(value, human::duration));

@@ -6,10 +6,10 @@
 //! cargo bench -p mapwarden --bench overhead -- --quick # under 20 seconds, rough
 //! ```
 //!
-//! Every round runs a slice of the same operations on each variant, in an order that rotates, and divides its time by
-//! that of the bare map in the same round; a cell prints the median of these ratios over all rounds. `a/a` is a second
-//! bare map against the first: where it is not within 0.97-1.03 the machine was too noisy to judge the cell, and
-//! the cell does not count in the last line. All maps hash with SipHash under the same key and have room for all
+//! Every round runs a slice of the same operations on each variant, in an order that rotates, and divides its
+//! time by that of the bare map in the same round; a cell prints the median of these ratios over all rounds. `a/a`
+//! is a second bare map against the first: where it is not within 0.97-1.03 the machine was too noisy to judge the
+//! cell, and the cell does not count in the last line. All maps hash with SipHash under the same key and have room for all
 //! entries from the start, because a papaya map in the middle of a resize is slow and would flatter every ratio.
 
 #![expect(
@@ -32,12 +32,13 @@ use variants::{Load, Mix};
 const TRUSTED: std::ops::RangeInclusive<f64> = 0.97..=1.03;
 
 fn main() {
-    // `cargo test --benches` and `cargo bench` both pass flags of the built-in harness; only ours is read.
-    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
+    let is_asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let quick = is_asked("--quick") || !is_asked("--bench");
     let rounds = if quick {
         Rounds { time: Duration::from_millis(250), at_least: 5 }
     } else {
-        Rounds { time: Duration::from_secs(6), at_least: 15 }
+        Rounds { time: Duration::from_secs(5), at_least: 15 }
     };
     println!("{}", Cell::HEADER);
     let mut cells = Vec::new();
@@ -70,8 +71,14 @@ where
 fn summarize(cells: &[Cell]) {
     let trusted: Vec<&Cell> = cells.iter().filter(|cell| TRUSTED.contains(&cell.same)).collect();
     println!("{} of {} cells count, whose a/a lies within 0.97-1.03", trusted.len(), cells.len());
-    let ours: Vec<f64> = trusted.iter().map(|cell| cell.mapwarden).collect();
-    let metrics: Vec<f64> = trusted.iter().map(|cell| cell.metrics).collect();
+    let counted = if trusted.is_empty() {
+        println!("the machine is too busy to judge any cell: all count, for what that is worth");
+        cells.iter().collect()
+    } else {
+        trusted
+    };
+    let ours: Vec<f64> = counted.iter().map(|cell| cell.mapwarden).collect();
+    let metrics: Vec<f64> = counted.iter().map(|cell| cell.metrics).collect();
     let median = measure::median(ours.clone());
     let max = ours.into_iter().fold(f64::NAN, f64::max);
     // Below a thousandth of an operation the added cost is noise, and dividing by it would boast.

@@ -121,7 +121,10 @@ pub(crate) struct Metered<K> {
 impl<K> Metered<K> {
     /// Takes handles of the recorder that is installed.
     pub(crate) fn new(map: Bare<K>) -> Self {
-        let operations = |op, outcome| metrics::counter!("map_operations", "map" => "bench", "op" => op, "outcome" => outcome);
+        let operations = |op: &'static str, outcome: &'static str| {
+            let labels = [("map", "bench"), ("op", op), ("outcome", outcome)];
+            metrics::counter!("map_operations", &labels)
+        };
         let duration = |op| metrics::histogram!("map_operation_duration", "map" => "bench", "op" => op);
         Self {
             map,

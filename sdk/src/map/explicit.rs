@@ -10,8 +10,8 @@ use super::{HashMap, Rejected};
 use crate::contract::{Op, Outcome};
 use crate::record::ThreadCell;
 
-/// Operations under a guard of this map. Each finds the current thread's counters anew, because guards may move;
-/// a [`pin`](HashMap::pin) finds them once.
+/// Operations under a guard of this map. Each finds the current thread's counters anew, because guards may
+/// move; a [`pin`](HashMap::pin) finds them once.
 ///
 /// # Panics
 /// With the guard of another map. Such a call counts as `failed`.
@@ -82,7 +82,8 @@ where
 
     /// Sets the key's value and gives the old one, or `None` where there was none.
     ///
-    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`; [`checked_insert`](HashMap::checked_insert) tells.
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`;
+    /// [`checked_insert`](HashMap::checked_insert) tells.
     #[inline]
     pub fn insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> Option<&'g V>
     where
@@ -125,7 +126,8 @@ where
         self.observed(guard).try_insert(key, value)
     }
 
-    /// Inserts what the closure gives unless the key is there; counted as `try_insert`. The closure runs at most once.
+    /// Inserts what the closure gives unless the key is there; counted as `try_insert`. The closure runs at
+    /// most once.
     ///
     /// # Errors
     /// The current value.
@@ -147,8 +149,8 @@ where
         self.observed(guard).get_or_insert(key, value)
     }
 
-    /// The value of the key, after inserting the closure's if there was none. The closure runs at most once; counted as
-    /// `get_or_insert`.
+    /// The value of the key, after inserting the closure's if there was none. The closure runs at most once;
+    /// counted as `get_or_insert`.
     #[inline]
     pub fn get_or_insert_with<'g, F>(&self, key: K, f: F, guard: &'g impl Guard) -> &'g V
     where
@@ -158,8 +160,8 @@ where
         self.observed(guard).get_or_insert_with(key, f)
     }
 
-    /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again whenever
-    /// another thread was faster; that counts as retries.
+    /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again
+    /// whenever another thread was faster; that counts as retries.
     #[inline]
     pub fn update<'g, F>(&self, key: K, update: F, guard: &'g impl Guard) -> Option<&'g V>
     where
@@ -190,8 +192,8 @@ where
         self.observed(guard).update_or_insert_with(key, update, f)
     }
 
-    /// Lets the closure decide what becomes of the entry: insert, update, remove, or leave it. The closure runs again
-    /// whenever another thread was faster; that counts as retries.
+    /// Lets the closure decide what becomes of the entry: insert, update, remove, or leave it. The closure
+    /// runs again whenever another thread was faster; that counts as retries.
     #[inline]
     pub fn compute<'g, F, T>(&self, key: K, compute: F, guard: &'g impl Guard) -> Compute<'g, K, V, T>
     where
@@ -220,8 +222,8 @@ where
         self.observed(guard).remove_entry(key)
     }
 
-    /// Removes the entry if the closure says so, and gives it; `None` where the key is not there. The closure runs again
-    /// whenever another thread changed the value meanwhile.
+    /// Removes the entry if the closure says so, and gives it; `None` where the key is not there. The closure
+    /// runs again whenever another thread changed the value meanwhile.
     ///
     /// # Errors
     /// The entry that the closure did not want removed.
@@ -260,8 +262,8 @@ where
         self.observed(guard).reserve(additional);
     }
 
-    /// All entries, in no order. One event, whose time is that of the call, which finishes a pending resize, not that of
-    /// the walk.
+    /// All entries, in no order. One event, whose time is that of the call, which finishes a pending resize,
+    /// not that of the walk.
     #[inline]
     pub fn iter<'g, G>(&self, guard: &'g G) -> Iter<'g, K, V, G>
     where

@@ -45,7 +45,7 @@ where
     ) -> T {
         let Self { map, cell, under } = self;
         let Some(untimed) = map.meter.begin_untimed(cell, op) else {
-            return Self::observe_armed(map, cell, under, op, (run, outcome));
+            return Self::observe_timed(map, cell, under, op, (run, outcome));
         };
         let result = run(under);
         untimed.end(outcome(&result));
@@ -55,7 +55,7 @@ where
     /// Takes its parts one by one: an `Observed` would be spilled to memory before it is known which way to go.
     #[cold]
     #[inline(never)]
-    fn observe_armed<T>(
+    fn observe_timed<T>(
         map: &HashMap<K, V, S>,
         cell: &ThreadCell,
         under: U,

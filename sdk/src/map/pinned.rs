@@ -101,7 +101,8 @@ where
 
     /// Sets the key's value and gives the old one, or `None` where there was none.
     ///
-    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`; [`checked_insert`](HashMapRef::checked_insert) tells.
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`;
+    /// [`checked_insert`](HashMapRef::checked_insert) tells.
     #[inline]
     pub fn insert(&self, key: K, value: V) -> Option<&V> {
         self.observed().insert(key, value)
@@ -125,7 +126,8 @@ where
         self.observed().try_insert(key, value)
     }
 
-    /// Inserts what the closure gives unless the key is there; counted as `try_insert`. The closure runs at most once.
+    /// Inserts what the closure gives unless the key is there; counted as `try_insert`. The closure runs at
+    /// most once.
     ///
     /// # Errors
     /// The current value.
@@ -143,8 +145,8 @@ where
         self.observed().get_or_insert(key, value)
     }
 
-    /// The value of the key, after inserting the closure's if there was none. The closure runs at most once; counted as
-    /// `get_or_insert`.
+    /// The value of the key, after inserting the closure's if there was none. The closure runs at most once;
+    /// counted as `get_or_insert`.
     #[inline]
     pub fn get_or_insert_with<F>(&self, key: K, f: F) -> &V
     where
@@ -153,8 +155,8 @@ where
         self.observed().get_or_insert_with(key, f)
     }
 
-    /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again whenever
-    /// another thread was faster; that counts as retries.
+    /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again
+    /// whenever another thread was faster; that counts as retries.
     #[inline]
     pub fn update<F>(&self, key: K, update: F) -> Option<&V>
     where
@@ -182,8 +184,8 @@ where
         self.observed().update_or_insert_with(key, update, f)
     }
 
-    /// Lets the closure decide what becomes of the entry: insert, update, remove, or leave it. The closure runs again
-    /// whenever another thread was faster; that counts as retries.
+    /// Lets the closure decide what becomes of the entry: insert, update, remove, or leave it. The closure
+    /// runs again whenever another thread was faster; that counts as retries.
     #[inline]
     pub fn compute<'g, F, T>(&'g self, key: K, compute: F) -> Compute<'g, K, V, T>
     where
@@ -210,8 +212,8 @@ where
         self.observed().remove_entry(key)
     }
 
-    /// Removes the entry if the closure says so, and gives it; `None` where the key is not there. The closure runs again
-    /// whenever another thread changed the value meanwhile.
+    /// Removes the entry if the closure says so, and gives it; `None` where the key is not there. The closure
+    /// runs again whenever another thread changed the value meanwhile.
     ///
     /// # Errors
     /// The entry that the closure did not want removed.
@@ -245,8 +247,8 @@ where
         self.observed().reserve(additional);
     }
 
-    /// All entries, in no order. One event, whose time is that of the call, which finishes a pending resize, not that of
-    /// the walk.
+    /// All entries, in no order. One event, whose time is that of the call, which finishes a pending resize,
+    /// not that of the walk.
     #[inline]
     pub fn iter(&self) -> Iter<'_, K, V, G> {
         self.observed().iter()

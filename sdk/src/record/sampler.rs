@@ -6,13 +6,15 @@
 //! next operation is timed with probability exactly 1/N, whatever rhythm the workload has and whenever N changed. So
 //! the weighted count of any kind of operation is an unbiased estimate of its true count n, with variance n (N - 1),
 //! a relative standard error of `sqrt((N - 1) / n)` (Bernoulli sampling with the Horvitz-Thompson estimator). A
-//! fixed stride would lock to a periodic workload.
+//! fixed stride would lock to a periodic workload. A thread that becomes slow keeps its N until its next timed
+//! operation, some thousand operations later at most.
 
 /// The largest N. Raised, a busy map pays less for its clock reads and rare slow operations are seen less often.
 pub(super) const MAX_ONE_IN: u64 = 1024;
 
 /// How many operations a second and thread are timed at least, N permitting, and at most twice as many. Raised,
-/// estimates get better and busy threads slower: a timed operation costs about 0.2 us, so that 4,096 of them take less than 0.1 % of a thread.
+/// estimates get better and busy threads slower: a timed operation costs about 0.2 us, so that 4,096 of them take
+/// less than 0.1 % of a thread.
 const TIMED_PER_SECOND: u64 = 2048;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+mod http;
 pub mod problem;
 
 pub mod accept;

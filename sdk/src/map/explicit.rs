@@ -28,6 +28,10 @@ where
         Observed { map: self, cell: self.meter.cell(), under: Guarded { map: &self.inner, guard } }
     }
 
+    pub(super) fn tell_entries(&self) {
+        self.entries.tell(self.inner.len());
+    }
+
     pub(super) fn observed_len(&self, cell: &ThreadCell) -> usize {
         let running = self.meter.begin(cell, Op::Len);
         let entries = self.inner.len();

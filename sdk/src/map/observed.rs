@@ -43,21 +43,29 @@ where
         run: impl FnOnce(U) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
-        let Some(untimed) = self.map.meter.begin_untimed(self.cell, op) else {
-            return self.observe_armed(op, run, outcome);
+        let Self { map, cell, under } = self;
+        let Some(untimed) = map.meter.begin_untimed(cell, op) else {
+            return Self::observe_armed(map, cell, under, op, (run, outcome));
         };
-        let result = run(self.under);
+        let result = run(under);
         untimed.end(outcome(&result));
         result
     }
 
+    /// Takes its parts one by one: an `Observed` would be spilled to memory before it is known which way to go.
     #[cold]
     #[inline(never)]
-    fn observe_armed<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
-        let running = self.map.meter.begin(self.cell, op);
-        let result = run(self.under);
+    fn observe_armed<T>(
+        map: &HashMap<K, V, S>,
+        cell: &ThreadCell,
+        under: U,
+        op: Op,
+        (run, outcome): (impl FnOnce(U) -> T, impl FnOnce(&T) -> Outcome),
+    ) -> T {
+        let running = map.meter.begin_timed(cell, op);
+        let result = run(under);
         if running.end(outcome(&result)) == Ended::Timed {
-            self.tell_entries();
+            map.tell_entries();
         }
         result
     }
@@ -67,12 +75,8 @@ where
         let running = self.map.meter.begin_whole(self.cell, op);
         let result = run(self.under);
         running.end(outcome(&result));
-        self.tell_entries();
+        self.map.tell_entries();
         result
-    }
-
-    fn tell_entries(self) {
-        self.map.entries.tell(self.map.inner.len());
     }
 
     /// Does an operation whose closure runs once, and again whenever another thread was faster.

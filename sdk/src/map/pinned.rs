@@ -22,7 +22,7 @@ pub struct HashMapRef<'map, K, V, S, G> {
 }
 
 impl<'map, K, V, S> HashMapRef<'map, K, V, S, LocalGuard<'map>> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn local(map: &'map HashMap<K, V, S>) -> Self {
         Self { map, under: map.inner.pin(), cell: Some(map.meter.cell()) }
     }

@@ -8,12 +8,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::clock;
 use super::outcomes::{SLOTS, slot};
 use super::sampler::{gap, one_in};
 use crate::contract::{Op, Outcome};
-
-/// In `armed`: every operation takes the way of shared cells.
-const SHARED: u64 = u64::MAX;
 
 /// How many timed operations make an estimate of the rate. Raised, N settles later and steadier.
 const WINDOW_TIMED: u64 = 64;
@@ -22,110 +20,102 @@ const WINDOW_TIMED: u64 = 64;
 /// become slow keeps its large N for longer.
 const WINDOW_NANOS: u64 = 100_000_000;
 
-/// What an operation carries from its begin to its end.
+/// What an operation on the cold way carries from its begin to its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begun {
     /// How many operations it stands for if it is timed.
     pub(super) weight: u64,
-    /// When it began, see [`super::clock`]; 0 where it is not timed.
+    /// When it began, see [`clock`]; 0 where it is not timed.
     pub(super) at: u64,
 }
 
-/// The count of one (operation, outcome) and the count at which the next operation is timed.
-#[derive(Debug)]
-struct Slot {
-    count: AtomicU64,
-    next: AtomicU64,
-}
-
-/// 2,688 bytes: 160 slots of 16 bytes and the sampler's state. Its own pair of cache lines (128 bytes, because
-/// processors fetch lines in pairs), so that no two threads' writes meet.
+/// 1,408 bytes: the sampler's state and 160 counts. Its own pairs of cache lines (128 bytes, because processors
+/// fetch lines in pairs), so that no two threads' writes meet.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct ThreadCell {
-    /// The weight of the next operation if it is to be timed, else 0; or [`SHARED`].
-    armed: AtomicU64,
+    /// How many operations come before the next timed one. Stays 0 where all are timed, and in a shared cell, whose
+    /// operations all take the cold way.
+    left: AtomicU64,
     /// N: one operation in so many is timed.
     one_in: AtomicU64,
     /// When the current estimate of the rate began.
     window_start: AtomicU64,
     /// Timed operations since then.
     window_timed: AtomicU64,
-    /// By [`slot`]. `get`'s come first and share the cache line of `armed`.
-    slots: [Slot; SLOTS],
+    is_shared: bool,
+    /// By [`slot`]. `get`'s come first and share the cache line of `left`.
+    counts: [AtomicU64; SLOTS],
 }
 
 impl ThreadCell {
     /// A cell for one thread at a time. N is 1 until a rate is known.
     pub(super) const fn exclusive(now: u64) -> Self {
-        Self::new(1, now)
+        Self {
+            left: AtomicU64::new(0),
+            one_in: AtomicU64::new(1),
+            window_start: AtomicU64::new(now),
+            window_timed: AtomicU64::new(0),
+            is_shared: false,
+            counts: [const { AtomicU64::new(0) }; SLOTS],
+        }
     }
 
     /// A cell for any number of threads.
     pub(super) const fn shared(now: u64) -> Self {
-        Self::new(SHARED, now)
+        Self { is_shared: true, ..Self::exclusive(now) }
     }
 
-    const fn new(armed: u64, now: u64) -> Self {
-        Self {
-            armed: AtomicU64::new(armed),
-            one_in: AtomicU64::new(1),
-            window_start: AtomicU64::new(now),
-            window_timed: AtomicU64::new(0),
-            slots: [const { Slot { count: AtomicU64::new(0), next: AtomicU64::new(u64::MAX) } }; SLOTS],
-        }
-    }
-
-    /// Whether the next operation takes the cold way: it is to be timed, or the cell is shared. One load.
+    /// Counts down to the next timed operation: a load and a store. Whether this one takes the cold way.
     #[inline(always)]
-    pub(super) fn is_armed(&self) -> bool {
-        self.armed.load(Relaxed) != 0
+    pub(super) fn count_down(&self) -> bool {
+        match self.left.load(Relaxed).checked_sub(1) {
+            Some(left) => {
+                self.left.store(left, Relaxed);
+                false
+            }
+            None => true,
+        }
     }
 
-    /// Begins an operation on the cold way.
+    /// Begins an operation on the cold way, and draws when the next one is.
     pub(super) fn begin(&self) -> Begun {
-        let one_in = self.one_in.load(Relaxed);
-        let weight = self.armed.load(Relaxed);
-        if weight == SHARED {
-            let is_timed = one_in == 1 || fastrand::u64(..one_in) == 0;
-            return Begun { weight: one_in, at: if is_timed { super::clock::now() } else { 0 } };
+        let weight = self.one_in.load(Relaxed);
+        if self.is_shared && weight > 1 && fastrand::u64(..weight) != 0 {
+            return Begun { weight, at: 0 };
         }
-        if one_in > 1 {
-            self.armed.store(0, Relaxed);
-        }
-        Begun { weight, at: super::clock::now() }
+        self.draw(weight);
+        Begun { weight, at: clock::now() }
     }
 
-    /// Counts an untimed operation of the cell's only writer: two loads, one store. The count is read anew because
-    /// a closure inside the operation may have used the map too.
+    fn draw(&self, one_in: u64) {
+        if !self.is_shared {
+            self.left.store(gap(one_in, fastrand::f64()).saturating_sub(1), Relaxed);
+        }
+    }
+
+    /// Counts an operation of the cell's only writer: a load and a store. The count is read when the operation ends
+    /// because a closure inside it may have used the map too.
     #[inline(always)]
     pub(super) fn count(&self, op: Op, outcome: Outcome) {
-        let Some(slot) = self.slots.get(slot(op, outcome)) else { return };
-        let count = slot.count.load(Relaxed).wrapping_add(1);
-        slot.count.store(count, Relaxed);
-        if count >= slot.next.load(Relaxed) {
-            self.arm(slot, count);
+        if let Some(count) = self.counts.get(slot(op, outcome)) {
+            count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
         }
     }
 
-    /// Counts an operation of a shared cell, or any that is off the hot path.
-    pub(super) fn count_any(&self, op: Op, outcome: Outcome) {
-        if self.is_shared() {
-            if let Some(slot) = self.slots.get(slot(op, outcome)) {
-                slot.count.fetch_add(1, Relaxed);
-            }
-        } else {
-            self.count(op, outcome);
-        }
-    }
-
-    /// The coin showed heads: times the next operation of this thread and draws the gap after that.
-    #[cold]
+    /// The same, out of line.
     #[inline(never)]
-    fn arm(&self, slot: &Slot, count: u64) {
-        let one_in = self.one_in.load(Relaxed);
-        self.armed.store(one_in, Relaxed);
-        slot.next.store(count.saturating_add(gap(one_in, fastrand::f64())), Relaxed);
+    pub(super) fn count_unusual(&self, op: Op, outcome: Outcome) {
+        self.count(op, outcome);
+    }
+
+    /// Counts an operation of any cell.
+    pub(super) fn count_any(&self, op: Op, outcome: Outcome) {
+        if !self.is_shared {
+            self.count(op, outcome);
+        } else if let Some(count) = self.counts.get(slot(op, outcome)) {
+            count.fetch_add(1, Relaxed);
+        }
     }
 
     /// Notes a timed operation on one key and adapts N when it is time to. On a shared cell updates of the window
@@ -146,30 +136,15 @@ impl ThreadCell {
         }
     }
 
-    /// Draws every gap anew for the new N; geometric gaps have no memory, so nothing is biased by it.
-    pub(super) fn set_one_in(&self, one_in: u64) {
+    /// Draws the gap anew for the new N; geometric gaps have no memory, so nothing is biased by it.
+    fn set_one_in(&self, one_in: u64) {
         self.one_in.store(one_in, Relaxed);
-        if self.is_shared() {
-            return;
-        }
-        self.armed.store(u64::from(one_in == 1), Relaxed);
-        for slot in &self.slots {
-            let next = if one_in == 1 {
-                u64::MAX
-            } else {
-                slot.count.load(Relaxed).saturating_add(gap(one_in, fastrand::f64()))
-            };
-            slot.next.store(next, Relaxed);
-        }
+        self.draw(one_in);
     }
 
     /// How often the pair was counted.
     pub(super) fn get(&self, op: Op, outcome: Outcome) -> u64 {
-        self.slots.get(slot(op, outcome)).map_or(0, |slot| slot.count.load(Relaxed))
-    }
-
-    fn is_shared(&self) -> bool {
-        self.armed.load(Relaxed) == SHARED
+        self.counts.get(slot(op, outcome)).map_or(0, |count| count.load(Relaxed))
     }
 }
 
@@ -177,9 +152,9 @@ impl ThreadCell {
 mod tests {
     use super::*;
 
-    /// Ends one operation as the meter does, without its clock. Gives the weight if it was timed.
+    /// Does one operation as the meter does. Gives the weight if it was timed.
     fn run(cell: &ThreadCell, op: Op, outcome: Outcome) -> u64 {
-        if !cell.is_armed() {
+        if !cell.count_down() {
             cell.count(op, outcome);
             return 0;
         }
@@ -190,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_layout_is_as_documented() {
-        assert_eq!(size_of::<ThreadCell>(), 2688);
+        assert_eq!(size_of::<ThreadCell>(), 1408);
         assert_eq!(align_of::<ThreadCell>(), 128);
     }
 
@@ -231,9 +206,9 @@ mod tests {
             cell.adapt(timed * 100);
         }
         assert_eq!(cell.one_in.load(Relaxed), 1024, "64 operations in 6.4 us");
-        assert_eq!(cell.armed.load(Relaxed), 0);
+        assert!((0..100).any(|_| !cell.count_down()), "most operations are not timed any more");
         cell.adapt(10_000_000_000);
         assert_eq!(cell.one_in.load(Relaxed), 1, "1,024 operations in 10 s");
-        assert_eq!(cell.armed.load(Relaxed), 1);
+        assert!((0..100).all(|_| cell.count_down()), "every operation is timed again");
     }
 }

@@ -26,7 +26,7 @@ impl Source for Maps {
 pub(crate) fn meter(name: Arc<str>) -> Arc<Meter> {
     static MAPS: LazyLock<Arc<Maps>> = LazyLock::new(|| {
         let maps = Arc::new(Maps::default());
-        registry().register(Arc::clone(&maps) as _);
+        registry().register(Arc::<Maps>::clone(&maps));
         maps
     });
     let mut meters = MAPS.meters.lock().unwrap_or_else(PoisonError::into_inner);

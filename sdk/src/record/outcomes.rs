@@ -42,6 +42,19 @@ pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
     }
 }
 
+/// How the operation ends most often in a steady state, which is counted a little faster than the others.
+#[inline(always)]
+pub(super) const fn usual_outcome(op: Op) -> Outcome {
+    match op {
+        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert => Outcome::Hit,
+        Op::Insert => Outcome::Replaced,
+        Op::TryInsert => Outcome::Inserted,
+        Op::Update | Op::UpdateOrInsert | Op::Compute => Outcome::Updated,
+        Op::Remove | Op::RemoveIf | Op::Retain | Op::Clear => Outcome::Removed,
+        Op::Iter | Op::Len | Op::Reserve => Outcome::Unchanged,
+    }
+}
+
 /// Every valid pair.
 pub(super) fn pairs() -> impl Iterator<Item = (Op, Outcome)> {
     Op::ALL.into_iter().flat_map(|op| outcomes(op).iter().map(move |outcome| (op, *outcome)))

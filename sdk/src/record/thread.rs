@@ -19,15 +19,20 @@ impl ThreadNumber {
     /// Not yet asked for.
     const UNSET: Self = Self(usize::MAX);
 
-    /// The current thread's number: one thread-local read, but for the thread's first call, which takes a lock.
-    #[inline]
+    /// The current thread's number; its first call takes a lock.
     pub(super) fn current() -> Self {
         let number = NUMBER.get();
         if number == Self::UNSET { first() } else { number }
     }
 
+    /// The current thread's number, or one beyond every table where it has none yet: one thread-local read.
+    #[inline(always)]
+    pub(super) fn if_known() -> Self {
+        NUMBER.get()
+    }
+
     /// The number as an index.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn index(self) -> usize {
         self.0
     }

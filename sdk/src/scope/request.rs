@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use opentelemetry::trace::{FutureExt as _, SpanKind};
+use opentelemetry::trace::{FutureExt as _, SpanContext, SpanKind};
 use opentelemetry::{Context, KeyValue};
 
 use super::counters::{Ending, RegionCounters, ScopeCounters};
@@ -78,6 +78,12 @@ impl Scope {
     /// Makes this the current scope on this thread until the guard is dropped, for code that does not await.
     pub fn enter(&self) -> Entered<'_> {
         Entered::new(self.context())
+    }
+
+    /// The trace and span of this request, for a propagator that writes them into the headers of outgoing calls;
+    /// not valid while no telemetry is installed.
+    pub fn span_context(&self) -> SpanContext {
+        self.telemetry.as_ref().map_or(SpanContext::NONE, |(_, identity)| identity.span_context().clone())
     }
 
     /// The request succeeded.

@@ -68,6 +68,10 @@ pub(crate) struct Facts {
 }
 
 impl Identity {
+    pub(crate) fn span_context(&self) -> &SpanContext {
+        &self.context
+    }
+
     /// Asks for the spans of this request and of those around it, because a part of it was told.
     fn want(&self) {
         // Relaxed: read when the request ends, which its owner orders after its parts; a part that outlives its

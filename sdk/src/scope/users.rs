@@ -110,10 +110,14 @@ impl Users {
         lock(&self.waiting).generation
     }
 
-    /// Lets go of what a receiver holds: the slots that had ended at `sent` and did not change after that
-    /// collection. An unfinished slot is sent again, because users may still come.
-    pub(crate) fn confirm(&self, collected: Generation, sent: UnixNanos) {
-        lock(&self.waiting).slots.retain(|start, slot| slot.changed > collected || *start + SLOT > sent);
+    /// Lets go of what a receiver answered: the slots that had ended at `sent` and did not change after that
+    /// collection; says how many sketches they had. An unfinished slot is sent again, because users may still
+    /// come.
+    pub(crate) fn confirm(&self, collected: Generation, sent: UnixNanos) -> usize {
+        let mut waiting = lock(&self.waiting);
+        let gone =
+            waiting.slots.extract_if(.., |start, slot| slot.changed <= collected && *start + SLOT <= sent);
+        gone.map(|(_, slot)| slot.sketches.len()).sum()
     }
 
     /// Forgets everybody, when telemetry ends.
@@ -192,10 +196,10 @@ mod tests {
         let users = Users::default();
         see(&users, AT, "ann");
         assert_eq!(slots(&users), [(1_700_000_000, 1.0)], "aligned to 5 s");
-        users.confirm(users.generation(), AT + Nanos::from_secs(1));
+        assert_eq!(users.confirm(users.generation(), AT + Nanos::from_secs(1)), 0);
         see(&users, AT + Nanos::from_secs(1), "ben");
         assert_eq!(slots(&users), [(1_700_000_000, 2.0)], "the open slot is told again, and grows");
-        users.confirm(users.generation(), AT + Nanos::from_secs(2));
+        assert_eq!(users.confirm(users.generation(), AT + Nanos::from_secs(2)), 1);
         assert_eq!(slots(&users), [], "it ended at the second that was confirmed");
     }
 
@@ -207,7 +211,7 @@ mod tests {
         let collected = users.generation();
         see(&users, AT, "ben");
         users.collect();
-        users.confirm(collected, AT + SLOT);
+        assert_eq!(users.confirm(collected, AT + SLOT), 0);
         assert_eq!(slots(&users), [(1_700_000_000, 2.0)], "the confirmation did not cover the second");
     }
 

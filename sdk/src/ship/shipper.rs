@@ -117,7 +117,11 @@ impl Shipper {
         let metrics = self.post("/v1/metrics", &metrics)?;
         let spans = self.send_spans()?;
         let users = self.send_users(snapshot.users, now)?;
-        scopes().users.confirm(collected, before);
+        let gone = scopes().users.confirm(collected, before);
+        if let Err(refusal) = &users {
+            // Open slots are refused again with the next batch and count once, when they end.
+            Dropped::SketchRefused.add(refusal.items(gone));
+        }
         Ok(metrics.and(spans).and(users))
     }
 
@@ -139,12 +143,7 @@ impl Shipper {
         if users.is_empty() {
             return Ok(Ok(()));
         }
-        let sketches = users.len();
-        let answer = self.post("/v1/logs", &encode::users(&self.resource, users, now));
-        if let Ok(Err(refusal)) = &answer {
-            Dropped::SketchRefused.add(refusal.items(sketches));
-        }
-        answer
+        self.post("/v1/logs", &encode::users(&self.resource, users, now))
     }
 
     fn post(&self, path: &str, request: &impl Message) -> Result<Accepted, Later> {
@@ -178,8 +177,10 @@ struct Refusal {
 }
 
 impl Refusal {
+    /// How many of these items.
     fn items(&self, all: usize) -> u64 {
-        self.rejected.unwrap_or_else(|| u64::try_from(all).unwrap_or(u64::MAX))
+        let all = u64::try_from(all).unwrap_or(u64::MAX);
+        self.rejected.map_or(all, |rejected| rejected.min(all))
     }
 }
 

@@ -10,6 +10,8 @@
 
 #[cfg(feature = "tower")]
 mod layer;
+mod map;
+mod map_in_request;
 mod receiver;
 mod scope;
 mod ship;

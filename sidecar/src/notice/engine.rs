@@ -12,6 +12,7 @@ use super::evidence::{self, Fault};
 use super::onset::{Onset, onset};
 use super::{Event, Known, Notice, NoticeEvent, State, patterns};
 use crate::aggregate::objective::{About, Objective};
+use crate::aggregate::slices::{Counts, Level};
 use crate::aggregate::traffic::Audience;
 use crate::aggregate::users::UserRing;
 use crate::aggregate::{SPANS, WindowView, timestamp};
@@ -162,13 +163,12 @@ impl Notices {
             Burning::Undecided => is_firing,
         };
         if goes_on {
-            open.burning_at = view.now;
+            open.burning_at = open.burning_at.max(last_bad(open.tier, objective, view.now));
         }
         open.refresh(case);
         if !goes_on && is_recovered(objective, open.burning_at, view.now) {
             open.notice.state = State::Resolved;
             open.notice.resolved = Some(timestamp(view.now));
-            open.notice.summary = summary(&open.notice, objective);
             self.counters.count_parts(&open.notice);
             self.floors.insert(id.to_owned(), open.burning_at);
             self.resolved.push_front(open.notice.clone());
@@ -267,6 +267,7 @@ impl Open {
             affected: &self.affected,
             active: &self.active,
         };
+        let traffic = evidence::region_traffic(&fault);
         let notice = &mut self.notice;
         notice.severity = self.tier.severity();
         notice.onset = timestamp(self.onset.at);
@@ -279,7 +280,7 @@ impl Open {
         notice.dependencies = evidence::dependencies(&fault);
         notice.map = evidence::map(&fault);
         notice.coverage = fault.coverage();
-        notice.hypotheses = patterns::hypotheses(notice);
+        notice.hypotheses = patterns::hypotheses(notice, &traffic);
         notice.summary = summary(notice, objective);
     }
 
@@ -342,6 +343,18 @@ fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) 
         span = Nanos::new(span.get() * 2);
     }
     Burning::Undecided
+}
+
+/// The end of the last slot of this tier's recent stretch in which it burned; now, where the slots of a second hold
+/// too few events to tell.
+fn last_bad(tier: Tier, objective: &Objective, now: UnixNanos) -> UnixNanos {
+    let factor = tier.factor() * objective.definition.target.complement().get();
+    let is_bad = |counts: &Counts| counts.error_ratio().is_some_and(|ratio| ratio.get() > factor);
+    let slots = objective.slices().slices(Level::Second, now.before(RECENT));
+    slots
+        .filter(|(_, counts)| is_bad(counts))
+        .last()
+        .map_or(now, |(start, _)| (start + Level::Second.width()).min(now))
 }
 
 /// Whether the objective has been kept, and measured, for long enough since the fault last went on.
@@ -422,9 +435,6 @@ fn summary(notice: &Notice, objective: &Objective) -> String {
     }
     if let Some(change) = patterns::suspect(notice) {
         line.push_str(&format!(", suspect {}", patterns::name_of(change)));
-    }
-    if notice.state == State::Resolved {
-        line.insert_str(0, "resolved: ");
     }
     line
 }

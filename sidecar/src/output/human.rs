@@ -3,9 +3,10 @@
 
 use jiff::{Timestamp, Unit};
 
-/// `99.94%`. Shows more digits than asked where fewer would say 0 % or 100 % of what is neither.
+/// `99.94%`; no decimals from 1000 % (an overspent budget) on. Shows more digits than asked where fewer would say 0 % or 100 % of what is neither.
 pub(crate) fn percent(ratio: f64, digits: usize) -> String {
     let value = ratio * 100.0;
+    let digits = if value.abs() >= 1000.0 { 0 } else { digits };
     let mut text = format!("{value:.digits$}");
     for digits in digits + 1..=6 {
         let claims_nothing = ratio != 0.0 && text.parse() == Ok(0.0);
@@ -142,6 +143,7 @@ mod tests {
             (0.999, 0, "99.9%"),
             (-0.25, 1, "-25.0%"),
             (-1.0, 1, "-100.0%"),
+            (-223.239, 1, "-22324%"),
         ];
         for (ratio, digits, expected) in cases {
             assert_eq!(percent(ratio, digits), expected, "{ratio} to {digits} digits");

@@ -184,5 +184,34 @@ async fn the_status_page_of_an_idle_sidecar_claims_nothing() {
     let (router, _tx) = admin(empty());
     let (status, _, body) = get(&router, "/").await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    assert!(!body.contains("100"), "{body}");
+    let (_, main) = body.split_once("<main>").unwrap();
+    assert!(main.contains("Waiting for telemetry") && !main.contains('%'), "{main}");
+}
+
+#[tokio::test]
+async fn every_dashboard_rule_file_and_runbook_is_served() {
+    let (router, _tx) = admin(empty());
+    for list in ["/dashboards", "/alerts"] {
+        let entries = json(&router, list).await;
+        assert!(!entries.as_array().unwrap().is_empty(), "{list}");
+        for entry in entries.as_array().unwrap() {
+            let path = entry["path"].as_str().unwrap();
+            assert_eq!(get(&router, path).await.0, StatusCode::OK, "{path}");
+        }
+    }
+    for entry in json(&router, "/alerts").await.as_array().unwrap() {
+        let path = format!("{}?format=prometheusrule", entry["path"].as_str().unwrap());
+        let (status, kind, body) = get(&router, &path).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::OK, "application/yaml"), "{path}");
+        let rule: Value = serde_saphyr::from_str(&body).unwrap();
+        assert_eq!(
+            rule["spec"]["groups"].as_array().unwrap().len(),
+            entry["groups"].as_array().unwrap().len()
+        );
+    }
+    // The alerts that the delivery links to.
+    for name in ["MapwardenErrorBudgetBurnPage", "MapwardenErrorBudgetBurnTicket.md"] {
+        let (status, kind, _) = get(&router, &format!("/alerts/runbooks/{name}")).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::OK, "text/markdown; charset=utf-8"), "{name}");
+    }
 }

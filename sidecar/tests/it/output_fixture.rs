@@ -240,7 +240,12 @@ fn maps() -> Vec<MapView> {
     let get = [("hit", 9_120_334), ("miss", 61_200)];
     let insert = [("inserted", 120_400), ("replaced", 8_120), ("rejected", 8_269)];
     vec![
-        map("catalogue", 12_000, 4_210.0, vec![operation("get", &get, Some([180, 420, 900]))]),
+        map(
+            "catalogue",
+            12_000,
+            4_210.0,
+            vec![operation("get", &get, Some([180, 420, 900])), operation("clear", &[("removed", 0)], None)],
+        ),
         map(
             "routing",
             340,

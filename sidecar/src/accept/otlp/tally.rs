@@ -3,7 +3,7 @@
 
 use metrics::counter;
 
-use mapwarden::contract::names::exposition::{OTLP_ITEMS, OTLP_REJECTED};
+use mapwarden::contract::names::exposition::{OTLP_ITEMS, OTLP_REJECTED, OTLP_REQUESTS};
 
 /// The three kinds of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +179,7 @@ impl Tally {
 /// Makes every series of the counters exist at 0, so that the first refusal shows as an increase.
 pub(super) fn register() {
     for signal in Signal::ALL {
+        counter!(OTLP_REQUESTS.name, "signal" => signal.name(), "code" => "200").increment(0);
         counter!(OTLP_ITEMS.name, "signal" => signal.name()).increment(0);
         for reason in Reason::ALL {
             counter!(OTLP_REJECTED.name, "signal" => signal.name(), "reason" => reason.name()).increment(0);

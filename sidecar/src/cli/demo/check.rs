@@ -155,3 +155,7 @@ pub(crate) fn table(checks: &[Check]) -> String {
         format!("{table}  {:what$}  {:>known$}  {:>told$}  {verdict}\n", check.what, check.known, check.told)
     })
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -2,8 +2,8 @@
 //! load of many users, a bad deploy and the notice of it. What comes in: arguments. What goes out: a story on the
 //! terminal. Never leaves a process behind.
 //!
-//! [`service`] is the order service, [`backend`] what it depends on, [`load`] its users and [`ledger`] what they
-//! remember; [`console`] asks the sidecar; [`story`] puts them on the stage and [`check`] compares.
+//! `service` is the order service, `backend` what it depends on, `load` its users and `ledger` what they
+//! remember; `console` asks the sidecar; `story` puts them on the stage and `check` compares.
 
 mod backend;
 mod check;
@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::Instant;
 
 pub use self::service::{ServiceArgs, run as run_service};
 
@@ -44,7 +43,7 @@ use crate::config::{Config, Sink};
 /// What is logged: not the notices, which are part of the story and would be told twice.
 pub(super) const LOG: &str = "warn,mapwarden_sidecar::owner=error";
 
-/// When the story is given up: it takes about 80 seconds.
+/// When the story is given up, from the start of the program: it takes about 70 seconds.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What `mapwarden demo` is told.
@@ -79,13 +78,13 @@ impl DemoArgs {
 /// A taken port, a trace that cannot be replayed, a part that did not start; with `--once` also a story that did
 /// not end well.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    let mut screen = Screen::new();
     let config = quiet(args.run.settings().load()?);
     ports::check(&config)?;
     let trace = match args.trace.clone() {
         Some(path) => Some(open(path).await?),
         None => None,
     };
-    let mut screen = Screen::new();
     let sidecar = Sidecar::start(config).await?;
     let result = on_stage(&args, &sidecar, trace, &mut screen).await;
     sidecar.stop().await;
@@ -133,8 +132,9 @@ async fn on_stage(
 
 /// Tells the story, then goes on serving or ends.
 async fn play(args: &DemoArgs, story: &mut Story<'_>, look: &str) -> anyhow::Result<()> {
+    let left = DEADLINE.saturating_sub(story.elapsed());
     let told = tokio::select! {
-        told = tokio::time::timeout_at(Instant::now() + DEADLINE, story.tell()) => Some(told),
+        told = tokio::time::timeout(left, story.tell()) => Some(told),
         signal = interrupted() => signal.map(|()| None)?,
     };
     let result = match told {

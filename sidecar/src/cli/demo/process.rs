@@ -98,7 +98,7 @@ impl Process {
     /// Lets it answer what is running and flush its telemetry, and waits for its end.
     ///
     /// # Errors
-    /// It did not end in time, or not well: then its last counts may be missing.
+    /// It did not end in time, or not well.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         let version = self.version;
         drop(self.child.stdin.take());

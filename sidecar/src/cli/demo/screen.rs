@@ -24,6 +24,11 @@ impl Screen {
         self.began.elapsed()
     }
 
+    /// How often a status is worth a line while nothing happens: a log is read later, line by line.
+    pub(crate) fn pace(&self) -> Duration {
+        Duration::from_secs(if self.is_terminal { 1 } else { 10 })
+    }
+
     /// Something happened.
     pub(crate) fn event(&mut self, what: &str) {
         let line = format!("{} {what}", self.clock());

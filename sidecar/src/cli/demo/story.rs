@@ -36,6 +36,8 @@ const BROKEN: Duration = Duration::from_secs(18);
 const OTHERS: Duration = Duration::from_secs(15);
 /// How long the last telemetry may take to be counted.
 const SETTLING: Duration = Duration::from_secs(10);
+/// How often a status is told.
+const SECOND: Duration = Duration::from_secs(1);
 /// How often the sidecar is asked whether there is a notice.
 const LOOK: Duration = Duration::from_millis(100);
 /// How many looks make a second.
@@ -92,9 +94,16 @@ impl<'a> Story<'a> {
     /// A service that ended by itself, or a sidecar that did not answer.
     pub(crate) async fn serve(&mut self) -> anyhow::Result<()> {
         self.fleet.resume().await;
+        let mut moments = tokio::time::interval(self.screen.pace());
         loop {
-            self.watch(SECOND).await?;
+            moments.tick().await;
+            self.tell_status().await?;
         }
+    }
+
+    /// How long the demo runs.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.screen.elapsed()
     }
 
     /// Tells whoever watches.
@@ -266,8 +275,6 @@ impl<'a> Story<'a> {
         Ok(checks)
     }
 }
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A share of a budget as a status says it: far below zero, a multiple is easier to read than a percentage.
 fn in_words(left: BudgetFraction) -> String {

@@ -80,8 +80,9 @@ fn score(fault: &Fault<'_>, change: &Change, before_onset: f64) -> (f64, String)
         Some(share) if share >= 0.95 && is_worse(fault, own) => {
             (near + 0.35, format!("bad events only on {version}, {nearness}"))
         }
+        Some(0.0) => (near * 0.2, format!("no bad event on {version}")),
         Some(share) if share <= 0.5 => {
-            (near * 0.2, format!("{:.0}% of the bad events on other versions", 100.0 - share * 100.0))
+            (near * 0.2, format!("only {:.0}% of the bad events on {version}", share * 100.0))
         }
         Some(share) => (near, format!("{:.0}% of the bad events on {version}, {nearness}", share * 100.0)),
         None => (near, nearness),

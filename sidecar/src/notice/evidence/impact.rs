@@ -70,6 +70,16 @@ fn regions(fault: &Fault<'_>) -> Known<BTreeMap<String, Ratio>> {
     if regions.is_empty() { Known::missing("no bad event named its region") } else { Known::Value(regions) }
 }
 
+/// The share of all events since the onset that each region has, where it was told.
+pub(in crate::notice) fn region_traffic(fault: &Fault<'_>) -> BTreeMap<String, Ratio> {
+    let by_region = bad_by(fault, |place| place.region.clone());
+    let all: Count = by_region.values().map(|counts| counts.1).sum();
+    by_region
+        .iter()
+        .filter_map(|(region, counts)| Some((region.to_string(), Ratio::of(counts.1, all)?)))
+        .collect()
+}
+
 /// Bad events and all events since the onset, by a part of the place.
 pub(super) fn bad_by(
     fault: &Fault<'_>,

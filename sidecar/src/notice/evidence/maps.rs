@@ -85,7 +85,7 @@ fn conflicts(fault: &Fault<'_>, map: &Map) -> Known<f64> {
         let conflicts: Count = pairs.map(|(pair, _)| map.between(pair, from, until, now)).sum();
         (conflicts + map.retries_between(from, until, now)).as_f64() / span.as_secs_f64().max(1.0)
     };
-    let start = fault.baseline_from().max(fault.objective.since);
+    let start = fault.baseline_from();
     let before = rate(start, Until::Before(onset), onset.since(start));
     let since = rate(onset, fault.end(), fault.until.since(onset));
     if before > 0.0 {

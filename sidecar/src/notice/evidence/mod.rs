@@ -12,7 +12,7 @@ use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos, UserSketch};
 pub(super) use self::changes::recent_changes;
 pub(super) use self::dependencies::dependencies;
 pub(crate) use self::dependencies::health;
-pub(super) use self::impact::impact;
+pub(super) use self::impact::{impact, region_traffic};
 pub(super) use self::maps::map;
 pub(super) use self::slis::slis;
 use super::onset::Onset;
@@ -50,7 +50,7 @@ pub(super) struct Fault<'a> {
 impl Fault<'_> {
     /// When the baseline begins.
     fn baseline_from(&self) -> UnixNanos {
-        self.onset.at.before(BASELINE).max(self.floor)
+        self.onset.at.before(BASELINE).max(self.floor).max(self.objective.since)
     }
 
     /// Events before the onset.

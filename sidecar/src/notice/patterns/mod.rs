@@ -1,18 +1,26 @@
 //! What may be behind a fault: known patterns, each scored by the evidence of the notice and never asserted.
 
+use std::collections::BTreeMap;
+
+use mapwarden::contract::Ratio;
+
 use super::{Health, Hypothesis, Impact, Known, MapEvidence, Notice, SuspectChange, Suspicion};
 
 /// Below which score a pattern is not worth a reader's time.
 const WORTH: f64 = 0.3;
 
-/// Every pattern that the evidence speaks for, the likeliest first.
-pub(super) fn hypotheses(notice: &Notice) -> Vec<Hypothesis> {
-    let mut found: Vec<_> =
-        [bad_change(notice), failing_dependency(notice), failing_lookups(notice), one_region(notice)]
-            .into_iter()
-            .flatten()
-            .filter(|hypothesis| hypothesis.score >= WORTH)
-            .collect();
+/// Every pattern that the evidence speaks for, the likeliest first. `traffic` is each region's share of all events.
+pub(super) fn hypotheses(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> Vec<Hypothesis> {
+    let mut found: Vec<_> = [
+        bad_change(notice),
+        failing_dependency(notice),
+        failing_lookups(notice),
+        one_region(notice, traffic),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|hypothesis| hypothesis.score >= WORTH)
+    .collect();
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found
 }
@@ -85,13 +93,19 @@ fn failing_lookups(notice: &Notice) -> Option<Hypothesis> {
     })
 }
 
-fn one_region(notice: &Notice) -> Option<Hypothesis> {
+/// A region that has far more of the bad events than of all events.
+fn one_region(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> Option<Hypothesis> {
     let Impact { regions: Known::Value(regions), .. } = &notice.impact else { return None };
     let (region, share) = regions.iter().max_by(|a, b| a.1.get().total_cmp(&b.1.get()))?;
-    (share.get() >= 0.7).then(|| Hypothesis {
+    let (bad, all) = (share.get(), traffic.get(region)?.get());
+    (bad >= 0.7 && bad - all >= 0.2).then(|| Hypothesis {
         pattern: "one-region".to_owned(),
-        score: 0.35 + 0.25 * (share.get() - 0.7) / 0.3,
-        supports: vec![format!("{:.0}% of the bad events in {region}", share.get() * 100.0)],
-        would_refute: vec![format!("{region} has as large a share of all requests")],
+        score: 0.3 + 0.3 * (bad - all),
+        supports: vec![format!(
+            "{:.0}% of the bad events but {:.0}% of all in {region}",
+            bad * 100.0,
+            all * 100.0
+        )],
+        would_refute: vec![format!("other regions fail as often as {region}")],
     })
 }

@@ -1,11 +1,64 @@
-//! Soon.
-/// Soon.
+//! What comes in: notice events, and the [`View`]. What goes out: messages to sinks. Never loses a notice while
+//! the sidecar runs, and never makes the state's owner wait: each sink has a queue and a task of its own.
+
+mod alertmanager;
+mod mailbox;
+mod queue;
+mod sink;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::render::Templates;
+use super::{NoticeEvent, View};
+use crate::config::Sink;
+use mailbox::Mailbox;
+use worker::Worker;
+
+/// How long sinks have for last attempts once nothing comes any more. Raised, a sink that is down delays the
+/// shutdown, for which the wiring grants the delivery 5 s in all; lowered, a slow one misses its last notice.
+const LAST_TIME: Duration = Duration::from_secs(4);
+
+/// Delivers events to every sink until the events end or the stop is asked for. Then each sink gets a last,
+/// bounded attempt for what it has not taken. Stopping the stages in the order of the data ends the events first.
 pub async fn run(
-    _sinks: Vec<crate::config::Sink>,
-    mut events: tokio::sync::mpsc::Receiver<super::NoticeEvent>,
-    _view: tokio::sync::watch::Receiver<std::sync::Arc<super::View>>,
-    _templates: super::render::Templates,
-    _stop: tokio_util::sync::CancellationToken,
+    sinks: Vec<Sink>,
+    mut events: mpsc::Receiver<NoticeEvent>,
+    view: watch::Receiver<Arc<View>>,
+    templates: Templates,
+    stop: CancellationToken,
 ) {
-    while events.recv().await.is_some() {}
+    let needs_http = sinks.iter().any(|sink| !matches!(sink, Sink::Stdout));
+    let client = needs_http.then(crate::http::client).transpose().unwrap_or_else(|error| {
+        tracing::error!("no TLS, notices for every sink go to standard output instead: {error}");
+        None
+    });
+    let mut workers = JoinSet::new();
+    let mut mailboxes = Vec::new();
+    for sink in &sinks {
+        let mailbox = Arc::new(Mailbox::new(sink.name()));
+        let sink = sink::Sink::new(sink, client.as_ref(), &view, &templates);
+        workers.spawn(Worker::new(mailbox.clone(), sink).run());
+        mailboxes.push(mailbox);
+    }
+    let taking = async {
+        while let Some(event) = events.recv().await {
+            mailboxes.iter().for_each(|mailbox| mailbox.put(event.clone()));
+        }
+    };
+    tokio::select! {
+        biased;
+        () = taking => {}
+        () = stop.cancelled() => {}
+    }
+    while let Ok(event) = events.try_recv() {
+        mailboxes.iter().for_each(|mailbox| mailbox.put(event.clone()));
+    }
+    mailboxes.iter().for_each(|mailbox| mailbox.close());
+    workers.join_all().await;
 }

@@ -38,6 +38,8 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("fixed", |value: &Value, digits: usize| {
         number(value, |number| format!("{number:.digits$}"))
     });
+    environment.add_filter("happened", happened);
+    environment.add_filter("urlpath", |text: &str| url_path(text));
     environment.add_filter("burn", |value: &Value| number(value, burn));
     environment.add_filter("heat", |value: &Value| number(value, |burn| heat(burn).to_string()));
 }
@@ -74,6 +76,28 @@ fn refused(value: &Value, wanted: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not {wanted}"))
 }
 
+/// The operations of a map of which at least one ended: every one of them exists at 0.
+fn happened(operations: &Value) -> Result<Vec<Value>, Error> {
+    let mut kept = Vec::new();
+    for operation in operations.try_iter()? {
+        let outcomes = operation.get_attr("outcomes")?;
+        let mut counts = outcomes.try_iter()?.map(|outcome| outcomes.get_item(&outcome));
+        if counts.any(|count| count.is_ok_and(|count| count.is_true())) {
+            kept.push(operation);
+        }
+    }
+    Ok(kept)
+}
+
+/// A name as one segment of a URL's path (RFC 3986, 2.3: what is unreserved stays).
+fn url_path(name: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(encode).collect()
+}
+
 /// `14.4x`; three digits are enough to compare with a tier's factor.
 fn burn(rate: f64) -> String {
     match rate {
@@ -91,6 +115,11 @@ fn heat(rate: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_one_segment_of_a_path() {
+        assert_eq!(url_path("GET /a?b é"), "GET%20%2Fa%3Fb%20%C3%A9");
+    }
 
     #[test]
     fn heat_steps_at_the_factors_of_the_tiers() {

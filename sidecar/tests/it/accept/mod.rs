@@ -5,6 +5,7 @@ mod answers;
 mod decoding;
 mod deploys;
 mod probes;
+mod sdk;
 
 use std::net::SocketAddr;
 
@@ -74,6 +75,10 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { address, client: reqwest::Client::new(), queue, task }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {

@@ -75,7 +75,10 @@ pub async fn run(args: ServiceArgs) -> anyhow::Result<()> {
         .context("nobody reads the order service's address")?;
     let served = axum::serve(listener, orders::router(shop)).with_graceful_shutdown(stop).await;
     repricing.abort();
-    telemetry.flush().context("the last telemetry was not taken")?;
+    // A sidecar that is gone is no failure of the service.
+    if let Err(error) = telemetry.flush() {
+        tracing::warn!(%error, "the last telemetry was not taken");
+    }
     drop(telemetry);
     served.context("the order service ended badly")
 }

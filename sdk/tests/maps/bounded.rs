@@ -1,0 +1,80 @@
+//! A map with `max_entries`.
+
+use mapwarden::contract::{Count, Op, Outcome};
+use mapwarden::{Compute, HashMap, Operation};
+
+use crate::counted::{counts, snapshot, table};
+
+#[test]
+fn a_full_map_refuses_new_keys_and_serves_the_old_ones() {
+    let map: HashMap<u32, u32> = HashMap::builder().name("full").max_entries(2).build();
+    let pin = map.pin();
+    assert_eq!(pin.checked_insert(1, 10).unwrap(), None);
+    assert_eq!(pin.insert(2, 20), None);
+
+    assert_eq!(pin.insert(3, 30), None);
+    let refused = pin.checked_insert(4, 40).unwrap_err();
+    assert_eq!((refused.key, refused.value), (4, 40));
+    assert_eq!(refused.to_string(), "map `full` is full: it holds its max_entries of 2 and takes no new key");
+    assert_eq!(pin.try_insert(5, 50), Ok(&50), "readable as long as the pin");
+    assert_eq!(pin.try_insert_with(5, || 51), Ok(&51));
+    assert_eq!(pin.get_or_insert(6, 60), &60);
+    assert_eq!(pin.get_or_insert_with(6, || 61), &61);
+    assert_eq!(pin.update_or_insert(7, |value| value + 1, 70), &70);
+    assert_eq!(pin.compute(8, |_| Operation::Insert::<_, ()>(80)), Compute::Inserted(&8, &80));
+    (3..9).for_each(|key| assert_eq!(pin.get(&key), None, "{key}"));
+
+    assert_eq!(pin.insert(1, 11), Some(&10));
+    assert_eq!(pin.checked_insert(1, 12).unwrap(), Some(&11));
+    assert_eq!(pin.try_insert(1, 13).unwrap_err().not_inserted, 13);
+    assert_eq!(pin.try_insert_with(1, || 14), Err(&12));
+    assert_eq!(pin.get_or_insert(1, 15), &12);
+    assert_eq!(pin.update_or_insert(1, |value| value + 1, 0), &13);
+    assert_eq!(pin.update(1, |value| value + 1), Some(&14));
+    assert_eq!(pin.compute(1, |_| Operation::Abort(())), Compute::Aborted(()));
+    assert_eq!(pin.compute(1, |_| Operation::Remove::<_, ()>), Compute::Removed(&1, &14));
+
+    assert_eq!(pin.insert(3, 31), None);
+    assert_eq!(pin.get(&3), Some(&31), "there was room again");
+    assert_eq!(pin.len(), 2);
+    let expected = [
+        (Op::Get, Outcome::Hit, 1),
+        (Op::Get, Outcome::Miss, 6),
+        (Op::Insert, Outcome::Inserted, 3),
+        (Op::Insert, Outcome::Replaced, 2),
+        (Op::Insert, Outcome::Rejected, 2),
+        (Op::TryInsert, Outcome::Conflict, 2),
+        (Op::TryInsert, Outcome::Rejected, 2),
+        (Op::GetOrInsert, Outcome::Hit, 1),
+        (Op::GetOrInsert, Outcome::Rejected, 2),
+        (Op::Update, Outcome::Updated, 1),
+        (Op::UpdateOrInsert, Outcome::Updated, 1),
+        (Op::UpdateOrInsert, Outcome::Rejected, 1),
+        (Op::Compute, Outcome::Removed, 1),
+        (Op::Compute, Outcome::Unchanged, 1),
+        (Op::Compute, Outcome::Rejected, 1),
+        (Op::Len, Outcome::Unchanged, 1),
+    ];
+    assert_eq!(counts("full"), table(expected));
+    assert_eq!(snapshot("full").entries, Count::new(2));
+}
+
+#[test]
+fn threads_pass_the_bound_by_their_number_at_most() {
+    let map: HashMap<u32, u32> = HashMap::builder().name("rush").max_entries(100).build();
+    std::thread::scope(|scope| {
+        for thread in 0..4_u32 {
+            let map = &map;
+            scope.spawn(move || {
+                for key in 0..5_000 {
+                    map.pin().insert(thread * 5_000 + key, key);
+                }
+            });
+        }
+    });
+    assert!((100..=103).contains(&map.len()), "{}", map.len());
+    let counts = counts("rush");
+    let of = |outcome| counts.get(&(Op::Insert, outcome)).copied().unwrap_or_default();
+    assert_eq!(of(Outcome::Inserted) + of(Outcome::Rejected), 20_000);
+    assert_eq!(of(Outcome::Inserted), u64::try_from(map.len()).unwrap());
+}

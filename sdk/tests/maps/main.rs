@@ -1,0 +1,16 @@
+//! What a service sees of its maps: one module for each capability. Not in `it`, because refused and failed
+//! operations are offered as spans to the one telemetry of a process, whose tests count what arrives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "clippy's exemptions for tests end at their helpers"
+)]
+
+mod bounded;
+mod counted;
+mod differential;
+mod operations;
+mod threads;

@@ -1,0 +1,133 @@
+//! What comes in: notice events in the order of their happening. What goes out: what a sink still has to be
+//! told. Never grows beyond its bound: of the updates of a notice only the last one counts.
+
+use std::collections::VecDeque;
+
+use crate::output::{Event, NoticeEvent};
+
+/// How many events wait for a sink. Raised, a sink that is down for long costs memory (some 5 KiB a notice);
+/// lowered, notices are lost earlier. At one notice a minute it is eight hours.
+const CAPACITY: usize = 512;
+
+/// The events that wait for one sink.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: VecDeque<NoticeEvent>,
+}
+
+impl Queue {
+    /// Adds what happened; an update that waits for the same notice is replaced by it. Tells the notice event
+    /// that did not fit any more and is lost, if any.
+    pub(super) fn put(&mut self, event: NoticeEvent) -> Option<NoticeEvent> {
+        if event.event != Event::Opened {
+            self.waiting.retain(|other| other.event != Event::Updated || other.notice.id != event.notice.id);
+        }
+        self.waiting.push_back(event);
+        if self.waiting.len() > CAPACITY { self.make_room() } else { None }
+    }
+
+    /// The oldest event.
+    pub(super) fn take(&mut self) -> Option<NoticeEvent> {
+        self.waiting.pop_front()
+    }
+
+    /// Puts back what could not be delivered, unless the notice moved on meanwhile.
+    pub(super) fn put_back(&mut self, event: NoticeEvent) {
+        let is_outdated = event.event == Event::Updated
+            && self.waiting.iter().any(|other| other.notice.id == event.notice.id);
+        if !is_outdated {
+            self.waiting.push_front(event);
+        }
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Drops what is told again by something that waits too: an update, or the opening of a notice that is
+    /// resolved since. Only without such an event, the oldest one is lost.
+    fn make_room(&mut self) -> Option<NoticeEvent> {
+        let is_resolved = |event: &NoticeEvent| {
+            event.event == Event::Opened
+                && self
+                    .waiting
+                    .iter()
+                    .any(|later| later.event == Event::Resolved && later.notice.id == event.notice.id)
+        };
+        let spare = self.waiting.iter().position(is_resolved);
+        match spare.or_else(|| self.waiting.iter().position(|event| event.event == Event::Updated)) {
+            // An update is lost only as a step: the alert was opened, and what comes next has every number.
+            Some(spare) => {
+                self.waiting.remove(spare);
+                None
+            }
+            None => self.waiting.pop_front(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::notice::Notice;
+
+    fn event(event: Event, id: usize, summary: &str) -> NoticeEvent {
+        let sample = include_str!("../../notice/templates/samples/measured.json");
+        let notice: Notice = serde_json::from_str(sample).unwrap();
+        let notice = Notice { id: id.to_string(), summary: summary.to_owned(), ..notice };
+        NoticeEvent { event, notice: Arc::new(notice) }
+    }
+
+    fn told(queue: &mut Queue) -> Vec<(Event, String, String)> {
+        std::iter::from_fn(|| queue.take())
+            .map(|event| (event.event, event.notice.id.clone(), event.notice.summary.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn of_the_updates_of_a_notice_only_the_last_waits() {
+        let mut queue = Queue::default();
+        for (what, id, summary) in [
+            (Event::Opened, 1, "a"),
+            (Event::Updated, 1, "b"),
+            (Event::Opened, 2, "c"),
+            (Event::Updated, 1, "d"),
+        ] {
+            assert!(queue.put(event(what, id, summary)).is_none());
+        }
+        let opened = queue.take().unwrap();
+        queue.put_back(opened);
+        assert!(queue.put(event(Event::Resolved, 1, "e")).is_none());
+        let expected = [(Event::Opened, "1", "a"), (Event::Opened, "2", "c"), (Event::Resolved, "1", "e")]
+            .map(|(what, id, summary)| (what, id.to_owned(), summary.to_owned()));
+        assert_eq!(told(&mut queue), expected);
+    }
+
+    #[test]
+    fn an_update_that_failed_gives_way_to_a_newer_one() {
+        let mut queue = Queue::default();
+        queue.put(event(Event::Updated, 1, "old"));
+        let failed = queue.take().unwrap();
+        queue.put(event(Event::Updated, 1, "new"));
+        queue.put_back(failed);
+        assert_eq!(told(&mut queue), [(Event::Updated, "1".to_owned(), "new".to_owned())]);
+    }
+
+    #[test]
+    fn a_full_queue_loses_what_is_told_elsewhere_first() {
+        let mut queue = Queue::default();
+        for id in 0..CAPACITY - 1 {
+            queue.put(event(Event::Opened, id, ""));
+        }
+        assert!(queue.put(event(Event::Resolved, 7, "")).is_none());
+        assert!(queue.put(event(Event::Opened, 1_000, "")).is_none(), "the opening of 7 makes room");
+        assert_eq!(queue.put(event(Event::Opened, 1_001, "")).unwrap().notice.id, "0");
+        let told = told(&mut queue);
+        assert_eq!(told.len(), CAPACITY);
+        assert!(told.iter().any(|(what, id, _)| *what == Event::Resolved && id == "7"));
+        assert!(!told.iter().any(|(what, id, _)| *what == Event::Opened && id == "7"));
+    }
+}

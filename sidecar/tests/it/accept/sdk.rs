@@ -1,0 +1,84 @@
+//! Both ends of the wire: what the SDK ships is accepted whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mapwarden::contract::names::wire;
+use mapwarden::contract::{Nanos, UnixNanos, UserHash};
+use mapwarden::{HashMap, Objective, Scope, Telemetry};
+use mapwarden_sidecar::accept::{Observation, UserRole, Value};
+use tokio::task::spawn_blocking;
+
+use super::{Server, config};
+
+/// Uses a map and request scopes as a service does.
+fn serve() {
+    let sessions: HashMap<u32, u32> =
+        HashMap::builder().name("sessions").objective(Objective::availability(0.999).unwrap()).build();
+    sessions.pin().insert(1, 1);
+    assert!(sessions.pin().get(&2).is_none());
+    Scope::request("checkout").user("ann").region("eu-west-1").start().ok();
+    Scope::request("checkout").user("bob").region("eu-west-1").start().fail("no_route");
+    Scope::dependency("payments").ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_sdk_ships_is_accepted_whole() {
+    let mut server = Server::start(&config()).await;
+    let endpoint = server.endpoint();
+    spawn_blocking(move || {
+        let telemetry = Telemetry::builder()
+            .service("shop")
+            .version("v1")
+            .environment("test")
+            .team("checkout")
+            .pseudonym_key("secret")
+            .endpoint(&endpoint)
+            .interval(Duration::from_secs(3600))
+            .scope_objective("checkout", Objective::availability(0.99).unwrap())
+            .install()
+            .unwrap();
+        serve();
+        telemetry.flush().unwrap();
+    })
+    .await
+    .unwrap();
+    let batches = server.batches();
+    // Cumulative: what was shipped again when the telemetry ended changes nothing.
+    let (mut metrics, mut affected, mut operations) = (BTreeSet::new(), None, BTreeMap::new());
+    for batch in &batches {
+        assert_eq!((&*batch.resource.service, batch.resource.team.as_deref()), ("shop", Some("checkout")));
+        for observation in &batch.observations {
+            match observation {
+                Observation::Point(point) => {
+                    metrics.insert(&*point.metric);
+                    let is_sessions = point.attributes.iter().any(|(_, value)| &**value == "sessions");
+                    if let Value::Sum { value, .. } = point.value
+                        && *point.metric == *wire::MAP_OPERATIONS.name
+                        && is_sessions
+                    {
+                        operations.insert(point.attributes.clone(), value);
+                    }
+                }
+                Observation::Users(users) => {
+                    if let UserRole::Affected { slo } = &users.role {
+                        assert_eq!((&**slo, &*users.region), ("checkout-availability", "eu-west-1"));
+                        let bob = UserHash::keyed(&UserHash::key("secret"), "bob");
+                        assert_eq!(users.sketch.encode(), bob.get().to_be_bytes());
+                        affected = Some((users.slot, users.width));
+                    }
+                }
+                Observation::Request(_) | Observation::Call(_) => {
+                    panic!("{observation:?}: the SDK's own spans are left to its metrics")
+                }
+            }
+        }
+    }
+    assert_eq!(operations.values().sum::<f64>(), 2.0, "{operations:?}");
+    assert!(affected.is_some_and(|(slot, width)| slot <= UnixNanos::now() && width > Nanos::ZERO));
+    let told = [wire::MAP_OPERATIONS, wire::REQUESTS, wire::REQUEST_DURATION, wire::DEPENDENCY_CALLS];
+    let others = [wire::OBJECTIVE, wire::SLI_EVENTS, wire::BATCHES];
+    for metric in told.into_iter().chain(others) {
+        assert!(metrics.contains(metric.name), "{} is not in {metrics:?}", metric.name);
+    }
+}

@@ -1,0 +1,163 @@
+//! What the store keeps: a sidecar that is killed and started again goes on where it was.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mapwarden::contract::UnixNanos;
+use mapwarden::contract::names::{attribute, wire};
+use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window};
+use mapwarden_sidecar::store::{Commit, Restored, Store};
+
+const START: u64 = 1_800_000_000;
+
+fn at(second: u64) -> UnixNanos {
+    UnixNanos::new((START + second) * 1_000_000_000)
+}
+
+/// A folder of this test's own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("mapwarden-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What the SDK tells at a second: 100 requests a second since the start, of which one in ten is bad.
+fn told(second: u64) -> Batch {
+    let resource = Resource {
+        id: 1,
+        service: Arc::from("shop"),
+        version: None,
+        revision: None,
+        environment: None,
+        team: None,
+        instance: None,
+        region: None,
+    };
+    let point = |metric: &str, pairs: &[(&str, &str)], value| {
+        let attributes = pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
+        Observation::Point(Point {
+            metric: Arc::from(metric),
+            attributes,
+            start: at(0),
+            time: at(second),
+            value,
+        })
+    };
+    let sum = |value: u64| Value::Sum {
+        temporality: Temporality::Cumulative,
+        value: f64::from(u32::try_from(value).unwrap()),
+    };
+    let objective = [(attribute::SCOPE, "checkout"), (attribute::SLI, "availability"), (attribute::SLO, "a")];
+    let events = |verdict| [(attribute::SLO, "a"), (attribute::VERDICT, verdict)];
+    let observations = vec![
+        point(wire::OBJECTIVE.name, &objective, Value::Gauge(0.99)),
+        point(wire::SLI_EVENTS.name, &events("good"), sum(second * 90)),
+        point(wire::SLI_EVENTS.name, &events("bad"), sum(second * 10)),
+    ];
+    Batch { resource: Arc::new(resource), received: at(second), observations }
+}
+
+fn restored(store: &Store) -> Aggregate {
+    let Restored { last_commit, objectives, slices, marks, .. } = store.load().unwrap();
+    let mut aggregate = Aggregate::new(Vec::new(), 1_000, last_commit);
+    aggregate.restore(objectives, slices, marks);
+    aggregate
+}
+
+fn commit(store: &Store, second: u64, unsaved: Unsaved) {
+    store.commit(&Commit { at: at(second), unsaved, ..Commit::default() }).unwrap();
+}
+
+fn totals(aggregate: &Aggregate, second: u64) -> Vec<(u64, u64)> {
+    let view = aggregate.at(at(second));
+    let (_, objective) = view.objectives().next().unwrap();
+    let windows = Window::ALL.map(|window| objective.window(window, at(second)));
+    std::iter::once(objective.totals)
+        .chain(windows)
+        .map(|counts| (counts.good.get(), counts.bad.get()))
+        .collect()
+}
+
+#[test]
+fn a_killed_sidecar_counts_every_event_once() {
+    let folder = Folder::new("killed");
+    let store = Store::open(&folder.0).unwrap();
+    let mut whole = Aggregate::new(Vec::new(), 1_000, at(0));
+    let mut killed = Aggregate::new(Vec::new(), 1_000, at(0));
+    for second in 1..=400 {
+        whole.take(&told(second));
+        // Between a commit and the kill up to a second of telemetry is taken and not kept.
+        killed.take(&told(second));
+        if second % 7 == 0 {
+            killed = restored(&store);
+        } else {
+            commit(&store, second, killed.unsaved());
+        }
+    }
+    drop(store);
+    let mut last = restored(&Store::open(&folder.0).unwrap());
+    last.take(&told(401));
+    whole.take(&told(401));
+    assert_eq!(totals(&last, 401)[0], (401 * 90, 401 * 10));
+    let (kept, truth) = (totals(&last, 401), totals(&whole, 401));
+    for (window, (kept, truth)) in kept.iter().zip(&truth).enumerate() {
+        let moved = truth.0.abs_diff(kept.0) + truth.1.abs_diff(kept.1);
+        assert!(
+            moved <= 100,
+            "window {window}: {kept:?} instead of {truth:?}: one second may move, none may be lost"
+        );
+    }
+    assert_eq!(kept.last(), truth.last());
+}
+
+#[test]
+fn a_commit_that_failed_is_part_of_the_next() {
+    let folder = Folder::new("failed");
+    let store = Store::open(&folder.0).unwrap();
+    let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
+    aggregate.take(&told(1));
+    let failed = Commit { at: at(1), unsaved: aggregate.unsaved(), ..Commit::default() };
+    aggregate.take(&told(2));
+    let next = Commit { at: at(2), unsaved: aggregate.unsaved(), ..Commit::default() };
+    store.commit(&next.after(failed)).unwrap();
+    assert_eq!(totals(&restored(&store), 2), totals(&aggregate, 2));
+}
+
+#[test]
+fn a_second_process_and_a_wrong_file_are_refused_by_name() {
+    let folder = Folder::new("refused");
+    let store = Store::open(&folder.0).unwrap();
+    let in_use = Store::open(&folder.0).err().unwrap().to_string();
+    assert!(in_use.contains("that no other process uses"), "{in_use}");
+    drop(store);
+    std::fs::write(folder.0.join("mapwarden.redb"), vec![7; 8192]).unwrap();
+    let wrong = Store::open(&folder.0).err().unwrap().to_string();
+    assert!(wrong.contains("mapwarden.redb"), "{wrong}");
+    let missing = Store::open(std::path::Path::new("/proc/mapwarden")).err().unwrap().to_string();
+    assert!(missing.contains("data directory `/proc/mapwarden`: not writable"), "{missing}");
+}
+
+#[test]
+fn a_series_that_falls_silent_is_not_counted_again_when_it_returns() {
+    let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
+    let counted = |aggregate: &Aggregate| totals(aggregate, 10)[0];
+    aggregate.take(&told(10));
+    aggregate.forget_silent(at(80_000));
+    assert_eq!(aggregate.at(at(80_000)).series(), 2);
+    aggregate.take(&told(80_000));
+    assert_eq!(counted(&aggregate), (80_000 * 90, 80_000 * 10));
+    aggregate.forget_silent(at(80_000 + 86_400));
+    assert_eq!(aggregate.at(at(80_000)).series(), 0);
+    assert_eq!(counted(&aggregate), (80_000 * 90, 80_000 * 10));
+}

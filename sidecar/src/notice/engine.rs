@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher as _;
 use std::sync::Arc;
 
-use mapwarden::contract::{Nanos, UnixNanos, UserSketch};
+use mapwarden::contract::{Count, Nanos, UnixNanos, UserSketch};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use ulid::Ulid;
 
@@ -345,16 +345,16 @@ fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) 
     Burning::Undecided
 }
 
-/// The end of the last slot of this tier's recent stretch in which it burned; now, where the slots of a second hold
-/// too few events to tell.
+/// The end of the last second of the recent stretch that surely burned; where seconds hold too few events to be
+/// sure, of the last one with a bad event; now, where there is none.
 fn last_bad(tier: Tier, objective: &Objective, now: UnixNanos) -> UnixNanos {
     let factor = tier.factor() * objective.definition.target.complement().get();
-    let is_bad = |counts: &Counts| counts.error_ratio().is_some_and(|ratio| ratio.get() > factor);
-    let slots = objective.slices().slices(Level::Second, now.before(RECENT));
-    slots
-        .filter(|(_, counts)| is_bad(counts))
-        .last()
-        .map_or(now, |(start, _)| (start + Level::Second.width()).min(now))
+    let is_sure =
+        |counts: &Counts| wilson(counts.bad, counts.total()).is_some_and(|(lower, _)| lower.get() > factor);
+    let slots = || objective.slices().slices(Level::Second, now.before(RECENT));
+    let sure = slots().filter(|(_, counts)| is_sure(counts)).last();
+    let last = sure.or_else(|| slots().filter(|(_, counts)| counts.bad > Count::ZERO).last());
+    last.map_or(now, |(start, _)| (start + Level::Second.width()).min(now))
 }
 
 /// Whether the objective has been kept, and measured, for long enough since the fault last went on.

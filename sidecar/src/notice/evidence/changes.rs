@@ -40,7 +40,7 @@ fn suspect(fault: &Fault<'_>, change: &Change) -> SuspectChange {
         author: change.author.clone(),
         url: change.url.clone(),
         suspicion: in_words(score),
-        score,
+        score: (score * 100.0).round() / 100.0,
         why,
     }
 }
@@ -82,7 +82,7 @@ fn score(fault: &Fault<'_>, change: &Change, before_onset: f64) -> (f64, String)
         }
         Some(0.0) => (near * 0.2, format!("no bad event on {version}")),
         Some(share) if share <= 0.5 => {
-            (near * 0.2, format!("only {:.0}% of the bad events on {version}", share * 100.0))
+            (near * 0.2, format!("only {:.1}% of the bad events on {version}", share * 100.0))
         }
         Some(share) => (near, format!("{:.0}% of the bad events on {version}, {nearness}", share * 100.0)),
         None => (near, nearness),

@@ -21,6 +21,9 @@ pub(super) fn hypotheses(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> 
     .flatten()
     .filter(|hypothesis| hypothesis.score >= WORTH)
     .collect();
+    for hypothesis in &mut found {
+        hypothesis.score = (hypothesis.score * 100.0).round() / 100.0;
+    }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found
 }

@@ -1,5 +1,5 @@
 //! What comes in: questions over HTTP. What goes out: the status page, JSON, metrics, dashboards and alert
-//! rules, all from the last [`View`](super::View). Never writes state.
+//! rules, all from the last [`View`]. Never writes state.
 
 mod api;
 mod files;

@@ -2,6 +2,7 @@
 //! place and time, maps, requests, dependencies, users, changes. Never reads a clock, does IO or knows what a
 //! notice is. One task owns the [`Aggregate`].
 
+mod bounded;
 pub mod changes;
 pub mod distribution;
 pub mod maps;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mapwarden::contract::{Nanos, UnixNanos};
 
+use self::bounded::{Bounded, OTHER};
 use self::changes::Changes;
 use self::distribution::DistributionMark;
 use self::maps::Map;
@@ -45,6 +47,10 @@ const SILENT: Nanos = Nanos::from_secs(3_600);
 /// counted would be counted again.
 const SILENT_SLI: Nanos = Nanos::from_secs(86_400);
 
+/// How many objectives are kept; further ones are refused and counted. Each takes up to 130 kB once it is 30
+/// days old.
+const OBJECTIVES: usize = 2_000;
+
 /// A map: service and name.
 pub type MapKey = (Arc<str>, Arc<str>);
 
@@ -64,10 +70,10 @@ pub struct Aggregate {
     watching_since: UnixNanos,
     series: HashMap<u128, Series>,
     objectives: BTreeMap<String, Objective>,
-    maps: BTreeMap<MapKey, Map>,
-    requests: BTreeMap<RequestKey, Traffic>,
-    audiences: BTreeMap<ScopeKey, Audience>,
-    dependencies: BTreeMap<Arc<str>, Dependency>,
+    maps: Bounded<MapKey, Map>,
+    requests: Bounded<RequestKey, Traffic>,
+    audiences: Bounded<ScopeKey, Audience>,
+    dependencies: Bounded<Arc<str>, Dependency>,
     changes: Changes,
     ignored: BTreeMap<Ignored, u64>,
     resets: u64,
@@ -106,16 +112,17 @@ impl Aggregate {
     /// Starts to watch at `watching_since`: series that began earlier and were not restored count from their
     /// first point on.
     pub fn new(configured: Vec<SloConfig>, max_series: usize, watching_since: UnixNanos) -> Self {
+        let other = || Arc::from(OTHER);
         let mut aggregate = Self {
             configured: Vec::new(),
             max_series,
             watching_since,
             series: HashMap::new(),
             objectives: BTreeMap::new(),
-            maps: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            audiences: BTreeMap::new(),
-            dependencies: BTreeMap::new(),
+            maps: Bounded::new((other(), other())),
+            requests: Bounded::new((other(), other(), other())),
+            audiences: Bounded::new((other(), other())),
+            dependencies: Bounded::new(other()),
             changes: Changes::default(),
             ignored: Ignored::ALL.map(|reason| (reason, 0)).into(),
             resets: 0,
@@ -201,12 +208,14 @@ impl Aggregate {
 
     fn declare(&mut self, definition: objective::Definition, now: UnixNanos) {
         let id = definition.id();
+        let is_full = self.objectives.len() >= OBJECTIVES;
         match self.objectives.get_mut(&id) {
             Some(known) if known.definition == definition => {}
             Some(known) => {
                 known.definition = definition;
                 self.dirty.objectives.entry(id).or_insert(now);
             }
+            None if is_full => self.ignore(Ignored::TooManySeries),
             None => {
                 self.objectives.insert(id.clone(), Objective::new(definition, now));
                 self.dirty.objectives.entry(id).or_insert(now);
@@ -291,10 +300,7 @@ impl Aggregate {
     fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
         for role in roles {
             if let (Role::MapEntries(key), Value::Gauge(entries)) = (role, &point.value) {
-                self.maps
-                    .entry(key.clone())
-                    .or_default()
-                    .holds(point.time.min(received), roles::whole(*entries));
+                self.maps.at(key).holds(point.time.min(received), roles::whole(*entries));
             }
         }
     }
@@ -309,21 +315,21 @@ impl Aggregate {
                     self.dirty.series.insert(id);
                 }
                 Role::MapOperation(key, pair) => {
-                    self.maps.entry(key.clone()).or_default().count(pair.clone(), time, events);
+                    self.maps.at(key).count(pair.clone(), time, events);
                 }
-                Role::MapRetries(key) => self.maps.entry(key.clone()).or_default().retry(time, events),
+                Role::MapRetries(key) => self.maps.at(key).retry(time, events),
                 Role::MapDuration(key, op) => {
                     if let Some(times) = &applied.times {
-                        self.maps.entry(key.clone()).or_default().took(op, time, times);
+                        self.maps.at(key).took(op, time, times);
                     }
                 }
                 Role::MapEntries(_) => {}
                 Role::Requests(key, ending) => {
-                    self.requests.entry(key.clone()).or_default().count(time, *ending, events);
+                    self.requests.at(key).count(time, *ending, events);
                 }
                 Role::RequestDuration(key) => {
                     if let Some(times) = &applied.times {
-                        self.requests.entry(key.clone()).or_default().took(time, times);
+                        self.requests.at(key).took(time, times);
                     }
                 }
                 Role::Calls(name, service, ending) => {
@@ -349,7 +355,7 @@ impl Aggregate {
     }
 
     fn dependency(&mut self, name: &Arc<str>, caller: &Arc<str>, source: &'static str) -> &mut Dependency {
-        let dependency = self.dependencies.entry(name.clone()).or_default();
+        let dependency = self.dependencies.at(name);
         if source != "probe" && !dependency.callers.contains(caller) {
             dependency.callers.insert(caller.clone());
         }
@@ -367,7 +373,7 @@ impl Aggregate {
                 }
             }
             UserRole::Active { scope } => {
-                let audience = self.audiences.entry((service.clone(), scope.clone())).or_default();
+                let audience = self.audiences.at(&(service.clone(), scope.clone()));
                 audience.active.merge(users.slot, &users.sketch);
             }
         }
@@ -378,9 +384,9 @@ impl Aggregate {
         let region =
             request.region.as_ref().or(resource.region.as_ref()).cloned().unwrap_or_else(|| Arc::from(""));
         let key = (resource.service.clone(), Arc::from(SPANS), region);
-        self.requests.entry(key).or_default().one(end, request.ending, request.duration);
+        self.requests.at(&key).one(end, request.ending, request.duration);
         if let Some(user) = request.user {
-            let audience = self.audiences.entry((resource.service.clone(), Arc::from(SPANS))).or_default();
+            let audience = self.audiences.at(&(resource.service.clone(), Arc::from(SPANS)));
             audience.active.insert(end, user);
             if request.ending == crate::accept::Ending::Failed {
                 audience.failed.insert(end, user);

@@ -2,6 +2,7 @@
 //! place and time, maps, requests, dependencies, users, changes. Never reads a clock, does IO or knows what a
 //! notice is. One task owns the [`Aggregate`].
 
+mod apply;
 mod bounded;
 pub mod changes;
 pub mod distribution;
@@ -25,16 +26,14 @@ use self::bounded::{Bounded, OTHER};
 use self::changes::Changes;
 use self::distribution::DistributionMark;
 use self::maps::Map;
-use self::objective::{Events, Kept, Objective, Place};
-use self::roles::{Role, SloRole};
+use self::objective::{Kept, Objective};
+use self::roles::Role;
 use self::series::{Ignored, Mark};
 use self::slices::{Level, Slice};
 use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
 pub use self::window::Window;
-use crate::accept::{
-    Batch, Call, CallSource, Change, Observation, Point, Request, Resource, UserRole, Users, Value,
-};
+use crate::accept::{Batch, Change, Observation, Point, Resource, Value};
 use crate::config::SloConfig;
 
 /// How far ahead of the sidecar's clock a point may lie.
@@ -295,112 +294,6 @@ impl Aggregate {
             series.roles = Some(roles);
         }
         applied
-    }
-
-    fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
-        for role in roles {
-            if let (Role::MapEntries(key), Value::Gauge(entries)) = (role, &point.value) {
-                self.maps.at(key).holds(point.time.min(received), roles::whole(*entries));
-            }
-        }
-    }
-
-    fn apply(&mut self, id: u128, roles: &[Role], applied: &roles::Applied) {
-        let (time, events) = (applied.time, applied.increase.events);
-        for role in roles {
-            match role {
-                Role::Slo { slo, place, counts } => {
-                    let events = counts.events(applied);
-                    self.count(slo, place, *counts, events);
-                    self.dirty.series.insert(id);
-                }
-                Role::MapOperation(key, pair) => {
-                    self.maps.at(key).count(pair.clone(), time, events);
-                }
-                Role::MapRetries(key) => self.maps.at(key).retry(time, events),
-                Role::MapDuration(key, op) => {
-                    if let Some(times) = &applied.times {
-                        self.maps.at(key).took(op, time, times);
-                    }
-                }
-                Role::MapEntries(_) => {}
-                Role::Requests(key, ending) => {
-                    self.requests.at(key).count(time, *ending, events);
-                }
-                Role::RequestDuration(key) => {
-                    if let Some(times) = &applied.times {
-                        self.requests.at(key).took(time, times);
-                    }
-                }
-                Role::Calls(name, service, ending) => {
-                    self.dependency(name, service, "calls").traffic.count(time, *ending, events);
-                }
-                Role::CallDuration(name, service) => {
-                    if let Some(times) = &applied.times {
-                        self.dependency(name, service, "calls").traffic.took(time, times);
-                    }
-                }
-            }
-        }
-    }
-
-    fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {
-        let Some(objective) = self.objectives.get_mut(slo) else { return };
-        match counts {
-            SloRole::BadOfTotal => objective.count_bad_of_total(events, place),
-            SloRole::All(_) | SloRole::UpTo(_) => objective.count(events, place),
-        }
-        let from = self.dirty.objectives.entry(slo.clone()).or_insert(events.from);
-        *from = (*from).min(events.from);
-    }
-
-    fn dependency(&mut self, name: &Arc<str>, caller: &Arc<str>, source: &'static str) -> &mut Dependency {
-        let dependency = self.dependencies.at(name);
-        if source != "probe" && !dependency.callers.contains(caller) {
-            dependency.callers.insert(caller.clone());
-        }
-        dependency.sources.insert(source);
-        dependency
-    }
-
-    fn users(&mut self, service: &Arc<str>, users: &Users) {
-        match &users.role {
-            UserRole::Affected { slo } => {
-                if let Some(objective) = self.objectives.get_mut(&format!("{service}/{slo}")) {
-                    objective.affected.merge(users.slot, &users.sketch);
-                } else {
-                    self.ignore(Ignored::UnknownObjective);
-                }
-            }
-            UserRole::Active { scope } => {
-                let audience = self.audiences.at(&(service.clone(), scope.clone()));
-                audience.active.merge(users.slot, &users.sketch);
-            }
-        }
-    }
-
-    fn request(&mut self, resource: &Resource, request: &Request, received: UnixNanos) {
-        let end = request.end.min(received);
-        let region =
-            request.region.as_ref().or(resource.region.as_ref()).cloned().unwrap_or_else(|| Arc::from(""));
-        let key = (resource.service.clone(), Arc::from(SPANS), region);
-        self.requests.at(&key).one(end, request.ending, request.duration);
-        if let Some(user) = request.user {
-            let audience = self.audiences.at(&(resource.service.clone(), Arc::from(SPANS)));
-            audience.active.insert(end, user);
-            if request.ending == crate::accept::Ending::Failed {
-                audience.failed.insert(end, user);
-            }
-        }
-    }
-
-    fn call(&mut self, service: &Arc<str>, call: &Call, received: UnixNanos) {
-        let source = match call.source {
-            CallSource::Span => "spans",
-            CallSource::Probe => "probe",
-        };
-        let end = call.end.min(received);
-        self.dependency(&call.dependency, service, source).traffic.one(end, call.ending, call.duration);
     }
 
     /// Forgets series that have been silent: for an hour, or for a day where a budget depends on them.

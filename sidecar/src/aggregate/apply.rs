@@ -1,0 +1,120 @@
+//! What a series, a span or a sketch adds, put where it belongs.
+
+use std::sync::Arc;
+
+use mapwarden::contract::UnixNanos;
+
+use super::objective::{Events, Place};
+use super::roles::{Applied, Role, SloRole, whole};
+use super::series::Ignored;
+use super::traffic::Dependency;
+use super::{Aggregate, SPANS};
+use crate::accept::{Call, CallSource, Ending, Point, Request, Resource, UserRole, Users, Value};
+
+impl Aggregate {
+    pub(super) fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
+        for role in roles {
+            if let (Role::MapEntries(key), Value::Gauge(entries)) = (role, &point.value) {
+                self.maps.at(key).holds(point.time.min(received), whole(*entries));
+            }
+        }
+    }
+
+    pub(super) fn apply(&mut self, id: u128, roles: &[Role], applied: &Applied) {
+        let (time, events) = (applied.time, applied.increase.events);
+        for role in roles {
+            match role {
+                Role::Slo { slo, place, counts } => {
+                    let events = counts.events(applied);
+                    self.count(slo, place, *counts, events);
+                    self.dirty.series.insert(id);
+                }
+                Role::MapOperation(key, pair) => {
+                    self.maps.at(key).count(pair.clone(), time, events);
+                }
+                Role::MapRetries(key) => self.maps.at(key).retry(time, events),
+                Role::MapDuration(key, op) => {
+                    if let Some(times) = &applied.times {
+                        self.maps.at(key).took(op, time, times);
+                    }
+                }
+                Role::MapEntries(_) => {}
+                Role::Requests(key, ending) => {
+                    self.requests.at(key).count(time, *ending, events);
+                }
+                Role::RequestDuration(key) => {
+                    if let Some(times) = &applied.times {
+                        self.requests.at(key).took(time, times);
+                    }
+                }
+                Role::Calls(name, service, ending) => {
+                    self.dependency(name, service, "calls").traffic.count(time, *ending, events);
+                }
+                Role::CallDuration(name, service) => {
+                    if let Some(times) = &applied.times {
+                        self.dependency(name, service, "calls").traffic.took(time, times);
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {
+        let Some(objective) = self.objectives.get_mut(slo) else { return };
+        match counts {
+            SloRole::BadOfTotal => objective.count_bad_of_total(events, place),
+            SloRole::All(_) | SloRole::UpTo(_) => objective.count(events, place),
+        }
+        let from = self.dirty.objectives.entry(slo.clone()).or_insert(events.from);
+        *from = (*from).min(events.from);
+    }
+
+    fn dependency(&mut self, name: &Arc<str>, caller: &Arc<str>, source: &'static str) -> &mut Dependency {
+        let dependency = self.dependencies.at(name);
+        if source != "probe" && !dependency.callers.contains(caller) {
+            dependency.callers.insert(caller.clone());
+        }
+        dependency.sources.insert(source);
+        dependency
+    }
+
+    pub(super) fn users(&mut self, service: &Arc<str>, users: &Users) {
+        match &users.role {
+            UserRole::Affected { slo } => {
+                if let Some(objective) = self.objectives.get_mut(&format!("{service}/{slo}")) {
+                    objective.affected.merge(users.slot, &users.sketch);
+                } else {
+                    self.ignore(Ignored::UnknownObjective);
+                }
+            }
+            UserRole::Active { scope } => {
+                let audience = self.audiences.at(&(service.clone(), scope.clone()));
+                audience.active.merge(users.slot, &users.sketch);
+            }
+        }
+    }
+
+    pub(super) fn request(&mut self, resource: &Resource, request: &Request, received: UnixNanos) {
+        let end = request.end.min(received);
+        let region =
+            request.region.as_ref().or(resource.region.as_ref()).cloned().unwrap_or_else(|| Arc::from(""));
+        let key = (resource.service.clone(), Arc::from(SPANS), region);
+        self.requests.at(&key).one(end, request.ending, request.duration);
+        if let Some(user) = request.user {
+            let audience = self.audiences.at(&(resource.service.clone(), Arc::from(SPANS)));
+            audience.active.insert(end, user);
+            if request.ending == Ending::Failed {
+                audience.failed.insert(end, user);
+            }
+        }
+    }
+
+    pub(super) fn call(&mut self, service: &Arc<str>, call: &Call, received: UnixNanos) {
+        let source = match call.source {
+            CallSource::Span => "spans",
+            CallSource::Probe => "probe",
+        };
+        let end = call.end.min(received);
+        self.dependency(&call.dependency, service, source).traffic.one(end, call.ending, call.duration);
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mapwarden::contract::UnixNanos;
 
 use super::objective::{Events, Place};
-use super::roles::{Applied, Role, SloRole, whole};
+use super::roles::{Applied, Role, SloRole, Track, whole};
 use super::series::Ignored;
 use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
@@ -20,14 +20,16 @@ impl Aggregate {
         }
     }
 
-    pub(super) fn apply(&mut self, id: u128, roles: &[Role], applied: &Applied) {
+    pub(super) fn apply(&mut self, track: &Track, series: u128, applied: &Applied) {
         let (time, events) = (applied.time, applied.increase.events);
-        for role in roles {
+        if let (true, Some(mark)) = (track.is_slo(), track.mark) {
+            self.dirty.marks.insert(track.id(series), mark);
+        }
+        for role in &track.roles {
             match role {
                 Role::Slo { slo, place, counts } => {
                     let events = counts.events(applied);
                     self.count(slo, place, *counts, events);
-                    self.dirty.series.insert(id);
                 }
                 Role::MapOperation(key, pair) => {
                     self.maps.at(key).count(pair.clone(), time, events);
@@ -61,12 +63,13 @@ impl Aggregate {
 
     fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {
         let Some(objective) = self.objectives.get_mut(slo) else { return };
-        match counts {
+        let unmatched = match counts {
             SloRole::BadOfTotal => objective.count_bad_of_total(events, place),
             SloRole::All(_) | SloRole::UpTo(_) => objective.count(events, place),
-        }
+        };
         let from = self.dirty.objectives.entry(slo.clone()).or_insert(events.from);
         *from = (*from).min(events.from);
+        self.ignore(Ignored::BadAboveTotal, unmatched);
     }
 
     fn dependency(&mut self, name: &Arc<str>, caller: &Arc<str>, source: &'static str) -> &mut Dependency {
@@ -84,7 +87,7 @@ impl Aggregate {
                 if let Some(objective) = self.objectives.get_mut(&format!("{service}/{slo}")) {
                     objective.affected.merge(users.slot, &users.sketch);
                 } else {
-                    self.ignore(Ignored::UnknownObjective);
+                    self.ignore(Ignored::UnknownObjective, 1);
                 }
             }
             UserRole::Active { scope } => {

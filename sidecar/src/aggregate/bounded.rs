@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// How many keys a table tells apart. Raised, a sender that makes up names takes more memory: some 10 kB each.
-const KEYS: usize = 2_000;
+/// How many keys a table tells apart. Raised, a sender that makes up names takes more memory: up to 60 kB for each
+/// that is busy all day.
+const KEYS: usize = 500;
 
 /// What the names of a key are when the table is full.
 pub(super) const OTHER: &str = "other";
@@ -30,6 +31,11 @@ impl<K: Ord + Clone, V: Default> Bounded<K, V> {
     /// What a key holds, if it is known.
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key)
+    }
+
+    /// What every key holds.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut()
     }
 
     /// Every key and what it holds, ascending.

@@ -155,6 +155,13 @@ impl DistributionRing {
         sum
     }
 
+    /// Forgets the slots that start after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        for ((width, _), ring) in [(FINE, &mut self.fine), (COARSE, &mut self.coarse)] {
+            ring.retain(|entry| entry.0 <= now.get() / width);
+        }
+    }
+
     /// All times of the last `span`.
     pub fn last(&self, span: Nanos, now: UnixNanos) -> Distribution {
         self.between(now.before(span), Until::Through(now), now)

@@ -77,6 +77,14 @@ impl Map {
         }
     }
 
+    /// Forgets what happened after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        let all = self.operations.values_mut().chain(&mut self.retries);
+        all.for_each(|operations| operations.slices.forget_after(now));
+        self.times.values_mut().for_each(|ring| ring.forget_after(now));
+        self.entries.retain(|reading| reading.0 <= now);
+    }
+
     /// Every pair that the sender declared, with its count, ascending.
     pub fn operations(&self) -> impl Iterator<Item = (&OpOutcome, Count)> {
         self.operations.iter().map(|(pair, operations)| (pair, operations.total))

@@ -16,7 +16,7 @@ pub mod users;
 mod view;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -27,17 +27,20 @@ use self::changes::Changes;
 use self::distribution::DistributionMark;
 use self::maps::Map;
 use self::objective::{Kept, Objective};
-use self::roles::Role;
+use self::roles::{Role, Track};
 use self::series::{Ignored, Mark};
 use self::slices::{Level, Slice};
 use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
 pub use self::window::Window;
-use crate::accept::{Batch, Change, Observation, Point, Resource, Value};
+use crate::accept::{Batch, Change, Observation, Point, Resource, Temporality};
 use crate::config::SloConfig;
 
 /// How far ahead of the sidecar's clock a point may lie.
 const AHEAD: Nanos = Nanos::from_secs(300);
+
+/// By how much our clock must have gone back to be believed: batches overtake each other by less.
+const CLOCK_STEP: Nanos = Nanos::from_secs(5);
 
 /// How long a series may be silent before it is forgotten.
 const SILENT: Nanos = Nanos::from_secs(3_600);
@@ -47,7 +50,7 @@ const SILENT: Nanos = Nanos::from_secs(3_600);
 const SILENT_SLI: Nanos = Nanos::from_secs(86_400);
 
 /// How many objectives are kept; further ones are refused and counted. Each takes up to 130 kB once it is 30
-/// days old.
+/// days old, and up to 45 kB for each place that it is told of.
 const OBJECTIVES: usize = 2_000;
 
 /// A map: service and name.
@@ -68,6 +71,10 @@ pub struct Aggregate {
     max_series: usize,
     watching_since: UnixNanos,
     series: HashMap<u128, Series>,
+    /// Marks that the store kept, until their series is met again.
+    restored: HashMap<u128, Mark>,
+    /// The latest time at which something was received.
+    latest: UnixNanos,
     objectives: BTreeMap<String, Objective>,
     maps: Bounded<MapKey, Map>,
     requests: Bounded<RequestKey, Traffic>,
@@ -81,8 +88,7 @@ pub struct Aggregate {
 
 /// A series: what it is for and how far it was taken into account.
 struct Series {
-    roles: Option<Vec<Role>>,
-    mark: Option<Mark>,
+    tracks: Vec<Track>,
     distribution: DistributionMark,
     seen: UnixNanos,
 }
@@ -92,8 +98,8 @@ struct Series {
 struct Dirty {
     /// Objectives, from which time on.
     objectives: BTreeMap<String, UnixNanos>,
-    /// Series that budgets depend on.
-    series: BTreeSet<u128>,
+    /// Marks that budgets depend on.
+    marks: BTreeMap<u128, Mark>,
 }
 
 /// What the store is to write: everything that changed since the last time.
@@ -117,6 +123,8 @@ impl Aggregate {
             max_series,
             watching_since,
             series: HashMap::new(),
+            restored: HashMap::new(),
+            latest: watching_since,
             objectives: BTreeMap::new(),
             maps: Bounded::new((other(), other())),
             requests: Bounded::new((other(), other(), other())),
@@ -153,15 +161,7 @@ impl Aggregate {
                 objective.slices_mut().restore(level, slice);
             }
         }
-        for (id, mark) in marks {
-            let series = Series {
-                roles: None,
-                mark: Some(mark),
-                distribution: DistributionMark::default(),
-                seen: UnixNanos::new(mark.time),
-            };
-            self.series.insert(id, series);
-        }
+        self.restored = marks.into_iter().collect();
     }
 
     /// Adds a change.
@@ -171,6 +171,11 @@ impl Aggregate {
 
     /// Takes a batch into account and says which change it showed, if any.
     pub fn take(&mut self, batch: &Batch) -> Option<Change> {
+        if batch.received + CLOCK_STEP < self.latest {
+            self.forget_future(batch.received);
+            self.latest = batch.received;
+        }
+        self.latest = self.latest.max(batch.received);
         let resource = &batch.resource;
         let seen = self
             .changes
@@ -186,7 +191,7 @@ impl Aggregate {
         for point in points().filter(|point| roles::is_objective(point)) {
             match roles::definition(resource, point) {
                 Some(definition) => self.declare(definition, batch.received),
-                None => self.ignore(Ignored::Malformed),
+                None => self.ignore(Ignored::Malformed, 1),
             }
         }
         for observation in &batch.observations {
@@ -194,7 +199,7 @@ impl Aggregate {
                 Observation::Point(point) if roles::is_objective(point) => {}
                 Observation::Point(point) => {
                     if let Err(reason) = self.point(resource, point, batch.received) {
-                        self.ignore(reason);
+                        self.ignore(reason, 1);
                     }
                 }
                 Observation::Users(users) => self.users(&resource.service, users),
@@ -214,7 +219,7 @@ impl Aggregate {
                 known.definition = definition;
                 self.dirty.objectives.entry(id).or_insert(now);
             }
-            None if is_full => self.ignore(Ignored::TooManySeries),
+            None if is_full => self.ignore(Ignored::TooManySeries, 1),
             None => {
                 self.objectives.insert(id.clone(), Objective::new(definition, now));
                 self.dirty.objectives.entry(id).or_insert(now);
@@ -237,71 +242,105 @@ impl Aggregate {
         news.into_iter().for_each(|definition| self.declare(definition, now));
     }
 
-    fn ignore(&mut self, reason: Ignored) {
-        *self.ignored.entry(reason).or_default() += 1;
+    fn ignore(&mut self, reason: Ignored, points: u64) {
+        *self.ignored.entry(reason).or_default() += points;
     }
 
+    /// Takes a point into account for everything that its series counts towards. A series that counts towards
+    /// nothing is not held.
     fn point(&mut self, resource: &Resource, point: &Point, received: UnixNanos) -> Result<(), Ignored> {
         if point.time > received + AHEAD {
             return Err(Ignored::FromTheFuture);
         }
         let id = roles::series_id(resource, point);
-        if !self.series.contains_key(&id) && self.series.len() >= self.max_series {
-            return Err(Ignored::TooManySeries);
-        }
-        let known = self.series.get_mut(&id);
-        let roles = match known.and_then(|series| series.roles.take()) {
-            Some(roles) => roles,
-            None => roles::roles_of(resource, point, &self.configured, &self.objectives)?,
-        };
-        let fresh =
-            || Series { roles: None, mark: None, distribution: DistributionMark::default(), seen: received };
-        let series = self.series.entry(id).or_insert_with(fresh);
-        series.seen = received;
-        let reading = roles::reading(point, &roles, received);
-        let applied = match reading {
-            Ok(Some(reading)) => match series::increase(series.mark, reading, self.watching_since) {
-                Ok((increase, mark)) => {
-                    let is_first = series.mark.replace(mark).is_none();
-                    let times = roles::distribution(point).map(|times| match point.value {
-                        Value::Histogram { temporality: crate::accept::Temporality::Cumulative, .. } => {
-                            let added = series.distribution.increase(times, increase.is_reset);
-                            if is_first && increase.events == 0 {
-                                distribution::Distribution::default()
-                            } else {
-                                added
-                            }
-                        }
-                        Value::Histogram { .. } | Value::Sum { .. } | Value::Gauge(_) => times,
-                    });
-                    self.resets += u64::from(increase.is_reset);
-                    self.apply(
-                        id,
-                        &roles,
-                        &roles::Applied { increase, time: point.time.min(received), times },
-                    );
-                    Ok(())
+        let mut series = match self.series.remove(&id) {
+            Some(series) => series,
+            None => {
+                let roles = roles::roles_of(resource, point, &self.configured, &self.objectives)?;
+                if roles.is_empty() {
+                    return Ok(());
                 }
-                Err(reason) => Err(reason),
-            },
-            Ok(None) => {
-                self.gauge(&roles, point, received);
-                Ok(())
+                if self.series.len() >= self.max_series {
+                    return Err(Ignored::TooManySeries);
+                }
+                self.meet(id, roles)
             }
-            Err(reason) => Err(reason),
         };
-        if let Some(series) = self.series.get_mut(&id) {
-            series.roles = Some(roles);
+        series.seen = received;
+        self.count_tracks(id, &mut series, point, received);
+        self.series.insert(id, series);
+        Ok(())
+    }
+
+    fn meet(&mut self, id: u128, roles: Vec<Role>) -> Series {
+        let mut tracks = roles::tracks(roles);
+        for track in &mut tracks {
+            track.mark = self.restored.remove(&track.id(id));
         }
-        applied
+        Series { tracks, distribution: DistributionMark::default(), seen: UnixNanos::EPOCH }
+    }
+
+    fn count_tracks(&mut self, id: u128, series: &mut Series, point: &Point, received: UnixNanos) {
+        // A sender whose clock is ahead is counted by ours: the time that a point accounts for keeps its length.
+        let ahead = point.time.since(received);
+        let mut times = roles::distribution(point);
+        for track in &mut series.tracks {
+            let reading = match roles::reading(point, track.threshold, received) {
+                Ok(Some(reading)) => reading,
+                Ok(None) => {
+                    self.gauge(&track.roles, point, received);
+                    continue;
+                }
+                Err(reason) => {
+                    self.ignore(reason, 1);
+                    continue;
+                }
+            };
+            match series::increase(track.mark, reading, self.watching_since) {
+                Ok((mut increase, mark)) => {
+                    let is_base = track.mark.replace(mark).is_none() && increase.events == 0;
+                    if reading.temporality == Temporality::Cumulative {
+                        times = times.map(|times| series.distribution.increase(times, increase.is_reset));
+                    }
+                    self.resets += u64::from(increase.is_reset);
+                    increase.from = increase.from.before(ahead);
+                    let times = times.take().filter(|_| !is_base);
+                    let time = reading.time.before(ahead);
+                    self.apply(track, id, &roles::Applied { increase, time, times });
+                }
+                Err(reason) => self.ignore(reason, 1),
+            }
+        }
+    }
+
+    /// Our clock was set back: what lies ahead of it can neither be summed nor compared with, so it is forgotten,
+    /// and series go on from now. Their next points bring what was counted meanwhile.
+    fn forget_future(&mut self, now: UnixNanos) {
+        self.watching_since = self.watching_since.min(now);
+        self.objectives.values_mut().for_each(|objective| objective.forget_after(now));
+        self.maps.values_mut().for_each(|map| map.forget_after(now));
+        self.requests.values_mut().for_each(|traffic| traffic.forget_after(now));
+        self.dependencies.values_mut().for_each(|dependency| dependency.traffic.forget_after(now));
+        for audience in self.audiences.values_mut() {
+            audience.active.forget_after(now);
+            audience.failed.forget_after(now);
+        }
+        let marks = self
+            .series
+            .values_mut()
+            .flat_map(|series| &mut series.tracks)
+            .filter_map(|track| track.mark.as_mut());
+        marks.chain(self.restored.values_mut()).for_each(|mark| mark.time = mark.time.min(now.get()));
+        self.series.values_mut().for_each(|series| series.seen = series.seen.min(now));
     }
 
     /// Forgets series that have been silent: for an hour, or for a day where a budget depends on them.
     pub fn forget_silent(&mut self, now: UnixNanos) {
         self.series.retain(|_, series| {
-            let is_evidence = series.roles.as_ref().is_some_and(|roles| !roles.iter().any(Role::is_slo));
-            now.since(series.seen) < if is_evidence { SILENT } else { SILENT_SLI }
+            let is_slo = series.tracks.iter().any(Track::is_slo);
+            now.since(series.seen) < if is_slo { SILENT_SLI } else { SILENT }
         });
+        self.restored.retain(|_, mark| now.since(UnixNanos::new(mark.time)) < SILENT_SLI);
     }
 
     /// What changed since the last call.
@@ -319,8 +358,7 @@ impl Aggregate {
                 }
             }
         }
-        let mark = |id: u128| Some((id, self.series.get(&id)?.mark?));
-        unsaved.marks = dirty.series.into_iter().filter_map(mark).collect();
+        unsaved.marks = dirty.marks.into_iter().collect();
         unsaved
     }
 

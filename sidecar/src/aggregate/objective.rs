@@ -7,6 +7,7 @@ use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::Window;
+use super::bounded::OTHER;
 use super::slices::{Counts, Slices};
 use super::users::UserRing;
 
@@ -82,6 +83,12 @@ pub struct Place {
 /// How many places are told apart; events of further ones go to the last place, `other`.
 const MAX_PLACES: usize = 64;
 
+/// After how long without an event a place makes room for another one.
+const QUIET: Nanos = Nanos::from_secs(3_600);
+
+/// How long a bad event waits for its total.
+const DEBT_LIFE: Nanos = Nanos::from_secs(120);
+
 /// One objective and its events.
 #[derive(Clone, Debug)]
 pub struct Objective {
@@ -99,8 +106,10 @@ pub struct Objective {
     pub affected: UserRing,
     /// Until when telemetry accounts for the time.
     pub covered_until: UnixNanos,
-    /// Bad events whose totals have not arrived yet, where both are counted by different series.
-    debt: u64,
+    /// Bad events whose totals have not arrived yet, where both are counted by different series; and since when.
+    debts: BTreeMap<Place, (u64, UnixNanos)>,
+    /// How far apart points lie: the largest time that one of late accounted for.
+    interval: Nanos,
 }
 
 /// Events of one point.
@@ -127,8 +136,6 @@ pub struct Kept {
     pub totals: Counts,
     /// Until when telemetry accounts for the time.
     pub covered_until: u64,
-    /// Bad events without totals.
-    pub debt: u64,
 }
 
 impl Objective {
@@ -142,35 +149,53 @@ impl Objective {
             places: BTreeMap::new(),
             affected: UserRing::default(),
             covered_until: since,
-            debt: 0,
+            debts: BTreeMap::new(),
+            interval: Nanos::ZERO,
         }
     }
 
-    /// Counts events at a place.
-    pub fn count(&mut self, events: Events, place: &Place) {
+    /// Counts events at a place, and says for how many bad events no total has come in time.
+    pub fn count(&mut self, events: Events, place: &Place) -> u64 {
         let Events { from, to, good, bad } = events;
         if self.totals == Counts::default() {
             self.since = from;
             self.covered_until = from;
+        } else {
+            self.interval = Nanos::new(self.interval.get() / 8 * 7).max(to.since(from));
         }
         self.cover(from, to);
-        let paid = good.min(self.debt);
-        self.debt -= paid;
+        let (paid, unmatched) = self.pay(place, good, to);
         let (good, bad) = (Count::new(good - paid), Count::new(bad));
-        if good == Count::ZERO && bad == Count::ZERO {
-            return;
+        if good > Count::ZERO || bad > Count::ZERO {
+            self.totals.good += good;
+            self.totals.bad += bad;
+            self.slices.add(to, good, bad);
+            self.place(place, to).add(to, good, bad);
         }
-        self.totals.good += good;
-        self.totals.bad += bad;
-        self.slices.add(to, good, bad);
-        self.place(place).add(to, good, bad);
+        unmatched
     }
 
-    /// Counts bad events whose totals are counted by another series: each takes one good event away, now or
-    /// when it arrives.
-    pub fn count_bad_of_total(&mut self, events: Events, place: &Place) {
-        self.debt = self.debt.saturating_add(events.bad);
-        self.count(events, place);
+    /// Counts bad events whose totals are counted by another series: each takes one good event of its place away,
+    /// now or when it arrives.
+    pub fn count_bad_of_total(&mut self, events: Events, place: &Place) -> u64 {
+        if events.bad > 0 {
+            let debt = self.debts.entry(place.clone()).or_insert((0, events.to));
+            debt.0 = debt.0.saturating_add(events.bad);
+        }
+        self.count(events, place)
+    }
+
+    /// Takes good events for the bad ones of a place; a debt that is too old is let go.
+    fn pay(&mut self, place: &Place, good: u64, now: UnixNanos) -> (u64, u64) {
+        let Some((debt, since)) = self.debts.get_mut(place) else { return (0, 0) };
+        let paid = good.min(*debt);
+        *debt -= paid;
+        let is_old = now.since(*since) > DEBT_LIFE;
+        let unmatched = if is_old { *debt } else { 0 };
+        if *debt == 0 || is_old {
+            self.debts.remove(place);
+        }
+        (paid, unmatched)
     }
 
     fn cover(&mut self, from: UnixNanos, to: UnixNanos) {
@@ -182,13 +207,35 @@ impl Objective {
         }
     }
 
-    fn place(&mut self, place: &Place) -> &mut Slices {
-        let place = if self.places.len() < MAX_PLACES || self.places.contains_key(place) {
-            place.clone()
-        } else {
-            Place { version: Arc::from("other"), region: Arc::from("other") }
-        };
-        self.places.entry(place).or_insert_with(Slices::for_evidence)
+    /// The slices of a place. Where there are too many, one that has been quiet for long makes room.
+    fn place(&mut self, place: &Place, now: UnixNanos) -> &mut Slices {
+        let is_full = self.places.len() >= MAX_PLACES && !self.places.contains_key(place);
+        if is_full {
+            let newest = |slices: &Slices| slices.newest().unwrap_or(UnixNanos::EPOCH);
+            let quietest = self.places.iter().map(|(place, slices)| (newest(slices), place)).min();
+            if let Some((_, quietest)) = quietest.filter(|(last, _)| now.since(*last) > QUIET) {
+                let quietest = quietest.clone();
+                self.places.remove(&quietest);
+            }
+        }
+        let has_room = self.places.len() < MAX_PLACES || self.places.contains_key(place);
+        let other = || Place { version: Arc::from(OTHER), region: Arc::from(OTHER) };
+        self.places.entry(if has_room { place.clone() } else { other() }).or_insert_with(Slices::for_evidence)
+    }
+
+    /// Forgets what happened after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        self.slices.forget_after(now);
+        self.places.values_mut().for_each(|slices| slices.forget_after(now));
+        self.affected.forget_after(now);
+        self.covered_until = self.covered_until.min(now);
+        self.since = self.since.min(now);
+        self.debts.clear();
+    }
+
+    /// How far apart its points lie: an event happened up to this long before the slot that it is counted in.
+    pub const fn interval(&self) -> Nanos {
+        self.interval
     }
 
     /// Events in a window.
@@ -220,7 +267,6 @@ impl Objective {
             since: self.since.get(),
             totals: self.totals,
             covered_until: self.covered_until.get(),
-            debt: self.debt,
         }
     }
 
@@ -229,7 +275,6 @@ impl Objective {
         let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
         objective.totals = kept.totals;
         objective.covered_until = UnixNanos::new(kept.covered_until);
-        objective.debt = kept.debt;
         objective
     }
 

@@ -10,7 +10,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use super::distribution::Distribution;
 use super::objective::{About, Definition, Events, Objective, Place, SliKind};
-use super::series::{Ignored, Increase, Reading};
+use super::series::{Ignored, Increase, Mark, Reading};
 use super::{MapKey, RequestKey};
 use crate::accept::{Attributes, Buckets, Ending, Histogram, Point, Resource, Temporality, Value};
 use crate::config::{Indicator, Selector, SloConfig};
@@ -51,20 +51,15 @@ pub(super) enum Role {
 
 /// What a point adds, ready for every role.
 pub(super) struct Applied {
-    /// What its series increased by.
+    /// What its series increased by, in our time.
     pub(super) increase: Increase,
-    /// The end of the time that it accounts for, not after now.
+    /// The end of the time that it accounts for, in our time.
     pub(super) time: UnixNanos,
     /// The times it adds, for a histogram.
     pub(super) times: Option<Distribution>,
 }
 
 impl Role {
-    /// Whether a budget depends on the series.
-    pub(super) const fn is_slo(&self) -> bool {
-        matches!(self, Self::Slo { .. })
-    }
-
     /// The threshold that divides the role's events.
     fn threshold(&self) -> Option<Nanos> {
         if let Self::Slo { counts: SloRole::UpTo(threshold), .. } = self { Some(*threshold) } else { None }
@@ -127,10 +122,15 @@ pub(super) fn definition_of(slo: &SloConfig) -> Definition {
     }
 }
 
-/// What tells a series from every other one, the same after a restart.
+/// What tells a series from every other one, the same after a restart. A cumulative series is told apart by its
+/// start, too (OTLP's single-writer rule): two processes that name no instance are two series, and what begins
+/// again begins anew.
 pub(super) fn series_id(resource: &Resource, point: &Point) -> u128 {
     let mut hasher = SipHasher24::new();
     hasher.write_u64(resource.id);
+    if is_cumulative(&point.value) {
+        hasher.write_u64(point.start.get());
+    }
     for text in
         std::iter::once(&point.metric).chain(point.attributes.iter().flat_map(|(name, value)| [name, value]))
     {
@@ -138,6 +138,15 @@ pub(super) fn series_id(resource: &Resource, point: &Point) -> u128 {
         hasher.write_u8(0xff);
     }
     hasher.finish128().as_u128()
+}
+
+fn is_cumulative(value: &Value) -> bool {
+    match value {
+        Value::Sum { temporality, .. } | Value::Histogram { temporality, .. } => {
+            *temporality == Temporality::Cumulative
+        }
+        Value::Gauge(_) => false,
+    }
 }
 
 /// Everything that a series counts towards.
@@ -246,13 +255,54 @@ fn value_of<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a Arc<str>> 
     attributes.iter().find(|attribute| *attribute.0 == *name).map(|attribute| &attribute.1)
 }
 
+/// Some roles of a series that are counted by one mark: all that need no threshold, or those of one threshold.
+#[derive(Clone, Debug)]
+pub(super) struct Track {
+    /// What divides the values of a histogram into good and bad.
+    pub(super) threshold: Option<Nanos>,
+    /// What is counted.
+    pub(super) roles: Vec<Role>,
+    /// How far it was counted.
+    pub(super) mark: Option<Mark>,
+}
+
+impl Track {
+    /// Whether a budget depends on it.
+    pub(super) fn is_slo(&self) -> bool {
+        self.roles.iter().any(|role| matches!(role, Role::Slo { .. }))
+    }
+
+    /// What tells the track from every other one, the same after a restart: a threshold that was changed has no
+    /// mark and begins with what comes.
+    pub(super) fn id(&self, series: u128) -> u128 {
+        let Some(threshold) = self.threshold else { return series };
+        let mut hasher = SipHasher24::new();
+        hasher.write(&series.to_be_bytes());
+        hasher.write_u64(threshold.get());
+        hasher.finish128().as_u128()
+    }
+}
+
+/// Parts roles into tracks.
+pub(super) fn tracks(roles: Vec<Role>) -> Vec<Track> {
+    let mut tracks: Vec<Track> = Vec::new();
+    for role in roles {
+        let threshold = role.threshold();
+        match tracks.iter_mut().find(|track| track.threshold == threshold) {
+            Some(track) => track.roles.push(role),
+            None => tracks.push(Track { threshold, roles: vec![role], mark: None }),
+        }
+    }
+    tracks
+}
+
 /// A point as a reading of whole events; none for a gauge.
 ///
 /// # Errors
-/// A latency objective's threshold is not a bound of the point's histogram.
+/// The threshold is not a bound of the point's histogram.
 pub(super) fn reading(
     point: &Point,
-    roles: &[Role],
+    threshold: Option<Nanos>,
     received: UnixNanos,
 ) -> Result<Option<Reading>, Ignored> {
     let time = if point.time == UnixNanos::EPOCH { received } else { point.time };
@@ -262,7 +312,6 @@ pub(super) fn reading(
         Value::Gauge(_) => Ok(None),
         Value::Sum { temporality, value } => Ok(reading(*temporality, whole(*value), 0)),
         Value::Histogram { temporality, histogram } => {
-            let threshold = roles.iter().find_map(Role::threshold);
             let part = match threshold {
                 Some(threshold) => good_up_to(histogram, threshold).ok_or(Ignored::ThresholdOffBound)?,
                 None => 0,

@@ -48,17 +48,20 @@ pub enum Ignored {
     ThresholdOffBound,
     /// It lies more than five minutes ahead of the sidecar's clock.
     FromTheFuture,
+    /// Bad events for which no total arrived within two minutes: they were counted bad and beside the total.
+    BadAboveTotal,
 }
 
 impl Ignored {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Duplicate,
         Self::TooManySeries,
         Self::UnknownObjective,
         Self::Malformed,
         Self::ThresholdOffBound,
         Self::FromTheFuture,
+        Self::BadAboveTotal,
     ];
 
     /// The label's value.
@@ -70,6 +73,7 @@ impl Ignored {
             Self::Malformed => "malformed",
             Self::ThresholdOffBound => "threshold_off_bound",
             Self::FromTheFuture => "from_the_future",
+            Self::BadAboveTotal => "bad_above_total",
         }
     }
 }

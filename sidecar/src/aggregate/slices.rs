@@ -277,6 +277,22 @@ impl Slices {
         ring.slices.iter().rev().find(|slice| slice.slot <= slot).filter(|slice| slice.slot == slot).copied()
     }
 
+    /// Forgets the slices that start after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        for ring in &mut self.rings {
+            let last = ring.level.slot(now);
+            while ring.slices.back().is_some_and(|slice| slice.slot > last) {
+                ring.slices.pop_back();
+            }
+        }
+    }
+
+    /// The start of the newest slice of a second or more; none where there is none.
+    pub fn newest(&self) -> Option<UnixNanos> {
+        let newest = |ring: &Ring| ring.slices.back().map(|slice| ring.level.start(slice.slot));
+        self.rings.iter().filter_map(newest).max()
+    }
+
     /// Puts back a slice that the store kept.
     pub fn restore(&mut self, level: Level, slice: Slice) {
         if let Some(ring) = self.rings.iter_mut().find(|ring| ring.level == level) {

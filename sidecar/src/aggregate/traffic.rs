@@ -58,6 +58,13 @@ impl Traffic {
         self.last = self.last.max(time);
     }
 
+    /// Forgets what ended after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        self.slices.forget_after(now);
+        self.times.forget_after(now);
+        self.last = self.last.min(now);
+    }
+
     /// Adds how long what ended by `time` took.
     pub fn took(&mut self, time: UnixNanos, times: &Distribution) {
         self.times.add(time, times);

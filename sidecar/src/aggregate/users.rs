@@ -39,6 +39,11 @@ impl UserRing {
         }
     }
 
+    /// Forgets the slots that start after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        self.slots.split_off(&(now.get() / SLOT.get() + 1));
+    }
+
     /// The start of the slot that holds `time`.
     pub fn slot_start(time: UnixNanos) -> UnixNanos {
         UnixNanos::new(time.get() / SLOT.get() * SLOT.get())

@@ -8,6 +8,7 @@
 )]
 
 mod accept;
+mod aggregate;
 mod commands;
 mod config;
 mod demo;

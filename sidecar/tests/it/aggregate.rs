@@ -1,0 +1,192 @@
+//! From points to counts: what senders do that is hard to count, each with the exact answer.
+
+use std::sync::Arc;
+
+use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
+use mapwarden_sidecar::accept::{
+    Attributes, Batch, Buckets, Histogram, Observation, Point, Resource, Temporality, Value,
+};
+use mapwarden_sidecar::aggregate::objective::Objective;
+use mapwarden_sidecar::aggregate::{Aggregate, Window};
+use mapwarden_sidecar::config::{Indicator, Matcher, Selector, SloConfig};
+
+const START: u64 = 1_800_000_000;
+
+fn at(second: u64) -> UnixNanos {
+    UnixNanos::new((START + second) * 1_000_000_000)
+}
+
+fn selector(metric: &str, matching: &[(&str, &str)]) -> Selector {
+    let matcher =
+        |(name, pattern): &(&str, &str)| Matcher { attribute: (*name).into(), pattern: (*pattern).into() };
+    Selector { metric: metric.into(), matching: matching.iter().map(matcher).collect() }
+}
+
+fn slo(name: &str, indicator: Indicator) -> SloConfig {
+    SloConfig { name: name.into(), service: "shop".into(), target: Ratio::new(0.99).unwrap(), indicator }
+}
+
+fn latency(name: &str, millis: u64) -> SloConfig {
+    let indicator =
+        Indicator::Latency { series: selector("duration", &[]), threshold: Nanos::from_millis(millis) };
+    slo(name, indicator)
+}
+
+fn point(metric: &str, attributes: &[(&str, &str)], start: u64, time: u64, value: Value) -> Observation {
+    let attributes: Attributes = attributes.iter().map(|(k, v)| (Arc::from(*k), Arc::from(*v))).collect();
+    Observation::Point(Point {
+        metric: Arc::from(metric),
+        attributes,
+        start: at(start),
+        time: at(time),
+        value,
+    })
+}
+
+fn sum(value: u32) -> Value {
+    Value::Sum { temporality: Temporality::Cumulative, value: f64::from(value) }
+}
+
+fn histogram(counts: [u64; 3]) -> Value {
+    let histogram = Histogram {
+        count: Count::new(counts.iter().sum()),
+        sum: None,
+        to_nanos: Some(1e9),
+        buckets: Buckets::Explicit { bounds: Arc::from([0.3, 1.0]), counts: counts.to_vec() },
+    };
+    Value::Histogram { temporality: Temporality::Cumulative, histogram }
+}
+
+fn batch(second: u64, observations: Vec<Observation>) -> Batch {
+    let resource = Resource {
+        id: 1,
+        service: Arc::from("shop"),
+        version: None,
+        revision: None,
+        environment: None,
+        team: None,
+        instance: None,
+        region: None,
+    };
+    Batch { resource: Arc::new(resource), received: at(second), observations }
+}
+
+fn objective<'a>(aggregate: &'a Aggregate, name: &str) -> &'a Objective {
+    let view = aggregate.at(at(0));
+    let found = view.objectives().find(|(id, _)| **id == format!("shop/{name}"));
+    found.unwrap().1
+}
+
+fn totals(aggregate: &Aggregate, name: &str) -> (u64, u64) {
+    let totals = objective(aggregate, name).totals;
+    (totals.good.get(), totals.bad.get())
+}
+
+fn ignored(aggregate: &Aggregate, name: &str) -> u64 {
+    aggregate.at(at(0)).ignored().find(|(reason, _)| reason.name() == name).unwrap().1
+}
+
+#[test]
+fn every_threshold_on_one_histogram_has_its_own_count() {
+    let all =
+        Indicator::Events { total: selector("duration", &[]), bad: selector("duration", &[("code", "5*")]) };
+    let slos = vec![latency("fast", 300), latency("slow", 1_000), latency("odd", 777), slo("up", all)];
+    let mut aggregate = Aggregate::new(slos, 100, at(0));
+    aggregate.take(&batch(10, vec![point("duration", &[], 1, 10, histogram([70, 25, 5]))]));
+    assert_eq!(totals(&aggregate, "fast"), (70, 30));
+    assert_eq!(totals(&aggregate, "slow"), (95, 5));
+    assert_eq!(totals(&aggregate, "up"), (100, 0));
+    assert_eq!((totals(&aggregate, "odd"), ignored(&aggregate, "threshold_off_bound")), ((0, 0), 1));
+}
+
+#[test]
+fn a_threshold_that_was_changed_counts_from_then_on() {
+    let mut before = Aggregate::new(vec![latency("slo", 1_000)], 100, at(0));
+    before.take(&batch(10, vec![point("duration", &[], 1, 10, histogram([700_000, 250_000, 50_000]))]));
+    let unsaved = before.unsaved();
+    let mut after = Aggregate::new(vec![latency("slo", 300)], 100, at(10));
+    let kept = unsaved.objectives.into_iter().map(|(_, kept)| kept).collect();
+    after.restore(kept, unsaved.slices, unsaved.marks);
+    after.take(&batch(11, vec![point("duration", &[], 1, 11, histogram([700_000, 250_001, 50_000]))]));
+    assert_eq!(totals(&after, "slo"), (950_000, 50_000));
+    after.take(&batch(12, vec![point("duration", &[], 1, 12, histogram([700_003, 250_002, 50_000]))]));
+    assert_eq!(totals(&after, "slo"), (950_003, 50_001));
+}
+
+#[test]
+fn two_processes_that_name_no_instance_are_counted_apart() {
+    let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
+    let mut aggregate = Aggregate::new(vec![slo("up", all)], 100, at(0));
+    for second in 10..=60 {
+        let told = |start: u64| {
+            point("requests", &[], start, second, sum(u32::try_from(second - start).unwrap() * 10))
+        };
+        aggregate.take(&batch(second, vec![told(1)]));
+        aggregate.take(&batch(second, vec![told(5)]));
+    }
+    assert_eq!(totals(&aggregate, "up"), ((59 + 55) * 10, 0));
+}
+
+#[test]
+fn bad_events_without_totals_are_told_and_do_not_eat_later_good_ones() {
+    let split = Indicator::Events { total: selector("requests", &[]), bad: selector("errors", &[]) };
+    let mut aggregate = Aggregate::new(vec![slo("up", split)], 100, at(0));
+    let tell = |aggregate: &mut Aggregate, second: u64, region: &str, errors: u32, requests: u32| {
+        let region = [("mapwarden.region", region)];
+        let told = vec![
+            point("errors", &region, 1, second, sum(errors)),
+            point("requests", &region, 1, second, sum(requests)),
+        ];
+        aggregate.take(&batch(second, told));
+    };
+    tell(&mut aggregate, 10, "eu", 500, 100);
+    tell(&mut aggregate, 11, "us", 0, 100);
+    assert_eq!(totals(&aggregate, "up"), (100, 500), "the healthy region keeps its good events");
+    tell(&mut aggregate, 140, "eu", 500, 150);
+    assert_eq!(ignored(&aggregate, "bad_above_total"), 400);
+    tell(&mut aggregate, 141, "eu", 500, 250);
+    assert_eq!(totals(&aggregate, "up"), (250, 500));
+}
+
+#[test]
+fn a_sender_whose_clock_is_ahead_is_covered_and_counted() {
+    let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
+    let mut aggregate = Aggregate::new(vec![slo("up", all)], 100, at(0));
+    for second in 10..=310 {
+        aggregate.take(&batch(
+            second,
+            vec![point("requests", &[], 12, second + 3, sum(u32::try_from(second).unwrap()))],
+        ));
+    }
+    let window = objective(&aggregate, "up").window(Window::M5, at(310));
+    assert_eq!(window.total(), Count::new(300));
+    assert!(window.covered >= Nanos::from_secs(299), "{window:?}");
+}
+
+#[test]
+fn a_clock_that_was_set_back_blinds_nobody() {
+    let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
+    let mut aggregate = Aggregate::new(vec![slo("up", all)], 100, at(0));
+    let tell = |aggregate: &mut Aggregate, second: u64, start: u64, value: u32| {
+        aggregate.take(&batch(second, vec![point("requests", &[], start, second, sum(value))]));
+    };
+    tell(&mut aggregate, 90_000, 89_999, 100);
+    tell(&mut aggregate, 100, 89_999, 130);
+    tell(&mut aggregate, 101, 89_999, 140);
+    tell(&mut aggregate, 102, 101, 7);
+    assert_eq!(totals(&aggregate, "up"), (147, 0));
+    let window = objective(&aggregate, "up").window(Window::M5, at(102));
+    assert_eq!(window.good, Count::new(47), "all that was counted since the clock went back");
+}
+
+#[test]
+fn series_that_count_towards_nothing_take_no_room() {
+    let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
+    let mut aggregate = Aggregate::new(vec![slo("up", all)], 10, at(0));
+    let foreign: Vec<_> =
+        (0..1_000).map(|index| point(&format!("gauge {index}"), &[], 1, 10, Value::Gauge(1.0))).collect();
+    aggregate.take(&batch(10, foreign));
+    aggregate.take(&batch(11, vec![point("requests", &[], 1, 11, sum(5))]));
+    assert_eq!((aggregate.at(at(11)).series(), totals(&aggregate, "up")), (1, (5, 0)));
+    assert_eq!(ignored(&aggregate, "too_many_series"), 0);
+}

@@ -63,12 +63,26 @@ def test_a_wrong_manifest_is_refused(rendered):
         kubernetes_validate.validate(wrong, VERSIONS[0], strict=True)
 
 
-def test_the_sidecar_is_a_native_sidecar_and_comes_first(rendered):
-    first = pod(rendered["overlays/service"])["spec"]["initContainers"][0]
+@pytest.mark.parametrize("folder", ["overlays/service", "overlays/demo"])
+def test_the_sidecar_is_a_native_sidecar_and_comes_first(rendered, folder):
+    first = pod(rendered[folder])["spec"]["initContainers"][0]
     assert (first["name"], first["restartPolicy"]) == ("mapwarden", "Always")
     assert {"startupProbe", "livenessProbe", "readinessProbe", "resources"} <= set(first)
     told = {variable["name"]: variable.get("value") for variable in first["env"]}
     assert told["MAPWARDEN_ADMIN"] == "0.0.0.0:9464"
+
+
+def test_the_demo_uses_the_sidecar_beside_it(rendered):
+    spec = pod(rendered["overlays/demo"])["spec"]
+    [sidecar], [demo] = spec["initContainers"], spec["containers"]
+    assert demo["image"] == sidecar["image"]
+    assert sidecar["args"][0] == "run"
+    [port] = [port["containerPort"] for port in sidecar["ports"] if port["name"] == "mapwarden"]
+    assert demo["args"] == ["demo", "--sidecar", f"http://127.0.0.1:{port}"]
+    # Both keep the default address of OTLP: nobody moves one of them alone.
+    assert not any(variable["name"] == "MAPWARDEN_OTLP_HTTP" for variable in sidecar["env"] + demo.get("env", []))
+    assert not any(argument.startswith("--otlp-http") for argument in sidecar["args"])
+    assert {"cpu", "memory"} <= set(demo["resources"]["requests"])
 
 
 @pytest.mark.parametrize("folder", ["overlays/service", "overlays/demo"])

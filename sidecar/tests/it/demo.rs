@@ -1,9 +1,10 @@
 //! The demo as a newcomer runs it: the built binary, its story, and its messages where something is wrong.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -76,6 +77,46 @@ fn a_taken_port_is_named_with_its_flag() {
         assert!(message.contains(&format!("port {} is taken", address.port())), "{message}");
         assert!(message.contains(&format!("choose another address with {flag}")), "{message}");
     }
+}
+
+#[test]
+fn a_sidecar_that_does_not_run_is_named_with_its_option() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let output = demo(&["--once", "--sidecar", &url]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains(&format!("no sidecar is ready at {url}")), "{message}");
+    assert!(
+        message.contains("tell with --sidecar where") && message.contains("`mapwarden run`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_sidecar_that_takes_no_telemetry_where_it_should_is_named_with_its_option() {
+    let mut sidecar = Command::new(env!("CARGO_BIN_EXE_mapwarden"))
+        .args(["run", "--otlp-http=127.0.0.1:0", "--admin=127.0.0.1:0", "--log=info"])
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(sidecar.stderr.take().unwrap()).lines();
+    let admin = log
+        .find_map(|line| line.unwrap().split_once(" admin=").map(|(_, address)| address.to_owned()))
+        .expect("the sidecar says where it serves");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let otlp = free.local_addr().unwrap().to_string();
+    drop(free);
+    let output = demo(&["--once", "--sidecar", &format!("http://{admin}/"), "--otlp-http", &otlp]);
+    sidecar.kill().unwrap();
+    sidecar.wait().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains(&format!("the sidecar at http://{admin} is ready")), "{message}");
+    assert!(message.contains(&format!("nothing takes OTLP at {otlp}: tell with --otlp-http")), "{message}");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! What comes in: questions that anybody can ask a sidecar over HTTP. What goes out: its answers. Never looks into
-//! the sidecar by another way, although it runs in this process.
+//! the sidecar by another way, wherever it runs.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -82,16 +81,22 @@ impl Console {
     ///
     /// # Errors
     /// An HTTP client that cannot be set up.
-    pub(crate) fn new(admin: SocketAddr) -> anyhow::Result<Self> {
-        // A sidecar that serves at every address of the machine is asked, and shown, at this one.
-        let ip = if admin.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { admin.ip() };
-        let base = format!("http://{}", SocketAddr::new(ip, admin.port()));
+    pub(crate) fn new(base: String) -> anyhow::Result<Self> {
         Ok(Self { base, client: super::http_client(PATIENCE)? })
     }
 
     /// Where it is.
     pub(crate) fn url(&self) -> &str {
         &self.base
+    }
+
+    /// Returns if it is ready.
+    ///
+    /// # Errors
+    /// A sidecar that does not answer, or is not ready.
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
+        self.ask("/readyz").await?;
+        Ok(())
     }
 
     /// Announces a change, and returns once it is part of the sidecar's state.
@@ -146,9 +151,14 @@ impl Console {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        let asked = format!("the sidecar does not answer {path}");
-        let answer = self.client.get(format!("{}{path}", self.base)).send().await.context(asked.clone())?;
-        answer.error_for_status().context(asked.clone())?.json().await.context(asked)
+        let read = self.ask(path).await?.json().await;
+        read.with_context(|| format!("the answer to {path} is not a sidecar's"))
+    }
+
+    async fn ask(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let sent = self.client.get(format!("{}{path}", self.base)).send().await;
+        let answer = sent.and_then(reqwest::Response::error_for_status);
+        answer.with_context(|| format!("the sidecar does not answer {path}"))
     }
 }
 

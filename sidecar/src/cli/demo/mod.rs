@@ -2,10 +2,11 @@
 //! load of many users, a bad deploy and the notice of it. What comes in: arguments. What goes out: a story on the
 //! terminal. Never leaves a process behind.
 //!
-//! `service` is the order service, `backend` what it depends on, `load` its users and `ledger` what they
+//! `beside` is the sidecar, started here or found running; `service` is the order service, `backend` what it depends on, `load` its users and `ledger` what they
 //! remember; `console` asks the sidecar; `story` puts them on the stage and `check` compares.
 
 mod backend;
+mod beside;
 mod check;
 mod console;
 mod fleet;
@@ -28,6 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::service::{ServiceArgs, run as run_service};
 
 use self::backend::Backend;
+use self::beside::Beside;
 use self::console::Console;
 use self::fleet::Fleet;
 use self::load::Load;
@@ -37,8 +39,6 @@ use self::screen::Screen;
 use self::story::Story;
 use self::trace::Trace;
 use super::run::RunArgs;
-use crate::Sidecar;
-use crate::config::{Config, Sink};
 
 /// What is logged: not the notices, which are part of the story and would be told twice.
 pub(super) const LOG: &str = "warn,mapwarden_sidecar::owner=error";
@@ -60,6 +60,15 @@ pub struct DemoArgs {
     /// Write what was sent, what was counted and the notice to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Use the sidecar that serves its pages at this base URL, e.g. http://127.0.0.1:9464, instead of starting one
+    /// in this process; `--otlp-http` says where it takes telemetry, and what else it does is its own matter
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = beside::base_url,
+        conflicts_with_all = ["config", "admin", "data_dir", "webhook", "alertmanager"]
+    )]
+    sidecar: Option<String>,
     /// The addresses, the data folder and the receivers of notices, as those of `run`.
     #[command(flatten)]
     pub(super) run: RunArgs,
@@ -75,26 +84,25 @@ impl DemoArgs {
 /// Tells the story, and serves until Ctrl-C unless `--once` is set.
 ///
 /// # Errors
-/// A taken port, a trace that cannot be replayed, a part that did not start; with `--once` also a story that did
+/// A taken port, no sidecar where one is said to run, a trace that cannot be replayed, a part that did not start; with `--once` also a story that did
 /// not end well.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let mut screen = Screen::new();
-    let config = quiet(args.run.settings().load()?);
-    ports::check(&config)?;
+    let config = args.run.settings().load()?;
     let trace = match args.trace.clone() {
         Some(path) => Some(open(path).await?),
         None => None,
     };
-    let sidecar = Sidecar::start(config).await?;
-    let result = on_stage(&args, &sidecar, trace, &mut screen).await;
-    sidecar.stop().await;
+    let beside = match args.sidecar.clone() {
+        Some(admin) => {
+            screen.event(&format!("looking for the sidecar at {admin}"));
+            Beside::find(admin, config.otlp_http).await?
+        }
+        None => Beside::start(config).await?,
+    };
+    let result = on_stage(&args, &beside, trace, &mut screen).await;
+    beside.stop().await;
     result
-}
-
-/// The story shows notices itself.
-fn quiet(mut config: Config) -> Config {
-    config.sinks.retain(|sink| *sink != Sink::Stdout);
-    config
 }
 
 async fn open(path: PathBuf) -> anyhow::Result<Trace> {
@@ -103,27 +111,27 @@ async fn open(path: PathBuf) -> anyhow::Result<Trace> {
 
 async fn on_stage(
     args: &DemoArgs,
-    sidecar: &Sidecar,
+    beside: &Beside,
     trace: Option<Trace>,
     screen: &mut Screen,
 ) -> anyhow::Result<()> {
-    let console = Console::new(sidecar.admin)?;
-    let look = where_to_look(&console, sidecar);
+    let Beside { console, otlp, .. } = beside;
+    let look = where_to_look(console, otlp);
     screen.block(&format!("Mapwarden demo\n\n{look}"));
     if let Some(trace) = &trace {
         screen.event(&format!("the trace holds {} references", trace.references()));
     }
     let backend = Backend::start().await?;
     let surroundings = Surroundings {
-        otlp: format!("http://{}", sidecar.otlp_http),
+        otlp: otlp.clone(),
         backend: backend.url(),
         pseudonym_key: std::env::var(PSEUDONYM_KEY)
             .unwrap_or_else(|_| format!("{:032x}", fastrand::u128(..))),
     };
     screen.event("starting the order service, a process of this binary");
-    let counted_before = story::counted(&console).await?;
+    let counted_before = story::counted(console).await?;
     let mut fleet = Fleet::start(&story::BEFORE, surroundings, Load::new(trace)?).await?;
-    let mut story = Story::new(screen, &console, &mut fleet, counted_before);
+    let mut story = Story::new(screen, console, &mut fleet, counted_before);
     let played = play(args, &mut story, &look).await;
     let stopped = fleet.stop().await;
     backend.stop().await;
@@ -171,9 +179,8 @@ async fn interrupted() -> anyhow::Result<()> {
     }
 }
 
-fn where_to_look(console: &Console, sidecar: &Sidecar) -> String {
+fn where_to_look(console: &Console, otlp: &str) -> String {
     let url = console.url();
-    let otlp = sidecar.otlp_http;
     format!(
         "  status page  {url}/\n\
          \x20 notices      {url}/api/v1/notices\n\
@@ -181,7 +188,7 @@ fn where_to_look(console: &Console, sidecar: &Sidecar) -> String {
          \x20 metrics      {url}/metrics\n\
          \x20 dashboards   {url}/dashboards   (Grafana)\n\
          \x20 alert rules  {url}/alerts       (Prometheus)\n\
-         \x20 telemetry    http://{otlp}  (OTLP over HTTP)\n"
+         \x20 telemetry    {otlp}  (OTLP over HTTP)\n"
     )
 }
 

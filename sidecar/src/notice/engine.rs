@@ -132,7 +132,7 @@ impl Notices {
             Burning::No => false,
         };
         let tier = firing(budget).find(is_new)?;
-        let onset = onset(objective.slices(), floor, view.now)?;
+        let onset = onset(objective.slices(), objective.interval(), floor, view.now)?;
         let users_since = UserRing::slot_start(onset.at);
         let mut open = Open {
             notice: blank(id, objective, tier, view.now),

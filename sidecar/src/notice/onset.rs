@@ -23,7 +23,10 @@ pub(super) struct Onset {
 /// Finds the onset of a fault that still goes on, in the events since `floor`: the maximum-likelihood change
 /// point of two binomial ratios, the later one worse, in minutes over six hours first and then finer around
 /// what was found. Where no moment divides the events, the fault is as old as the events. None without events.
-pub(super) fn onset(slices: &Slices, floor: UnixNanos, now: UnixNanos) -> Option<Onset> {
+///
+/// An event lies up to `interval`, the time between a sender's points, before the slot that it is counted in: the
+/// onset is moved back by half of what an interval is longer than a slot, and is that much less certain.
+pub(super) fn onset(slices: &Slices, interval: Nanos, floor: UnixNanos, now: UnixNanos) -> Option<Onset> {
     let mut from = floor.max(now.before(Level::Minute.reach()));
     let (mut divided, mut oldest) = (None, None);
     for level in [Level::Minute, Level::TenSeconds, Level::Second] {
@@ -35,15 +38,21 @@ pub(super) fn onset(slices: &Slices, floor: UnixNanos, now: UnixNanos) -> Option
         let width = level.width();
         if let Some((first, best, last)) = change_point(&events) {
             let half = Nanos::new(last.since(first).get() / 2);
-            divided =
-                Some(Onset { at: best, uncertainty: Nanos::new(half.get() + width.get() + 1_000_000_000) });
+            divided = Some(told(best, half, width, interval));
             from = from.max(first.before(Nanos::new(width.get().saturating_mul(8))));
         } else if let (None, Some((first, _))) = (divided, events.first()) {
-            oldest = Some(Onset { at: *first, uncertainty: Nanos::new(width.get() + 1_000_000_000) });
+            oldest = Some(told(*first, Nanos::ZERO, width, interval));
             from = from.max(first.before(width));
         }
     }
     divided.or(oldest)
+}
+
+/// An onset in a slot, with all that makes it uncertain.
+fn told(slot: UnixNanos, half: Nanos, width: Nanos, interval: Nanos) -> Onset {
+    let longer = interval.saturating_sub(width).get() / 2;
+    let uncertainty = half.get() + width.get() + longer.max(1_000_000_000);
+    Onset { at: slot.before(Nanos::new(longer)), uncertainty: Nanos::new(uncertainty) }
 }
 
 /// The ends of the 95 % interval and the best of the slices at which the later, worse ratio begins; none where
@@ -86,6 +95,7 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
+    const SECOND: Nanos = Nanos::from_secs(1);
 
     /// Events each second for `length` seconds: `rate` a second, of which `bad` in a thousand since `age`.
     fn slices(length: u64, rate: u64, age: u64, bad: u64) -> Slices {
@@ -113,9 +123,13 @@ mod tests {
             ("one request a second", 3_000, 1, 30, 1000, 2),
         ];
         for (name, length, rate, age, bad, tolerance) in cases {
-            let onset =
-                onset(&slices(length, rate, age, bad), UnixNanos::EPOCH, UnixNanos::new(NOW * 1_000_000_000))
-                    .unwrap();
+            let onset = onset(
+                &slices(length, rate, age, bad),
+                SECOND,
+                UnixNanos::EPOCH,
+                UnixNanos::new(NOW * 1_000_000_000),
+            )
+            .unwrap();
             let truth = (NOW - age + 1) * 1_000_000_000;
             let error = onset.at.get().abs_diff(truth);
             assert!(error <= tolerance * 1_000_000_000, "{name}: off by {} s", error / 1_000_000_000);
@@ -124,10 +138,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_that_tells_once_a_minute_leaves_a_minute_of_doubt() {
+        // Everything of a minute is counted at its end; the fault begins 5 s into a minute, 25 minutes ago.
+        let (mut slices, truth) = (Slices::for_budget(), NOW - 1_500 + 5);
+        for end in (NOW - 6_000..=NOW).step_by(60) {
+            let bad = 60_u64.min(end.saturating_sub(truth));
+            slices.add(UnixNanos::new(end * 1_000_000_000), Count::new(6_000 - bad), Count::new(bad));
+        }
+        let now = UnixNanos::new(NOW * 1_000_000_000);
+        let onset = onset(&slices, Nanos::from_secs(60), UnixNanos::EPOCH, now).unwrap();
+        let error = onset.at.get().abs_diff(truth * 1_000_000_000);
+        assert!(error <= onset.uncertainty.get(), "off by {error} ns, told {onset:?}");
+        assert!(onset.uncertainty <= Nanos::from_secs(120), "{onset:?}");
+    }
+
+    #[test]
     fn a_fault_as_old_as_the_service_began_with_it() {
         let slices = slices(60, 100, 60, 200);
-        let onset = onset(&slices, UnixNanos::EPOCH, UnixNanos::new(NOW * 1_000_000_000)).unwrap();
+        let onset = onset(&slices, SECOND, UnixNanos::EPOCH, UnixNanos::new(NOW * 1_000_000_000)).unwrap();
         assert_eq!(onset.at.get(), (NOW - 59) * 1_000_000_000);
-        assert_eq!(super::onset(&Slices::for_budget(), UnixNanos::EPOCH, onset.at), None);
+        assert_eq!(super::onset(&Slices::for_budget(), SECOND, UnixNanos::EPOCH, onset.at), None);
     }
 }

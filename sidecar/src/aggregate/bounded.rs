@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const KEYS: usize = 500;
 
 /// What the names of a key are when the table is full.
-pub(super) const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 
 /// A table of at most [`KEYS`] keys; what further keys would hold is held together under the key `other`.
 #[derive(Debug)]

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mapwarden::contract::{Nanos, UnixNanos};
 
-use self::bounded::{Bounded, OTHER};
+use self::bounded::Bounded;
+pub(crate) use self::bounded::OTHER;
 use self::changes::Changes;
 use self::distribution::DistributionMark;
 use self::maps::Map;

@@ -10,6 +10,9 @@ pub const SLOT: Nanos = Nanos::from_secs(5);
 /// How many slots are kept. Raised, a fault that is found later still has its first users, at up to 50 kB a slot.
 const SLOTS: usize = 120;
 
+/// How far back the slots reach.
+pub const REACH: Nanos = Nanos::from_secs(600);
+
 /// Users by slot. Told again, they change nothing.
 #[derive(Clone, Debug, Default)]
 pub struct UserRing {

@@ -14,13 +14,19 @@ use super::{Event, Known, Notice, NoticeEvent, State, patterns};
 use crate::aggregate::objective::{About, Objective};
 use crate::aggregate::slices::{Counts, Level};
 use crate::aggregate::traffic::Audience;
-use crate::aggregate::users::UserRing;
+use crate::aggregate::users::{REACH, UserRing};
 use crate::aggregate::{SPANS, WindowView, timestamp};
 use crate::budget::{BudgetState, Tier, wilson};
 
 /// How long an objective must be kept before its notice is resolved. Lowered, a fault that flickers makes
 /// several notices; raised, the all-clear comes later.
 const RECOVERY: Nanos = Nanos::from_secs(15);
+
+/// How far back notices count that were resolved and opened again.
+const FLICKER: Nanos = Nanos::from_secs(3_600);
+
+/// How often the recovery doubles at most: from 15 s to 8 minutes.
+const MAX_DOUBLINGS: usize = 5;
 
 /// The shortest stretch that decides whether a fault still goes on.
 const RECENT: Nanos = Nanos::from_secs(10);
@@ -73,6 +79,10 @@ struct Open {
 pub struct Kept {
     /// The notice.
     pub notice: Notice,
+    /// The tier by which it goes on; none once resolved.
+    pub tier: Option<Tier>,
+    /// The end of the fault before, in nanoseconds since 1970.
+    pub floor: UnixNanos,
     /// Users who met a bad event, as [`UserSketch::encode`] writes them; empty once resolved.
     pub affected: Vec<u8>,
     /// Users who were there, likewise.
@@ -133,7 +143,8 @@ impl Notices {
         };
         let tier = firing(budget).find(is_new)?;
         let onset = onset(objective.slices(), objective.interval(), floor, view.now)?;
-        let users_since = UserRing::slot_start(onset.at);
+        // Users are kept for ten minutes: of an older fault, the first ones are not known, and `since` says so.
+        let users_since = UserRing::slot_start(onset.at.max(view.now.before(REACH)));
         let mut open = Open {
             notice: blank(id, objective, tier, view.now),
             tier,
@@ -166,7 +177,8 @@ impl Notices {
             open.burning_at = open.burning_at.max(last_bad(open.tier, objective, view.now));
         }
         open.refresh(case);
-        if !goes_on && is_recovered(objective, open.burning_at, view.now) {
+        let recovery = self.recovery(id, view.now);
+        if !goes_on && is_recovered(objective, open.burning_at, recovery, view.now) {
             open.notice.state = State::Resolved;
             open.notice.resolved = Some(timestamp(view.now));
             self.counters.count_parts(&open.notice);
@@ -176,10 +188,20 @@ impl Notices {
             return Some((Event::Resolved, open.notice));
         }
         let is_due = open.is_due(view.now);
-        open.told += usize::from(is_due);
+        open.skip_to(view.now);
         let told = (is_due || louder.is_some()).then(|| (Event::Updated, open.notice.clone()));
         self.open.insert(id.to_owned(), open);
         told
+    }
+
+    /// How long the objective must be kept: twice as long for each of its notices that was resolved within the
+    /// last hour, so that a fault that comes and goes is one notice, not one a minute.
+    fn recovery(&self, slo: &str, now: UnixNanos) -> Nanos {
+        let hour_ago = timestamp(now.before(FLICKER));
+        let again =
+            self.resolved.iter().filter(|notice| notice.slo == slo && notice.resolved > Some(hour_ago));
+        let times = again.count().min(MAX_DOUBLINGS);
+        (0..times).fold(RECOVERY, |recovery, _| Nanos::new(recovery.get() * 2))
     }
 
     /// Every notice: open ones first, then the resolved, each newest first.
@@ -201,15 +223,24 @@ impl Notices {
 
     /// What the store keeps of a notice.
     pub fn keep(&self, notice: &Notice) -> Kept {
-        let sketches = self.open.get(&notice.slo).filter(|open| open.notice.id == notice.id);
-        let (affected, active) =
-            sketches.map(|open| (open.affected.encode(), open.active.encode())).unwrap_or_default();
-        Kept { notice: notice.clone(), affected, active }
+        let notice = notice.clone();
+        match self.open.get(&notice.slo).filter(|open| open.notice.id == notice.id) {
+            Some(open) => Kept {
+                notice,
+                tier: Some(open.tier),
+                floor: open.floor,
+                affected: open.affected.encode(),
+                active: open.active.encode(),
+            },
+            None => {
+                Kept { notice, tier: None, floor: UnixNanos::EPOCH, affected: Vec::new(), active: Vec::new() }
+            }
+        }
     }
 
     /// Puts back what the store kept, in any order.
     pub fn restore(&mut self, kept: Vec<Kept>) {
-        for Kept { notice, affected, active } in kept {
+        for Kept { notice, tier, floor, affected, active } in kept {
             let times =
                 |time: jiff::Timestamp| UnixNanos::new(u64::try_from(time.as_nanosecond()).unwrap_or(0));
             if notice.state == State::Resolved {
@@ -218,13 +249,11 @@ impl Notices {
                 self.resolved.push_back(notice);
                 continue;
             }
-            let open = Open {
-                tier: Tier::ALL
-                    .into_iter()
-                    .find(|tier| tier.severity() == notice.severity)
-                    .unwrap_or(Tier::SlowTicket),
+            let quietest = || Tier::ALL.into_iter().rev().find(|tier| tier.severity() == notice.severity);
+            let mut open = Open {
+                tier: tier.or_else(quietest).unwrap_or(Tier::SlowTicket),
                 onset: Onset { at: times(notice.onset), uncertainty: notice.onset_uncertainty },
-                floor: UnixNanos::EPOCH,
+                floor,
                 users_since: times(notice.impact.since),
                 affected: UserSketch::decode(&affected).unwrap_or_default(),
                 active: UserSketch::decode(&active).unwrap_or_default(),
@@ -233,6 +262,7 @@ impl Notices {
                 told: 0,
                 notice,
             };
+            open.skip_to(open.burning_at);
             self.open.insert(open.notice.slo.clone(), open);
         }
         self.resolved.make_contiguous().sort_by(|a, b| b.id.cmp(&a.id));
@@ -282,6 +312,13 @@ impl Open {
         notice.coverage = fault.coverage();
         notice.hypotheses = patterns::hypotheses(notice, &traffic);
         notice.summary = summary(notice, objective);
+    }
+
+    /// Leaves out the updates that were due until now: after a restart they are not all told at once.
+    fn skip_to(&mut self, now: UnixNanos) {
+        while self.is_due(now) {
+            self.told += 1;
+        }
     }
 
     fn is_due(&self, now: UnixNanos) -> bool {
@@ -358,10 +395,10 @@ fn last_bad(tier: Tier, objective: &Objective, now: UnixNanos) -> UnixNanos {
 }
 
 /// Whether the objective has been kept, and measured, for long enough since the fault last went on.
-fn is_recovered(objective: &Objective, burning_at: UnixNanos, now: UnixNanos) -> bool {
+fn is_recovered(objective: &Objective, burning_at: UnixNanos, recovery: Nanos, now: UnixNanos) -> bool {
     let quiet = now.since(burning_at);
     let covered = objective.slices().since(burning_at, now).covered;
-    quiet >= RECOVERY && covered.get() >= quiet.get() / 2
+    quiet >= recovery && covered.get() >= quiet.get() / 2
 }
 
 /// A notice with no evidence yet. Its id is a ULID of the time, its random part made from the objective.

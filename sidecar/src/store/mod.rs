@@ -7,7 +7,7 @@
 //! | `objectives` | SLO id | postcard of [`objective::Kept`] |
 //! | `slices` | SLO id, level (0 finest), slot | good, bad, covered nanoseconds |
 //! | `marks` | series id | start, time, value, part |
-//! | `notices` | notice id | postcard of (JSON of the notice, affected users, active users) |
+//! | `notices` | notice id | postcard of (JSON of the notice, tier, floor, affected users, active users) |
 //! | `changes` | position, newest 0 | JSON of the change |
 //!
 //! Slices and the marks of the series that they were counted from are written in one transaction: a process
@@ -24,6 +24,7 @@ use crate::aggregate::Unsaved;
 use crate::aggregate::objective;
 use crate::aggregate::series::Mark;
 use crate::aggregate::slices::{Counts, Level, Slice};
+use crate::budget::Tier;
 use crate::notice;
 
 /// The format that this version writes and reads.
@@ -309,15 +310,18 @@ fn write_unsaved(write: &redb::WriteTransaction, unsaved: &Unsaved) -> Result<()
 }
 
 fn write_notice(kept: &notice::Kept) -> Result<Vec<u8>, StoreError> {
-    let notice::Kept { notice, affected, active } = kept;
+    let notice::Kept { notice, tier, floor, affected, active } = kept;
     let row = StoreError::Row { table: "notices" };
     let Ok(json) = serde_json::to_string(notice) else { return Err(row) };
-    postcard::to_stdvec(&(json, affected, active)).map_err(|_| row)
+    let tier = tier.map(Tier::name);
+    postcard::to_stdvec(&(json, tier, floor.get(), affected, active)).map_err(|_| row)
 }
 
 fn read_notice(bytes: &[u8]) -> Result<notice::Kept, StoreError> {
     let row = |_| StoreError::Row { table: "notices" };
-    let (json, affected, active): (String, Vec<u8>, Vec<u8>) = postcard::from_bytes(bytes).map_err(row)?;
+    let (json, tier, floor, affected, active): (String, Option<String>, u64, Vec<u8>, Vec<u8>) =
+        postcard::from_bytes(bytes).map_err(row)?;
     let notice = serde_json::from_str(&json).map_err(|_| StoreError::Row { table: "notices" })?;
-    Ok(notice::Kept { notice, affected, active })
+    let tier = tier.and_then(|name| Tier::ALL.into_iter().find(|tier| tier.name() == name));
+    Ok(notice::Kept { notice, tier, floor: UnixNanos::new(floor), affected, active })
 }

@@ -306,9 +306,7 @@ fn a_restart_keeps_the_notice_and_its_users() {
     sidecar.run(1..60, &mut process, healthy);
     sidecar.run(60..90, &mut process, broken);
     let before = sidecar.notices.all()[0].clone();
-    let mut after = Notices::default();
-    after.restore(sidecar.notices.all().iter().map(|notice| sidecar.notices.keep(notice)).collect());
-    sidecar.notices = after;
+    restart(&mut sidecar);
     sidecar.run(90..100, &mut process, broken);
     let now = &sidecar.notices.all()[0];
     assert_eq!((&now.id, now.onset), (&before.id, before.onset));
@@ -318,4 +316,49 @@ fn a_restart_keeps_the_notice_and_its_users() {
         now.updated > before.updated
             && now.updated <= Timestamp::from_second(i64::try_from(START + 100).unwrap()).unwrap()
     );
+}
+
+/// What a restart does to notices: through what the store keeps of them.
+fn restart(sidecar: &mut Sidecar) {
+    let kept = sidecar.notices.all().iter().map(|notice| sidecar.notices.keep(notice)).collect();
+    sidecar.notices = Notices::default();
+    sidecar.notices.restore(kept);
+}
+
+#[test]
+fn a_restart_does_not_end_a_fault_that_burns_slowly() {
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    let slowly = |second: u64, process: &mut Process| process.serve(second, "eu-west-1", 248, 2);
+    sidecar.run(1..600, &mut process, slowly);
+    let id = sidecar.told(Event::Opened)[0].1.id.clone();
+    restart(&mut sidecar);
+    sidecar.run(600..720, &mut process, slowly);
+    assert_eq!((sidecar.told(Event::Opened).len(), sidecar.told(Event::Resolved).len()), (1, 0));
+    assert_eq!(sidecar.notices.of(SLO), Some(id.as_str()));
+}
+
+#[test]
+fn a_restart_does_not_repeat_the_updates_of_hours() {
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    sidecar.run(1..60, &mut process, healthy);
+    sidecar.run(60..90, &mut process, broken);
+    (90..20_000).step_by(10).for_each(|second| sidecar.step(second));
+    let before = sidecar.told(Event::Updated).len();
+    restart(&mut sidecar);
+    (20_000..20_100).for_each(|second| sidecar.step(second));
+    let after = sidecar.told(Event::Updated).len();
+    assert!(after - before <= 1, "{} updates in 100 s", after - before);
+}
+
+#[test]
+fn a_fault_that_comes_and_goes_is_a_few_notices_not_one_a_minute() {
+    let mut sidecar = Sidecar::new();
+    sidecar.run(1..3_600, &mut Process::new(1, "v1", 0), |second, process| match second % 30 {
+        0..5 => broken(second, process),
+        _ => healthy(second, process),
+    });
+    let opened = sidecar.told(Event::Opened).len();
+    assert!((1..=3).contains(&opened), "{opened} notices in an hour");
 }

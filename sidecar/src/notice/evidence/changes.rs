@@ -5,7 +5,7 @@ use mapwarden::contract::{Count, Ratio};
 use super::Fault;
 use super::impact::bad_by;
 use crate::accept::Change;
-use crate::aggregate::timestamp;
+use crate::aggregate::{OTHER, timestamp};
 use crate::notice::{Known, SuspectChange, Suspicion};
 
 /// After how many seconds between a change and an onset the nearness counts a third (1/e).
@@ -79,6 +79,9 @@ fn score(fault: &Fault<'_>, change: &Change, before_onset: f64) -> (f64, String)
     match Ratio::of(own.0, all).map(Ratio::get) {
         Some(share) if share >= 0.95 && is_worse(fault, own) => {
             (near + 0.35, format!("bad events only on {version}, {nearness}"))
+        }
+        Some(share) if share <= 0.5 && by_version.contains_key(OTHER) => {
+            (near, format!("{nearness}; not every version could be told apart"))
         }
         Some(0.0) => (near * 0.2, format!("no bad event on {version}")),
         Some(share) if share <= 0.5 => {

@@ -113,6 +113,18 @@ impl Sidecar {
         Ok(Self { otlp_http, admin: admin_address, view, edge, core, outlet })
     }
 
+    /// Waits until the owner of the state has ended and says why. It only ends before [`Sidecar::stop`] if
+    /// something is broken, and then nothing is counted any more: the process should end, so that whatever
+    /// runs it starts it anew. Can be dropped and called again.
+    pub async fn ended(&mut self) -> anyhow::Error {
+        match self.core.tasks.join_next().await {
+            Some(Err(error)) => anyhow::Error::new(error).context("the owner of the state failed"),
+            Some(Ok(())) | None => {
+                anyhow::anyhow!("the owner of the state ended before the sidecar was stopped")
+            }
+        }
+    }
+
     /// Stops in the order of the data: no new input, then everything that was accepted is taken into account and
     /// committed, then delivered.
     pub async fn stop(self) {
@@ -149,5 +161,34 @@ async fn publish(mut view: watch::Receiver<Arc<View>>, exposition: Exposition) {
         if view.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn alive(sidecar: &Sidecar) -> (u16, String) {
+        let client = http::client(http::Reach::Straight).unwrap();
+        let answer = client.get(format!("http://{}/livez", sidecar.admin)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_sidecar_without_an_owner_says_so() {
+        let settings = config::Settings {
+            otlp_http: Some("127.0.0.1:0".to_owned()),
+            admin: Some("127.0.0.1:0".to_owned()),
+            ..config::Settings::default()
+        };
+        let mut sidecar = Sidecar::start(settings.load().unwrap()).await.unwrap();
+        assert_eq!(alive(&sidecar).await, (200, "ok\n".to_owned()));
+        sidecar.core.tasks.abort_all();
+        let error = cli::run::until(&mut sidecar, std::future::pending()).await.unwrap_err();
+        assert!(format!("{error:#}").starts_with("the owner of the state failed"), "{error:#}");
+        let (status, body) = alive(&sidecar).await;
+        assert_eq!(status, 503);
+        assert!(body.contains("the owner of the state has ended"), "{body}");
+        sidecar.stop().await;
     }
 }

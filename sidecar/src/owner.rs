@@ -17,7 +17,7 @@ use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;
 use crate::notice::{self, Event, Notice, NoticeEvent, Notices};
 use crate::output::{Durability, View, view};
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, Removed, Store, StoreError};
 
 /// How long after an input the state is evaluated at the latest. Raised, a notice comes later; lowered, more
 /// time is spent evaluating under load.
@@ -25,6 +25,11 @@ const SOON: Duration = Duration::from_millis(200);
 
 /// How often the state is evaluated without any input, and committed.
 const REGULARLY: Duration = Duration::from_secs(1);
+
+/// How many changed notices wait for a store that cannot be written, and how many forgotten series. Beyond, the
+/// oldest notices are not kept over a restart; the marks of forgotten series go at the next start anyway.
+const WAITING_NOTICES: usize = 500;
+const WAITING_SERIES: usize = 100_000;
 
 /// The results of a commit, as labelled.
 const WRITTEN: &str = "written";
@@ -46,7 +51,7 @@ pub(crate) struct Owner {
 /// The store, and what it has not taken yet.
 struct Durable {
     store: Arc<Store>,
-    failed: Option<Commit>,
+    removed: Removed,
     notices: BTreeMap<String, notice::Kept>,
     are_changes_new: bool,
     last_commit: Option<Timestamp>,
@@ -68,13 +73,13 @@ impl Owner {
         let is_fresh = restored.last_commit == UnixNanos::EPOCH;
         let watching_since = if is_fresh { now } else { restored.last_commit };
         let mut aggregate = Aggregate::new(config.slos.clone(), config.max_series, watching_since);
-        aggregate.restore(restored.objectives, restored.slices, restored.marks);
+        let gone = aggregate.restore(restored.objectives, restored.slices, restored.marks);
         restored.changes.into_iter().rev().for_each(|change| aggregate.announce(change));
         let mut notices = Notices::default();
         notices.restore(restored.notices);
         let store = store.map(|store| Durable {
             store: Arc::new(store),
-            failed: None,
+            removed: Removed { objectives: gone.into_iter().collect(), ..Removed::default() },
             notices: BTreeMap::new(),
             are_changes_new: false,
             last_commit: (!is_fresh).then(|| timestamp(restored.last_commit)),
@@ -107,7 +112,7 @@ impl Owner {
                     if is_due {
                         regular = Instant::now();
                         self.commit().await;
-                        self.aggregate.forget_silent(UnixNanos::now());
+                        self.forget();
                     }
                 }
                 input = inputs.recv() => match input {
@@ -177,7 +182,16 @@ impl Owner {
         }
     }
 
-    /// Writes what changed. What could not be written is written with the next commit.
+    fn forget(&mut self) {
+        let forgotten = self.aggregate.forget_silent(UnixNanos::now());
+        if let Some(durable) = &mut self.store {
+            let series = &mut durable.removed.series;
+            series.extend(forgotten.into_iter().take(WAITING_SERIES.saturating_sub(series.len())));
+        }
+    }
+
+    /// Writes what changed. What could not be written is marked as changed again, so that the next commit has
+    /// it, and however many fail, no more waits than there is.
     async fn commit(&mut self) {
         let Some(durable) = &mut self.store else { return };
         let began = Instant::now();
@@ -185,30 +199,31 @@ impl Owner {
         let changes = durable.are_changes_new.then(|| self.aggregate.at(now).changes().cloned().collect());
         durable.are_changes_new = false;
         let notices = std::mem::take(&mut durable.notices).into_values().collect();
-        let mut commit = Commit { at: now, unsaved: self.aggregate.unsaved(), notices, changes };
-        if let Some(failed) = durable.failed.take() {
-            commit = commit.after(failed);
-        }
-        let store = durable.store.clone();
-        let done = tokio::task::spawn_blocking(move || (store.commit(&commit), commit)).await;
-        let result = match done {
-            Ok((Ok(()), _)) => {
+        let removed = std::mem::take(&mut durable.removed);
+        let commit =
+            Arc::new(Commit { at: now, removed, unsaved: self.aggregate.unsaved(), notices, changes });
+        let (store, lent) = (durable.store.clone(), commit.clone());
+        let done = tokio::task::spawn_blocking(move || store.commit(&lent)).await;
+        let failure = match done {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(format!("store: the commit ended before its time: {error}")),
+        };
+        let result = match failure {
+            None => {
                 durable.last_commit = Some(timestamp(now));
                 durable.error = None;
                 metrics::gauge!(exposition::STORE_LAST_COMMIT.name)
                     .set(timestamp(now).as_duration().as_secs_f64());
                 WRITTEN
             }
-            Ok((Err(error), commit)) => {
+            Some(error) => {
                 tracing::error!(
                     "{error}; it is tried again in a second and nothing is lost while the sidecar runs"
                 );
-                durable.error = Some(error.to_string());
-                durable.failed = Some(commit);
-                FAILED
-            }
-            Err(error) => {
-                durable.error = Some(error.to_string());
+                durable.error = Some(error);
+                self.aggregate.redirty(&commit.unsaved);
+                durable.take_back(Arc::unwrap_or_clone(commit));
                 FAILED
             }
         };
@@ -220,6 +235,21 @@ impl Owner {
 impl Durable {
     fn keep(&mut self, notices: &Notices, notice: &Notice) {
         self.notices.insert(notice.id.clone(), notices.keep(notice));
+    }
+
+    /// Keeps what a failed commit had, beside what is the aggregate's, for the next one.
+    fn take_back(&mut self, commit: Commit) {
+        let Commit { at: _, removed, unsaved: _, notices, changes } = commit;
+        let Removed { objectives, series } = removed;
+        self.removed.objectives.extend(objectives);
+        self.removed.series.extend(series);
+        for kept in notices {
+            self.notices.entry(kept.notice.id.clone()).or_insert(kept);
+        }
+        while self.notices.len() > WAITING_NOTICES {
+            self.notices.pop_first();
+        }
+        self.are_changes_new |= changes.is_some();
     }
 }
 
@@ -247,5 +277,76 @@ fn log(event: &NoticeEvent) {
             tracing::info!(notice = %notice.id, slo = %notice.slo, "notice updated: {}", notice.summary);
         }
         Event::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mapwarden::contract::names::{attribute, wire};
+
+    use super::*;
+    use crate::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+    use crate::config::Settings;
+
+    /// A hundred good events a second since `start`.
+    fn told(start: UnixNanos, second: u32) -> Input {
+        let resource = Resource {
+            id: 1,
+            service: Arc::from("shop"),
+            version: None,
+            revision: None,
+            environment: None,
+            team: None,
+            instance: None,
+            region: None,
+        };
+        let time = UnixNanos::new(start.get() + u64::from(second) * 1_000_000_000);
+        let point = |metric: &str, pairs: &[(&str, &str)], value| {
+            let attributes =
+                pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
+            Observation::Point(Point { metric: Arc::from(metric), attributes, start, time, value })
+        };
+        let objective =
+            [(attribute::SCOPE, "checkout"), (attribute::SLI, "availability"), (attribute::SLO, "a")];
+        let good = [(attribute::SLO, "a"), (attribute::VERDICT, "good")];
+        let sum = Value::Sum { temporality: Temporality::Cumulative, value: f64::from(second * 100) };
+        let observations = vec![
+            point(wire::OBJECTIVE.name, &objective, Value::Gauge(0.99)),
+            point(wire::SLI_EVENTS.name, &good, sum),
+        ];
+        Input::Batch(Batch { resource: Arc::new(resource), received: time, observations })
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_written_for_a_while_has_everything_in_the_end() {
+        let folder = std::env::temp_dir().join(format!("mapwarden-owner-{}", std::process::id()));
+        let settings = Settings { data_dir: Some(folder.clone()), ..Settings::default() };
+        let (events, _told) = mpsc::channel(8);
+        let (mut owner, _view) = Owner::open(&settings.load().unwrap(), events).unwrap();
+        let start = UnixNanos::now();
+        owner.take(told(start, 1));
+        owner.commit().await;
+        let (file, away) = (folder.join("mapwarden.redb"), folder.join("away"));
+        owner.store.as_ref().unwrap().store.close();
+        std::fs::rename(&file, &away).unwrap();
+        for second in 2..=51 {
+            owner.take(told(start, second));
+            owner.note_change();
+            owner.commit().await;
+            let durable = owner.store.as_ref().unwrap();
+            assert!(durable.error.as_ref().unwrap().contains("data directory"), "{:?}", durable.error);
+            assert!(durable.are_changes_new);
+        }
+        std::fs::rename(&away, &file).unwrap();
+        owner.commit().await;
+        let durable = owner.store.as_ref().unwrap();
+        assert_eq!(durable.error, None);
+        assert!(!durable.are_changes_new);
+        let restored = durable.store.load().unwrap();
+        assert_eq!(restored.objectives[0].totals.good.get(), 5_100);
+        let finest = restored.slices.iter().filter(|(_, level, _)| level.number() == 0);
+        assert_eq!(finest.map(|(_, _, slice)| slice.counts.good.get()).sum::<u64>(), 5_100);
+        assert_eq!(restored.marks[0].1.value, 5_100);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -50,6 +50,9 @@ const SILENT: Nanos = Nanos::from_secs(3_600);
 /// counted would be counted again.
 const SILENT_SLI: Nanos = Nanos::from_secs(86_400);
 
+/// How long an objective of the SDK may be without any point before a restart drops it: the longest window.
+const ABANDONED: Nanos = Nanos::from_secs(30 * 86_400);
+
 /// How many objectives are kept; further ones are refused and counted. Each takes up to 130 kB once it is 30
 /// days old, and up to 45 kB for each place that it is told of.
 const OBJECTIVES: usize = 2_000;
@@ -104,8 +107,10 @@ struct Dirty {
 }
 
 /// What the store is to write: everything that changed since the last time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Unsaved {
+    /// From which time on the slices of an objective are here, by its id.
+    pub since: Vec<(String, UnixNanos)>,
     /// Objectives by id.
     pub objectives: Vec<(String, Kept)>,
     /// Slices by objective.
@@ -143,14 +148,20 @@ impl Aggregate {
         aggregate
     }
 
-    /// Puts back what the store kept. Call before the first batch.
+    /// Puts back what the store kept and says which objectives it left out: those that the configuration no
+    /// longer has, and those of the SDK without any point for 30 days. Call before the first batch.
     pub fn restore(
         &mut self,
         objectives: Vec<Kept>,
         slices: Vec<(String, Level, Slice)>,
         marks: Vec<(u128, Mark)>,
-    ) {
+    ) -> Vec<String> {
+        let mut gone = Vec::new();
         for kept in objectives {
+            if self.is_gone(&kept) {
+                gone.push(kept.definition.id());
+                continue;
+            }
             let is_known = self.objectives.get(&kept.definition.id());
             let definition =
                 is_known.map_or_else(|| kept.definition.clone(), |known| known.definition.clone());
@@ -163,6 +174,7 @@ impl Aggregate {
             }
         }
         self.restored = marks.into_iter().collect();
+        gone
     }
 
     /// Adds a change.
@@ -335,13 +347,28 @@ impl Aggregate {
         self.series.values_mut().for_each(|series| series.seen = series.seen.min(now));
     }
 
-    /// Forgets series that have been silent: for an hour, or for a day where a budget depends on them.
-    pub fn forget_silent(&mut self, now: UnixNanos) {
-        self.series.retain(|_, series| {
+    /// Forgets series that have been silent: for an hour, or for a day where a budget depends on them. The marks
+    /// of the latter are returned by id, because the store has them.
+    pub fn forget_silent(&mut self, now: UnixNanos) -> Vec<u128> {
+        let mut forgotten = Vec::new();
+        self.series.retain(|id, series| {
             let is_slo = series.tracks.iter().any(Track::is_slo);
-            now.since(series.seen) < if is_slo { SILENT_SLI } else { SILENT }
+            let is_kept = now.since(series.seen) < if is_slo { SILENT_SLI } else { SILENT };
+            if !is_kept {
+                forgotten
+                    .extend(series.tracks.iter().filter(|track| track.is_slo()).map(|track| track.id(*id)));
+            }
+            is_kept
         });
-        self.restored.retain(|_, mark| now.since(UnixNanos::new(mark.time)) < SILENT_SLI);
+        self.restored.retain(|id, mark| {
+            let is_kept = now.since(UnixNanos::new(mark.time)) < SILENT_SLI;
+            forgotten.extend((!is_kept).then_some(*id));
+            is_kept
+        });
+        for id in &forgotten {
+            self.dirty.marks.remove(id);
+        }
+        forgotten
     }
 
     /// What changed since the last call.
@@ -350,6 +377,7 @@ impl Aggregate {
         let mut unsaved = Unsaved::default();
         for (id, from) in dirty.objectives {
             if let Some(objective) = self.objectives.get(&id) {
+                unsaved.since.push((id.clone(), from));
                 unsaved.objectives.push((id.clone(), objective.keep()));
                 for level in Level::ALL {
                     for (start, counts) in objective.slices().slices(level, from) {
@@ -366,6 +394,30 @@ impl Aggregate {
     /// Everything that is known, at `now`.
     pub const fn at(&self, now: UnixNanos) -> WindowView<'_> {
         WindowView { known: self, now }
+    }
+
+    /// Takes back what the store did not take: the next [`Aggregate::unsaved`] has it again, at its value of
+    /// then. What is remembered is bounded by the objectives and series that there are.
+    pub fn redirty(&mut self, unsaved: &Unsaved) {
+        for (id, since) in &unsaved.since {
+            let from = self.dirty.objectives.entry(id.clone()).or_insert(*since);
+            *from = (*from).min(*since);
+        }
+        for (id, mark) in &unsaved.marks {
+            self.dirty.marks.entry(*id).or_insert(*mark);
+        }
+    }
+
+    /// Whether nothing counts towards a kept objective any more.
+    fn is_gone(&self, kept: &Kept) -> bool {
+        let is_configured = self.objectives.contains_key(&kept.definition.id());
+        !is_configured
+            && match kept.definition.about {
+                objective::About::Metric(_) => true,
+                objective::About::Map(_) | objective::About::Scope(_) => {
+                    self.watching_since.since(UnixNanos::new(kept.covered_until)) >= ABANDONED
+                }
+            }
     }
 }
 

@@ -59,17 +59,35 @@ impl RunArgs {
 /// Starts the sidecar and stops it in order at SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// A wrong configuration, an address that is taken, or a state that cannot be opened.
+/// A wrong configuration, an address that is taken, a state that cannot be opened, or an owner of the state that
+/// ended by itself.
 pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = args.settings().load()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let sidecar = Sidecar::start(config).await?;
+    let mut sidecar = Sidecar::start(config).await?;
     tracing::info!(otlp_http = %sidecar.otlp_http, admin = %sidecar.admin, "the sidecar is up");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        result = tokio::signal::ctrl_c() => result.context("cannot listen for Ctrl-C")?,
-    }
+    let signals = async {
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            result = tokio::signal::ctrl_c() => result.context("cannot listen for Ctrl-C"),
+        }
+    };
+    let ended = until(&mut sidecar, signals).await;
     tracing::info!("stopping");
     sidecar.stop().await;
-    Ok(())
+    ended
+}
+
+/// Waits for a signal, or for the end of the owner of the state: without it the sidecar only looks alive.
+pub(crate) async fn until(
+    sidecar: &mut Sidecar,
+    signals: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        result = signals => result,
+        error = sidecar.ended() => {
+            tracing::error!("{error:#}; the sidecar ends, so that it is started anew");
+            Err(error)
+        }
+    }
 }

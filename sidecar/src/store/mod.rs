@@ -14,7 +14,9 @@
 //! killed at any moment has counted each event either in both or in neither, and the next cumulative point
 //! brings what was missing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use mapwarden::contract::{Count, Nanos, UnixNanos};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
@@ -86,8 +88,15 @@ pub enum StoreError {
 
 /// An open store.
 pub struct Store {
-    database: Database,
+    /// None after a commit that failed, until the next one opens the file anew: once the file could not be
+    /// written, redb refuses everything, also when there is room again.
+    file: Mutex<Option<File>>,
     path: PathBuf,
+}
+
+/// The open file.
+struct File {
+    database: Database,
 }
 
 /// Everything that the store kept.
@@ -107,31 +116,28 @@ pub struct Restored {
     pub changes: Vec<Change>,
 }
 
+/// What the store is to let go of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Objectives by id, with their slices.
+    pub objectives: BTreeSet<String>,
+    /// Marks by series id.
+    pub series: BTreeSet<u128>,
+}
+
 /// What one commit writes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// When.
     pub at: UnixNanos,
+    /// What is removed, before anything is written.
+    pub removed: Removed,
     /// Objectives, slices, marks.
     pub unsaved: Unsaved,
     /// Notices that changed.
     pub notices: Vec<notice::Kept>,
     /// All changes, newest first, if there is a new one.
     pub changes: Option<Vec<Change>>,
-}
-
-impl Commit {
-    /// Puts a commit that failed in front of this one: rows are whole values, so the later ones win.
-    pub fn after(mut self, failed: Self) -> Self {
-        let mut joined = failed;
-        joined.at = self.at;
-        joined.unsaved.objectives.append(&mut self.unsaved.objectives);
-        joined.unsaved.slices.append(&mut self.unsaved.slices);
-        joined.unsaved.marks.append(&mut self.unsaved.marks);
-        joined.notices.append(&mut self.notices);
-        joined.changes = self.changes.or(joined.changes);
-        joined
-    }
 }
 
 /// Any of redb's errors as ours.
@@ -164,13 +170,67 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
         let path = folder.join("mapwarden.redb");
         let database = Database::create(&path).map_err(|source| open_error(folder, &path, source))?;
-        let store = Self { database, path };
-        store.prepare()?;
-        Ok(store)
+        let file = File { database };
+        file.prepare(&path)?;
+        Ok(Self { file: Mutex::new(Some(file)), path })
     }
 
+    /// Reads everything, and removes the marks of series that were silent for too long.
+    ///
+    /// # Errors
+    /// A read that fails, or a row that this version did not write.
+    pub fn load(&self) -> Result<Restored, StoreError> {
+        self.with(|file| {
+            let (restored, silent) = file.load()?;
+            file.remove(&Removed { series: silent, ..Removed::default() })?;
+            Ok(restored)
+        })
+    }
+
+    /// Writes a commit: all of it, or nothing.
+    ///
+    /// # Errors
+    /// A write that fails; the store is as it was before.
+    pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        self.with(|file| file.commit(commit))
+    }
+
+    /// The store's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the file as a failed commit does.
+    #[cfg(test)]
+    pub(crate) fn close(&self) {
+        self.file.lock().unwrap().take();
+    }
+
+    /// Does something with the open file. What fails, by an error or a panic, closes it; the next use opens it
+    /// again. A file that is not there any more is not made again: it would hold a part of the state only.
+    fn with<T>(&self, act: impl FnOnce(&File) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match held.take() {
+            Some(file) => file,
+            None => self.reopen()?,
+        };
+        let done = act(&file)?;
+        *held = Some(file);
+        Ok(done)
+    }
+
+    fn reopen(&self) -> Result<File, StoreError> {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let database = Database::open(&self.path).map_err(|source| open_error(folder, &self.path, source))?;
+        let file = File { database };
+        file.prepare(&self.path)?;
+        Ok(file)
+    }
+}
+
+impl File {
     /// Makes every table and checks the format.
-    fn prepare(&self) -> Result<(), StoreError> {
+    fn prepare(&self, path: &Path) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(database)?;
         {
             let mut meta = write.open_table(META).map_err(database)?;
@@ -180,7 +240,7 @@ impl Store {
                     meta.insert("format", FORMAT).map_err(database)?;
                 }
                 Some(FORMAT) => {}
-                Some(found) => return Err(StoreError::Format { path: self.path.clone(), found }),
+                Some(found) => return Err(StoreError::Format { path: path.to_owned(), found }),
             }
             write.open_table(OBJECTIVES).map_err(database)?;
             write.open_table(SLICES).map_err(database)?;
@@ -191,11 +251,9 @@ impl Store {
         write.commit().map_err(database)
     }
 
-    /// Reads everything.
-    ///
-    /// # Errors
-    /// A read that fails, or a row that this version did not write.
-    pub fn load(&self) -> Result<Restored, StoreError> {
+    /// Reads everything; series that were silent for too long are told apart.
+    fn load(&self) -> Result<(Restored, BTreeSet<u128>), StoreError> {
+        let mut silent = BTreeSet::new();
         let read = self.database.begin_read().map_err(database)?;
         let mut restored = Restored::default();
         let meta = read.open_table(META).map_err(database)?;
@@ -224,6 +282,8 @@ impl Store {
             let (start, time, value, part) = value.value();
             if time >= oldest {
                 restored.marks.push((key.value(), Mark { start, time, value, part }));
+            } else {
+                silent.insert(key.value());
             }
         }
         for row in read.open_table(NOTICES).map_err(database)?.iter().map_err(database)? {
@@ -233,14 +293,20 @@ impl Store {
             let change = serde_json::from_slice(row.map_err(database)?.1.value());
             restored.changes.push(change.map_err(|_| StoreError::Row { table: "changes" })?);
         }
-        Ok(restored)
+        Ok((restored, silent))
     }
 
-    /// Writes a commit: all of it, or nothing.
-    ///
-    /// # Errors
-    /// A write that fails; the store is as it was before.
-    pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+    /// Removes rows in a transaction of their own, if there are any to remove.
+    fn remove(&self, removed: &Removed) -> Result<(), StoreError> {
+        if *removed == Removed::default() {
+            return Ok(());
+        }
+        let write = self.database.begin_write().map_err(database)?;
+        write_removed(&write, removed)?;
+        write.commit().map_err(database)
+    }
+
+    fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(database)?;
         {
             write
@@ -248,6 +314,7 @@ impl Store {
                 .map_err(database)?
                 .insert("last_commit", commit.at.get())
                 .map_err(database)?;
+            write_removed(&write, &commit.removed)?;
             write_unsaved(&write, &commit.unsaved)?;
             let mut notices = write.open_table(NOTICES).map_err(database)?;
             for kept in &commit.notices {
@@ -269,18 +336,29 @@ impl Store {
         }
         write.commit().map_err(database)
     }
-
-    /// The store's file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// How many notices are kept on disk.
 const KEPT_NOTICES: usize = 500;
 
+fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<(), StoreError> {
+    let Removed { objectives, series } = removed;
+    let mut table = write.open_table(OBJECTIVES).map_err(database)?;
+    let mut slices = write.open_table(SLICES).map_err(database)?;
+    for id in objectives {
+        table.remove(id.as_str()).map_err(database)?;
+        let all = (id.as_str(), u8::MIN, u64::MIN)..=(id.as_str(), u8::MAX, u64::MAX);
+        slices.retain_in(all, |_, _| false).map_err(database)?;
+    }
+    let mut table = write.open_table(MARKS).map_err(database)?;
+    for id in series {
+        table.remove(*id).map_err(database)?;
+    }
+    Ok(())
+}
+
 fn write_unsaved(write: &redb::WriteTransaction, unsaved: &Unsaved) -> Result<(), StoreError> {
-    let Unsaved { objectives, slices, marks } = unsaved;
+    let Unsaved { since: _, objectives, slices, marks } = unsaved;
     let mut table = write.open_table(OBJECTIVES).map_err(database)?;
     for (id, kept) in objectives {
         let bytes = postcard::to_stdvec(kept).map_err(|_| StoreError::Row { table: "objectives" })?;

@@ -120,11 +120,13 @@ async fn it_is_ready_while_views_arrive() {
     let (status, _, body) = get(&router, "/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("the last evaluation was 60 s ago"), "{body}");
+    assert_eq!(get(&router, "/livez").await.0, StatusCode::OK);
     tx.send(empty().into()).unwrap();
     assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
     drop(tx);
     assert_eq!(get(&router, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(get(&router, "/livez").await.0, StatusCode::OK);
+    let (status, kind, _) = get(&router, "/livez").await;
+    assert_eq!((status, kind.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json"));
 }
 
 #[tokio::test]

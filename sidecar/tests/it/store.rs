@@ -6,8 +6,9 @@ use std::sync::Arc;
 use mapwarden::contract::UnixNanos;
 use mapwarden::contract::names::{attribute, wire};
 use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_sidecar::aggregate::objective::About;
 use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window};
-use mapwarden_sidecar::store::{Commit, Restored, Store};
+use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
 
 const START: u64 = 1_800_000_000;
 
@@ -122,16 +123,70 @@ fn a_killed_sidecar_counts_every_event_once() {
 }
 
 #[test]
-fn a_commit_that_failed_is_part_of_the_next() {
+fn what_commits_did_not_write_is_in_the_next_one_and_does_not_pile_up() {
     let folder = Folder::new("failed");
     let store = Store::open(&folder.0).unwrap();
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
-    aggregate.take(&told(1));
-    let failed = Commit { at: at(1), unsaved: aggregate.unsaved(), ..Commit::default() };
-    aggregate.take(&told(2));
-    let next = Commit { at: at(2), unsaved: aggregate.unsaved(), ..Commit::default() };
-    store.commit(&next.after(failed)).unwrap();
-    assert_eq!(totals(&restored(&store), 2), totals(&aggregate, 2));
+    for second in 1..=50 {
+        aggregate.take(&told(second));
+        let failed = aggregate.unsaved();
+        let rows = (failed.since.len(), failed.objectives.len(), failed.marks.len());
+        assert_eq!(rows, (1, 1, 2), "second {second}");
+        aggregate.redirty(&failed);
+    }
+    commit(&store, 51, aggregate.unsaved());
+    assert_eq!(totals(&restored(&store), 51), totals(&aggregate, 51));
+    assert!(aggregate.unsaved().since.is_empty());
+}
+
+#[test]
+fn an_objective_that_nothing_counts_towards_is_gone_after_a_restart() {
+    let folder = Folder::new("gone");
+    let store = Store::open(&folder.0).unwrap();
+    let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
+    aggregate.take(&told(10));
+    let mut unsaved = aggregate.unsaved();
+    let mut configured = unsaved.objectives[0].1.clone();
+    configured.definition.name = Arc::from("configured");
+    configured.definition.about = About::Metric(Arc::from("http.server.requests"));
+    let slices = unsaved.slices.clone();
+    unsaved.slices.extend(slices.into_iter().map(|row| ("shop/configured".to_owned(), row.1, row.2)));
+    unsaved.objectives.push(("shop/configured".to_owned(), configured));
+    commit(&store, 10, unsaved);
+    let known = |second: u64| {
+        let Restored { objectives, slices, marks, .. } = store.load().unwrap();
+        let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(second));
+        let gone = aggregate.restore(objectives, slices, marks);
+        let known: Vec<_> = aggregate.at(at(second)).objectives().map(|(id, _)| id.clone()).collect();
+        (known, gone)
+    };
+    let (a, metric) = (vec!["shop/a".to_owned()], vec!["shop/configured".to_owned()]);
+    assert_eq!(known(20), (a.clone(), metric.clone()));
+    assert_eq!(known(9 + 30 * 86_400).0, a);
+    assert_eq!(known(10 + 30 * 86_400), (Vec::new(), [a.clone(), metric.clone()].concat()));
+    let removed = Removed { objectives: metric.into_iter().collect(), ..Removed::default() };
+    store.commit(&Commit { at: at(20), removed, ..Commit::default() }).unwrap();
+    assert_eq!(known(20), (a, Vec::new()));
+    assert!(store.load().unwrap().slices.iter().all(|(id, ..)| id == "shop/a"));
+}
+
+#[test]
+fn marks_of_forgotten_and_of_silent_series_are_removed() {
+    let folder = Folder::new("marks");
+    let store = Store::open(&folder.0).unwrap();
+    let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
+    aggregate.take(&told(10));
+    commit(&store, 10, aggregate.unsaved());
+    let series = aggregate.forget_silent(at(10 + 86_400));
+    assert_eq!(series.len(), 2);
+    let removed = Removed { series: series.into_iter().take(1).collect(), ..Removed::default() };
+    store.commit(&Commit { at: at(20), removed, ..Commit::default() }).unwrap();
+    assert_eq!(store.load().unwrap().marks.len(), 1);
+    store.commit(&Commit { at: at(11 + 86_400), ..Commit::default() }).unwrap();
+    assert_eq!(store.load().unwrap().marks.len(), 0);
+    // The row itself is gone, not only out of sight.
+    store.commit(&Commit { at: at(20), ..Commit::default() }).unwrap();
+    assert_eq!(store.load().unwrap().marks.len(), 0);
 }
 
 #[test]

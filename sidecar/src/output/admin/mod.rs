@@ -79,7 +79,7 @@ pub fn router(admin: Admin, changes: Router) -> Router {
     Router::new()
         .route("/", get(page::status))
         .route("/live.js", get(page::script))
-        .route("/livez", get(|| async { "ok\n" }))
+        .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(scrape::metrics))
         .route("/metrics/health", get(scrape::health))
@@ -124,6 +124,15 @@ async fn answered(request: Request, next: Next) -> Response {
 
 async fn no_such_route(request: Request) -> Problem {
     not_found(&format!("nothing is served at `{}`", request.uri().path()), ROUTES)
+}
+
+/// Alive while the state has an owner: without it nothing is counted, and only a restart helps.
+async fn live(State(shared): State<Shared>) -> Response {
+    if shared.admin.view.has_changed().is_err() {
+        let detail = "the owner of the state has ended";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
+    }
+    (StatusCode::OK, "ok\n").into_response()
 }
 
 /// Ready while the state's owner publishes: it restored what it had and evaluates.

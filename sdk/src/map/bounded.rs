@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::ptr;
 use std::sync::Arc;
 
 use papaya::{Compute, OccupiedError, Operation};
@@ -54,9 +53,11 @@ where
     #[cold]
     pub(super) fn insert_when_full(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
         let running = self.map.meter.begin(self.cell, Op::Insert);
-        if self.under.get_key_value(&key).is_some() {
+        if let Some((stored, _)) = self.under.get_key_value(&key) {
             let old = self.under.insert(key, value);
-            running.end(replaced(&old));
+            // Removed by another thread since, the key was new after all.
+            let refused = old.is_none() && self.take_out(stored);
+            running.end(if refused { Outcome::Rejected } else { replaced(&old) });
             Ok(old)
         } else {
             running.end(Outcome::Rejected);
@@ -69,13 +70,19 @@ where
     pub(super) fn try_insert_when_full(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
         let mut value = Some(value);
         let compute = |entry: Option<(&'g K, &'g V)>| match entry {
-            Some((_, current)) => Operation::Abort(current),
+            Some((_, current)) => Operation::Abort((current, value.take())),
             None => insert_once(value.take()),
         };
-        match (self.refuse_new(Op::TryInsert, key, compute, Outcome::Conflict), value) {
-            (Compute::Aborted(current), Some(not_inserted)) => Err(OccupiedError { current, not_inserted }),
-            (Compute::Inserted(_, value), _) => Ok(value),
-            _ => unreachable!("the closure inserts or keeps its value and aborts"),
+        let aborted = |(_, kept): &(&V, Option<V>)| match kept {
+            Some(_) => Outcome::Conflict,
+            None => Outcome::Rejected,
+        };
+        match self.refuse_new(Op::TryInsert, key, compute, aborted) {
+            Compute::Aborted((current, Some(not_inserted))) => Err(OccupiedError { current, not_inserted }),
+            // The value was on its way into an empty place when another thread took the place; papaya drops it then.
+            Compute::Aborted((current, None)) => Ok(current),
+            Compute::Inserted(_, value) => Ok(value),
+            Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
         }
     }
 
@@ -95,7 +102,7 @@ where
             Some((_, current)) => Operation::Abort(current),
             None => insert_once(f.take().map(|f| f())),
         };
-        match self.refuse_new(op, key, compute, present) {
+        match self.refuse_new(op, key, compute, |_| present) {
             Compute::Aborted(current) => Err(current),
             Compute::Inserted(_, value) => Ok(value),
             Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
@@ -107,12 +114,18 @@ where
     where
         F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
     {
-        self.refuse_new(op, key, compute, Outcome::Unchanged)
+        self.refuse_new(op, key, compute, |_| Outcome::Unchanged)
     }
 
-    /// Does the operation and takes a new entry out again, unless another thread did so first. `aborted` says how
+    /// Does the operation and takes a new entry out again, unless there is room for it by then. `aborted` says how
     /// the operation ends where the closure aborts.
-    fn refuse_new<F, T>(self, op: Op, key: K, mut compute: F, aborted: Outcome) -> Compute<'g, K, V, T>
+    fn refuse_new<F, T>(
+        self,
+        op: Op,
+        key: K,
+        mut compute: F,
+        aborted: impl FnOnce(&T) -> Outcome,
+    ) -> Compute<'g, K, V, T>
     where
         F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
     {
@@ -120,14 +133,12 @@ where
         let running = self.map.meter.begin(self.cell, op);
         let result = self.under.compute(key, |entry| calls.count(|| compute(entry)));
         match &result {
-            Compute::Inserted(key, value) => {
-                let is_ours = |_: &K, current: &V| ptr::eq(current, *value);
-                // Where it is not there any more, there is nothing to take out.
-                let _ = self.under.remove_if(*key, is_ours);
-                running.end(Outcome::Rejected);
+            Compute::Inserted(key, _) => {
+                let refused = self.take_out(key);
+                running.end(if refused { Outcome::Rejected } else { Outcome::Inserted });
             }
-            Compute::Aborted(_) => {
-                running.end(aborted);
+            Compute::Aborted(answer) => {
+                running.end(aborted(answer));
             }
             Compute::Updated { .. } | Compute::Removed(..) => {
                 running.end(computed(&result));
@@ -135,6 +146,13 @@ where
         }
         self.note_retries(&calls);
         result
+    }
+
+    /// Takes the entry that was just added out of a map that is too full, whatever another thread has made of its
+    /// value meanwhile: an entry that stayed because it was updated would be above the bound for ever.
+    fn take_out(self, key: &K) -> bool {
+        let is_over = |_: &K, _: &V| self.map.inner.len() > self.map.max_entries;
+        matches!(self.under.remove_if(key, is_over), Ok(Some(_)))
     }
 }
 

@@ -49,8 +49,11 @@ use crate::record::{self, Meter};
 /// [`checked_insert`](HashMapRef::checked_insert) returns it as an error with the key and the value. papaya's own
 /// methods have no way to say it; they answer **as if another thread had removed the new entry at once**, which every
 /// caller of a concurrent map must be ready for: `insert` returns `None`, `get_or_insert` a reference that is valid
-/// as long as the guard, and the map does not hold the key. While threads insert at the same moment the map may pass
-/// the bound by at most their number.
+/// as long as the guard, and the map does not hold the key. Where two threads bring a full map the same new key at
+/// once, both may be answered like this, and one with a reference to the other's value: **`try_insert` on a bounded
+/// map is no lock and no token of idempotency.** A key that is added while its map is full is taken out again even
+/// if another thread updated it meanwhile. While threads insert at the same moment the map may pass the bound by at
+/// most their number.
 pub struct HashMap<K, V, S = RandomState> {
     pub(super) inner: papaya::HashMap<K, V, S>,
     pub(super) meter: Arc<Meter>,

@@ -1,7 +1,7 @@
 //! A map with `max_entries`.
 
 use mapwarden::contract::{Count, Op, Outcome};
-use mapwarden::{Compute, HashMap, Operation};
+use mapwarden::{Compute, HashMap, OccupiedError, Operation};
 
 use crate::counted::{counts, snapshot, table};
 
@@ -77,4 +77,47 @@ fn threads_pass_the_bound_by_their_number_at_most() {
     let of = |outcome| counts.get(&(Op::Insert, outcome)).copied().unwrap_or_default();
     assert_eq!(of(Outcome::Inserted) + of(Outcome::Rejected), 20_000);
     assert_eq!(of(Outcome::Inserted), u64::try_from(map.len()).unwrap());
+}
+
+/// Two threads bring the same new keys to a full map, over and over.
+fn race(map: &HashMap<u64, u64>, keys: u64, bring: impl Fn(u64) + Sync) {
+    let barrier = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for key in 1_000..1_000 + keys {
+                    if key % 100 == 0 {
+                        barrier.wait();
+                    }
+                    bring(key);
+                }
+            });
+        }
+    });
+    assert!((100..=101).contains(&map.len()), "{}", map.len());
+}
+
+fn full_of_100(name: &str) -> HashMap<u64, u64> {
+    let map: HashMap<u64, u64> = HashMap::builder().name(name).max_entries(100).build();
+    (0..100).for_each(|key| assert_eq!(map.pin().insert(key, 0), None));
+    map
+}
+
+#[test]
+fn threads_that_try_the_same_new_key_are_both_answered() {
+    let map = full_of_100("tried-at-once");
+    race(&map, 200_000, |key| {
+        let pin = map.pin();
+        // Either answer: the other thread's entry may be there for a moment.
+        let (Ok(value) | Err(OccupiedError { current: value, .. })) = pin.try_insert(1_000 + key % 4, 7);
+        assert_eq!(value, &7);
+    });
+}
+
+#[test]
+fn an_entry_that_is_updated_while_it_is_refused_stays_out() {
+    let map = full_of_100("updated-at-once");
+    race(&map, 60_000, |key| {
+        map.pin().update_or_insert(key, |value| value + 1, 1);
+    });
 }

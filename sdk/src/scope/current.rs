@@ -8,17 +8,20 @@ use std::marker::PhantomData;
 
 use opentelemetry::{Context, ContextGuard};
 
+use super::alive::is_alive;
+
 /// While this lives, a scope is current on this thread; see [`Scope::enter`](super::Scope::enter). It stays on
 /// its thread: never hold it across an `.await`.
 #[derive(Debug)]
 #[must_use = "the scope is current only while this lives"]
 pub struct Entered<'a> {
-    _guard: ContextGuard,
+    /// None in the last destructors of a thread.
+    _guard: Option<ContextGuard>,
     _scope: PhantomData<&'a super::Scope>,
 }
 
 impl Entered<'_> {
     pub(super) fn new(context: Context) -> Self {
-        Self { _guard: context.attach(), _scope: PhantomData }
+        Self { _guard: is_alive().then(|| context.attach()), _scope: PhantomData }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
 
+use super::alive::current_context;
 use super::counters::Ending;
 use super::directory::{DependencyCounters, scopes};
 use super::installation::{Installation, installed};
@@ -33,7 +34,7 @@ impl DependencyCall {
         let counters = scopes()
             .dependencies
             .find_or_make(name, |name| DependencyCounters { name, times: super::counters::Times::new() });
-        let telemetry = installed().map(|installation| (installation, Context::current()));
+        let telemetry = installed().and_then(|installation| Some((installation, current_context()?)));
         Self { counters, started: Instant::now(), telemetry, ended: false }
     }
 

@@ -12,6 +12,8 @@ pub(crate) enum Dropped {
     SpanLimit,
     /// A span that found the queue to the shipper full.
     SpanQueue,
+    /// A span that could not be made: the thread was in its last destructors, or the service's tracer panicked.
+    SpanLost,
     /// A span that the receiver refused for good.
     SpanRefused,
     /// A user above the number of users that wait to be sent.
@@ -26,13 +28,14 @@ pub(crate) enum Dropped {
     NameLimit,
 }
 
-static COUNTS: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+static COUNTS: [AtomicU64; 9] = [const { AtomicU64::new(0) }; 9];
 
 impl Dropped {
     /// Every reason, in the order of their declaration.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::SpanLimit,
         Self::SpanQueue,
+        Self::SpanLost,
         Self::SpanRefused,
         Self::UserLimit,
         Self::SketchWaiting,
@@ -46,6 +49,7 @@ impl Dropped {
         match self {
             Self::SpanLimit => "span_limit",
             Self::SpanQueue => "span_queue",
+            Self::SpanLost => "span_lost",
             Self::SpanRefused => "span_refused",
             Self::UserLimit => "user_limit",
             Self::SketchWaiting => "sketch_waiting",
@@ -88,6 +92,6 @@ mod tests {
         // No other unit test refuses a span for good.
         Dropped::SpanRefused.add(3);
         let after = Dropped::SpanRefused.count();
-        assert_eq!(after.saturating_sub(before[2]), Count::new(3));
+        assert_eq!(after.saturating_sub(before[3]), Count::new(3));
     }
 }

@@ -2,12 +2,15 @@
 //! only count.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, KeyValue};
 use uuid::Uuid;
 
+use super::alive::current_context;
+use super::dropped::Dropped;
 use super::limits::Why;
 use super::spans::{Facts, Tracing};
 use crate::contract::names::attribute;
@@ -69,10 +72,17 @@ pub(crate) fn installed() -> Option<Arc<Installation>> {
     INSTALLED.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Makes the span of a slow or failed map operation, a child of whatever runs here.
+/// Makes the span of a slow or failed map operation, a child of whatever runs here. Runs wherever a map is used, in
+/// destructors and while a panic passes through, where another panic would end the process: none leaves here.
 fn tell_map_operation(operation: &SpanFacts<'_>) {
-    let Some(installation) = installed() else { return };
-    installation.tracing.part(&Context::current(), Why::MapOp, || map_operation(operation));
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        let Some(installation) = installed() else { return };
+        let Some(around) = current_context() else { return Dropped::SpanLost.add(1) };
+        installation.tracing.part(&around, Why::MapOp, || map_operation(operation));
+    }));
+    if told.is_err() {
+        Dropped::SpanLost.add(1);
+    }
 }
 
 fn map_operation(operation: &SpanFacts<'_>) -> Facts {

@@ -17,6 +17,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::alive::current_context;
 use super::request::Scope;
 
 /// Something read from a request's head.
@@ -147,7 +148,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
         let scope = self.layer.scope(&head);
-        let context = scope.as_ref().map_or_else(Context::current, Scope::context);
+        let context = scope.as_ref().map_or_else(|| current_context().unwrap_or_default(), Scope::context);
         let entered = context.clone().attach();
         let response = self.inner.call(Request::from_parts(head, body));
         drop(entered);

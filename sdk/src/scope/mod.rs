@@ -7,6 +7,7 @@
 //! atomic additions. Telemetry adds three uncontended locks and one small allocation, a user adds a keyed hash,
 //! another uncontended lock and an insertion. A span is built only for a request that is told.
 
+mod alive;
 mod counters;
 mod current;
 mod dependency;

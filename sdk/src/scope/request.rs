@@ -6,6 +6,7 @@ use std::time::Instant;
 use opentelemetry::trace::{FutureExt as _, SpanContext, SpanKind};
 use opentelemetry::{Context, KeyValue};
 
+use super::alive::{current_context, is_alive};
 use super::counters::{Ending, RegionCounters, ScopeCounters};
 use super::current::Entered;
 use super::dependency::DependencyCall;
@@ -97,9 +98,11 @@ impl Scope {
     }
 
     pub(super) fn context(&self) -> Context {
-        self.telemetry
-            .as_ref()
-            .map_or_else(Context::current, |(installation, identity)| installation.tracing.current(identity))
+        let around = current_context().unwrap_or_default();
+        self.telemetry.as_ref().map_or_else(
+            || around.clone(),
+            |(installation, identity)| installation.tracing.within(identity, &around),
+        )
     }
 
     fn end(&mut self, error: Option<&str>) {
@@ -169,7 +172,8 @@ impl ScopeBuilder<'_> {
     /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
     pub fn start(self) -> Scope {
         let counters = scopes().requests.find_or_make(self.name, ScopeCounters::new).region(self.region);
-        let telemetry = self.installation.map(|installation| {
+        // Without a context, as in the last destructors of a thread, requests only count.
+        let telemetry = self.installation.filter(|_| is_alive()).map(|installation| {
             let around = self.parent.unwrap_or_else(Context::current);
             let identity = installation.tracing.begin(self.name, &around);
             (installation, Arc::new(identity))

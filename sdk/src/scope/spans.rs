@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use fastrand::Rng;
 use opentelemetry::global::{BoxedSpan, BoxedTracer};
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
@@ -21,9 +22,16 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
+use uuid::Uuid;
 
+use super::alive::is_alive;
+use super::dropped::Dropped;
 use super::limits::{Limits, Why};
 use crate::contract::{Nanos, Ratio};
+
+/// Requests within requests that are told because a part of the innermost was. Raised, a deeper nest is told whole,
+/// and a request may keep more of those around it alive.
+const MAX_DEPTH: usize = 32;
 
 /// Makes spans.
 #[derive(Debug)]
@@ -48,8 +56,12 @@ pub(crate) enum Target {
 pub(crate) struct Identity {
     context: SpanContext,
     parent: SpanContext,
-    /// The request within which this one runs.
-    outer: Option<Arc<Self>>,
+    /// The running request within which this one runs; cut when this one ends, so that a job that schedules its
+    /// successor leaves no chain behind.
+    outer: Mutex<Option<Arc<Self>>>,
+    /// How many requests this one runs within.
+    depth: usize,
+    ended: AtomicBool,
     /// Whether a part was told, so that the whole must be.
     wanted: AtomicBool,
     /// The span of a service's own tracer, taken when the request ends.
@@ -77,9 +89,27 @@ impl Identity {
         // Relaxed: read when the request ends, which its owner orders after its parts; a part that outlives its
         // request comes too late in any order.
         self.wanted.store(true, Ordering::Relaxed);
-        if let Some(outer) = &self.outer {
-            outer.want();
+        let mut next = self.outer();
+        while let Some(identity) = next {
+            identity.wanted.store(true, Ordering::Relaxed);
+            next = identity.outer();
         }
+    }
+
+    fn outer(&self) -> Option<Arc<Self>> {
+        self.outer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether another request may still link to this one.
+    fn is_open(&self) -> bool {
+        // Relaxed: a link to a request that ends at this moment costs a request more that is remembered.
+        !self.ended.load(Ordering::Relaxed) && self.depth < MAX_DEPTH
+    }
+
+    /// Ends it, and cuts it off the request around it.
+    fn end(&self) -> Option<Arc<Self>> {
+        self.ended.store(true, Ordering::Relaxed);
+        self.outer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -87,7 +117,7 @@ impl Tracing {
     /// Gives a request its ids, and decides whether it is one of the sampled share.
     pub(crate) fn begin(&self, name: &str, around: &Context) -> Identity {
         let parent = self.parent(around);
-        let outer = around.get::<Arc<Identity>>().cloned();
+        let outer = around.get::<Arc<Identity>>().filter(|outer| outer.is_open()).cloned();
         let (context, host) = match &self.target {
             Target::Own(_) => (self.own_context(&parent), None),
             Target::Host(tracer) => {
@@ -96,15 +126,23 @@ impl Tracing {
                 (span.span_context().clone(), Some(span))
             }
         };
-        Identity { context, parent, outer, wanted: AtomicBool::new(false), host: Mutex::new(host) }
+        Identity {
+            context,
+            parent,
+            depth: outer.as_ref().map_or(0, |outer| outer.depth + 1),
+            outer: Mutex::new(outer),
+            ended: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
+            host: Mutex::new(host),
+        }
     }
 
-    /// The context in which the request's work runs.
-    pub(crate) fn current(&self, identity: &Arc<Identity>) -> Context {
-        let current = Context::current_with_value(Arc::clone(identity));
+    /// The context in which the request's work runs, within the one around it.
+    pub(crate) fn within(&self, identity: &Arc<Identity>, around: &Context) -> Context {
+        let within = around.with_value(Arc::clone(identity));
         match &self.target {
-            Target::Own(_) => current,
-            Target::Host(_) => current.with_remote_span_context(identity.context.clone()),
+            Target::Own(_) => within,
+            Target::Host(_) => within.with_remote_span_context(identity.context.clone()),
         }
     }
 
@@ -120,7 +158,7 @@ impl Tracing {
         let (trace, chosen, state) = if parent.is_valid() {
             (parent.trace_id(), parent.is_sampled(), parent.trace_state().clone())
         } else {
-            (random_trace_id(), fastrand::f64() < self.ratio.get(), TraceState::NONE)
+            (random_trace_id(), random(Rng::f64) < self.ratio.get(), TraceState::NONE)
         };
         let sampled = chosen && self.limits.allow(Why::Sampled, Instant::now());
         let flags = TraceFlags::default().with_sampled(sampled);
@@ -130,11 +168,15 @@ impl Tracing {
     /// Tells a request that ended, if it was chosen at its start, a part of it was told, or there is a reason
     /// now. The facts are put together only then.
     pub(crate) fn finish(&self, identity: &Identity, why: Option<Why>, facts: impl FnOnce() -> Facts) {
+        let outer = identity.end();
+        if !is_alive() {
+            return Dropped::SpanLost.add(u64::from(why.is_some()));
+        }
         match &self.target {
             Target::Own(tracer) => {
                 let told = identity.context.is_sampled() || identity.wanted.load(Ordering::Relaxed);
                 if told || why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
-                    if let Some(outer) = &identity.outer {
+                    if let Some(outer) = outer {
                         outer.want();
                     }
                     PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
@@ -159,7 +201,7 @@ impl Tracing {
 
     /// Tells a part of whatever runs in this context, as long as the limit allows.
     pub(crate) fn part(&self, around: &Context, why: Why, facts: impl FnOnce() -> Facts) {
-        if !self.limits.allow(why, Instant::now()) {
+        if !is_alive() || !self.limits.allow(why, Instant::now()) {
             return;
         }
         if let Some(identity) = around.get::<Arc<Identity>>() {
@@ -217,11 +259,31 @@ impl IdGenerator for PlannedIds {
     }
 }
 
+thread_local! {
+    /// The state of this thread's generator. Ours alone: the service may seed the one that `fastrand` keeps, the same
+    /// in every process, and its own draws should not depend on what we draw. No destructor, so that it can always
+    /// be used.
+    static RANDOM: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+fn random<T>(draw: impl FnOnce(&mut Rng) -> T) -> T {
+    let mut random = Rng::with_seed(RANDOM.get().unwrap_or_else(seed));
+    let drawn = draw(&mut random);
+    RANDOM.set(Some(random.get_seed()));
+    drawn
+}
+
+/// Both halves of a random UUID, so that its fixed bits are none of ours.
+fn seed() -> u64 {
+    let (first, second) = Uuid::new_v4().as_u64_pair();
+    first ^ second.rotate_left(32)
+}
+
 /// Not zero, which OTLP reads as "no trace".
 fn random_trace_id() -> TraceId {
-    TraceId::from(fastrand::u128(1..))
+    TraceId::from(random(|random| random.u128(1..)))
 }
 
 fn random_span_id() -> SpanId {
-    SpanId::from(fastrand::u64(1..))
+    SpanId::from(random(|random| random.u64(1..)))
 }

@@ -15,3 +15,4 @@ mod map_in_request;
 mod receiver;
 mod scope;
 mod ship;
+mod thread_end;

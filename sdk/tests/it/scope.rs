@@ -253,3 +253,64 @@ fn scopes_count_before_telemetry_is_there() {
     assert_eq!(receiver.metrics().value(wire::REQUESTS.name, &of), Some(1.0));
     assert!(receiver.logs().is_empty(), "nobody's id was hashed");
 }
+
+#[test]
+fn a_job_that_schedules_its_successor_leaves_no_chain() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address).install().unwrap();
+    let mut scheduled = Context::new();
+    for _ in 0..200_000 {
+        let around = scheduled.clone().attach();
+        let job = Scope::request("job").start();
+        let within = job.enter();
+        scheduled = Context::current();
+        drop((within, around));
+        job.ok();
+    }
+    let around = scheduled.attach();
+    Scope::dependency("payments").fail("timeout");
+    drop(around);
+    telemetry.flush().unwrap();
+    assert_eq!(names(&receiver), ["payments"], "jobs that ended are not told after their end");
+}
+
+#[test]
+fn a_nest_of_requests_is_told_to_its_limit() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address).install().unwrap();
+    fn nested(depth: usize) {
+        let scope = Scope::request("nested").start();
+        {
+            let _within = scope.enter();
+            if depth > 0 { nested(depth - 1) } else { Scope::dependency("payments").fail("timeout") }
+        }
+        scope.ok();
+    }
+    nested(39);
+    telemetry.flush().unwrap();
+    assert!(names(&receiver).len() < 40, "of 40 requests and a call");
+    assert!(names(&receiver).contains(&"nested".to_owned()));
+}
+
+#[test]
+fn ids_are_independent_of_the_random_numbers_of_the_service() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address).install().unwrap();
+    let ids = || {
+        fastrand::seed(17);
+        let scope = Scope::request("random").start();
+        let ids = scope.span_context();
+        scope.ok();
+        assert_eq!(
+            fastrand::u64(..),
+            fastrand::Rng::with_seed(17).u64(..),
+            "the service draws what it would"
+        );
+        (ids.trace_id(), ids.span_id())
+    };
+    assert_ne!(ids(), ids());
+    drop(telemetry);
+}

@@ -1,0 +1,93 @@
+//! What a service does in the last destructors of a thread is counted, and ends nothing.
+
+use std::cell::RefCell;
+
+use mapwarden::contract::names::{attribute as name, wire};
+use mapwarden::{HashMap, Scope, Telemetry};
+use opentelemetry::Context;
+
+use crate::receiver::{Receiver, orders, turn};
+
+/// Works when its thread ends, and ends a request that it was given.
+#[derive(Default)]
+struct AtTheEnd {
+    map: Option<HashMap<u32, u32>>,
+    scope: Option<Scope>,
+}
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        if let Some(map) = &self.map {
+            // Full: told, if it can be.
+            let _ = map.pin().try_insert(2, 2);
+        }
+        drop(self.scope.take());
+        let scope = Scope::request("thread-end-new").start();
+        let entered = scope.enter();
+        Scope::dependency("thread-end-call").fail("x");
+        drop(entered);
+        scope.fail("x");
+    }
+}
+
+thread_local! {
+    static AT_THE_END: RefCell<AtTheEnd> = RefCell::default();
+}
+
+fn full() -> HashMap<u32, u32> {
+    let map = HashMap::builder().name("thread-end").max_entries(1).build();
+    map.pin().insert(1, 1);
+    map
+}
+
+fn thread(work: impl FnOnce() + Send + 'static) {
+    let work = || {
+        // papaya's own thread-local comes first: it, too, must outlive whoever uses a map.
+        drop(full());
+        work();
+    };
+    std::thread::spawn(work).join().unwrap();
+}
+
+#[test]
+fn work_in_the_last_destructors_of_a_thread_is_counted_and_ends_nothing() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let telemetry: Telemetry = orders(receiver.address).install().unwrap();
+    // Thread-locals die in the reverse order of their first use.
+    thread(|| {
+        AT_THE_END.with_borrow_mut(|end| end.map = Some(full()));
+        // The context comes with this request, and is gone before the destructor.
+        AT_THE_END.with_borrow_mut(|end| end.scope = Some(Scope::request("thread-end-kept").start()));
+    });
+    thread(|| {
+        AT_THE_END.with_borrow_mut(|end| end.map = Some(full()));
+        // The context comes with a rejected operation.
+        AT_THE_END.with_borrow_mut(|end| drop(end.map.as_ref().unwrap().pin().try_insert(3, 3)));
+    });
+    thread(|| {
+        AT_THE_END.with_borrow_mut(|end| end.map = Some(full()));
+        // The service's own use of the context, before any of ours.
+        drop(Context::current());
+    });
+    thread(|| {
+        // The context outlives the destructor.
+        let scope = Scope::request("thread-end-kept").start();
+        AT_THE_END.with_borrow_mut(|end| (end.map, end.scope) = (Some(full()), Some(scope)));
+    });
+    // Nothing comes before the destructor.
+    thread(|| AT_THE_END.with_borrow(|_| ()));
+    telemetry.flush().unwrap();
+
+    let batch = receiver.metrics();
+    let failed = |scope| {
+        let of = [(name::SCOPE, scope), (name::REGION, ""), (name::OUTCOME, "failed")];
+        batch.value(wire::REQUESTS.name, &of)
+    };
+    assert_eq!((failed("thread-end-new"), failed("thread-end-kept")), (Some(5.0), Some(2.0)));
+    let rejected = [(name::MAP, "thread-end"), (name::OP, "try_insert"), (name::OUTCOME, "rejected")];
+    assert_eq!(batch.value(wire::MAP_OPERATIONS.name, &rejected), Some(5.0));
+    let spans = receiver.spans();
+    let told = |name: &str| spans.iter().filter(|span| span.name == name).count();
+    assert_eq!(told("thread-end-new"), 2, "where the context was still there");
+}

@@ -1,6 +1,6 @@
 //! Opens, updates and resolves notices.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::Hasher as _;
 use std::sync::Arc;
 
@@ -130,7 +130,24 @@ impl Notices {
                 events.push(NoticeEvent { event, notice: Arc::new(notice) });
             }
         }
+        events.extend(self.end_orphans(view));
         events
+    }
+
+    /// Ends the notices whose objective is no more: renamed, or taken out of the configuration.
+    fn end_orphans(&mut self, view: &WindowView<'_>) -> Vec<NoticeEvent> {
+        let known: BTreeSet<&String> = view.objectives().map(|(id, _)| id).collect();
+        let orphans: Vec<_> = self.open.extract_if(.., |slo, _| !known.contains(slo)).collect();
+        let ended = orphans.into_iter().map(|(_, open)| {
+            let mut notice = open.notice;
+            notice.state = State::Resolved;
+            notice.resolved = Some(timestamp(view.now));
+            notice.summary.push_str("; ended because the objective is no more");
+            self.counters.resolved += 1;
+            self.resolved.push_front(notice.clone());
+            NoticeEvent { event: Event::Resolved, notice: Arc::new(notice) }
+        });
+        ended.collect()
     }
 
     fn begin(&mut self, case: Case<'_>) -> Option<(Event, Notice)> {

@@ -362,3 +362,18 @@ fn a_fault_that_comes_and_goes_is_a_few_notices_not_one_a_minute() {
     let opened = sidecar.told(Event::Opened).len();
     assert!((1..=3).contains(&opened), "{opened} notices in an hour");
 }
+
+#[test]
+fn a_notice_ends_with_its_objective() {
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    sidecar.run(1..60, &mut process, healthy);
+    sidecar.run(60..90, &mut process, broken);
+    restart(&mut sidecar);
+    sidecar.aggregate = Aggregate::new(Vec::new(), 10_000, at(90));
+    sidecar.step(91);
+    let ended = sidecar.told(Event::Resolved);
+    assert_eq!(ended.len(), 1);
+    assert!(ended[0].1.summary.ends_with("the objective is no more"), "{}", ended[0].1.summary);
+    assert_eq!(sidecar.notices.of(SLO), None);
+}

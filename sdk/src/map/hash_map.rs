@@ -14,7 +14,9 @@ use crate::record::{self, Meter};
 ///
 /// Everything is [papaya](papaya::HashMap)'s: the lock-free table, the guards, the signatures, the answers. Beside
 /// that every operation is counted exactly by how it ended, and one in N is timed, where N follows the rate of each
-/// thread: 1 up to some 4,000 operations a second, so that every operation is timed, and at most 1,024. Through a
+/// thread: 1 up to some 4,000 operations a second, so that every operation is timed, and at most 1,024. A thread that
+/// slows down after a burst keeps the N of the burst until its next timed operation, which may be minutes later at a
+/// few operations a second and then counts for all of them: the estimate is unbiased, but coarse. Through a
 /// [`pin`](HashMap::pin) an untimed operation costs two loads, two stores and two predicted branches more than
 /// papaya's.
 ///
@@ -40,8 +42,8 @@ use crate::record::{self, Meter};
 ///
 /// # Entries
 /// The number of entries is looked up when an operation is timed, after every operation on the whole map and at
-/// every [`len`](HashMap::len). At low rates it is exact; on a busy map it is that of some thousand operations ago
-/// at most.
+/// every [`len`](HashMap::len). While every operation is timed it is exact; else it is that of some thousand
+/// operations ago at most.
 ///
 /// # A bounded map
 /// With [`max_entries`](HashMapBuilder::max_entries) a full map refuses new keys and goes on replacing, updating and

@@ -16,8 +16,8 @@ use crate::contract::{Op, Outcome};
 /// How many timed operations make an estimate of the rate. Raised, N settles later and steadier.
 const WINDOW_TIMED: u64 = 64;
 
-/// After how many nanoseconds an estimate of the rate is made with fewer, 100 ms. Raised, a thread that has
-/// become slow keeps its large N for longer.
+/// After how many nanoseconds a timed operation makes an estimate of the rate with fewer before it, 100 ms. Raised, a
+/// thread that has become slow keeps its large N for more timed operations.
 const WINDOW_NANOS: u64 = 100_000_000;
 
 /// What an operation on the cold way carries from its begin to its end.

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use mapwarden::contract::{Count, Nanos, UnixNanos};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{
+    Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition,
+};
 
 use crate::accept::Change;
 use crate::aggregate::Unsaved;
@@ -321,9 +323,7 @@ impl File {
                 let bytes = write_notice(kept)?;
                 notices.insert(kept.notice.id.as_str(), bytes.as_slice()).map_err(database)?;
             }
-            while notices.iter().map_err(database)?.count() > KEPT_NOTICES {
-                notices.pop_first().map_err(database)?;
-            }
+            trim(&mut notices)?;
             if let Some(changes) = &commit.changes {
                 let mut table = write.open_table(CHANGES).map_err(database)?;
                 table.retain(|_, _| false).map_err(database)?;
@@ -338,8 +338,31 @@ impl File {
     }
 }
 
-/// How many notices are kept on disk.
-const KEPT_NOTICES: usize = 500;
+/// How many notices are kept on disk. More, only while more are open.
+const KEPT_NOTICES: u64 = 500;
+
+/// Removes the oldest notices beyond [`KEPT_NOTICES`] that are resolved: an open one has to be resolved yet.
+fn trim(notices: &mut redb::Table<'_, &'static str, &'static [u8]>) -> Result<(), StoreError> {
+    let mut beyond = notices.len().map_err(database)?.saturating_sub(KEPT_NOTICES);
+    if beyond == 0 {
+        return Ok(());
+    }
+    let mut gone = Vec::new();
+    for row in notices.iter().map_err(database)? {
+        if beyond == 0 {
+            break;
+        }
+        let (id, value) = row.map_err(database)?;
+        if read_notice(value.value())?.notice.state == notice::State::Resolved {
+            gone.push(id.value().to_owned());
+            beyond -= 1;
+        }
+    }
+    for id in gone {
+        notices.remove(id.as_str()).map_err(database)?;
+    }
+    Ok(())
+}
 
 fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<(), StoreError> {
     let Removed { objectives, series } = removed;

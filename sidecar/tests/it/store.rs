@@ -8,6 +8,8 @@ use mapwarden::contract::names::{attribute, wire};
 use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
 use mapwarden_sidecar::aggregate::objective::About;
 use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window};
+use mapwarden_sidecar::budget::Tier;
+use mapwarden_sidecar::notice::{Kept, Notice, State};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
 
 const START: u64 = 1_800_000_000;
@@ -215,4 +217,25 @@ fn a_series_that_falls_silent_is_not_counted_again_when_it_returns() {
     aggregate.forget_silent(at(80_000 + 86_400));
     assert_eq!(aggregate.at(at(80_000)).series(), 0);
     assert_eq!(counted(&aggregate), (80_000 * 90, 80_000 * 10));
+}
+
+#[test]
+fn an_open_notice_is_kept_however_many_came_after_it() {
+    let folder = Folder::new("trimmed");
+    let store = Store::open(&folder.0).unwrap();
+    let kept = |number: u64| {
+        let (id, is_open) = (format!("{number:026}"), number == 0);
+        let state = if is_open { State::Open } else { State::Resolved };
+        let notice = Notice { id, state, ..crate::output_fixture::measured() };
+        let tier = is_open.then_some(Tier::SlowPage);
+        Kept { notice, tier, floor: at(number), affected: vec![1, 2], active: vec![3] }
+    };
+    let notices = (0..502).map(kept).collect();
+    store.commit(&Commit { at: at(1), notices, ..Commit::default() }).unwrap();
+    let restored = store.load().unwrap().notices;
+    let ids: Vec<_> = restored.iter().map(|kept| kept.notice.id.trim_start_matches('0')).collect();
+    assert_eq!((ids.len(), &ids[..3]), (500, &["", "3", "4"][..]));
+    let (open, truth) = (&restored[0], kept(0));
+    assert_eq!((&open.notice, open.tier, open.floor), (&truth.notice, truth.tier, truth.floor));
+    assert_eq!((&open.affected, &open.active), (&truth.affected, &truth.active));
 }

@@ -102,7 +102,8 @@ struct Case<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Burning {
     Yes,
-    No,
+    /// Surely not, by these events.
+    No(Counts),
     Undecided,
 }
 
@@ -144,7 +145,9 @@ impl Notices {
             notice.resolved = Some(timestamp(view.now));
             notice.summary.push_str("; ended because the objective is no more");
             self.counters.resolved += 1;
+            self.counters.count_parts(&notice);
             self.resolved.push_front(notice.clone());
+            self.resolved.truncate(RESOLVED);
             NoticeEvent { event: Event::Resolved, notice: Arc::new(notice) }
         });
         ended.collect()
@@ -156,7 +159,7 @@ impl Notices {
         let is_new = |tier: &Tier| match burning(*tier, objective, floor, view.now) {
             Burning::Yes => true,
             Burning::Undecided => floor == UnixNanos::EPOCH,
-            Burning::No => false,
+            Burning::No(_) => false,
         };
         let tier = firing(budget).find(is_new)?;
         let onset = onset(objective.slices(), objective.interval(), floor, view.now)?;
@@ -187,7 +190,11 @@ impl Notices {
         let is_firing = firing(budget).any(|tier| tier == open.tier);
         let goes_on = match burning(open.tier, objective, open.floor, view.now) {
             Burning::Yes => true,
-            Burning::No => false,
+            Burning::No(counts) => {
+                let quieter = quieter(open.tier, objective, budget, &counts);
+                open.tier = quieter.unwrap_or(open.tier);
+                quieter.is_some()
+            }
             Burning::Undecided => is_firing,
         };
         if goes_on {
@@ -381,17 +388,16 @@ fn firing(budget: &BudgetState) -> impl Iterator<Item = Tier> {
 /// Whether the burn rate of the last seconds is surely above or below a tier's factor. The stretch is doubled
 /// until that can be told, up to the tier's short window, and never reaches back before `floor`.
 fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) -> Burning {
-    let factor = tier.factor() * objective.definition.target.complement().get();
     let mut span = RECENT;
     while span <= tier.short().length() {
         let from = now.before(span).max(floor);
         let counts = objective.slices().since(from, now);
         if let Some((lower, upper)) = wilson(counts.bad, counts.total()) {
-            if lower.get() > factor {
+            if lower.get() > limit(tier, objective) {
                 return Burning::Yes;
             }
-            if upper.get() < factor {
-                return Burning::No;
+            if upper.get() < limit(tier, objective) {
+                return Burning::No(counts);
             }
         }
         span = Nanos::new(span.get() * 2);
@@ -399,14 +405,29 @@ fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) 
     Burning::Undecided
 }
 
+/// The error ratio above which a tier burns.
+fn limit(tier: Tier, objective: &Objective) -> f64 {
+    tier.factor() * objective.definition.target.complement().get()
+}
+
+/// Whether events surely burn a tier.
+fn is_over(tier: Tier, objective: &Objective, counts: &Counts) -> bool {
+    wilson(counts.bad, counts.total()).is_some_and(|(lower, _)| lower.get() > limit(tier, objective))
+}
+
+/// The tier of the same severity that fires and that the events which speak against `tier` surely burn: the
+/// fault has grown quieter, but is not over.
+fn quieter(tier: Tier, objective: &Objective, budget: &BudgetState, counts: &Counts) -> Option<Tier> {
+    firing(budget)
+        .filter(|other| other.severity() == tier.severity())
+        .find(|other| is_over(*other, objective, counts))
+}
+
 /// The end of the last second of the recent stretch that surely burned; where seconds hold too few events to be
 /// sure, of the last one with a bad event; now, where there is none.
 fn last_bad(tier: Tier, objective: &Objective, now: UnixNanos) -> UnixNanos {
-    let factor = tier.factor() * objective.definition.target.complement().get();
-    let is_sure =
-        |counts: &Counts| wilson(counts.bad, counts.total()).is_some_and(|(lower, _)| lower.get() > factor);
     let slots = || objective.slices().slices(Level::Second, now.before(RECENT));
-    let sure = slots().filter(|(_, counts)| is_sure(counts)).last();
+    let sure = slots().filter(|(_, counts)| is_over(tier, objective, counts)).last();
     let last = sure.or_else(|| slots().filter(|(_, counts)| counts.bad > Count::ZERO).last());
     last.map_or(now, |(start, _)| (start + Level::Second.width()).min(now))
 }

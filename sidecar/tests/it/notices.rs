@@ -377,3 +377,17 @@ fn a_notice_ends_with_its_objective() {
     assert!(ended[0].1.summary.ends_with("the objective is no more"), "{}", ended[0].1.summary);
     assert_eq!(sidecar.notices.of(SLO), None);
 }
+
+#[test]
+fn a_fault_that_grows_quieter_but_still_pages_is_the_same_notice() {
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    sidecar.run(1..60, &mut process, healthy);
+    // So steep that the quick page is the first tier to fire.
+    sidecar.run(60..260, &mut process, |second, process| process.serve(second, "eu-west-1", 0, 100));
+    // Ten times what the objective allows: less than the quick page's 14.4, more than the slow page's 6.
+    sidecar.run(260..1_000, &mut process, |second, process| process.serve(second, "eu-west-1", 99, 1));
+    assert_eq!((sidecar.told(Event::Opened).len(), sidecar.told(Event::Resolved).len()), (1, 0));
+    sidecar.run(1_000..1_060, &mut process, healthy);
+    assert_eq!(sidecar.told(Event::Resolved).len(), 1);
+}

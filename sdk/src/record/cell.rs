@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::clock;
 use super::outcomes::{SLOTS, slot};
+use super::random::random;
 use super::sampler::{gap, one_in};
 use crate::contract::{Op, Outcome};
 
@@ -81,7 +82,7 @@ impl ThreadCell {
     /// Begins an operation on the cold way, and draws when the next one is.
     pub(super) fn begin(&self) -> Begun {
         let weight = self.one_in.load(Relaxed);
-        if self.is_shared && weight > 1 && fastrand::u64(..weight) != 0 {
+        if self.is_shared && weight > 1 && random(|random| random.u64(..weight)) != 0 {
             return Begun { weight, at: 0 };
         }
         self.draw(weight);
@@ -90,7 +91,7 @@ impl ThreadCell {
 
     fn draw(&self, one_in: u64) {
         if !self.is_shared {
-            self.left.store(gap(one_in, fastrand::f64()).saturating_sub(1), Relaxed);
+            self.left.store(gap(one_in, random(|random| random.f64())).saturating_sub(1), Relaxed);
         }
     }
 
@@ -151,6 +152,7 @@ impl ThreadCell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::random::seed_for_test;
 
     /// Does one operation as the meter does. Gives the weight if it was timed.
     fn run(cell: &ThreadCell, op: Op, outcome: Outcome) -> u64 {
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn sampling_is_unbiased_even_in_step_with_the_workload() {
-        fastrand::seed(11);
+        seed_for_test(11);
         for cell in [ThreadCell::exclusive(0), ThreadCell::shared(0)] {
             cell.set_one_in(64);
             let (mut reads, mut writes) = (0, 0);

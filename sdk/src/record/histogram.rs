@@ -33,7 +33,7 @@ impl Histogram {
         for (into, from) in counts.iter_mut().zip(&self.counts) {
             *into = from.load(Relaxed);
         }
-        Distribution { counts, sum: Nanos::new(self.sum.load(Relaxed)) }
+        Distribution { counts, sum: Nanos::new(self.sum.load(Relaxed)), exemplar: None }
     }
 }
 

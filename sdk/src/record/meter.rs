@@ -12,7 +12,7 @@ use super::histogram::Histogram;
 use super::objectives::{Objectives, is_bad};
 use super::outcomes::{is_whole_map, pairs, position, usual_outcome};
 use super::thread::ThreadNumber;
-use super::{MapSnapshot, SpanFacts, clock, span_hook};
+use super::{MapSnapshot, Sampled, SpanFacts, clock, span_hook};
 use crate::contract::{Count, Nanos, Objective, Op, Outcome, UnixNanos};
 
 /// How many threads alive at once have a cell of their own. Raised, every map name takes 16 bytes a thread more
@@ -175,7 +175,12 @@ impl Meter {
             operations,
             durations,
             entries: Count::new(self.entries.load(Relaxed)),
+            max_entries: None,
             retries: Count::new(self.retries.load(Relaxed)),
+            failures: Vec::new(),
+            last_write: None,
+            guard_held: Nanos::ZERO,
+            sampled: Sampled::default(),
         }
     }
 

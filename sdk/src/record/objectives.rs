@@ -34,6 +34,8 @@ impl Objectives {
             Sli::HitRatio => {
                 self.hit_ratio.get_or_init(|| objective);
             }
+            // Judged by the clock of the snapshot.
+            Sli::Freshness { .. } => {}
             Sli::Latency { threshold } => {
                 self.latency.get_or_init(|| Latency {
                     objective,

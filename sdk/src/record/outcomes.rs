@@ -29,7 +29,7 @@ pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
         Op::Get | Op::GetKeyValue | Op::ContainsKey => &[Hit, Miss, Failed],
         Op::Insert => &[Inserted, Replaced, Rejected, Failed],
         Op::TryInsert => &[Inserted, Conflict, Rejected, Failed],
-        Op::GetOrInsert => &[Hit, Inserted, Rejected, Failed],
+        Op::GetOrInsert | Op::Load => &[Hit, Inserted, Rejected, Failed],
         Op::Update => &[Updated, Miss, Failed],
         Op::UpdateOrInsert => &[Updated, Inserted, Rejected, Failed],
         Op::Compute => &[Inserted, Updated, Removed, Unchanged, Rejected, Failed],
@@ -46,7 +46,7 @@ pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
 #[inline(always)]
 pub(super) const fn usual_outcome(op: Op) -> Outcome {
     match op {
-        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert => Outcome::Hit,
+        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert | Op::Load => Outcome::Hit,
         Op::Insert => Outcome::Replaced,
         Op::TryInsert => Outcome::Inserted,
         Op::Update | Op::UpdateOrInsert | Op::Compute => Outcome::Updated,
@@ -71,6 +71,7 @@ pub(super) const fn is_whole_map(op: Op) -> bool {
         | Op::Insert
         | Op::TryInsert
         | Op::GetOrInsert
+        | Op::Load
         | Op::Update
         | Op::UpdateOrInsert
         | Op::Compute
@@ -83,7 +84,7 @@ pub(super) const fn is_whole_map(op: Op) -> bool {
 /// Whether the operation asks for a key's value, so that finding it is a hit of the hit ratio.
 pub(super) const fn is_lookup(op: Op) -> bool {
     match op {
-        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert => true,
+        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert | Op::Load => true,
         Op::Insert
         | Op::TryInsert
         | Op::Update

@@ -10,11 +10,11 @@ use opentelemetry::trace::SpanKind;
 use uuid::Uuid;
 
 use super::alive::current_context;
-use super::dropped::Dropped;
 use super::limits::Why;
 use super::spans::{Facts, Tracing};
 use crate::contract::names::attribute;
 use crate::contract::{Outcome, UserHash};
+use crate::record::Dropped;
 use crate::record::{SpanFacts, set_span_hook};
 
 /// See the module.

@@ -22,12 +22,11 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
-use uuid::Uuid;
 
 use super::alive::is_alive;
-use super::dropped::Dropped;
 use super::limits::{Limits, Why};
 use crate::contract::{Nanos, Ratio};
+use crate::record::{Dropped, random};
 
 /// Requests within requests that are told because a part of the innermost was. Raised, a deeper nest is told whole,
 /// and a request may keep more of those around it alive.
@@ -257,26 +256,6 @@ impl IdGenerator for PlannedIds {
     fn new_span_id(&self) -> SpanId {
         PLANNED.get().map_or_else(random_span_id, |(_, span)| span)
     }
-}
-
-thread_local! {
-    /// The state of this thread's generator. Ours alone: the service may seed the one that `fastrand` keeps, the same
-    /// in every process, and its own draws should not depend on what we draw. No destructor, so that it can always
-    /// be used.
-    static RANDOM: Cell<Option<u64>> = const { Cell::new(None) };
-}
-
-fn random<T>(draw: impl FnOnce(&mut Rng) -> T) -> T {
-    let mut random = Rng::with_seed(RANDOM.get().unwrap_or_else(seed));
-    let drawn = draw(&mut random);
-    RANDOM.set(Some(random.get_seed()));
-    drawn
-}
-
-/// Both halves of a random UUID, so that its fixed bits are none of ours.
-fn seed() -> u64 {
-    let (first, second) = Uuid::new_v4().as_u64_pair();
-    first ^ second.rotate_left(32)
 }
 
 /// Not zero, which OTLP reads as "no trace".

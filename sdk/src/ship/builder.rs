@@ -12,7 +12,7 @@ use ureq::http::Uri;
 use super::resource::Attributes;
 use super::telemetry::Telemetry;
 use crate::contract::names::{attribute, wire};
-use crate::contract::{Objective, Ratio, Sli};
+use crate::contract::{Objective, Outcome, Ratio, Sli};
 use crate::scope::{Limits, NamedObjective, PseudonymKey};
 
 /// Where the sidecar listens if nothing else is said.
@@ -70,8 +70,11 @@ pub enum InstallError {
         /// The objective's name on the wire.
         name: String,
     },
-    /// A hit ratio was promised for requests.
-    #[error("objective `{name}`: a request looks nothing up, accepted are availability and latency")]
+    /// Something was promised for requests that only maps can keep.
+    #[error(
+        "objective `{name}` is about maps: accepted for requests are latency, and availability with its usual bad \
+         outcomes"
+    )]
     NotOfRequests {
         /// The objective's name on the wire.
         name: String,
@@ -261,8 +264,11 @@ fn named(
     for (scope, objective) in objectives {
         let name: Arc<str> = format!("{scope}-{}", objective.sli().name()).into();
         match objective.sli() {
-            Sli::Availability | Sli::Latency { .. } => {}
-            Sli::HitRatio => return Err(InstallError::NotOfRequests { name: name.to_string() }),
+            Sli::Availability if objective.bad().contains(Outcome::Failed) => {}
+            Sli::Latency { .. } => {}
+            Sli::Availability | Sli::HitRatio | Sli::Freshness { .. } => {
+                return Err(InstallError::NotOfRequests { name: name.to_string() });
+            }
         }
         let of_scope = by_scope.entry(scope).or_default();
         if of_scope.iter().any(|known| known.name == name) {

@@ -43,7 +43,8 @@ fn wrong_descriptions_are_refused_by_name() {
         ),
         (
             complete().scope_objective("checkout", Objective::hit_ratio(0.9).unwrap()),
-            "objective `checkout-hit_ratio`: a request looks nothing up, accepted are availability and latency",
+            "objective `checkout-hit_ratio` is about maps: accepted for requests are latency, and availability with its \
+             usual bad outcomes",
         ),
         (
             complete().interval(Duration::ZERO),

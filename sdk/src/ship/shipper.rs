@@ -14,8 +14,8 @@ use super::encode::{self, Totals};
 use super::post::{Answer, post};
 use super::span_queue::SpanQueue;
 use crate::contract::{Count, UnixNanos};
-use crate::record::{UsersSnapshot, registry};
-use crate::scope::{Dropped, scopes};
+use crate::record::{Dropped, UsersSnapshot, registry};
+use crate::scope::scopes;
 
 /// The longest that one request may take. Raised, a slow receiver delays the next batch for longer.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! What did not fit. Every bounded buffer of scopes and of the shipper counts here what it let go, so that
+//! What did not fit. Every bounded buffer of maps, of scopes and of the shipper counts here what it let go, so that
 //! nothing is lost in silence.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +24,7 @@ pub(crate) enum Dropped {
     SketchRefused,
     /// A request's region, because the scope has too many: the request counts under `other`.
     RegionLimit,
-    /// A scope's or dependency's name, because the process has too many: the event counts under `other`.
+    /// A map's, scope's or dependency's name, because the process has too many: the event counts under `other`.
     NameLimit,
 }
 

@@ -220,7 +220,7 @@ impl Meter {
 
     fn offer_span(&self, op: Op, outcome: Outcome, duration: Nanos) {
         let start = UnixNanos::now().before(duration);
-        span_hook(&SpanFacts { map: &self.name, op, outcome, start, duration });
+        span_hook(&SpanFacts { map: &self.name, op, outcome, start, duration, error: None });
     }
 }
 

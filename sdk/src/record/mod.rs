@@ -23,8 +23,8 @@ pub(crate) use dropped::Dropped;
 pub(crate) use maps::meter;
 pub(crate) use meter::{Ended, Meter};
 pub(crate) use random::random;
-pub(crate) use registry::set_span_hook;
-pub use registry::{Registry, Source, SpanFacts, registry, span_hook};
+pub use registry::{Registry, Source, SpanFacts, SpanIds, current_scope, registry, span_hook};
+pub(crate) use registry::{set_scope_hook, set_span_hook};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]

@@ -24,6 +24,8 @@ impl Drop for AtTheEnd {
         drop(self.scope.take());
         let scope = Scope::request("thread-end-new").start();
         let entered = scope.enter();
+        let current = mapwarden::record::current_scope();
+        assert!(current.is_none_or(|name| &*name == "thread-end-new"), "another's, or a panic");
         Scope::dependency("thread-end-call").fail("x");
         drop(entered);
         scope.fail("x");

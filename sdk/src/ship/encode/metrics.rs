@@ -174,7 +174,7 @@ impl Points {
             vec![text(attribute::SLO, &**name), text(attribute::SLI, objective.sli().name()), about];
         match objective.sli() {
             Sli::Latency { threshold } | Sli::Freshness { threshold } => {
-                attributes.push(integer(attribute::THRESHOLD, threshold.get()))
+                attributes.push(integer(attribute::THRESHOLD, threshold.get()));
             }
             Sli::Availability | Sli::HitRatio => {}
         }

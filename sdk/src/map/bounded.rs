@@ -150,7 +150,7 @@ where
 
     /// Takes the entry that was just added out of a map that is too full, whatever another thread has made of its
     /// value meanwhile: an entry that stayed because it was updated would be above the bound for ever.
-    fn take_out(self, key: &K) -> bool {
+    pub(super) fn take_out(self, key: &K) -> bool {
         let is_over = |_: &K, _: &V| self.map.inner.len() > self.map.max_entries;
         matches!(self.under.remove_if(key, is_over), Ok(Some(_)))
     }

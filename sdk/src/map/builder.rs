@@ -9,6 +9,7 @@ use papaya::ResizeMode;
 use seize::Collector;
 
 use super::HashMap;
+use super::keys::DisplayKey;
 use crate::contract::Objective;
 
 /// Builds a [`HashMap`]: papaya's options, and name, objectives and bound.
@@ -18,6 +19,8 @@ pub struct HashMapBuilder<K, V, S = RandomState> {
     name: Name,
     objectives: Vec<Objective>,
     max_entries: usize,
+    display_key: Option<DisplayKey<K>>,
+    times_all: bool,
 }
 
 #[derive(Debug)]
@@ -33,13 +36,15 @@ impl<K, V> HashMapBuilder<K, V> {
             name: Name::MadeAt(location),
             objectives: Vec::new(),
             max_entries: usize::MAX,
+            display_key: None,
+            times_all: false,
         }
     }
 
     /// Sets the hasher of keys.
     pub fn hasher<S>(self, hasher: S) -> HashMapBuilder<K, V, S> {
-        let Self { inner, name, objectives, max_entries } = self;
-        HashMapBuilder { inner: inner.hasher(hasher), name, objectives, max_entries }
+        let Self { inner, name, objectives, max_entries, display_key, times_all } = self;
+        HashMapBuilder { inner: inner.hasher(hasher), name, objectives, max_entries, display_key, times_all }
     }
 }
 
@@ -53,11 +58,15 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     ///
     /// A map has at most one of each kind; where it, or a map of the same name, has one already, the first stays.
     ///
-    /// - *availability*: operations that were neither `rejected` nor `failed`, of all operations; exact.
-    /// - *latency*: operations on a single key that took at most the threshold, of all such operations; exact at low
+    /// - *availability*: operations that were neither `rejected` nor `failed`, or whatever
+    ///   [`bad_outcomes`](Objective::bad_outcomes) says, of all operations; exact.
+    /// - *latency*: operations on a single key that took at most the threshold, of all such operations but those in
+    ///   which a fallible loader ran; exact at low
     ///   rates, an unbiased estimate where not every operation is timed.
-    /// - *hit ratio*: lookups (`get`, `get_key_value`, `contains_key`, `get_or_insert`) that found their key, of
-    ///   all lookups; exact.
+    /// - *hit ratio*: lookups (`get`, `get_key_value`, `contains_key`, `get_or_insert`, loads) that found their key,
+    ///   of all lookups; exact.
+    /// - *freshness*: seconds at whose end the last insertion, replacement or update was at most the threshold ago,
+    ///   of all seconds since the map was made; as fine as the interval between batches.
     pub fn objective(mut self, objective: Objective) -> Self {
         self.objectives.push(objective);
         self
@@ -67,6 +76,25 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     /// insertion then looks up the number of entries, one load for each core.
     pub fn max_entries(self, max_entries: usize) -> Self {
         Self { max_entries, ..self }
+    }
+
+    /// Lets hot keys leave the process under the name that the closure makes of them, of which the first 64 characters
+    /// count, instead of under the pseudonym that is all that is told of a key otherwise. For keys that say nothing about
+    /// anybody: routes, products, feature flags. The closure is called for few keys, and outside of the operation's time.
+    ///
+    /// ```
+    /// use mapwarden::HashMap;
+    ///
+    /// let prices: HashMap<String, u64> = HashMap::builder().name("prices").display_key(String::clone).build();
+    /// ```
+    pub fn display_key(self, display: impl Fn(&K) -> String + Send + Sync + 'static) -> Self {
+        Self { display_key: Some(DisplayKey::new(display)), ..self }
+    }
+
+    /// Times every operation, whatever the rate: nothing is estimated, rare slow operations are all seen, and each
+    /// operation reads a clock twice. Of maps of one name all are timed.
+    pub fn time_every_operation(self) -> Self {
+        Self { times_all: true, ..self }
     }
 
     /// Sets for how many entries there is room before the first resize.
@@ -87,12 +115,15 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     /// Makes the map. Takes a lock to find the counters of its name.
     #[must_use]
     pub fn build(self) -> HashMap<K, V, S> {
-        let Self { inner, name, objectives, max_entries } = self;
+        let Self { inner, name, objectives, max_entries, display_key, times_all } = self;
         let name = match name {
             Name::Given(name) => name,
             Name::MadeAt(place) => format!("{}:{}", place.file(), place.line()).into(),
         };
-        let map = HashMap::named(name, inner.build(), max_entries);
+        let map = HashMap::named(name, inner.build(), max_entries, display_key);
+        if times_all {
+            map.meter.time_all();
+        }
         for objective in objectives {
             map.meter.declare(objective);
         }

@@ -160,6 +160,36 @@ where
         self.observed(guard).get_or_insert_with(key, f)
     }
 
+    /// The value of the key, after loading it if there was none. The loader runs at most once; counted as `load`, which
+    /// is always timed where the loader runs. Not in papaya.
+    ///
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), gives the value and does not keep it.
+    ///
+    /// # Errors
+    /// What the loader returns: nothing is inserted, and the operation counts as `failed` of the error's type.
+    #[inline]
+    pub fn try_get_or_insert_with<'g, F, E>(&self, key: K, f: F, guard: &'g impl Guard) -> Result<&'g V, E>
+    where
+        F: FnOnce() -> Result<V, E>,
+        K: 'g,
+    {
+        self.observed(guard).try_get_or_insert_with(key, f)
+    }
+
+    /// Replaces the key's value by what the closure makes of it and gives the new one, or `None` where there was none.
+    /// The closure runs again whenever another thread was faster; counted as `update`. Not in papaya.
+    ///
+    /// # Errors
+    /// What the closure returns: nothing is changed, and the operation counts as `failed` of the error's type.
+    #[inline]
+    pub fn try_update<'g, F, E>(&self, key: K, update: F, guard: &'g impl Guard) -> Result<Option<&'g V>, E>
+    where
+        F: Fn(&V) -> Result<V, E>,
+        K: 'g,
+    {
+        self.observed(guard).try_update(key, update)
+    }
+
     /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again
     /// whenever another thread was faster; that counts as retries.
     #[inline]

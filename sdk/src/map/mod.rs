@@ -8,9 +8,12 @@
 mod bounded;
 mod builder;
 mod explicit;
+mod fallible;
 mod hash_map;
+mod keys;
 mod observed;
 mod pinned;
+mod probe;
 mod traits;
 mod under;
 

@@ -6,9 +6,10 @@ use std::hash::{BuildHasher, Hash};
 use papaya::{Compute, Equivalent, Iter, Keys, OccupiedError, Operation, Values};
 
 use super::HashMap;
+use super::keys::{Asked, Given, KeyOf};
 use super::under::Under;
 use crate::contract::{Op, Outcome};
-use crate::record::{Ended, ThreadCell};
+use crate::record::{Due, Ended, ThreadCell};
 
 /// A map, the cell in which the current thread counts, and papaya's map underneath.
 pub(super) struct Observed<'m, K, V, S, U> {
@@ -37,42 +38,48 @@ where
     /// The two ways part at once: the hot one, inlined, carries nothing across the operation, the cold one is a
     /// second copy out of line.
     #[inline(always)]
-    pub(super) fn observe<T>(
+    pub(super) fn observe<Key: KeyOf<'g, K, V, U>, T>(
         self,
         op: Op,
-        run: impl FnOnce(U) -> T,
+        key: Key,
+        run: impl FnOnce(U, Key::Of) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
         let Self { map, cell, under } = self;
-        let Some(untimed) = map.meter.begin_untimed(cell, op) else {
-            return Self::observe_timed(map, cell, under, op, (run, outcome));
-        };
-        let result = run(under);
-        untimed.end(outcome(&result));
-        result
+        match map.meter.begin_untimed(cell, op) {
+            Ok(untimed) => {
+                let result = run(under, key.of());
+                untimed.end(outcome(&result));
+                result
+            }
+            Err(due) => Self::observe_due(map, cell, under, (op, due, key), (run, outcome)),
+        }
     }
 
     /// Takes its parts one by one: an `Observed` would be spilled to memory before it is known which way to go.
     #[cold]
     #[inline(never)]
-    fn observe_timed<T>(
+    fn observe_due<Key: KeyOf<'g, K, V, U>, T>(
         map: &HashMap<K, V, S>,
         cell: &ThreadCell,
         under: U,
-        op: Op,
-        (run, outcome): (impl FnOnce(U) -> T, impl FnOnce(&T) -> Outcome),
+        (op, due, key): (Op, Due, Key),
+        (run, outcome): (impl FnOnce(U, Key::Of) -> T, impl FnOnce(&T) -> Outcome),
     ) -> T {
-        let running = map.meter.begin_timed(cell, op);
-        let result = run(under);
-        if running.end(outcome(&result)) == Ended::Timed {
+        let mut running = map.meter.begin_due(cell, op, due);
+        let hash = if running.is_timed() { map.sample(&key, under) } else { None };
+        running.start();
+        let result = run(under, key.of());
+        if running.end_on(outcome(&result), hash) == Ended::Timed {
             map.tell_entries();
+            map.send_probe();
         }
         result
     }
 
     /// Does an operation on the whole map.
     fn observe_whole<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
-        let running = self.map.meter.begin_whole(self.cell, op);
+        let running = self.map.meter.begin_always(self.cell, op);
         let result = run(self.under);
         running.end(outcome(&result));
         self.map.tell_entries();
@@ -81,14 +88,15 @@ where
 
     /// Does an operation whose closure runs once, and again whenever another thread was faster.
     #[inline(always)]
-    pub(super) fn observe_calls<T>(
+    pub(super) fn observe_calls<Key: KeyOf<'g, K, V, U>, T>(
         self,
         op: Op,
-        run: impl FnOnce(U, &Calls) -> T,
+        key: Key,
+        run: impl FnOnce(U, Key::Of, &Calls) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
         let calls = Calls::default();
-        let result = self.observe(op, |map| run(map, &calls), outcome);
+        let result = self.observe(op, key, |map, key| run(map, key, &calls), outcome);
         self.note_retries(&calls);
         result
     }
@@ -105,7 +113,7 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::Get, |map| map.get_key_value(key).map(|(_, value)| value), found)
+        self.observe(Op::Get, Asked(key), |map, key| map.get_key_value(key).map(|(_, value)| value), found)
     }
 
     #[inline]
@@ -113,7 +121,7 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::GetKeyValue, |map| map.get_key_value(key), found)
+        self.observe(Op::GetKeyValue, Asked(key), |map, key| map.get_key_value(key), found)
     }
 
     #[inline]
@@ -123,7 +131,8 @@ where
     {
         self.observe(
             Op::ContainsKey,
-            |map| map.get_key_value(key).is_some(),
+            Asked(key),
+            |map, key| map.get_key_value(key).is_some(),
             |found| if *found { Outcome::Hit } else { Outcome::Miss },
         )
     }
@@ -133,7 +142,7 @@ where
         if self.is_full() {
             return self.insert_when_full(key, value).unwrap_or_default();
         }
-        self.observe(Op::Insert, |map| map.insert(key, value), replaced)
+        self.observe(Op::Insert, Given(key), |map, key| map.insert(key, value), replaced)
     }
 
     #[inline]
@@ -143,7 +152,8 @@ where
         }
         self.observe(
             Op::TryInsert,
-            |map| map.try_insert(key, value),
+            Given(key),
+            |map, key| map.try_insert(key, value),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
                 Err(_) => Outcome::Conflict,
@@ -167,7 +177,8 @@ where
         // As papaya does it, without a closure.
         let result = self.observe(
             Op::GetOrInsert,
-            |map| map.try_insert(key, value),
+            Given(key),
+            |map, key| map.try_insert(key, value),
             |result| if result.is_ok() { Outcome::Inserted } else { Outcome::Hit },
         );
         match result {
@@ -196,7 +207,8 @@ where
         }
         self.observe(
             op,
-            |map| map.try_insert_with(key, f),
+            Given(key),
+            |map, key| map.try_insert_with(key, f),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
                 Err(_) => present,
@@ -211,7 +223,8 @@ where
     {
         self.observe_calls(
             Op::Update,
-            |map, calls| map.update(key, |value| calls.count(|| update(value))),
+            Given(key),
+            |map, key, calls| map.update(key, |value| calls.count(|| update(value))),
             |updated| if updated.is_some() { Outcome::Updated } else { Outcome::Miss },
         )
     }
@@ -257,7 +270,8 @@ where
         }
         self.observe_calls(
             op,
-            |map, calls| map.compute(key, |entry| calls.count(|| compute(entry))),
+            Given(key),
+            |map, key, calls| map.compute(key, |entry| calls.count(|| compute(entry))),
             computed,
         )
     }
@@ -269,7 +283,8 @@ where
     {
         self.observe(
             Op::Remove,
-            |map| map.remove_entry(key),
+            Asked(key),
+            |map, key| map.remove_entry(key),
             |removed| if removed.is_some() { Outcome::Removed } else { Outcome::Miss },
         )
     }
@@ -286,7 +301,8 @@ where
     {
         self.observe_calls(
             Op::RemoveIf,
-            |map, calls| map.remove_if(key, |key, value| calls.count(|| should_remove(key, value))),
+            Asked(key),
+            |map, key, calls| map.remove_if(key, |key, value| calls.count(|| should_remove(key, value))),
             |result| match result {
                 Ok(Some(_)) => Outcome::Removed,
                 Ok(None) => Outcome::Miss,

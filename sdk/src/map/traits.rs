@@ -27,7 +27,8 @@ where
     S: BuildHasher + Clone,
 {
     fn clone(&self) -> Self {
-        let clone = Self::named(Arc::clone(self.meter.name()), self.inner.clone(), self.max_entries);
+        let name = Arc::clone(self.meter.name());
+        let clone = Self::named(name, self.inner.clone(), self.max_entries, self.display_key.clone());
         clone.entries.tell(clone.inner.len());
         clone
     }

@@ -76,6 +76,11 @@ pub(crate) fn set_span_hook(hook: fn(&SpanFacts<'_>) -> Option<SpanIds>) {
     SPAN_HOOK.get_or_init(|| hook);
 }
 
+/// Whether anybody makes spans.
+pub(crate) fn has_span_hook() -> bool {
+    SPAN_HOOK.get().is_some()
+}
+
 /// Offers an operation to the hook, if there is one; tells the span that was made of it.
 pub fn span_hook(facts: &SpanFacts<'_>) -> Option<SpanIds> {
     SPAN_HOOK.get().and_then(|hook| hook(facts))

@@ -15,7 +15,7 @@ use super::spans::{Facts, Identity, Tracing};
 use crate::contract::names::attribute;
 use crate::contract::{Outcome, UserHash};
 use crate::record::Dropped;
-use crate::record::{SpanFacts, SpanIds, set_scope_hook, set_span_hook};
+use crate::record::{SpanFacts, SpanIds, set_key_secret, set_scope_hook, set_span_hook};
 
 /// See the module.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ pub(crate) fn install(installation: Installation) -> Result<(), AlreadyInstalled
     if installed.is_some() {
         return Err(AlreadyInstalled);
     }
+    set_key_secret(Some(installation.key.0));
     *installed = Some(Arc::new(installation));
     set_span_hook(tell_map_operation);
     set_scope_hook(current_scope);
@@ -65,6 +66,7 @@ pub(crate) fn install(installation: Installation) -> Result<(), AlreadyInstalled
 
 /// Lets scopes only count from now on; requests that are running keep what they began with.
 pub(crate) fn uninstall() {
+    set_key_secret(None);
     *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 

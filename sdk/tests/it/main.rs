@@ -13,6 +13,7 @@ mod layer;
 mod map;
 mod map_in_request;
 mod receiver;
+mod samples;
 mod scope;
 mod ship;
 mod thread_end;

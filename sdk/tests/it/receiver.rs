@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use mapwarden::contract::names::wire;
 use mapwarden::{Telemetry, TelemetryBuilder};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -188,9 +189,10 @@ impl Batch {
         &self.0.resource_metrics[0].resource.as_ref().unwrap().attributes
     }
 
-    /// (start, end) of every point's time.
+    /// (start, end) of every point's time; a hot key's starts when it became one.
     pub(crate) fn times(&self) -> Vec<(u64, u64)> {
         self.metrics()
+            .filter(|metric| metric.name != wire::MAP_HOT_KEY_OPERATIONS.name)
             .flat_map(|metric| match metric.data.as_ref().unwrap() {
                 metric::Data::Sum(sum) => numbers(&sum.data_points),
                 metric::Data::Gauge(gauge) => numbers(&gauge.data_points),
@@ -201,6 +203,20 @@ impl Batch {
                 other => panic!("{other:?}"),
             })
             .collect()
+    }
+
+    /// The attributes and the value of every point of a counter.
+    pub(crate) fn counters(&self, metric: &str) -> Vec<(Vec<KeyValue>, u64)> {
+        let points =
+            self.metrics().filter(|found| found.name == metric).flat_map(|found| match &found.data {
+                Some(metric::Data::Sum(sum)) => sum.data_points.clone(),
+                other => panic!("{other:?}"),
+            });
+        let counted = points.map(|point| match point.value {
+            Some(number_data_point::Value::AsInt(count)) => (point.attributes, u64::try_from(count).unwrap()),
+            other => panic!("{other:?}"),
+        });
+        counted.collect()
     }
 
     /// The value of a counter's or gauge's point that has exactly these attributes.

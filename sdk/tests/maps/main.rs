@@ -12,5 +12,7 @@
 mod bounded;
 mod counted;
 mod differential;
+mod fallible;
+mod guards;
 mod operations;
 mod threads;

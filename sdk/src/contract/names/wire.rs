@@ -68,7 +68,7 @@ pub const MAP_LAST_WRITE: Metric = gauge(
 pub const MAP_GUARD_HELD: Metric = gauge(
     "mapwarden.map.guard.held",
     "ns",
-    "The longest time that a pin of a map was held since the batch before, of the pins with a timed operation.",
+    "The longest time since the batch before for which guards kept a map from freeing what was removed.",
     &[MAP],
 );
 /// Timed operations on single keys.

@@ -85,9 +85,9 @@ impl Meter {
         &self.name
     }
 
-    /// Takes a promise; the first of a kind stays.
-    pub(crate) fn declare(&self, objective: Objective) {
-        self.objectives.declare(objective);
+    /// Takes a promise; the first of a kind stays, and refuses another one.
+    pub(crate) fn declare(&self, objective: Objective) -> Result<(), Objective> {
+        self.objectives.declare(objective)
     }
 
     /// The current thread's cell: a thread-local read and a load. A thread's first call allocates it. Valid for the

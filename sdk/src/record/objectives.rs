@@ -25,24 +25,17 @@ struct Latency {
 }
 
 impl Objectives {
-    /// Takes a promise; the first of a kind stays.
-    pub(super) fn declare(&self, objective: Objective) {
-        match objective.sli() {
-            Sli::Availability => {
-                self.availability.get_or_init(|| objective);
-            }
-            Sli::HitRatio => {
-                self.hit_ratio.get_or_init(|| objective);
-            }
+    /// Takes a promise; the first of a kind stays, and refuses another one.
+    pub(super) fn declare(&self, objective: Objective) -> Result<(), Objective> {
+        let promised = match objective.sli() {
+            Sli::Availability => self.availability.get_or_init(|| objective),
+            Sli::HitRatio => self.hit_ratio.get_or_init(|| objective),
             Sli::Latency { threshold } => {
-                self.latency.get_or_init(|| Latency {
-                    objective,
-                    threshold,
-                    met: AtomicU64::new(0),
-                    missed: AtomicU64::new(0),
-                });
+                let (met, missed) = (AtomicU64::new(0), AtomicU64::new(0));
+                &self.latency.get_or_init(|| Latency { objective, threshold, met, missed }).objective
             }
-        }
+        };
+        if *promised == objective { Ok(()) } else { Err(*promised) }
     }
 
     /// The slowest single-key operation that is still good.
@@ -117,10 +110,12 @@ mod tests {
     #[test]
     fn events_are_judged_as_promised() {
         let objectives = Objectives::default();
-        objectives.declare(Objective::hit_ratio(0.9).unwrap());
-        objectives.declare(Objective::availability(0.999).unwrap());
-        objectives.declare(Objective::latency(Duration::from_nanos(50), 0.99).unwrap());
-        objectives.declare(Objective::latency(Duration::from_nanos(1), 0.5).unwrap());
+        let latency = |nanos, target| Objective::latency(Duration::from_nanos(nanos), target).unwrap();
+        assert_eq!(objectives.declare(Objective::hit_ratio(0.9).unwrap()), Ok(()));
+        assert_eq!(objectives.declare(Objective::availability(0.999).unwrap()), Ok(()));
+        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
+        assert_eq!(objectives.declare(latency(1, 0.5)), Err(latency(50, 0.99)));
+        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
         objectives.judge(Nanos::new(50), 4);
         objectives.judge(Nanos::new(51), 2);
         let operations = [

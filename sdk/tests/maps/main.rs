@@ -13,4 +13,8 @@ mod bounded;
 mod counted;
 mod differential;
 mod operations;
+mod promises;
+#[cfg(feature = "serde")]
+mod serialized;
+mod sets;
 mod threads;

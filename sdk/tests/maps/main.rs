@@ -10,6 +10,7 @@
 )]
 
 mod bounded;
+mod bounds;
 mod counted;
 mod differential;
 mod operations;

@@ -107,7 +107,8 @@ where
         self.observed(guard).checked_insert(key, value)
     }
 
-    /// Inserts unless the key is there.
+    /// Inserts unless the key is there. Generic code states `K: 'g`, as it does for papaya's other methods that
+    /// insert: a full map has to find a refused key again.
     ///
     /// # Errors
     /// The current value and the one that was not inserted.
@@ -138,7 +139,8 @@ where
         self.observed(guard).try_insert_with(key, f)
     }
 
-    /// The value of the key, after inserting this one if there was none.
+    /// The value of the key, after inserting this one if there was none. Generic code states `K: 'g`, see
+    /// [`try_insert`](HashMap::try_insert).
     #[inline]
     pub fn get_or_insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> &'g V
     where

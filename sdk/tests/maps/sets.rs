@@ -128,6 +128,32 @@ fn traits_are_papayas_and_only_insertions_count() {
     assert_eq!(snapshot("set-traits").entries, Count::new(3 + 4));
 }
 
+/// Equal to every key of the same number.
+#[derive(Clone, Copy, Debug)]
+struct Tagged(u8, char);
+
+impl PartialEq for Tagged {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl Eq for Tagged {}
+impl std::hash::Hash for Tagged {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn an_equal_key_replaces_the_stored_one_as_in_papaya() {
+    let (set, papayas) = (HashSet::new(), papaya::HashSet::new());
+    for key in [Tagged(1, 'a'), Tagged(1, 'b')] {
+        assert_eq!(set.pin().insert(key), papayas.pin().insert(key));
+    }
+    assert_eq!(papayas.pin().get(&Tagged(1, '?')).map(|key| key.1), Some('b'));
+    assert_eq!(set.pin().get(&Tagged(1, '?')).map(|key| key.1), Some('b'));
+}
+
 #[test]
 fn an_owned_pin_of_a_set_moves_between_threads() {
     let set: HashSet<u32> = HashSet::builder().name("set-owned").build();

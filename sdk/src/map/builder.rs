@@ -17,7 +17,7 @@ use crate::contract::Objective;
 /// Builds a [`HashMap`]: papaya's options, and name, objectives and bound.
 ///
 /// # papaya's `shared_collector`
-/// With it papaya can free an entry that a live guard still reads
+/// When one of the maps that share a collector is dropped, papaya frees entries that guards of the others still protect
 /// ([papaya #102](https://github.com/ibraheemdev/papaya/issues/102)). A call of it does not compile and says so:
 ///
 /// ```compile_fail,E0277

@@ -15,13 +15,16 @@ use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
 /// ```
 /// use mapwarden::{HashSet, Objective};
 ///
-/// let banned: HashSet<String> =
-///     HashSet::builder().name("banned").objective(Objective::hit_ratio(0.01)?).build();
+/// let seen: HashSet<String> = HashSet::builder()
+///     .name("seen")
+///     .max_entries(100_000)
+///     .objective(Objective::availability(0.999)?)
+///     .build();
 ///
-/// let banned = banned.pin();
-/// assert!(banned.insert("mallory".to_owned()));
-/// assert!(banned.contains("mallory"));
-/// assert!(!banned.contains("ada"));
+/// let seen = seen.pin();
+/// assert!(seen.insert("ada".to_owned()));
+/// assert!(!seen.insert("ada".to_owned()));
+/// assert!(!seen.contains("bob"));
 /// # Ok::<(), mapwarden::contract::ObjectiveError>(())
 /// ```
 ///

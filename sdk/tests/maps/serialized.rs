@@ -4,6 +4,8 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use mapwarden::contract::{Op, Outcome};
 use mapwarden::{HashMap, HashSet};
+use serde::Deserialize;
+use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 
 use crate::counted::{counts, table};
 
@@ -43,6 +45,30 @@ fn what_is_read_is_inserted_and_named_by_its_type() {
     assert_eq!(set, [(1, 2), (3, 4)].into_iter().collect());
     assert_eq!(set.name(), "unnamed HashSet<(i8, i8)>");
     assert_eq!(counts(set.name()).get(&(Op::Insert, Outcome::Replaced)), Some(&1));
+}
+
+/// Input that claims to have more entries than any memory holds.
+struct Claims(Option<u8>);
+
+impl Iterator for Claims {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        self.0.take()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.map_or((0, Some(0)), |_| (usize::MAX, Some(usize::MAX)))
+    }
+}
+
+#[test]
+fn room_is_not_made_for_entries_that_are_only_claimed() {
+    let entries = Claims(Some(7)).map(|key| (key, key));
+    let map = HashMap::<u8, u8>::deserialize(MapDeserializer::<_, Error>::new(entries)).unwrap();
+    assert_eq!(map, HashMap::from([(7, 7)]));
+    let set = HashSet::<u8>::deserialize(SeqDeserializer::<_, Error>::new(Claims(Some(7)))).unwrap();
+    assert_eq!(set, HashSet::from([7]));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use papaya::{LocalGuard, OwnedGuard};
 
 use super::keys::DisplayKey;
+use super::name::map_type;
 use super::{HashMapBuilder, HashMapRef};
 use crate::record::{self, Meter};
 
@@ -37,7 +38,9 @@ use crate::record::{self, Meter};
 ///
 /// # Names
 /// Maps of one name are one to the telemetry: their counts add up, and stay when a map is dropped. A map without a
-/// name is named by where it was made, `src/sessions.rs:12`.
+/// name is named by where it was made, `src/sessions.rs:12`. Where that place cannot be known it is named by its
+/// type, `unnamed HashMap<String, u64>`, and is one with the other such maps of that type: what the standard library
+/// makes on a caller's behalf (`collect`, `std::mem::take`, `LazyLock::new(HashMap::new)`) and what serde makes.
 ///
 /// # Entries
 /// The number of entries is looked up when an operation is timed, after every operation on the whole map and at
@@ -99,14 +102,12 @@ impl Drop for Entries {
 impl<K, V> HashMap<K, V> {
     /// Makes an empty map named by the caller's place in the source.
     #[track_caller]
-    #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
     /// Makes an empty map that holds at least `capacity` entries without a resize.
     #[track_caller]
-    #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::builder().capacity(capacity).build()
     }
@@ -114,23 +115,24 @@ impl<K, V> HashMap<K, V> {
     /// Starts a builder, where a map gets its name, objectives and bound.
     #[track_caller]
     pub fn builder() -> HashMapBuilder<K, V> {
-        HashMapBuilder::at(Location::caller())
+        HashMapBuilder::at(Location::caller(), map_type::<K, V>)
     }
 }
 
 impl<K, V, S> HashMap<K, V, S> {
     /// Makes an empty map with this hasher.
     #[track_caller]
-    #[must_use]
     pub fn with_hasher(hash_builder: S) -> Self {
         Self::with_capacity_and_hasher(0, hash_builder)
     }
 
     /// Makes an empty map with this hasher that holds at least `capacity` entries without a resize.
     #[track_caller]
-    #[must_use]
     pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
-        HashMapBuilder::at(Location::caller()).hasher(hash_builder).capacity(capacity).build()
+        HashMapBuilder::at(Location::caller(), map_type::<K, V>)
+            .hasher(hash_builder)
+            .capacity(capacity)
+            .build()
     }
 
     pub(super) fn named(
@@ -147,6 +149,11 @@ impl<K, V, S> HashMap<K, V, S> {
             max_entries,
             display_key,
         }
+    }
+
+    /// papaya's map, for what is not counted: printing, comparing and serialising.
+    pub(crate) const fn uncounted(&self) -> &papaya::HashMap<K, V, S> {
+        &self.inner
     }
 
     /// The name in the telemetry.

@@ -28,8 +28,7 @@ impl<K, V, S, U: Copy> Copy for Observed<'_, K, V, S, U> {}
 
 impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where
-    K: Hash + Eq + 'g,
-    V: 'g,
+    K: Hash + Eq,
     S: BuildHasher,
     U: Under<'g, K, V>,
 {
@@ -111,6 +110,7 @@ where
     #[inline]
     pub(super) fn get<Q>(self, key: &Q) -> Option<&'g V>
     where
+        K: 'g,
         Q: Equivalent<K> + Hash + ?Sized,
     {
         self.observe(Op::Get, Asked(key), |map, key| map.get_key_value(key).map(|(_, value)| value), found)
@@ -127,6 +127,8 @@ where
     #[inline]
     pub(super) fn contains_key<Q>(self, key: &Q) -> bool
     where
+        K: 'g,
+        V: 'g,
         Q: Equivalent<K> + Hash + ?Sized,
     {
         self.observe(
@@ -146,7 +148,10 @@ where
     }
 
     #[inline]
-    pub(super) fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
+    pub(super) fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>>
+    where
+        K: 'g,
+    {
         if self.is_full() {
             return self.try_insert_when_full(key, value);
         }
@@ -165,12 +170,16 @@ where
     pub(super) fn try_insert_with<F>(self, key: K, f: F) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
+        K: 'g,
     {
         self.insert_with(Op::TryInsert, (key, f), Outcome::Conflict)
     }
 
     #[inline]
-    pub(super) fn get_or_insert(self, key: K, value: V) -> &'g V {
+    pub(super) fn get_or_insert(self, key: K, value: V) -> &'g V
+    where
+        K: 'g,
+    {
         if self.is_full() {
             return self.get_or_insert_with(key, || value);
         }
@@ -190,6 +199,7 @@ where
     pub(super) fn get_or_insert_with<F>(self, key: K, f: F) -> &'g V
     where
         F: FnOnce() -> V,
+        K: 'g,
     {
         let (Ok(value) | Err(value)) = self.insert_with(Op::GetOrInsert, (key, f), Outcome::Hit);
         value
@@ -200,6 +210,7 @@ where
     fn insert_with<F>(self, op: Op, entry: (K, F), present: Outcome) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
+        K: 'g,
     {
         let (key, f) = entry;
         if self.is_full() {
@@ -220,6 +231,7 @@ where
     pub(super) fn update<F>(self, key: K, update: F) -> Option<&'g V>
     where
         F: Fn(&V) -> V,
+        K: 'g,
     {
         self.observe_calls(
             Op::Update,
@@ -234,6 +246,7 @@ where
     where
         F: FnOnce() -> V,
         Update: Fn(&V) -> V,
+        K: 'g,
     {
         // papaya's own way to do it, which also tells an update from an insertion: an absent key is asked for once.
         let mut f = Some(f);

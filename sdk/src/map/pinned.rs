@@ -110,6 +110,10 @@ where
 
     /// As `insert`, but tells when a full map refused a new key. Not in papaya; counted as `insert`.
     ///
+    /// A full map looks for the key before it replaces the value. In the rare case that another thread removes the
+    /// key between the two and the map is full again, the new entry is taken out as `insert` does it: the answer is
+    /// `Ok(None)`, counted as `rejected`.
+    ///
     /// # Errors
     /// The key and the value, where the map is full and the key is new.
     #[inline]

@@ -1,4 +1,5 @@
-//! The standard traits, as papaya has them. What they do inside the map is counted like any other operation.
+//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing
+//! are not: a service that logs a map has asked it for no key.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;

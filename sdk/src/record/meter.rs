@@ -13,7 +13,7 @@ use super::cell::{Due, ThreadCell};
 use super::failures::{Failures, PANIC};
 use super::histogram::Histogram;
 use super::hot_keys::KeyHash;
-use super::objectives::{Declared, Objectives};
+use super::objectives::Objectives;
 use super::outcomes::{position, usual_outcome};
 use super::previous::Previous;
 use super::probe::GuardProbe;
@@ -124,8 +124,8 @@ impl Meter {
         &self.name
     }
 
-    /// Takes a promise; the first of a kind stays.
-    pub(crate) fn declare(&self, objective: Objective) -> Declared {
+    /// Takes a promise; the first of a kind stays, and refuses another one.
+    pub(crate) fn declare(&self, objective: Objective) -> Result<(), Objective> {
         self.objectives.declare(objective)
     }
 

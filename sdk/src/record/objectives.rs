@@ -18,18 +18,6 @@ pub(super) struct Objectives {
     freshness: OnceLock<Objective>,
 }
 
-/// What became of a promise.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Declared {
-    /// It holds from now on, or held before.
-    Taken,
-    /// Another one of its kind holds.
-    Refused {
-        /// The one that holds.
-        holds: Objective,
-    },
-}
-
 #[derive(Debug)]
 struct Latency {
     objective: Objective,
@@ -39,18 +27,18 @@ struct Latency {
 }
 
 impl Objectives {
-    /// Takes a promise; the first of a kind stays.
-    pub(super) fn declare(&self, objective: Objective) -> Declared {
-        let holds = match objective.sli() {
-            Sli::Availability => *self.availability.get_or_init(|| objective),
-            Sli::HitRatio => *self.hit_ratio.get_or_init(|| objective),
-            Sli::Freshness { .. } => *self.freshness.get_or_init(|| objective),
+    /// Takes a promise; the first of a kind stays, and refuses another one.
+    pub(super) fn declare(&self, objective: Objective) -> Result<(), Objective> {
+        let promised = match objective.sli() {
+            Sli::Availability => self.availability.get_or_init(|| objective),
+            Sli::HitRatio => self.hit_ratio.get_or_init(|| objective),
+            Sli::Freshness { .. } => self.freshness.get_or_init(|| objective),
             Sli::Latency { threshold } => {
                 let (met, missed) = (AtomicU64::new(0), AtomicU64::new(0));
-                self.latency.get_or_init(|| Latency { objective, threshold, met, missed }).objective
+                &self.latency.get_or_init(|| Latency { objective, threshold, met, missed }).objective
             }
         };
-        if holds == objective { Declared::Taken } else { Declared::Refused { holds } }
+        if *promised == objective { Ok(()) } else { Err(*promised) }
     }
 
     /// The slowest single-key operation that is still good.
@@ -124,10 +112,12 @@ mod tests {
     #[test]
     fn events_are_judged_as_promised() {
         let objectives = Objectives::default();
-        objectives.declare(Objective::hit_ratio(0.9).unwrap());
-        objectives.declare(Objective::availability(0.999).unwrap());
-        objectives.declare(Objective::latency(Duration::from_nanos(50), 0.99).unwrap());
-        objectives.declare(Objective::latency(Duration::from_nanos(1), 0.5).unwrap());
+        let latency = |nanos, target| Objective::latency(Duration::from_nanos(nanos), target).unwrap();
+        assert_eq!(objectives.declare(Objective::hit_ratio(0.9).unwrap()), Ok(()));
+        assert_eq!(objectives.declare(Objective::availability(0.999).unwrap()), Ok(()));
+        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
+        assert_eq!(objectives.declare(latency(1, 0.5)), Err(latency(50, 0.99)));
+        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
         objectives.judge(Nanos::new(50), 4);
         objectives.judge(Nanos::new(51), 2);
         let operations = [

@@ -17,4 +17,4 @@ pub use map::{
 #[cfg(feature = "tower")]
 pub use scope::ScopeLayer;
 pub use scope::{DependencyCall, Scope, ScopeBuilder};
-pub use ship::{FlushError, InstallError, Telemetry, TelemetryBuilder};
+pub use ship::{FlushError, Health, InstallError, Telemetry, TelemetryBuilder, TelemetryHandle};

@@ -23,7 +23,9 @@ pub(crate) enum Answer {
     /// It holds all but so many items, and will never take those.
     Partial { rejected: u64, message: String },
     /// It will never take this.
-    Refused { status: u16 },
+    Refused { why: String },
+    /// It does not take this much at once.
+    TooLarge,
     /// It, or the way to it, may take this later.
     Later { why: String, after: Option<Duration> },
 }
@@ -41,7 +43,7 @@ pub(crate) fn client() -> Agent {
         .new_agent()
 }
 
-/// Sends one request, for at most `patience`.
+/// Sends one request, for at most `patience`, the reading of the answer included.
 pub(crate) fn post(client: &Agent, url: &str, request: &impl Message, patience: Duration) -> Answer {
     let sent = client
         .post(url)
@@ -53,15 +55,15 @@ pub(crate) fn post(client: &Agent, url: &str, request: &impl Message, patience: 
     match sent {
         Ok(mut response) => {
             let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
-            classify(&response, &body.unwrap_or_default())
+            classify(&response, body.map_err(|error| error.to_string()))
         }
         Err(error) => Answer::Later { why: error.to_string(), after: None },
     }
 }
 
 /// Reads an answer as the OTLP specification says: of the failures, 429, 502, 503 and 504 alone are worth another
-/// try. The three signals' answers have one layout: a partial success of a number and a message.
-fn classify<B>(response: &Response<B>, body: &[u8]) -> Answer {
+/// try.
+fn classify<B>(response: &Response<B>, body: Result<Vec<u8>, String>) -> Answer {
     let status = response.status();
     match status {
         StatusCode::TOO_MANY_REQUESTS
@@ -71,18 +73,40 @@ fn classify<B>(response: &Response<B>, body: &[u8]) -> Answer {
             why: format!("the receiver answered {}", status.as_u16()),
             after: retry_after(response),
         },
-        _ if status.is_success() => match ExportMetricsServiceResponse::decode(body) {
-            Ok(ExportMetricsServiceResponse { partial_success: Some(partial) })
-                if partial.rejected_data_points > 0 =>
-            {
-                Answer::Partial {
-                    rejected: partial.rejected_data_points.unsigned_abs(),
-                    message: partial.error_message,
-                }
-            }
-            Ok(_) | Err(_) => Answer::Confirmed,
+        StatusCode::PAYLOAD_TOO_LARGE => Answer::TooLarge,
+        _ if status.is_success() => match body {
+            Ok(body) => success(response, &body),
+            Err(error) => Answer::Later {
+                why: format!("the answer {} broke off: {error}", status.as_u16()),
+                after: None,
+            },
         },
-        _ => Answer::Refused { status: status.as_u16() },
+        _ => Answer::Refused { why: format!("status {}", status.as_u16()) },
+    }
+}
+
+/// Reads a success, whose layout is the same for all three signals: a partial success of a number and a message.
+/// Receivers that answer in JSON or not at all are taken at their status; whatever else stands at this address holds
+/// nothing of ours.
+fn success<B>(response: &Response<B>, body: &[u8]) -> Answer {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if body.is_empty() || kind.starts_with("application/json") {
+        return Answer::Confirmed;
+    }
+    match ExportMetricsServiceResponse::decode(body) {
+        Ok(ExportMetricsServiceResponse { partial_success: Some(partial) })
+            if partial.rejected_data_points > 0 =>
+        {
+            Answer::Partial {
+                rejected: partial.rejected_data_points.unsigned_abs(),
+                message: partial.error_message,
+            }
+        }
+        Ok(_) => Answer::Confirmed,
+        Err(_) => Answer::Later {
+            why: format!("the answer {} is not OTLP but `{kind}`", response.status().as_u16()),
+            after: None,
+        },
     }
 }
 
@@ -105,7 +129,23 @@ mod tests {
         if let Some(seconds) = retry_after {
             response = response.header(RETRY_AFTER, seconds);
         }
-        format!("{:?}", classify(&response.body(()).unwrap(), body))
+        format!("{:?}", classify(&response.body(()).unwrap(), Ok(body.to_vec())))
+    }
+
+    #[test]
+    fn a_success_that_is_not_otlp_confirms_nothing() {
+        let answer = |kind: &str, body: Result<&[u8], &str>| {
+            let response = Response::builder().status(200).header(CONTENT_TYPE, kind).body(()).unwrap();
+            format!("{:?}", classify(&response, body.map(<[u8]>::to_vec).map_err(str::to_owned)))
+        };
+        assert_eq!(answer("application/json", Ok(b"{}")), "Confirmed");
+        assert_eq!(answer("text/html", Ok(b"")), "Confirmed");
+        let page = answer("text/html", Ok(b"<!doctype html><p>welcome"));
+        let expected = "Later { why: \"the answer 200 is not OTLP but `text/html`\", after: None }";
+        assert_eq!(page, expected);
+        let broken = answer("application/x-protobuf", Err("timeout: global"));
+        let expected = "Later { why: \"the answer 200 broke off: timeout: global\", after: None }";
+        assert_eq!(broken, expected);
     }
 
     #[test]
@@ -131,8 +171,8 @@ mod tests {
                 answer(200, None, &partial.encode_to_vec()),
                 "Partial { rejected: 3, message: \"no team\" }".to_owned(),
             ),
-            ("bad data", answer(400, Some("3"), &[]), "Refused { status: 400 }".to_owned()),
-            ("a bug there", answer(500, None, &[]), "Refused { status: 500 }".to_owned()),
+            ("bad data", answer(400, Some("3"), &[]), "Refused { why: \"status 400\" }".to_owned()),
+            ("a bug there", answer(500, None, &[]), "Refused { why: \"status 500\" }".to_owned()),
             ("busy", answer(503, Some("7"), &[]), busy("Some(7s)")),
             ("busy with a date", answer(503, Some("Sat, 21 Nov 2026 03:00:00 GMT"), &[]), busy("None")),
         ];
@@ -142,7 +182,8 @@ mod tests {
         for status in [429, 502, 503, 504] {
             assert!(answer(status, None, &[]).starts_with("Later"), "{status}");
         }
-        for status in [302, 400, 401, 404, 413, 415, 500, 501] {
+        assert_eq!(answer(413, None, &[]), "TooLarge");
+        for status in [302, 400, 401, 404, 415, 500, 501] {
             assert!(answer(status, None, &[]).starts_with("Refused"), "{status}");
         }
     }

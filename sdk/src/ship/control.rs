@@ -74,6 +74,9 @@ impl Control {
             return Err(FlushError::Forked);
         }
         let mut state = self.lock();
+        if state.stop_by.is_some() {
+            return Err(FlushError::Ended);
+        }
         state.asked += 1;
         let mine = state.asked;
         self.told.notify_one();
@@ -91,12 +94,15 @@ impl Control {
         }
     }
 
-    /// Tells the thread to end and waits until it is about to; whether it did within this time.
-    pub(crate) fn stop(&self, within: Duration) -> bool {
+    /// Tells the thread to send what is left within `last` and to end, and waits until it is about to; whether it was
+    /// within `patience`.
+    pub(crate) fn stop(&self, last: Duration, patience: Duration) -> bool {
         let mut state = self.lock();
-        state.stop_by = Instant::now().checked_add(within);
+        let now = Instant::now();
+        state.stop_by = Some(now.checked_add(last).unwrap_or(now));
+        state.health.is_shipping = false;
         self.told.notify_one();
-        let waited = self.answered.wait_timeout_while(state, within, |state| !state.has_ended);
+        let waited = self.answered.wait_timeout_while(state, patience, |state| !state.has_ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
     }
 
@@ -186,10 +192,10 @@ mod tests {
         let control = Control::new();
         let limit = Duration::from_millis(1);
         assert!(matches!(control.flush(limit), Err(FlushError::TimedOut(told)) if told == limit));
-        assert!(!control.stop(limit));
+        assert!(!control.stop(limit, limit));
         assert_eq!(control.wait(Instant::now()), Wake::Stop(Ticket(1)), "the end comes before the flush");
         control.end();
-        assert!(control.stop(limit));
+        assert!(control.stop(limit, limit));
         assert!(matches!(control.flush(Duration::from_secs(600)), Err(FlushError::Ended)));
         assert!(!control.health().is_shipping);
     }

@@ -11,6 +11,11 @@ use super::post::Answer;
 /// sends fewer requests, and comes near the 4 MiB which the sidecar and other receivers take.
 pub(crate) const LARGEST: usize = 2 << 20;
 
+/// A connection that breaks under a request of more bytes than this may have been broken by its size. Raised, a
+/// receiver that takes less and does not read to the end is not understood; lowered, one that is not well is asked
+/// more often.
+const SUSPECT: usize = 64 << 10;
+
 /// What became of the items of one signal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivery {
@@ -52,6 +57,11 @@ pub(crate) fn deliver<P: Parts>(request: P, mut post: impl FnMut(&P) -> Answer) 
                 waiting.push(part);
                 continue;
             }
+            Answer::Broken { .. } if items > 1 && size > SUSPECT => {
+                too_large = size;
+                waiting.push(part);
+                continue;
+            }
             Answer::TooLarge => {
                 too_large = too_large.min(size);
                 delivery.refuse(items, "status 413, for a single item".to_owned());
@@ -62,10 +72,8 @@ pub(crate) fn deliver<P: Parts>(request: P, mut post: impl FnMut(&P) -> Answer) 
                 delivery.refuse(items.min(usize::try_from(rejected).unwrap_or(usize::MAX)), message);
             }
             Answer::Refused { why } => delivery.refuse(items, why),
-            Answer::Later { why, after } => {
-                delivery.fault = Some(Fault::Later { why, after });
-                return delivery;
-            }
+            Answer::Broken { why } => return delivery.left(why, None),
+            Answer::Later { why, after } => return delivery.left(why, after),
         }
         delivery.answered += items;
     }
@@ -73,6 +81,11 @@ pub(crate) fn deliver<P: Parts>(request: P, mut post: impl FnMut(&P) -> Answer) 
 }
 
 impl Delivery {
+    fn left(mut self, why: String, after: Option<Duration>) -> Self {
+        self.fault = Some(Fault::Later { why, after });
+        self
+    }
+
     fn refuse(&mut self, items: usize, why: String) {
         self.refused = self.refused.saturating_add(u64::try_from(items).unwrap_or(u64::MAX));
         self.fault.get_or_insert(Fault::Refused { why });
@@ -139,6 +152,25 @@ mod tests {
         let (arrived, asked, delivery) = taken(records(&[100; 1024]), 0);
         assert_eq!((arrived.len(), delivery.refused, delivery.is_heard), (0, 1024, false));
         assert_eq!(asked, 11, "the whole, ten halves of halves; no single one is smaller than the first");
+    }
+
+    #[test]
+    fn a_connection_that_breaks_under_a_large_request_is_tried_with_less() {
+        let broken = || Answer::Broken { why: "reset".to_owned() };
+        let mut asked = Vec::new();
+        let delivery = deliver(records(&[30_000; 8]), |part| {
+            asked.push(part.items());
+            if part.items() > 2 { broken() } else { Answer::Confirmed }
+        });
+        assert_eq!(asked, [8, 4, 2, 2, 2, 2]);
+        assert_eq!((delivery.answered, delivery.fault), (8, None));
+        let mut asked = 0;
+        let delivery = deliver(records(&[30_000; 8]), |_| {
+            asked += 1;
+            broken()
+        });
+        assert_eq!((asked, delivery.answered), (3, 0), "240, 120 and 60 KB: no more to suspect");
+        assert_eq!(delivery.fault, Some(Fault::Later { why: "reset".to_owned(), after: None }));
     }
 
     #[test]

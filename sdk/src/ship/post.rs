@@ -1,13 +1,14 @@
 //! What comes in: one OTLP request. What goes out: what the receiver made of it. Never waits longer than it is
 //! told, and follows no redirect and no proxy: the receiver stands beside the service.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
-use ureq::Agent;
 use ureq::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Error};
 
 /// The longest wait for a connection. Raised, a receiver that swallows packets holds our thread for longer.
 const CONNECT: Duration = Duration::from_millis(250);
@@ -26,6 +27,8 @@ pub(crate) enum Answer {
     Refused { why: String },
     /// It does not take this much at once.
     TooLarge,
+    /// The connection broke on the way: nobody is there, or somebody stopped reading what is too large.
+    Broken { why: String },
     /// It, or the way to it, may take this later.
     Later { why: String, after: Option<Duration> },
 }
@@ -57,8 +60,16 @@ pub(crate) fn post(client: &Agent, url: &str, request: &impl Message, patience: 
             let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
             classify(&response, body.map_err(|error| error.to_string()))
         }
+        Err(error) if is_broken(&error) => Answer::Broken { why: error.to_string() },
         Err(error) => Answer::Later { why: error.to_string(), after: None },
     }
+}
+
+/// Whether the receiver closed a connection while we still wrote to it. One that finds a request too large and reads
+/// no further answers 413, which is lost if what we wrote since makes the system reset the connection.
+fn is_broken(error: &Error) -> bool {
+    let kinds = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
+    matches!(error, Error::Io(error) if kinds.contains(&error.kind()))
 }
 
 /// Reads an answer as the OTLP specification says: of the failures, 429, 502, 503 and 504 alone are worth another

@@ -26,6 +26,10 @@ use crate::scope::{Dropped, scopes};
 /// The longest that one request may take. Raised, a slow receiver delays the next batch for longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The longest that a request may take once a signal of the same batch ran out of time. Raised, a receiver that keeps
+/// silent holds up a flush for longer; lowered, a receiver that was slow once gets less of the other signals.
+const IMPATIENCE: Duration = Duration::from_millis(250);
+
 /// The longest that the requests of one signal may take in one batch, where it needs several. Raised, a slow receiver
 /// delays the other signals and the next batch for longer; lowered, it gets less of what a large service counts.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(4);
@@ -42,6 +46,8 @@ pub(crate) struct Shipper {
     pub(crate) interval: Duration,
     pub(crate) control: Arc<Control>,
     pub(crate) lanes: Lanes,
+    /// How long a request of this batch may take.
+    pub(crate) patience: Duration,
     /// When the receiver last confirmed every count; the installation before the first time.
     pub(crate) confirmed: UnixNanos,
     /// Ours alone: a service may seed the generator that `fastrand` keeps, the same in every process.
@@ -100,6 +106,7 @@ impl Shipper {
 
     /// Tries every signal that is due.
     fn send(&mut self, occasion: Occasion) -> Result<(), FlushError> {
+        self.patience = PATIENCE;
         let now = Instant::now();
         let due = self.lanes.all().map(|lane| match occasion {
             Occasion::Interval => lane.is_over(now),
@@ -165,10 +172,18 @@ impl Shipper {
     /// Sends one signal's request, in parts if need be, and notes how it went.
     fn ship<P: Parts>(&mut self, signal: Signal, request: P) -> Delivery {
         let url = format!("{}{}", self.endpoint, signal.path());
-        let end = Instant::now() + SIGNAL_PATIENCE;
+        let began = Instant::now();
+        let end = began + SIGNAL_PATIENCE;
         let mut delivery = deliver(request, |part| self.post(&url, part, end));
-        if let Some(Fault::Later { why, .. } | Fault::Refused { why }) = &mut delivery.fault {
-            *why = format!("{}: {why}", signal.path());
+        match &mut delivery.fault {
+            Some(Fault::Later { why, .. }) => {
+                *why = format!("{}: {why}", signal.path());
+                if began.elapsed() >= self.patience {
+                    self.patience = IMPATIENCE;
+                }
+            }
+            Some(Fault::Refused { why }) => *why = format!("{}: {why}", signal.path()),
+            None => {}
         }
         let jitter = self.random.f64();
         self.lanes.of(signal).attempted(&delivery, Instant::now(), self.interval, jitter);
@@ -178,7 +193,7 @@ impl Shipper {
     fn post(&self, url: &str, part: &impl Parts, end: Instant) -> Answer {
         // Asked each time: the end may have come since.
         let end = self.control.stop_by().map_or(end, |stop_by| stop_by.min(end));
-        let left = end.saturating_duration_since(Instant::now()).min(PATIENCE);
+        let left = end.saturating_duration_since(Instant::now()).min(self.patience);
         if left.is_zero() {
             return Answer::Later { why: "no time was left".to_owned(), after: None };
         }

@@ -26,8 +26,11 @@ use crate::scope::{
     uninstall,
 };
 
-/// How long dropping the handle may take. Raised, a slow receiver gets more of the last batch and the service
-/// ends later.
+/// How long the last batch may take. Raised, a slow receiver gets more of it and the service ends later.
+const LAST_BATCH: Duration = Duration::from_millis(1_800);
+
+/// How long dropping the handle may take. Lowered towards the last batch's time, a thread that is about to end is left
+/// behind.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Telemetry of this process, while it lives. Keep it in `main`, and give a [`handle`](Self::handle) to whatever
@@ -104,6 +107,7 @@ impl Telemetry {
             interval,
             control: Arc::clone(&control),
             lanes: Lanes::default(),
+            patience: Duration::ZERO,
             confirmed: UnixNanos::now(),
             random: Rng::with_seed(seed()),
         };
@@ -157,7 +161,7 @@ impl Drop for Telemetry {
             return;
         }
         uninstall();
-        if self.control.stop(FAREWELL) {
+        if self.control.stop(LAST_BATCH, FAREWELL) {
             // A panic there is not the service's.
             let _ = thread.map(JoinHandle::join);
         }

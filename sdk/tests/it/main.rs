@@ -8,11 +8,17 @@
     reason = "clippy's exemptions for tests end at their helpers"
 )]
 
+mod alone;
+mod faulty;
+mod fork;
+mod large;
 #[cfg(feature = "tower")]
 mod layer;
 mod map;
 mod map_in_request;
+mod outage;
 mod receiver;
 mod scope;
 mod ship;
+mod sigterm;
 mod thread_end;

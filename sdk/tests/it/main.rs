@@ -10,6 +10,7 @@
 
 mod alone;
 mod faulty;
+mod flood;
 mod fork;
 mod large;
 #[cfg(feature = "tower")]

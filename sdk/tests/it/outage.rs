@@ -133,13 +133,25 @@ fn a_signal_that_fails_holds_up_no_other() {
     let telemetry = orders(receiver.address).interval(Duration::from_millis(10)).install().unwrap();
     receiver.wait_until(|came| came("/v1/metrics") == 1);
     Scope::request("by itself").user("ann").start().fail("on purpose");
-    // In batches in which the metrics pause.
+    // In a later batch, in which the metrics pause.
     receiver.wait_until(|came| came("/v1/traces") > 0 && came("/v1/logs") > 1);
     assert_eq!(receiver.bodies("/v1/metrics").len(), 1);
     let health = telemetry.health();
     assert_eq!((health.consecutive_failures, health.last_confirmed), (1, None));
     let error = health.last_error.unwrap();
     assert_eq!(error, "the receiver did not confirm: /v1/metrics: the receiver answered 503");
+}
+
+#[test]
+fn a_batch_tries_every_signal() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    receiver.will_answer("/v1/metrics", 503, None);
+    let telemetry = orders(receiver.address).install().unwrap();
+    Scope::request("in one batch").user("ann").start().fail("on purpose");
+    let busy = telemetry.flush().unwrap_err().to_string();
+    assert_eq!(busy, "the receiver did not confirm: /v1/metrics: the receiver answered 503");
+    assert_eq!((receiver.spans().len(), receiver.logs().len()), (1, 1));
 }
 
 #[test]
@@ -203,8 +215,10 @@ fn a_receiver_hears_how_long_it_heard_nothing() {
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
     let age = || receiver.metrics().value(wire::UNCONFIRMED.name, &[]).unwrap();
+    let before = UnixNanos::now();
     telemetry.flush().unwrap();
     let confirmed = telemetry.health().last_confirmed.unwrap();
+    assert!(confirmed > before);
     receiver.always_answers(Some((503, None)));
     telemetry.flush().unwrap_err();
     let (first, after) = (age(), UnixNanos::now());

@@ -10,7 +10,7 @@
 //!
 //! | what a receiver does | what the shipper does |
 //! |---|---|
-//! | refuses the connection, resets it, keeps silent, drips, or answers something else than OTLP | gives up after 2 s, pauses for longer each time, up to 5 s with jitter |
+//! | refuses the connection, resets it, keeps silent, drips, or answers something else than OTLP | gives up within 2 s, pauses for longer each time, up to 5 s with jitter |
 //! | 429, 502, 503, 504 | pauses for `Retry-After`, up to 60 s, or as above |
 //! | 413 | halves the request, down to single items, which then count as refused |
 //! | another failure, e.g. 401 or 404 of a wrong endpoint | counts the items as refused and pauses as above |

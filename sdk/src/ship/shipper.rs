@@ -178,7 +178,8 @@ impl Shipper {
         match &mut delivery.fault {
             Some(Fault::Later { why, .. }) => {
                 *why = format!("{}: {why}", signal.path());
-                if began.elapsed() >= self.patience {
+                // More than half of a request's time is for the answer.
+                if began.elapsed() >= self.patience / 2 {
                     self.patience = IMPATIENCE;
                 }
             }

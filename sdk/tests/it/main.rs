@@ -23,3 +23,4 @@ mod scope;
 mod ship;
 mod sigterm;
 mod thread_end;
+mod threads;

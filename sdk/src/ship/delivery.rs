@@ -9,7 +9,7 @@ use super::post::Answer;
 
 /// The largest request in bytes, before it is known that a receiver takes less. Raised, a service with many series
 /// sends fewer requests, and comes near the 4 MiB which the sidecar and other receivers take.
-pub(crate) const LARGEST: usize = 2 << 20;
+const LARGEST: usize = 2 << 20;
 
 /// A connection that breaks under a request of more bytes than this may have been broken by its size. Raised, a
 /// receiver that takes less and does not read to the end is not understood; lowered, one that is not well is asked

@@ -16,8 +16,9 @@
 //! | another failure, e.g. 401 or 404 of a wrong endpoint | counts the items as refused and pauses as above |
 //! | a partial success | counts what was rejected and goes on |
 //!
-//! Each signal pauses by itself. How it goes is told by [`Telemetry::health`], and by the self-metrics once a batch
-//! gets through; nothing is written to any log of the service.
+//! What is larger than 2 MiB travels as several requests. Each signal pauses by itself. How it goes is told by
+//! [`Telemetry::health`], and by the self-metrics once a batch gets through; nothing is written to any log of the
+//! service.
 
 mod backoff;
 mod builder;

@@ -10,11 +10,10 @@ use ureq::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Error};
 
-/// How many sixteenths of a request's time each of its phases has: to connect, to send the head and the body, to get the
-/// head and the body of the answer. Raised, a phase tells a slow receiver from a dead one later, at the cost of the
-/// others. One limit for the whole would do, if the client did not start a thread for each request to keep it while it
-/// looks up the host, in a service's process; so the look-up of a name, which an address needs not, has no limit but
-/// the system's.
+/// How many sixteenths of a request's time each of its phases may take: to connect, to send the head and the body, to
+/// get the head and the body of the answer. Raised, a phase takes time from the others. One limit for the whole would
+/// be simpler, but to keep it the client looks up the host on a thread of its own, which it starts for each request in
+/// the service's process. So the look-up of a name has the system's limit and no other; an address needs none.
 const PHASES: [u32; 5] = [2, 1, 3, 9, 1];
 
 /// The longest answer that is read: one is a few bytes.

@@ -19,4 +19,4 @@ pub use map::{
 pub use scope::ScopeLayer;
 pub use scope::{DependencyCall, Scope, ScopeBuilder};
 pub use set::{HashSet, HashSetBuilder, HashSetRef, SetIter};
-pub use ship::{FlushError, InstallError, Telemetry, TelemetryBuilder};
+pub use ship::{FlushError, Health, InstallError, Telemetry, TelemetryBuilder, TelemetryHandle};

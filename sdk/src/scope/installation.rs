@@ -70,6 +70,14 @@ pub(crate) fn uninstall() {
     *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
+/// Like [`uninstall`], for a forked child: waits for no lock, which a thread may hold that is not there, and leaves
+/// a service's tracer as it is, whose destructor may wait for such a thread too.
+pub(crate) fn abandon() {
+    if let Ok(mut installed) = INSTALLED.try_write() {
+        std::mem::forget(installed.take());
+    }
+}
+
 /// What is installed: one read lock, which only an installation contends.
 pub(crate) fn installed() -> Option<Arc<Installation>> {
     INSTALLED.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -137,16 +137,23 @@ pub const BATCHES: Metric = counter(
     "Batches made since the process started: the sequence of this one.",
     &[],
 );
+/// How long nothing was confirmed.
+pub const UNCONFIRMED: Metric = gauge(
+    "mapwarden.ship.unconfirmed",
+    "ns",
+    "Time since a receiver last confirmed every count, since the installation before the first time.",
+    &[],
+);
 /// What was dropped.
 pub const DROPPED: Metric = counter(
     "mapwarden.ship.dropped",
     "{item}",
-    "Spans and sketches that did not fit or were refused.",
+    "Spans, sketches and points that did not fit or were refused, and batches that could not be made.",
     &[REASON],
 );
 
 /// Every metric that the SDK sends.
-pub const ALL: [Metric; 19] = [
+pub const ALL: [Metric; 20] = [
     MAP_OPERATIONS,
     MAP_DURATION,
     MAP_ENTRIES,
@@ -165,5 +172,6 @@ pub const ALL: [Metric; 19] = [
     OBJECTIVE,
     SLI_EVENTS,
     BATCHES,
+    UNCONFIRMED,
     DROPPED,
 ];

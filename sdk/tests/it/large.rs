@@ -10,8 +10,12 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use crate::alone;
 use crate::receiver::{Batch, Receiver, orders, told};
 
-/// As many as make two requests and more.
-const MAPS: u64 = 1_000;
+/// As many as a process tells apart, or nearly.
+const MAPS: u64 = 250;
+
+/// So long that they make two requests and more.
+const NAME: &str =
+    "service::orders::domain::checkout::carts::storage::in_memory::by_customer_and_by_currency::large-";
 
 #[test]
 fn many_series_travel_in_several_requests_and_in_smaller_ones_if_need_be() {
@@ -26,7 +30,7 @@ fn service() {
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
     let maps: Vec<HashMap<u64, u64>> =
-        (0..MAPS).map(|map| HashMap::builder().name(format!("large-{map}")).build()).collect();
+        (0..MAPS).map(|map| HashMap::builder().name(format!("{NAME}{map}")).build()).collect();
     for (map, inserts) in maps.iter().zip(0..) {
         for key in 0..inserts % 7 {
             map.pin().insert(key, key);
@@ -66,7 +70,7 @@ fn assert_complete(receiver: &Receiver, batches: usize) {
     let inserted = inserted(&batch);
     assert_eq!(inserted.len(), usize::try_from(MAPS).unwrap());
     for (map, counts) in inserted {
-        let number: i64 = map.strip_prefix("large-").unwrap().parse().unwrap();
+        let number: i64 = map.strip_prefix(NAME).unwrap().parse().unwrap();
         assert_eq!(counts, vec![number % 7; batches], "{map}");
     }
 }

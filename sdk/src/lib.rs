@@ -11,6 +11,8 @@ mod set;
 pub mod ship;
 
 pub use contract::Objective;
+#[cfg(feature = "single-flight")]
+pub use map::SingleFlight;
 pub use map::{
     BuildError, Collector, Compute, Equivalent, Guard, HashMap, HashMapBuilder, HashMapRef, Iter, Keys,
     LocalGuard, OccupiedError, Operation, OwnedGuard, Rejected, ResizeMode, Values,

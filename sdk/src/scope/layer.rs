@@ -31,12 +31,16 @@ type Reader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Syn
 /// ```
 /// use mapwarden::ScopeLayer;
 ///
-/// let layer = ScopeLayer::request("checkout").user_header("x-user").region_header("x-region");
+/// let layer = ScopeLayer::request("checkout")
+///     .user_header("x-user")
+///     .tenant_header("x-tenant")
+///     .region_header("x-region");
 /// ```
 #[derive(Clone)]
 pub struct ScopeLayer {
     name: Reader,
     user: Option<Reader>,
+    tenant: Option<Reader>,
     region: Option<Reader>,
 }
 
@@ -50,7 +54,7 @@ impl ScopeLayer {
     /// Names the scope of each request; a request without a name is passed on and not counted. A process tells
     /// 256 names apart, so name scopes after routes, never after raw paths.
     pub fn request_by(name: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { name: owned(name), user: None, region: None }
+        Self { name: owned(name), user: None, tenant: None, region: None }
     }
 
     /// Takes the user's id from this header.
@@ -67,6 +71,23 @@ impl ScopeLayer {
     #[must_use]
     pub fn user_by(mut self, user: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         self.user = Some(owned(user));
+        self
+    }
+
+    /// Takes the tenant's id from this header.
+    ///
+    /// # Panics
+    /// If the name is not a lower-case header name, as [`HeaderName::from_static`].
+    #[must_use]
+    pub fn tenant_header(mut self, name: &'static str) -> Self {
+        self.tenant = Some(header(HeaderName::from_static(name)));
+        self
+    }
+
+    /// Takes the tenant's id from wherever the service keeps it, e.g. a claim that its authentication checked.
+    #[must_use]
+    pub fn tenant_by(mut self, tenant: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.tenant = Some(owned(tenant));
         self
     }
 
@@ -94,6 +115,9 @@ impl ScopeLayer {
         let mut scope = Scope::request(&name).region(&region);
         if let Some(user) = self.user.as_ref().and_then(|read| read(head)) {
             scope = scope.user(&user);
+        }
+        if let Some(tenant) = self.tenant.as_ref().and_then(|read| read(head)) {
+            scope = scope.tenant(&tenant);
         }
         if head.headers.contains_key("traceparent") {
             let caller = Headers(&head.headers);

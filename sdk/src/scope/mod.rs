@@ -1,11 +1,11 @@
 //! What comes in: requests and calls to dependencies, from their start to their end. What goes out: exact counts,
-//! times and verdicts in the [`Snapshot`](crate::record::Snapshot), sketches of users, and spans. Never does IO,
-//! and never lets a raw user id out of the process.
+//! times and verdicts in the [`Snapshot`](crate::record::Snapshot), sketches of users and tenants, and spans. Never
+//! does IO, and never lets the raw id of a user or tenant out of the process.
 //!
 //! # Cost
 //! A request without telemetry installed costs two clock readings, two lock-free look-ups by name and half a dozen
-//! atomic additions. Telemetry adds three uncontended locks and one small allocation, a user adds a keyed hash,
-//! another uncontended lock and an insertion. A span is built only for a request that is told.
+//! atomic additions. Telemetry adds three uncontended locks and one small allocation, a user or a tenant adds a
+//! keyed hash, another uncontended lock and an insertion. A span is built only for a request that is told.
 
 mod alive;
 mod counters;

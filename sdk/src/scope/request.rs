@@ -14,9 +14,10 @@ use super::directory::scopes;
 use super::installation::{Installation, installed};
 use super::limits::Why;
 use super::spans::{Facts, Identity};
+use super::users::Group;
 use crate::contract::names::{attribute, wire};
 use crate::contract::{Nanos, Sli, UnixNanos, UserHash};
-use crate::record::UsersAbout;
+use crate::record::{UsersAbout, Who};
 
 /// A running request. It ends by [`ok`](Self::ok) or [`fail`](Self::fail); dropped without an ending it counts as
 /// failed, with the error type `dropped`, or `panic` while its thread unwinds.
@@ -29,7 +30,7 @@ use crate::record::UsersAbout;
 ///
 /// # async fn answer() -> Result<(), &'static str> { Ok(()) }
 /// # async fn handle() {
-/// let scope = Scope::request("checkout").user("user-17").region("eu-west-1").start();
+/// let scope = Scope::request("checkout").user("user-17").tenant("acme").region("eu-west-1").start();
 /// match scope.run(answer()).await {
 ///     Ok(()) => scope.ok(),
 ///     Err(kind) => scope.fail(kind),
@@ -42,6 +43,7 @@ pub struct Scope {
     counters: Arc<RegionCounters>,
     started: Instant,
     user: Option<UserHash>,
+    tenant: Option<UserHash>,
     telemetry: Option<(Arc<Installation>, Arc<Identity>)>,
     ended: bool,
 }
@@ -53,6 +55,7 @@ pub struct ScopeBuilder<'a> {
     name: &'a str,
     region: &'a str,
     user: Option<UserHash>,
+    tenant: Option<UserHash>,
     parent: Option<Context>,
     installation: Option<Arc<Installation>>,
 }
@@ -61,7 +64,7 @@ impl Scope {
     /// Describes a request to the endpoint or job of this name. A process tells 256 names apart, the rest count
     /// as `other`: name scopes after code, never after data.
     pub fn request(name: &str) -> ScopeBuilder<'_> {
-        ScopeBuilder { name, region: "", user: None, parent: None, installation: installed() }
+        ScopeBuilder { name, region: "", user: None, tenant: None, parent: None, installation: installed() }
     }
 
     /// Starts a call to a dependency, on behalf of the scope that is current here, if there is one.
@@ -118,9 +121,9 @@ impl Scope {
         let mut slow = false;
         self.counters.record(duration, ending, |missed| {
             slow |= matches!(missed.objective.sli(), Sli::Latency { .. });
-            self.saw(now, UsersAbout::Objective(Arc::clone(&missed.name)));
+            self.saw(now, &UsersAbout::Objective(Arc::clone(&missed.name)));
         });
-        self.saw(now, UsersAbout::Scope(Arc::clone(&self.counters.scope)));
+        self.saw(now, &UsersAbout::Scope(Arc::clone(&self.counters.scope)));
         let why = match ending {
             Ending::Failed => Some(Why::Failed),
             Ending::Ok => slow.then_some(Why::Slow),
@@ -128,9 +131,12 @@ impl Scope {
         installation.tracing.finish(identity, why, || self.facts(duration, error));
     }
 
-    fn saw(&self, now: UnixNanos, about: UsersAbout) {
-        if let Some(user) = self.user {
-            scopes().users.insert(now, about, &self.counters.region, user);
+    fn saw(&self, now: UnixNanos, about: &UsersAbout) {
+        for (who, pseudonym) in [(Who::User, self.user), (Who::Tenant, self.tenant)] {
+            if let Some(pseudonym) = pseudonym {
+                let region = Arc::clone(&self.counters.region);
+                scopes().users.insert(now, Group { who, about: about.clone(), region }, pseudonym);
+            }
         }
     }
 
@@ -142,8 +148,9 @@ impl Scope {
             KeyValue::new(attribute::REGION, region.to_string()),
             KeyValue::new(attribute::OUTCOME, outcome),
         ];
-        let user = self.user.map(|user| format!("{:016x}", user.get()));
-        attributes.extend(user.map(|user| KeyValue::new(attribute::USER_PSEUDONYM, user)));
+        let pseudonym = |name, hash: UserHash| KeyValue::new(name, format!("{:016x}", hash.get()));
+        attributes.extend(self.user.map(|user| pseudonym(attribute::USER_PSEUDONYM, user)));
+        attributes.extend(self.tenant.map(|tenant| pseudonym(attribute::TENANT_PSEUDONYM, tenant)));
         attributes.extend(error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned())));
         let error = error.map(str::to_owned);
         Facts { name: scope.to_string(), kind: SpanKind::Server, duration, attributes, error }
@@ -165,8 +172,19 @@ impl ScopeBuilder<'_> {
     /// Says for whom the request is. The id is hashed here under the key of the telemetry, and forgotten; without
     /// telemetry installed it is not even hashed.
     pub fn user(mut self, id: &str) -> Self {
-        self.user = self.installation.as_ref().map(|installation| installation.key.pseudonym(id));
+        self.user = self.pseudonym(Who::User, id);
         self
+    }
+
+    /// Says for which tenant the request is: the customer, of many users, of a service that serves organisations. Its
+    /// id is hashed and forgotten as a user's is, under a key of its own.
+    pub fn tenant(mut self, id: &str) -> Self {
+        self.tenant = self.pseudonym(Who::Tenant, id);
+        self
+    }
+
+    fn pseudonym(&self, who: Who, id: &str) -> Option<UserHash> {
+        self.installation.as_ref().map(|installation| installation.key.pseudonym(who, id))
     }
 
     /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
@@ -178,7 +196,8 @@ impl ScopeBuilder<'_> {
             let identity = installation.tracing.begin(&counters.scope, &around);
             (installation, Arc::new(identity))
         });
-        Scope { counters, started: Instant::now(), user: self.user, telemetry, ended: false }
+        let Self { user, tenant, .. } = self;
+        Scope { counters, started: Instant::now(), user, tenant, telemetry, ended: false }
     }
 
     /// Says under which span of another process the request runs, as a propagator read it from the request's

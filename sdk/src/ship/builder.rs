@@ -180,9 +180,10 @@ impl TelemetryBuilder {
         self
     }
 
-    /// The secret under which user ids are pseudonymised before they leave the process, in any spelling; see
-    /// [`UserHash::key`](crate::contract::UserHash::key). Processes that share it give one user one pseudonym. Without it, and without
-    /// `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes cannot be told to be the same.
+    /// The secret under which ids of users and tenants are pseudonymised before they leave the process, in any
+    /// spelling; see [`UserHash::key`](crate::contract::UserHash::key). Processes that share it give one user one
+    /// pseudonym. Without it, and without `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes
+    /// cannot be told to be the same.
     pub fn pseudonym_key(mut self, secret: &str) -> Self {
         self.pseudonym_key = Some(secret.to_owned());
         self

@@ -47,14 +47,17 @@ fn the_tower_layer_opens_a_scope_for_every_request() {
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-    let layer = ScopeLayer::request("layer").user_header("x-user").region_header("x-region");
+    let layer = ScopeLayer::request("layer")
+        .user_header("x-user")
+        .tenant_header("x-tenant")
+        .region_header("x-region");
     let eu = ("x-region", "eu");
     let codes = ask(
         layer,
         &[
             ("/ok", &[eu, ("traceparent", caller)]),
             ("/missing", &[eu]),
-            ("/down", &[eu, ("x-user", "ann")]),
+            ("/down", &[eu, ("x-user", "ann"), ("x-tenant", "acme")]),
             ("/down", &[]),
         ],
     );
@@ -74,7 +77,9 @@ fn the_tower_layer_opens_a_scope_for_every_request() {
     assert_eq!(around.parent_span_id, hex("00f067aa0ba902b7"));
     let errors = spans.iter().filter(|span| attribute(&span.attributes, name::ERROR_TYPE) == "http_503");
     assert_eq!(errors.count(), 2);
-    assert_eq!(receiver.logs()[0].len(), 1, "one user");
+    let mut told: Vec<_> = receiver.logs()[0].iter().map(|record| record.event_name.clone()).collect();
+    told.sort();
+    assert_eq!(told, [wire::TENANTS_EVENT, wire::USERS_EVENT], "one tenant and one user");
 }
 
 #[test]
@@ -87,6 +92,7 @@ fn the_tower_layer_names_scopes_and_users_as_the_service_says() {
         path => Some(format!("named{}", path.replace('/', "-"))),
     })
     .user_by(|head| head.uri.query().map(str::to_owned))
+    .tenant_by(|head| head.uri.query().map(str::len).map(|length| length.to_string()))
     .region_by(|_| Some("ap-south-1".to_owned()));
     assert_eq!(ask(layer, &[("/ok?ann", &[]), ("/missing", &[]), ("/down", &[])]), [200, 404, 503]);
     telemetry.flush().unwrap();
@@ -98,6 +104,8 @@ fn the_tower_layer_names_scopes_and_users_as_the_service_says() {
     assert_eq!(count("named-ok", "ok"), Some(1.0));
     assert_eq!(count("named-down", "failed"), Some(1.0));
     assert_eq!(count("named-missing", "ok"), None, "without a name it is not counted");
+    let told = receiver.logs().concat();
+    assert!(told.iter().any(|record| record.event_name == wire::TENANTS_EVENT), "{told:?}");
 }
 
 fn hex(text: &str) -> Vec<u8> {

@@ -15,4 +15,5 @@ mod map_in_request;
 mod receiver;
 mod scope;
 mod ship;
+mod tenants;
 mod thread_end;

@@ -1,14 +1,13 @@
-//! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms and
-//! verdicts. Every event is counted with atomic additions; the total is the sum of its outcomes, never a number
+//! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms,
+//! verdicts and the last bad event that has a span. Every event is counted with atomic additions; the total is the sum of its outcomes, never a number
 //! of its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 use super::names::Names;
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Sli, Verdict, bucket_of};
-use crate::record::Dropped;
-use crate::record::{Distribution, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot};
+use crate::record::{Distribution, Dropped, Exemplar, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot};
 
 /// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
 /// more series; a service in more regions than this sees the rest as one.
@@ -28,6 +27,8 @@ pub(crate) struct Times {
     failed: AtomicU64,
     sum: AtomicU64,
     buckets: Box<[AtomicU64; BUCKETS]>,
+    /// The last failed or slow event that was told.
+    exemplar: Mutex<Option<Exemplar>>,
 }
 
 impl Times {
@@ -37,6 +38,7 @@ impl Times {
             failed: AtomicU64::new(0),
             sum: AtomicU64::new(0),
             buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
+            exemplar: Mutex::default(),
         }
     }
 
@@ -53,6 +55,15 @@ impl Times {
         }
     }
 
+    /// Keeps an event of which a span was made. Never waits: where another is being kept or read, that one stays.
+    pub(crate) fn keep(&self, told: Exemplar) {
+        match self.exemplar.try_lock() {
+            Ok(mut exemplar) => *exemplar = Some(told),
+            Err(TryLockError::Poisoned(exemplar)) => *exemplar.into_inner() = Some(told),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
     pub(crate) fn ok(&self) -> Count {
         Count::new(self.ok.load(Ordering::Relaxed))
     }
@@ -66,7 +77,8 @@ impl Times {
         for (count, bucket) in counts.iter_mut().zip(self.buckets.iter()) {
             *count = bucket.load(Ordering::Relaxed);
         }
-        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)), exemplar: None }
+        let exemplar = *self.exemplar.lock().unwrap_or_else(PoisonError::into_inner);
+        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)), exemplar }
     }
 }
 
@@ -124,6 +136,11 @@ impl RegionCounters {
                 Verdict::Bad => missed(&promise.promised),
             }
         }
+    }
+
+    /// Keeps a request of which a span was made.
+    pub(crate) fn keep(&self, told: Exemplar) {
+        self.times.keep(told);
     }
 
     /// Takes over the promises; an unchanged one keeps its counts.

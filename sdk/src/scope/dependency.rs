@@ -12,8 +12,9 @@ use super::directory::{DependencyCounters, scopes};
 use super::installation::{Installation, installed};
 use super::limits::Why;
 use super::spans::Facts;
-use crate::contract::Nanos;
 use crate::contract::names::{attribute, wire};
+use crate::contract::{Nanos, UnixNanos};
+use crate::record::Exemplar;
 
 /// A call to a dependency, from [`Scope::dependency`](super::Scope::dependency) to its end. Dropped without an
 /// ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
@@ -57,7 +58,10 @@ impl DependencyCall {
         self.counters.times.record(duration, ending);
         let Some((installation, around)) = &self.telemetry else { return };
         if error.is_some() || installation.tracing.is_sampled(around) {
-            installation.tracing.part(around, Why::Dependency, || self.facts(duration, error));
+            let told = installation.tracing.part(around, Why::Dependency, || self.facts(duration, error));
+            if let (Some(_), Some((trace, span))) = (error, told) {
+                self.counters.times.keep(Exemplar { at: UnixNanos::now(), duration, trace, span });
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use super::spans::{Facts, Identity};
 use super::users::Group;
 use crate::contract::names::{attribute, wire};
 use crate::contract::{Nanos, Sli, UnixNanos, UserHash};
-use crate::record::{UsersAbout, Who};
+use crate::record::{Exemplar, UsersAbout, Who};
 
 /// A running request. It ends by [`ok`](Self::ok) or [`fail`](Self::fail); dropped without an ending it counts as
 /// failed, with the error type `dropped`, or `panic` while its thread unwinds.
@@ -128,7 +128,10 @@ impl Scope {
             Ending::Failed => Some(Why::Failed),
             Ending::Ok => slow.then_some(Why::Slow),
         };
-        installation.tracing.finish(identity, why, || self.facts(duration, error));
+        let told = installation.tracing.finish(identity, why, || self.facts(duration, error));
+        if let (Some(_), Some((trace, span))) = (why, told) {
+            self.counters.keep(Exemplar { at: now, duration, trace, span });
+        }
     }
 
     fn saw(&self, now: UnixNanos, about: &UsersAbout) {

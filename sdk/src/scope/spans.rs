@@ -172,35 +172,43 @@ impl Tracing {
     }
 
     /// Tells a request that ended, if it was chosen at its start, a part of it was told, or there is a reason
-    /// now. The facts are put together only then.
-    pub(crate) fn finish(&self, identity: &Identity, why: Option<Why>, facts: impl FnOnce() -> Facts) {
+    /// now; says under which ids. The facts are put together only then.
+    pub(crate) fn finish(
+        &self,
+        identity: &Identity,
+        why: Option<Why>,
+        facts: impl FnOnce() -> Facts,
+    ) -> Option<SpanIds> {
         let outer = identity.end();
         if !is_alive() {
-            return Dropped::SpanLost.add(u64::from(why.is_some()));
+            Dropped::SpanLost.add(u64::from(why.is_some()));
+            return None;
         }
         match &self.target {
             Target::Own(tracer) => {
                 let told = identity.context.is_sampled() || identity.wanted.load(Ordering::Relaxed);
-                if told || why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
-                    if let Some(outer) = outer {
-                        outer.want();
-                    }
-                    PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
-                    let parent = under(&identity.parent);
-                    tell(&facts(), |builder| tracer.build_with_context(builder, &parent));
-                    PLANNED.set(None);
+                if !told && !why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
+                    return None;
                 }
+                if let Some(outer) = outer {
+                    outer.want();
+                }
+                PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
+                let parent = under(&identity.parent);
+                let ids = tell(&facts(), |builder| tracer.build_with_context(builder, &parent));
+                PLANNED.set(None);
+                ids
             }
             Target::Host(_) => {
                 let span = identity.host.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(mut span) = span.filter(BoxedSpan::is_recording) {
-                    let facts = facts();
-                    span.set_attributes(facts.attributes);
-                    if let Some(error) = facts.error {
-                        span.set_status(Status::error(error));
-                    }
-                    span.end();
+                let mut span = span.filter(BoxedSpan::is_recording)?;
+                let facts = facts();
+                span.set_attributes(facts.attributes);
+                if let Some(error) = facts.error {
+                    span.set_status(Status::error(error));
                 }
+                span.end();
+                ids(span.span_context())
             }
         }
     }

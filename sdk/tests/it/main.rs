@@ -8,6 +8,7 @@
     reason = "clippy's exemptions for tests end at their helpers"
 )]
 
+mod exemplars;
 #[cfg(feature = "tower")]
 mod layer;
 mod map;

@@ -109,7 +109,9 @@ pub struct RegionSnapshot {
     pub ok: Count,
     /// Requests that failed.
     pub failed: Count,
-    /// Their time, every one measured.
+    /// Requests whose client went away first.
+    pub cancelled: Count,
+    /// The time of those that succeeded or failed, every one measured.
     pub duration: Distribution,
 }
 

@@ -18,6 +18,8 @@ const MAX_REGIONS: usize = 64;
 pub(crate) enum Ending {
     Ok,
     Failed,
+    /// The client went away. Only requests end so.
+    Cancelled,
 }
 
 /// Ended events by outcome and by time.
@@ -25,6 +27,7 @@ pub(crate) enum Ending {
 pub(crate) struct Times {
     ok: AtomicU64,
     failed: AtomicU64,
+    cancelled: AtomicU64,
     sum: AtomicU64,
     buckets: Box<[AtomicU64; BUCKETS]>,
     /// The last failed or slow event that was told.
@@ -36,19 +39,26 @@ impl Times {
         Self {
             ok: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
             sum: AtomicU64::new(0),
             buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
             exemplar: Mutex::default(),
         }
     }
 
-    /// Counts one event: three atomic additions, no allocation.
+    /// Counts one event: three atomic additions, no allocation. How long a cancelled one ran says when its client
+    /// lost patience, so that it has no place in the times.
     pub(crate) fn record(&self, time: Nanos, ending: Ending) {
         // Relaxed throughout: each cell is a statistic of its own, a snapshot need not see them at one instant.
-        match ending {
-            Ending::Ok => self.ok.fetch_add(1, Ordering::Relaxed),
-            Ending::Failed => self.failed.fetch_add(1, Ordering::Relaxed),
+        let count = match ending {
+            Ending::Ok => &self.ok,
+            Ending::Failed => &self.failed,
+            Ending::Cancelled => &self.cancelled,
         };
+        count.fetch_add(1, Ordering::Relaxed);
+        if ending == Ending::Cancelled {
+            return;
+        }
         self.sum.fetch_add(time.get(), Ordering::Relaxed);
         if let Some(bucket) = self.buckets.get(bucket_of(time)) {
             bucket.fetch_add(1, Ordering::Relaxed);
@@ -70,6 +80,10 @@ impl Times {
 
     pub(crate) fn failed(&self) -> Count {
         Count::new(self.failed.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn cancelled(&self) -> Count {
+        Count::new(self.cancelled.load(Ordering::Relaxed))
     }
 
     pub(crate) fn distribution(&self) -> Distribution {
@@ -102,17 +116,31 @@ impl Promise {
         Self { promised, good: AtomicU64::new(0), bad: AtomicU64::new(0) }
     }
 
-    fn record(&self, time: Nanos, ending: Ending) -> Verdict {
-        let good = match self.promised.objective.sli() {
-            Sli::Availability => ending == Ending::Ok,
-            Sli::Latency { threshold } => time <= threshold,
-            // Requests look nothing up and write nothing; the builder refuses such objectives.
-            Sli::HitRatio | Sli::Freshness { .. } => true,
+    /// Counts an event if it says something about the promise.
+    fn record(&self, time: Nanos, ending: Ending) -> Option<Verdict> {
+        let verdict = self.judge(time, ending)?;
+        let count = match verdict {
+            Verdict::Good => &self.good,
+            Verdict::Bad => &self.bad,
         };
-        let (verdict, count) = if good { (Verdict::Good, &self.good) } else { (Verdict::Bad, &self.bad) };
         // Relaxed: a statistic that orders nothing else.
         count.fetch_add(1, Ordering::Relaxed);
-        verdict
+        Some(verdict)
+    }
+
+    fn judge(&self, time: Nanos, ending: Ending) -> Option<Verdict> {
+        let of = |good| if good { Verdict::Good } else { Verdict::Bad };
+        match (self.promised.objective.sli(), ending) {
+            (Sli::Availability, Ending::Ok) => Some(Verdict::Good),
+            (Sli::Availability, Ending::Failed) => Some(Verdict::Bad),
+            (Sli::Availability, Ending::Cancelled) => None,
+            (Sli::Latency { threshold }, Ending::Ok | Ending::Failed) => Some(of(time <= threshold)),
+            // Nobody knows how long the rest would have taken, but too long is too long already: a service that
+            // hangs until its clients leave must not look idle.
+            (Sli::Latency { threshold }, Ending::Cancelled) => (time > threshold).then_some(Verdict::Bad),
+            // Requests look nothing up and write nothing; the builder refuses such objectives.
+            (Sli::HitRatio | Sli::Freshness { .. }, Ending::Ok | Ending::Failed | Ending::Cancelled) => None,
+        }
     }
 }
 
@@ -132,8 +160,8 @@ impl RegionCounters {
         self.times.record(time, ending);
         for promise in self.promises.read().unwrap_or_else(PoisonError::into_inner).iter() {
             match promise.record(time, ending) {
-                Verdict::Good => {}
-                Verdict::Bad => missed(&promise.promised),
+                Some(Verdict::Good) | None => {}
+                Some(Verdict::Bad) => missed(&promise.promised),
             }
         }
     }
@@ -221,6 +249,7 @@ impl ScopeCounters {
                     region: name,
                     ok: region.times.ok(),
                     failed: region.times.failed(),
+                    cancelled: region.times.cancelled(),
                     duration: region.times.distribution(),
                 })
                 .collect(),

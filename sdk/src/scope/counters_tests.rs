@@ -25,6 +25,8 @@ fn an_event_is_judged_at_the_exact_threshold() {
         ("a nanosecond over", 250_000_001, Ending::Ok, vec!["checkout-latency"]),
         ("failed and fast", 1, Ending::Failed, vec!["checkout-availability"]),
         ("failed and slow", u64::MAX, Ending::Failed, vec!["checkout-availability", "checkout-latency"]),
+        ("cancelled in time", 250_000_000, Ending::Cancelled, vec![]),
+        ("cancelled when it was late already", 250_000_001, Ending::Cancelled, vec!["checkout-latency"]),
     ];
     for (name, nanos, ending, expected) in cases {
         let mut missed = Vec::new();
@@ -107,4 +109,17 @@ fn an_exemplar_that_is_being_read_is_not_waited_for() {
     assert_eq!(times.distribution().exemplar, Some(exemplar(1)));
     times.keep(exemplar(3));
     assert_eq!(times.distribution().exemplar, Some(exemplar(3)));
+}
+
+#[test]
+fn a_cancelled_request_is_counted_and_is_neither_good_nor_timed() {
+    let scope = checkout();
+    scope.region("eu").record(Nanos::new(5), Ending::Cancelled, |_| {});
+    let snapshot = scope.snapshot();
+    let region = &snapshot.regions[0];
+    assert_eq!((region.ok, region.failed, region.cancelled), (Count::ZERO, Count::ZERO, Count::new(1)));
+    assert_eq!((region.duration.counts.iter().sum::<u64>(), region.duration.sum), (0, Nanos::ZERO));
+    for objective in &snapshot.objectives {
+        assert_eq!(objective.events, [(Arc::from("eu"), Count::ZERO, Count::ZERO)], "{}", objective.name);
+    }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll, ready};
+use std::task::{Context as Poller, Poll};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
@@ -25,8 +25,8 @@ type Reader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Syn
 
 /// Opens a [`Scope`] for every request to a [`Service`] over HTTP, under the caller's trace if it sends a
 /// `traceparent`. The response 5xx fails it with the error type `http_503` and so on, an error of the service
-/// with `service_error`; any other response is ok. A caller that goes away before the response's head is there
-/// ends it as `dropped`. The time runs to the response's head.
+/// with `service_error`; any other response is ok. A caller that goes away before the response's head is
+/// there, so that the server drops the future, ends it as [cancelled](Scope::cancel). The time runs to the response's head.
 ///
 /// ```
 /// use mapwarden::ScopeLayer;
@@ -187,6 +187,18 @@ pin_project! {
         inner: WithContext<F>,
         scope: Option<Scope>,
     }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        /// The server lost interest: its client has gone away, or it ends itself.
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(scope) = this.project().scope.take() {
+                // One that is dropped while something unwinds tells of the panic by itself.
+                if !std::thread::panicking() {
+                    scope.cancel();
+                }
+            }
+        }
+    }
 }
 
 impl<F, R, E> Future for ResponseFuture<F>
@@ -197,8 +209,13 @@ where
 
     fn poll(self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.inner.poll(poller));
-        if let Some(scope) = this.scope.take() {
+        // Held here, it ends by a panic of the service even where a layer above catches that.
+        let scope = this.scope.take();
+        let Poll::Ready(result) = this.inner.poll(poller) else {
+            *this.scope = scope;
+            return Poll::Pending;
+        };
+        if let Some(scope) = scope {
             match result.as_ref().map(Response::status) {
                 Ok(status) if status.is_server_error() => scope.fail(&error_type(status)),
                 Ok(_) => scope.ok(),

@@ -19,8 +19,8 @@ use crate::contract::names::{attribute, wire};
 use crate::contract::{Nanos, Sli, UnixNanos, UserHash};
 use crate::record::{Exemplar, UsersAbout, Who};
 
-/// A running request. It ends by [`ok`](Self::ok) or [`fail`](Self::fail); dropped without an ending it counts as
-/// failed, with the error type `dropped`, or `panic` while its thread unwinds.
+/// A running request. It ends by [`ok`](Self::ok), [`fail`](Self::fail) or [`cancel`](Self::cancel); dropped without
+/// an ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
 ///
 /// Every request is counted and timed, exactly, from the first one of the process on and whether or not telemetry
 /// is installed; objectives count from when it is. See the [module](crate::scope) for the cost.
@@ -92,12 +92,21 @@ impl Scope {
 
     /// The request succeeded.
     pub fn ok(mut self) {
-        self.end(None);
+        self.end(Ending::Ok, None);
     }
 
     /// The request failed; `kind` is a short, stable name such as `routing_miss` (the span's `error.type`).
     pub fn fail(mut self, kind: &str) {
-        self.end(Some(kind));
+        self.end(Ending::Failed, Some(kind));
+    }
+
+    /// Whoever asked went away before the request ended, as a client that closes its connection.
+    ///
+    /// It is counted under the outcome `cancelled`. It keeps no promise and breaks none about availability, and its
+    /// time, which says when the client lost patience, is in no histogram. A latency objective whose threshold had
+    /// passed already is missed: a service that hangs until its clients leave is slow, whoever hangs up.
+    pub fn cancel(mut self) {
+        self.end(Ending::Cancelled, None);
     }
 
     pub(super) fn context(&self) -> Context {
@@ -108,12 +117,11 @@ impl Scope {
         )
     }
 
-    fn end(&mut self, error: Option<&str>) {
+    fn end(&mut self, ending: Ending, error: Option<&str>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
         let duration = Nanos::from(self.started.elapsed());
-        let ending = if error.is_some() { Ending::Failed } else { Ending::Ok };
         let Some((installation, identity)) = &self.telemetry else {
             return self.counters.record(duration, ending, |_| {});
         };
@@ -126,10 +134,11 @@ impl Scope {
         self.saw(now, &UsersAbout::Scope(Arc::clone(&self.counters.scope)));
         let why = match ending {
             Ending::Failed => Some(Why::Failed),
-            Ending::Ok => slow.then_some(Why::Slow),
+            Ending::Ok | Ending::Cancelled => slow.then_some(Why::Slow),
         };
-        let told = installation.tracing.finish(identity, why, || self.facts(duration, error));
-        if let (Some(_), Some((trace, span))) = (why, told) {
+        let told = installation.tracing.finish(identity, why, || self.facts(duration, ending, error));
+        // An exemplar is one of the times in the histogram.
+        if let (Some(_), Some((trace, span)), Ending::Ok | Ending::Failed) = (why, told, ending) {
             self.counters.keep(Exemplar { at: now, duration, trace, span });
         }
     }
@@ -143,9 +152,13 @@ impl Scope {
         }
     }
 
-    fn facts(&self, duration: Nanos, error: Option<&str>) -> Facts {
+    fn facts(&self, duration: Nanos, ending: Ending, error: Option<&str>) -> Facts {
         let RegionCounters { scope, region, .. } = &*self.counters;
-        let outcome = if error.is_some() { wire::FAILED } else { wire::OK };
+        let outcome = match ending {
+            Ending::Ok => wire::OK,
+            Ending::Failed => wire::FAILED,
+            Ending::Cancelled => wire::CANCELLED,
+        };
         let mut attributes = vec![
             KeyValue::new(attribute::SCOPE, scope.to_string()),
             KeyValue::new(attribute::REGION, region.to_string()),
@@ -162,7 +175,7 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.end(Some(how_it_was_dropped()));
+        self.end(Ending::Failed, Some(how_it_was_dropped()));
     }
 }
 

@@ -4,7 +4,8 @@
 pub const MAP: &str = "mapwarden.map";
 /// An [`Op`](crate::contract::Op) by name.
 pub const OP: &str = "mapwarden.op";
-/// An [`Outcome`](crate::contract::Outcome) by name; on a request `ok` or `failed`.
+/// An [`Outcome`](crate::contract::Outcome) by name; on a request `ok`, `failed` or
+/// `cancelled`, on a call to a dependency `ok` or `failed`.
 pub const OUTCOME: &str = "mapwarden.outcome";
 /// A request scope's name.
 pub const SCOPE: &str = "mapwarden.scope";

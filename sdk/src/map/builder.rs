@@ -51,7 +51,8 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
 
     /// Adds a promise about the map's operations, sent as `<map>-<sli>`: `sessions-availability`.
     ///
-    /// A map has at most one of each kind; where it, or a map of the same name, has one already, the first stays.
+    /// A map has at most one of each kind; where it, or a map of the same name, has one already, the first stays. Where
+    /// a request scope has an objective of the same name, the map's is sent as `<map>-map-<sli>`.
     ///
     /// - *availability*: operations that were neither `rejected` nor `failed`, of all operations; exact.
     /// - *latency*: operations on a single key that took at most the threshold, of all such operations; exact at low

@@ -7,6 +7,7 @@ mod dropped;
 mod histogram;
 mod maps;
 mod meter;
+mod objective_names;
 mod objectives;
 mod outcomes;
 mod random;

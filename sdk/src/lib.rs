@@ -1,8 +1,11 @@
 //! papaya's lock-free hash map, instrumented: operations and requests become SLI events, traces and evidence.
 //!
 //! The folders read in the order of the data: [`contract`] says what the words and the bytes are, `record`
-//! counts, `map` and `scope` are what a service touches, `ship` sends what was counted.
+//! counts, `map` and `scope` are what a service touches, `ship` sends what was counted, `bridge` tells it to
+//! what the service uses besides.
 
+#[cfg(feature = "metrics")]
+pub mod bridge;
 pub mod contract;
 mod map;
 pub mod record;

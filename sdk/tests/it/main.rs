@@ -8,6 +8,8 @@
     reason = "clippy's exemptions for tests end at their helpers"
 )]
 
+#[cfg(feature = "metrics")]
+mod bridge_metrics;
 mod exemplars;
 #[cfg(feature = "tower")]
 mod layer;

@@ -1,0 +1,14 @@
+//! What comes in: the same counts and the same facts about single events that the shipper sends. What goes out: calls of
+//! the telemetry crates that a service uses already. Never counts anything by itself, and never needs the sidecar.
+//!
+//! | feature | module | tells | to |
+//! |---|---|---|---|
+//! | `metrics` | [`metrics`](mod@metrics) | every count | the recorder of the `metrics` facade, such as a Prometheus exporter |
+//!
+//! Bridges go beside the shipper or instead of it. Counts are kept from the first event of the process on, whatever is
+//! installed; objectives of maps with them, and objectives of request scopes while a
+//! [`Telemetry`](crate::Telemetry) is.
+
+#[cfg(feature = "metrics")]
+pub mod metrics;
+mod points;

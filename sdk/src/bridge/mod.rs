@@ -4,6 +4,7 @@
 //! | feature | module | tells | to |
 //! |---|---|---|---|
 //! | `metrics` | [`metrics`](mod@metrics) | every count | the recorder of the `metrics` facade, such as a Prometheus exporter |
+//! | `opentelemetry-metrics` | [`opentelemetry`](mod@opentelemetry) | every count | a meter of the service's own OpenTelemetry SDK |
 //!
 //! Bridges go beside the shipper or instead of it. Counts are kept from the first event of the process on, whatever is
 //! installed; objectives of maps with them, and objectives of request scopes while a
@@ -11,4 +12,6 @@
 
 #[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(feature = "opentelemetry-metrics")]
+pub mod opentelemetry;
 mod points;

@@ -30,6 +30,7 @@ fn scraped(builder: PrometheusBuilder) -> String {
 
 #[test]
 fn a_scrape_has_every_count_of_a_map() {
+    let _turn = turn();
     let map: HashMap<u32, u32> = HashMap::builder()
         .name("scraped-map")
         .max_entries(3)
@@ -123,6 +124,7 @@ fn operations(prometheus: &PrometheusHandle) -> f64 {
 
 #[test]
 fn the_thread_publishes_as_long_as_its_handle_lives_and_once_more() {
+    let _turn = turn();
     // The process's recorder: no other test installs one.
     let prometheus = PrometheusBuilder::new().install_recorder().unwrap();
     let map: HashMap<u32, u32> = HashMap::builder().name("published").build();

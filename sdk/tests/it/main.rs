@@ -10,6 +10,8 @@
 
 #[cfg(feature = "metrics")]
 mod bridge_metrics;
+#[cfg(feature = "opentelemetry-metrics")]
+mod bridge_opentelemetry;
 mod exemplars;
 #[cfg(feature = "tower")]
 mod layer;

@@ -27,6 +27,8 @@ pub const REASON: &str = "mapwarden.reason";
 pub const SLOT: &str = "mapwarden.slot_ns";
 /// A hot key: the first 16 hexadecimal digits of its keyed hash, or what the map's `display_key` makes of it.
 pub const KEY: &str = "mapwarden.key";
+/// `50`, `95` or `99`, on latencies that are told as percentiles.
+pub const PERCENTILE: &str = "mapwarden.percentile";
 /// A pseudonymous tenant, on spans.
 pub const TENANT_PSEUDONYM: &str = "mapwarden.tenant.pseudo.id";
 /// The team that is paged.

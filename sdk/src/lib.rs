@@ -4,7 +4,7 @@
 //! counts, `map` and `scope` are what a service touches, `ship` sends what was counted, `bridge` tells it to
 //! what the service uses besides.
 
-#[cfg(any(feature = "metrics", feature = "opentelemetry-metrics"))]
+#[cfg(any(feature = "metrics", feature = "opentelemetry-metrics", feature = "tracing"))]
 pub mod bridge;
 pub mod contract;
 mod map;

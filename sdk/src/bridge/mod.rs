@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | `metrics` | [`metrics`](mod@metrics) | every count | the recorder of the `metrics` facade, such as a Prometheus exporter |
 //! | `opentelemetry-metrics` | [`opentelemetry`](mod@opentelemetry) | every count | a meter of the service's own OpenTelemetry SDK |
+//! | `tracing` | [`tracing`](mod@tracing) | requests, calls, map operations that were slow or failed | the `tracing` subscriber |
 //!
 //! Bridges go beside the shipper or instead of it. Counts are kept from the first event of the process on, whatever is
 //! installed; objectives of maps with them, and objectives of request scopes while a
@@ -14,4 +15,7 @@
 pub mod metrics;
 #[cfg(feature = "opentelemetry-metrics")]
 pub mod opentelemetry;
+#[cfg(any(feature = "metrics", feature = "opentelemetry-metrics"))]
 mod points;
+#[cfg(feature = "tracing")]
+pub mod tracing;

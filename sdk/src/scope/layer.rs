@@ -19,6 +19,7 @@ use tower_service::Service;
 
 use super::alive::current_context;
 use super::request::Scope;
+use super::subscriber::Lent;
 
 /// Something read from a request's head.
 type Reader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
@@ -174,9 +175,11 @@ where
         let scope = self.layer.scope(&head);
         let context = scope.as_ref().map_or_else(|| current_context().unwrap_or_default(), Scope::context);
         let entered = context.clone().attach();
+        let lent = scope.as_ref().map_or_else(Lent::default, Scope::lent);
+        let within = lent.enter();
         let response = self.inner.call(Request::from_parts(head, body));
-        drop(entered);
-        ResponseFuture { inner: response.with_context(context), scope }
+        drop((within, entered));
+        ResponseFuture { inner: response.with_context(context), lent, scope }
     }
 }
 
@@ -185,6 +188,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: WithContext<F>,
+        lent: Lent,
         scope: Option<Scope>,
     }
 
@@ -211,10 +215,15 @@ where
         let this = self.project();
         // Held here, it ends by a panic of the service even where a layer above catches that.
         let scope = this.scope.take();
-        let Poll::Ready(result) = this.inner.poll(poller) else {
+        let polled = {
+            let _within = this.lent.enter();
+            this.inner.poll(poller)
+        };
+        let Poll::Ready(result) = polled else {
             *this.scope = scope;
             return Poll::Pending;
         };
+        *this.lent = Lent::default();
         if let Some(scope) = scope {
             match result.as_ref().map(Response::status) {
                 Ok(status) if status.is_server_error() => scope.fail(&error_type(status)),

@@ -19,6 +19,11 @@ mod limits;
 mod names;
 mod request;
 mod spans;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_subscriber.rs"]
+mod subscriber;
+#[cfg(feature = "tracing")]
+mod subscriber;
 mod users;
 
 pub use current::Entered;
@@ -32,4 +37,6 @@ pub(crate) use directory::scopes;
 pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, install, uninstall};
 pub(crate) use limits::Limits;
 pub(crate) use spans::{PlannedIds, Target, Tracing};
+#[cfg(feature = "tracing")]
+pub(crate) use subscriber::Subscriber;
 pub(crate) use users::SLOT;

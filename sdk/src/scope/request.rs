@@ -14,6 +14,7 @@ use super::directory::scopes;
 use super::installation::{Installation, installed};
 use super::limits::Why;
 use super::spans::{Facts, Identity};
+use super::subscriber::Lent;
 use super::users::Group;
 use crate::contract::names::{attribute, wire};
 use crate::contract::{Nanos, Sli, UnixNanos, UserHash};
@@ -76,16 +77,16 @@ impl Scope {
     /// operations and calls to dependencies within it become children of the request. The future may be spawned;
     /// a task that the future itself spawns is another future and needs a `run` of its own.
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        future.with_context(self.context())
+        self.lent().run(future.with_context(self.context()))
     }
 
     /// Makes this the current scope on this thread until the guard is dropped, for code that does not await.
     pub fn enter(&self) -> Entered<'_> {
-        Entered::new(self.context())
+        Entered::new(self.context(), &self.lent())
     }
 
     /// The trace and span of this request, for a propagator that writes them into the headers of outgoing calls;
-    /// not valid while no telemetry is installed.
+    /// not valid while no telemetry is installed, or one that tells a `tracing` subscriber.
     pub fn span_context(&self) -> SpanContext {
         self.telemetry.as_ref().map_or(SpanContext::NONE, |(_, identity)| identity.span_context().clone())
     }
@@ -107,6 +108,16 @@ impl Scope {
     /// passed already is missed: a service that hangs until its clients leave is slow, whoever hangs up.
     pub fn cancel(mut self) {
         self.end(Ending::Cancelled, None);
+    }
+
+    /// The span of this request in the service's `tracing` subscriber; a disabled one while that is not told.
+    #[cfg(feature = "tracing")]
+    pub fn tracing_span(&self) -> tracing::Span {
+        self.lent().span()
+    }
+
+    pub(super) fn lent(&self) -> Lent {
+        self.telemetry.as_ref().map_or_else(Lent::default, |(_, identity)| identity.lent())
     }
 
     pub(super) fn context(&self) -> Context {
@@ -153,20 +164,14 @@ impl Scope {
     }
 
     fn facts(&self, duration: Nanos, ending: Ending, error: Option<&str>) -> Facts {
-        let RegionCounters { scope, region, .. } = &*self.counters;
+        let scope = &self.counters.scope;
         let outcome = match ending {
             Ending::Ok => wire::OK,
             Ending::Failed => wire::FAILED,
             Ending::Cancelled => wire::CANCELLED,
         };
-        let mut attributes = vec![
-            KeyValue::new(attribute::SCOPE, scope.to_string()),
-            KeyValue::new(attribute::REGION, region.to_string()),
-            KeyValue::new(attribute::OUTCOME, outcome),
-        ];
-        let pseudonym = |name, hash: UserHash| KeyValue::new(name, format!("{:016x}", hash.get()));
-        attributes.extend(self.user.map(|user| pseudonym(attribute::USER_PSEUDONYM, user)));
-        attributes.extend(self.tenant.map(|tenant| pseudonym(attribute::TENANT_PSEUDONYM, tenant)));
+        let mut attributes = known_at_start(&self.counters, self.user, self.tenant);
+        attributes.push(KeyValue::new(attribute::OUTCOME, outcome));
         attributes.extend(error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned())));
         let error = error.map(str::to_owned);
         Facts { name: scope.to_string(), kind: SpanKind::Server, duration, attributes, error }
@@ -177,6 +182,22 @@ impl Drop for Scope {
     fn drop(&mut self) {
         self.end(Ending::Failed, Some(how_it_was_dropped()));
     }
+}
+
+fn known_at_start(
+    counters: &RegionCounters,
+    user: Option<UserHash>,
+    tenant: Option<UserHash>,
+) -> Vec<KeyValue> {
+    let RegionCounters { scope, region, .. } = counters;
+    let mut attributes = vec![
+        KeyValue::new(attribute::SCOPE, scope.to_string()),
+        KeyValue::new(attribute::REGION, region.to_string()),
+    ];
+    let pseudonym = |name, hash: UserHash| KeyValue::new(name, format!("{:016x}", hash.get()));
+    attributes.extend(user.map(|user| pseudonym(attribute::USER_PSEUDONYM, user)));
+    attributes.extend(tenant.map(|tenant| pseudonym(attribute::TENANT_PSEUDONYM, tenant)));
+    attributes
 }
 
 /// The error type of something that got no ending.
@@ -205,14 +226,15 @@ impl ScopeBuilder<'_> {
 
     /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
     pub fn start(self) -> Scope {
-        let counters = scopes().requests.find_or_make(self.name, ScopeCounters::new).region(self.region);
+        let Self { name, region, user, tenant, parent, installation } = self;
+        let counters = scopes().requests.find_or_make(name, ScopeCounters::new).region(region);
         // Without a context, as in the last destructors of a thread, requests only count.
-        let telemetry = self.installation.filter(|_| is_alive()).map(|installation| {
-            let around = self.parent.unwrap_or_else(Context::current);
-            let identity = installation.tracing.begin(&counters.scope, &around);
+        let telemetry = installation.filter(|_| is_alive()).map(|installation| {
+            let around = parent.unwrap_or_else(Context::current);
+            let told = || known_at_start(&counters, user, tenant);
+            let identity = installation.tracing.begin(&counters.scope, &around, told);
             (installation, Arc::new(identity))
         });
-        let Self { user, tenant, .. } = self;
         Scope { counters, started: Instant::now(), user, tenant, telemetry, ended: false }
     }
 

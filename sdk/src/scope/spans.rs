@@ -25,6 +25,7 @@ use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
 
 use super::alive::is_alive;
 use super::limits::{Limits, Why};
+use super::subscriber::{Lent, Subscriber};
 use crate::contract::{Nanos, Ratio};
 use crate::record::{Dropped, SpanIds, random};
 
@@ -48,6 +49,9 @@ pub(crate) enum Target {
     Own(SdkTracer),
     /// The service's: spans are begun with the request, and the service's sampler decides.
     Host(BoxedTracer),
+    /// The service's `tracing` subscriber instead of any tracer.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "there is none without the feature"))]
+    Subscriber(Subscriber),
 }
 
 /// A running request as its parts see it; travels in the `opentelemetry` context.
@@ -67,6 +71,8 @@ pub(crate) struct Identity {
     wanted: AtomicBool,
     /// The span of a service's own tracer, taken when the request ends.
     host: Mutex<Option<BoxedSpan>>,
+    /// The span of the service's subscriber, taken when the request ends.
+    lent: Mutex<Lent>,
 }
 
 /// What a span says.
@@ -87,6 +93,11 @@ impl Identity {
 
     pub(crate) fn scope(&self) -> &Arc<str> {
         &self.scope
+    }
+
+    /// The span of the service's subscriber, if it gets any.
+    pub(crate) fn lent(&self) -> Lent {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks for the spans of this request and of those around it, because a part of it was told.
@@ -119,9 +130,16 @@ impl Identity {
 }
 
 impl Tracing {
-    /// Gives a request its ids, and decides whether it is one of the sampled share.
-    pub(crate) fn begin(&self, scope: &Arc<str>, around: &Context) -> Identity {
+    /// Gives a request its ids, and decides whether it is one of the sampled share. A subscriber is told what is known
+    /// already.
+    pub(crate) fn begin(
+        &self,
+        scope: &Arc<str>,
+        around: &Context,
+        told: impl FnOnce() -> Vec<KeyValue>,
+    ) -> Identity {
         let parent = self.parent(around);
+        let mut lent = Lent::default();
         let outer = around.get::<Arc<Identity>>().filter(|outer| outer.is_open()).cloned();
         let (context, host) = match &self.target {
             Target::Own(_) => (self.own_context(&parent), None),
@@ -129,6 +147,10 @@ impl Tracing {
                 let builder = SpanBuilder::from_name(scope.to_string()).with_kind(SpanKind::Server);
                 let span = tracer.build_with_context(builder, around);
                 (span.span_context().clone(), Some(span))
+            }
+            Target::Subscriber(subscriber) => {
+                lent = subscriber.request(&told());
+                (SpanContext::NONE, None)
             }
         };
         Identity {
@@ -140,6 +162,7 @@ impl Tracing {
             ended: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             host: Mutex::new(host),
+            lent: Mutex::new(lent),
         }
     }
 
@@ -147,7 +170,7 @@ impl Tracing {
     pub(crate) fn within(&self, identity: &Arc<Identity>, around: &Context) -> Context {
         let within = around.with_value(Arc::clone(identity));
         match &self.target {
-            Target::Own(_) => within,
+            Target::Own(_) | Target::Subscriber(_) => within,
             Target::Host(_) => within.with_remote_span_context(identity.context.clone()),
         }
     }
@@ -156,7 +179,9 @@ impl Tracing {
     fn parent(&self, around: &Context) -> SpanContext {
         match (&self.target, around.get::<Arc<Identity>>()) {
             (Target::Own(_), Some(identity)) => identity.context.clone(),
-            (Target::Own(_), None) | (Target::Host(_), _) => around.span().span_context().clone(),
+            (Target::Own(_), None) | (Target::Host(_) | Target::Subscriber(_), _) => {
+                around.span().span_context().clone()
+            }
         }
     }
 
@@ -177,7 +202,7 @@ impl Tracing {
         &self,
         identity: &Identity,
         why: Option<Why>,
-        facts: impl FnOnce() -> Facts,
+        facts: impl Fn() -> Facts,
     ) -> Option<SpanIds> {
         let outer = identity.end();
         if !is_alive() {
@@ -210,6 +235,15 @@ impl Tracing {
                 span.end();
                 ids(span.span_context())
             }
+            Target::Subscriber(subscriber) => {
+                let lent = std::mem::take(&mut *identity.lent.lock().unwrap_or_else(PoisonError::into_inner));
+                lent.record_end(&facts);
+                if why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
+                    let _within = lent.enter();
+                    subscriber.tell(&facts());
+                }
+                None
+            }
         }
     }
 
@@ -225,12 +259,28 @@ impl Tracing {
         match &self.target {
             Target::Own(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
             Target::Host(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
+            Target::Subscriber(subscriber) => {
+                subscriber.tell(&facts());
+                None
+            }
+        }
+    }
+
+    /// Begins the span of a call to a dependency where the service's subscriber is told.
+    pub(crate) fn call(&self, told: impl FnOnce() -> Vec<KeyValue>) -> Lent {
+        match &self.target {
+            Target::Own(_) | Target::Host(_) => Lent::default(),
+            Target::Subscriber(subscriber) => subscriber.call(&told()),
         }
     }
 
     /// Whether whatever runs in this context was chosen when it began.
     pub(crate) fn is_sampled(&self, around: &Context) -> bool {
-        self.parent(around).is_sampled()
+        match &self.target {
+            Target::Own(_) | Target::Host(_) => self.parent(around).is_sampled(),
+            // It has a span of every call.
+            Target::Subscriber(_) => false,
+        }
     }
 }
 

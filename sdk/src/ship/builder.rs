@@ -13,7 +13,9 @@ use super::resource::Attributes;
 use super::telemetry::Telemetry;
 use crate::contract::names::{attribute, wire};
 use crate::contract::{Objective, Outcome, Ratio, Sli};
-use crate::scope::{Limits, NamedObjective, PseudonymKey};
+#[cfg(feature = "tracing")]
+use crate::scope::Subscriber;
+use crate::scope::{Limits, NamedObjective, PseudonymKey, Target};
 
 /// Where the sidecar listens if nothing else is said.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
@@ -36,7 +38,7 @@ pub struct TelemetryBuilder {
     trace_ratio: f64,
     objectives: Vec<(String, Objective)>,
     pseudonym_key: Option<String>,
-    tracer: Option<BoxedTracer>,
+    target: Option<Target>,
 }
 
 /// Telemetry could not be installed. The service runs on; nothing is sent.
@@ -108,7 +110,8 @@ pub(crate) struct Settings {
     /// By scope.
     pub(crate) objectives: BTreeMap<String, Vec<NamedObjective>>,
     pub(crate) pseudonym_key: PseudonymKey,
-    pub(crate) tracer: Option<BoxedTracer>,
+    /// Whom to tell spans to, if not the receiver of the rest.
+    pub(crate) target: Option<Target>,
 }
 
 impl TelemetryBuilder {
@@ -120,7 +123,7 @@ impl TelemetryBuilder {
             trace_ratio: DEFAULT_TRACE_RATIO,
             objectives: Vec::new(),
             pseudonym_key: None,
-            tracer: None,
+            target: None,
         }
     }
 
@@ -198,7 +201,15 @@ impl TelemetryBuilder {
         T: Tracer<Span = S> + Send + Sync + 'static,
         S: Span + Send + Sync + 'static,
     {
-        self.tracer = Some(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME))));
+        self.target = Some(Target::Host(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME)))));
+        self
+    }
+
+    /// Tells requests, calls and bad map operations to the service's `tracing` subscriber instead of making spans; see
+    /// [`bridge::tracing`](crate::bridge::tracing).
+    #[cfg(feature = "tracing")]
+    pub fn tracing(mut self) -> Self {
+        self.target = Some(Target::Subscriber(Subscriber));
         self
     }
 
@@ -213,7 +224,7 @@ impl TelemetryBuilder {
 
     /// Checks the description against the environment.
     pub(crate) fn check(self, read: impl Fn(&str) -> Option<String>) -> Result<Settings, InstallError> {
-        let Self { mut attributes, endpoint, interval, trace_ratio, objectives, pseudonym_key, tracer } =
+        let Self { mut attributes, endpoint, interval, trace_ratio, objectives, pseudonym_key, target } =
             self;
         attributes.offer_environment(&read)?;
         let missing = attributes.missing();
@@ -235,7 +246,7 @@ impl TelemetryBuilder {
             limits: Limits::new(Instant::now()),
             objectives: named(objectives)?,
             pseudonym_key: PseudonymKey::new(secret.as_deref()),
-            tracer,
+            target,
         })
     }
 }

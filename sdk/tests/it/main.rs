@@ -12,6 +12,8 @@
 mod bridge_metrics;
 #[cfg(feature = "opentelemetry-metrics")]
 mod bridge_opentelemetry;
+#[cfg(feature = "tracing")]
+mod bridge_tracing;
 mod exemplars;
 #[cfg(feature = "tower")]
 mod layer;

@@ -4,12 +4,22 @@
 //! counts, `map` and `scope` are what a service touches, `ship` sends what was counted, `bridge` tells it to
 //! what the service uses besides.
 
+#![cfg_attr(
+    not(feature = "otlp"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "users, spans and process ids are there to be shipped; the usual build finds dead code"
+    )
+)]
+
 #[cfg(any(feature = "metrics", feature = "opentelemetry-metrics", feature = "tracing"))]
 pub mod bridge;
 pub mod contract;
 mod map;
 pub mod record;
 pub mod scope;
+#[cfg(feature = "otlp")]
 pub mod ship;
 
 pub use contract::Objective;
@@ -19,5 +29,6 @@ pub use map::{
 };
 #[cfg(feature = "tower")]
 pub use scope::ScopeLayer;
-pub use scope::{DependencyCall, Scope, ScopeBuilder};
+pub use scope::{DependencyCall, PromiseError, Scope, ScopeBuilder};
+#[cfg(feature = "otlp")]
 pub use ship::{FlushError, InstallError, Telemetry, TelemetryBuilder};

@@ -7,9 +7,10 @@
 //! | `opentelemetry-metrics` | [`opentelemetry`](mod@opentelemetry) | every count | a meter of the service's own OpenTelemetry SDK |
 //! | `tracing` | [`tracing`](mod@tracing) | requests, calls, map operations that were slow or failed | the `tracing` subscriber |
 //!
-//! Bridges go beside the shipper or instead of it. Counts are kept from the first event of the process on, whatever is
-//! installed; objectives of maps with them, and objectives of request scopes while a
-//! [`Telemetry`](crate::Telemetry) is.
+//! Bridges go beside the shipper or instead of it: without the default feature `otlp` a service compiles neither OTLP nor
+//! an HTTP client. Counts are kept from the first event of the process on, whatever is installed, and objectives of maps
+//! with them; objectives of request scopes from when [`Telemetry`](crate::Telemetry) is, or from
+//! [`Scope::promise`](crate::Scope::promise) on.
 
 #[cfg(feature = "metrics")]
 pub mod metrics;

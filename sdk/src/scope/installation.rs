@@ -130,6 +130,7 @@ fn map_operation(operation: &SpanFacts<'_>) -> Facts {
 }
 
 #[cfg(test)]
+#[cfg(feature = "otlp")]
 mod tests {
     use std::time::Instant;
 

@@ -17,6 +17,7 @@ mod installation;
 mod layer;
 mod limits;
 mod names;
+mod promises;
 mod request;
 mod spans;
 #[cfg(not(feature = "tracing"))]
@@ -30,12 +31,14 @@ pub use current::Entered;
 pub use dependency::DependencyCall;
 #[cfg(feature = "tower")]
 pub use layer::{ResponseFuture, ScopeLayer, ScopeService};
+pub use promises::PromiseError;
 pub use request::{Scope, ScopeBuilder};
 
 pub(crate) use counters::{NamedObjective, ScopeCounters};
 pub(crate) use directory::scopes;
 pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, install, uninstall};
 pub(crate) use limits::Limits;
+pub(crate) use promises::named;
 pub(crate) use spans::{PlannedIds, Target, Tracing};
 #[cfg(feature = "tracing")]
 pub(crate) use subscriber::Subscriber;

@@ -13,11 +13,12 @@ use super::dependency::DependencyCall;
 use super::directory::scopes;
 use super::installation::{Installation, installed};
 use super::limits::Why;
+use super::promises::{PromiseError, named};
 use super::spans::{Facts, Identity};
 use super::subscriber::Lent;
 use super::users::Group;
 use crate::contract::names::{attribute, wire};
-use crate::contract::{Nanos, Sli, UnixNanos, UserHash};
+use crate::contract::{Nanos, Objective, Sli, UnixNanos, UserHash};
 use crate::record::{Exemplar, UsersAbout, Who};
 
 /// A running request. It ends by [`ok`](Self::ok), [`fail`](Self::fail) or [`cancel`](Self::cancel); dropped without
@@ -66,6 +67,20 @@ impl Scope {
     /// as `other`: name scopes after code, never after data.
     pub fn request(name: &str) -> ScopeBuilder<'_> {
         ScopeBuilder { name, region: "", user: None, tenant: None, parent: None, installation: installed() }
+    }
+
+    /// Counts these objectives of the scope of this name from now on, in place of those that it had. For services without
+    /// [`Telemetry`](crate::Telemetry), whose builder takes objectives otherwise; what is counted is in the
+    /// [`Snapshot`](crate::record::Snapshot), and the bridges publish it.
+    ///
+    /// # Errors
+    /// Whatever [`PromiseError`] names.
+    pub fn promise(name: &str, objectives: impl IntoIterator<Item = Objective>) -> Result<(), PromiseError> {
+        let objectives = objectives.into_iter().map(|objective| (name.to_owned(), objective));
+        for (name, objectives) in named(objectives)? {
+            scopes().requests.find_or_make(&name, ScopeCounters::new).promise(objectives);
+        }
+        Ok(())
     }
 
     /// Starts a call to a dependency, on behalf of the scope that is current here, if there is one.

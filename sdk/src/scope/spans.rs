@@ -21,6 +21,7 @@ use opentelemetry::trace::{
     TraceState, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
+#[cfg(feature = "otlp")]
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
 
 use super::alive::is_alive;
@@ -41,6 +42,10 @@ pub(crate) struct Tracing {
     pub(crate) ratio: Ratio,
     pub(crate) limits: Limits,
 }
+
+/// Stands where our own tracer would, which is never made without the shipper.
+#[cfg(not(feature = "otlp"))]
+type SdkTracer = BoxedTracer;
 
 /// Whose tracer makes the spans.
 #[derive(Debug)]
@@ -322,6 +327,7 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct PlannedIds;
 
+#[cfg(feature = "otlp")]
 impl IdGenerator for PlannedIds {
     fn new_trace_id(&self) -> TraceId {
         PLANNED.get().map_or_else(random_trace_id, |(trace, _)| trace)

@@ -1,7 +1,6 @@
 //! What a service says about itself, checked as a whole: one attempt to install names every missing attribute.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -12,10 +11,10 @@ use ureq::http::Uri;
 use super::resource::Attributes;
 use super::telemetry::Telemetry;
 use crate::contract::names::{attribute, wire};
-use crate::contract::{Objective, Outcome, Ratio, Sli};
+use crate::contract::{Objective, Ratio};
 #[cfg(feature = "tracing")]
 use crate::scope::Subscriber;
-use crate::scope::{Limits, NamedObjective, PseudonymKey, Target};
+use crate::scope::{Limits, NamedObjective, PromiseError, PseudonymKey, Target, named};
 
 /// Where the sidecar listens if nothing else is said.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
@@ -269,26 +268,13 @@ fn endpoint_of(text: &str) -> Result<String, InstallError> {
     if is_http && uri.query().is_none() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(refused()) }
 }
 
-fn named(
-    objectives: Vec<(String, Objective)>,
-) -> Result<BTreeMap<String, Vec<NamedObjective>>, InstallError> {
-    let mut by_scope: BTreeMap<String, Vec<NamedObjective>> = BTreeMap::new();
-    for (scope, objective) in objectives {
-        let name: Arc<str> = format!("{scope}-{}", objective.sli().name()).into();
-        match objective.sli() {
-            Sli::Availability if objective.bad().contains(Outcome::Failed) => {}
-            Sli::Latency { .. } => {}
-            Sli::Availability | Sli::HitRatio | Sli::Freshness { .. } => {
-                return Err(InstallError::NotOfRequests { name: name.to_string() });
-            }
+impl From<PromiseError> for InstallError {
+    fn from(refused: PromiseError) -> Self {
+        match refused {
+            PromiseError::Duplicate { name } => Self::DuplicateObjective { name },
+            PromiseError::NotOfRequests { name } => Self::NotOfRequests { name },
         }
-        let of_scope = by_scope.entry(scope).or_default();
-        if of_scope.iter().any(|known| known.name == name) {
-            return Err(InstallError::DuplicateObjective { name: name.to_string() });
-        }
-        of_scope.push(NamedObjective { name, objective });
     }
-    Ok(by_scope)
 }
 
 fn quoted(names: &[&str]) -> String {

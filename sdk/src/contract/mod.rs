@@ -16,6 +16,6 @@ mod units;
 pub use buckets::{BUCKETS, SCALE, bucket_bounds, bucket_of};
 pub use objective::{Objective, ObjectiveError, Sli};
 pub use op::Op;
-pub use outcome::{Outcome, Verdict};
+pub use outcome::{Outcome, OutcomeSet, Verdict};
 pub use sketch::{SKETCH_CAPACITY, SketchError, UserHash, UserSketch};
 pub use units::{BudgetFraction, BurnRate, Count, Nanos, OutOfRange, Ratio, UnixNanos};

@@ -15,7 +15,9 @@ pub enum Op {
     TryInsert,
     /// `get_or_insert`, `get_or_insert_with`
     GetOrInsert,
-    /// `update`
+    /// `try_get_or_insert_with` and the loads of a single flight: an operation with a fallible loader in it
+    Load,
+    /// `update`, `try_update`
     Update,
     /// `update_or_insert`, `update_or_insert_with`
     UpdateOrInsert,
@@ -39,13 +41,14 @@ pub enum Op {
 
 impl Op {
     /// Every operation, in the order of their declaration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Get,
         Self::GetKeyValue,
         Self::ContainsKey,
         Self::Insert,
         Self::TryInsert,
         Self::GetOrInsert,
+        Self::Load,
         Self::Update,
         Self::UpdateOrInsert,
         Self::Compute,
@@ -67,6 +70,7 @@ impl Op {
             Self::Insert => "insert",
             Self::TryInsert => "try_insert",
             Self::GetOrInsert => "get_or_insert",
+            Self::Load => "load",
             Self::Update => "update",
             Self::UpdateOrInsert => "update_or_insert",
             Self::Compute => "compute",

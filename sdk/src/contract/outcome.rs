@@ -57,6 +57,43 @@ impl Outcome {
     }
 }
 
+/// A set of outcomes, as an objective names the bad ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OutcomeSet(u16);
+
+impl OutcomeSet {
+    /// The set of these outcomes.
+    pub const fn new(outcomes: &[Outcome]) -> Self {
+        let mut set = 0;
+        let mut rest = outcomes;
+        while let [outcome, others @ ..] = rest {
+            set |= Self::bit(*outcome);
+            rest = others;
+        }
+        Self(set)
+    }
+
+    /// Whether this outcome is one of them.
+    pub const fn contains(self, outcome: Outcome) -> bool {
+        self.0 & Self::bit(outcome) != 0
+    }
+
+    /// Whether there is no outcome in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Its outcomes, in the order of [`Outcome::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Outcome> {
+        Outcome::ALL.into_iter().filter(move |outcome| self.contains(*outcome))
+    }
+
+    #[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, below 16")]
+    const fn bit(outcome: Outcome) -> u16 {
+        1 << (outcome as u16)
+    }
+}
+
 /// Whether an event kept an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verdict {

@@ -3,24 +3,36 @@
 
 mod cell;
 mod clock;
+mod dropped;
+mod failures;
 mod histogram;
+mod hot_keys;
 mod maps;
 mod meter;
 mod objectives;
 mod outcomes;
+mod previous;
+mod probe;
+mod pseudonym;
+mod random;
 mod registry;
 mod sampler;
+mod samples;
 mod thread;
 
 use std::sync::Arc;
 
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, UserSketch};
 
-pub(crate) use cell::ThreadCell;
+pub(crate) use cell::{Due, ThreadCell};
+pub(crate) use dropped::Dropped;
+pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
-pub(crate) use meter::{Ended, Meter};
-pub(crate) use registry::set_span_hook;
-pub use registry::{Registry, Source, SpanFacts, registry, span_hook};
+pub(crate) use meter::{Ended, Meter, Running};
+pub(crate) use pseudonym::{key_hash, set_key_secret};
+pub(crate) use random::random;
+pub use registry::{Registry, Source, SpanFacts, SpanIds, current_scope, registry, span_hook};
+pub(crate) use registry::{has_span_hook, set_scope_hook, set_span_hook};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]
@@ -46,10 +58,43 @@ pub struct MapSnapshot {
     pub durations: Vec<(Op, Distribution)>,
     /// Entries now.
     pub entries: Count,
+    /// Entries beyond which it takes no new key, if it is bounded.
+    pub max_entries: Option<Count>,
     /// Closure retries.
     pub retries: Count,
+    /// Failed operations by the type of their error.
+    pub failures: Vec<(Op, &'static str, Count)>,
+    /// By when an entry was last inserted, replaced or updated, if one was: the time of the snapshot that first saw
+    /// the write.
+    pub last_write: Option<UnixNanos>,
+    /// The longest since the snapshot before that guards kept the map from freeing what was removed, by a probe.
+    pub guard_held: Nanos,
+    /// What the timed operations on single keys say about all of them.
+    pub sampled: Sampled,
     /// Its objectives.
     pub objectives: Vec<ObjectiveSnapshot>,
+}
+
+/// Estimates out of the timed operations on single keys; each timed operation stands for as many as its weight.
+#[derive(Clone, Debug, Default)]
+pub struct Sampled {
+    /// All of them: what the others are a share of.
+    pub operations: Count,
+    /// The hottest keys, hottest first.
+    pub hot_keys: Vec<HotKey>,
+    /// By request scope; the empty name is "outside of every scope".
+    pub scopes: Vec<(Arc<str>, Count)>,
+}
+
+/// A key that many operations ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HotKey {
+    /// Its pseudonym, or what the map's `display_key` makes of it.
+    pub key: Arc<str>,
+    /// Since when it is counted.
+    pub since: UnixNanos,
+    /// Operations since then.
+    pub operations: Count,
 }
 
 /// One request scope.
@@ -107,11 +152,28 @@ pub struct Distribution {
     pub counts: Box<[u64; BUCKETS]>,
     /// The sum of all times, weighted alike.
     pub sum: Nanos,
+    /// The last slow or failed one of which a span was made.
+    pub exemplar: Option<Exemplar>,
 }
 
-/// Who used one scope, or met a bad event of one objective, in one slot.
+/// One event of a distribution, with the span that tells about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exemplar {
+    /// When it ended.
+    pub at: UnixNanos,
+    /// How long it took.
+    pub duration: Nanos,
+    /// The trace.
+    pub trace: [u8; 16],
+    /// The span in the trace.
+    pub span: [u8; 8],
+}
+
+/// Who, users or tenants, used one scope or met a bad event of one objective, in one slot.
 #[derive(Clone, Debug)]
 pub struct UsersSnapshot {
+    /// Whether it holds users or tenants.
+    pub who: Who,
     /// What the sketch is about.
     pub about: UsersAbout,
     /// The region.
@@ -120,6 +182,15 @@ pub struct UsersSnapshot {
     pub slot: UnixNanos,
     /// The users so far.
     pub sketch: UserSketch,
+}
+
+/// Whom a sketch tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Who {
+    /// Users.
+    User,
+    /// Tenants: the customers, each of many users, of a service that serves organisations.
+    Tenant,
 }
 
 /// What a sketch of users is about.

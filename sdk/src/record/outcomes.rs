@@ -29,7 +29,7 @@ pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
         Op::Get | Op::GetKeyValue | Op::ContainsKey => &[Hit, Miss, Failed],
         Op::Insert => &[Inserted, Replaced, Rejected, Failed],
         Op::TryInsert => &[Inserted, Conflict, Rejected, Failed],
-        Op::GetOrInsert => &[Hit, Inserted, Rejected, Failed],
+        Op::GetOrInsert | Op::Load => &[Hit, Inserted, Rejected, Failed],
         Op::Update => &[Updated, Miss, Failed],
         Op::UpdateOrInsert => &[Updated, Inserted, Rejected, Failed],
         Op::Compute => &[Inserted, Updated, Removed, Unchanged, Rejected, Failed],
@@ -46,7 +46,7 @@ pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
 #[inline(always)]
 pub(super) const fn usual_outcome(op: Op) -> Outcome {
     match op {
-        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert => Outcome::Hit,
+        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert | Op::Load => Outcome::Hit,
         Op::Insert => Outcome::Replaced,
         Op::TryInsert => Outcome::Inserted,
         Op::Update | Op::UpdateOrInsert | Op::Compute => Outcome::Updated,
@@ -60,30 +60,10 @@ pub(super) fn pairs() -> impl Iterator<Item = (Op, Outcome)> {
     Op::ALL.into_iter().flat_map(|op| outcomes(op).iter().map(move |outcome| (op, *outcome)))
 }
 
-/// Whether the operation touches the whole map, so that its time grows with the entries: always timed, and not
-/// held to a latency objective, which is about single keys.
-pub(super) const fn is_whole_map(op: Op) -> bool {
-    match op {
-        Op::Retain | Op::Clear | Op::Iter | Op::Reserve => true,
-        Op::Get
-        | Op::GetKeyValue
-        | Op::ContainsKey
-        | Op::Insert
-        | Op::TryInsert
-        | Op::GetOrInsert
-        | Op::Update
-        | Op::UpdateOrInsert
-        | Op::Compute
-        | Op::Remove
-        | Op::RemoveIf
-        | Op::Len => false,
-    }
-}
-
 /// Whether the operation asks for a key's value, so that finding it is a hit of the hit ratio.
 pub(super) const fn is_lookup(op: Op) -> bool {
     match op {
-        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert => true,
+        Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert | Op::Load => true,
         Op::Insert
         | Op::TryInsert
         | Op::Update
@@ -96,6 +76,20 @@ pub(super) const fn is_lookup(op: Op) -> bool {
         | Op::Iter
         | Op::Len
         | Op::Reserve => false,
+    }
+}
+
+/// Whether an entry got a value, which makes a map fresh. Taking entries out does not: what only expires is stale.
+pub(super) const fn is_write(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Inserted | Outcome::Replaced | Outcome::Updated => true,
+        Outcome::Hit
+        | Outcome::Miss
+        | Outcome::Removed
+        | Outcome::Unchanged
+        | Outcome::Conflict
+        | Outcome::Rejected
+        | Outcome::Failed => false,
     }
 }
 

@@ -5,9 +5,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::dropped::Dropped;
 use super::names::Names;
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Sli, Verdict, bucket_of};
+use crate::record::Dropped;
 use crate::record::{Distribution, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot};
 
 /// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
@@ -66,7 +66,7 @@ impl Times {
         for (count, bucket) in counts.iter_mut().zip(self.buckets.iter()) {
             *count = bucket.load(Ordering::Relaxed);
         }
-        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)) }
+        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)), exemplar: None }
     }
 }
 
@@ -94,8 +94,8 @@ impl Promise {
         let good = match self.promised.objective.sli() {
             Sli::Availability => ending == Ending::Ok,
             Sli::Latency { threshold } => time <= threshold,
-            // Requests look nothing up; the builder refuses such an objective.
-            Sli::HitRatio => true,
+            // Requests look nothing up and write nothing; the builder refuses such objectives.
+            Sli::HitRatio | Sli::Freshness { .. } => true,
         };
         let (verdict, count) = if good { (Verdict::Good, &self.good) } else { (Verdict::Bad, &self.bad) };
         // Relaxed: a statistic that orders nothing else.

@@ -3,10 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use super::counters::{ScopeCounters, Times};
-use super::dropped::Dropped;
 use super::names::Names;
 use super::users::Users;
 use crate::contract::UnixNanos;
+use crate::record::Dropped;
 use crate::record::{DependencySnapshot, Snapshot, Source, registry};
 
 /// Scopes, and dependencies, that are told apart. Raised, a service that names them after what strangers send

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, TryLockError};
 use std::time::Instant;
 
-use super::dropped::Dropped;
+use crate::record::Dropped;
 
 /// Spans a second for each reason, and the burst. Raised, an incident leaves more examples and costs the service
 /// and the receiver more; every event is counted either way.

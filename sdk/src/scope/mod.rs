@@ -12,7 +12,6 @@ mod counters;
 mod current;
 mod dependency;
 mod directory;
-mod dropped;
 mod installation;
 #[cfg(feature = "tower")]
 mod layer;
@@ -30,8 +29,7 @@ pub use request::{Scope, ScopeBuilder};
 
 pub(crate) use counters::{NamedObjective, ScopeCounters};
 pub(crate) use directory::scopes;
-pub(crate) use dropped::Dropped;
-pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, install, uninstall};
+pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, abandon, install, uninstall};
 pub(crate) use limits::Limits;
 pub(crate) use spans::{PlannedIds, Target, Tracing};
 pub(crate) use users::SLOT;

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::dropped::Dropped;
+use crate::record::Dropped;
 
 /// The name that stands for every name above the limit.
 pub(crate) const OTHER: &str = "other";

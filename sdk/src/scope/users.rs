@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::dropped::Dropped;
 use crate::contract::{Nanos, SKETCH_CAPACITY, UnixNanos, UserHash, UserSketch};
-use crate::record::{UsersAbout, UsersSnapshot};
+use crate::record::Dropped;
+use crate::record::{UsersAbout, UsersSnapshot, Who};
 
 /// How long a slot is; slots are aligned to the wall clock so that those of different processes can be merged.
 /// Raised, fewer bytes travel and the number of users of a short fault gets blurred.
@@ -96,6 +96,7 @@ impl Users {
         waiting.shrink();
         let snapshots = waiting.slots.iter().flat_map(|(start, slot)| {
             slot.sketches.iter().map(|((about, region), sketch)| UsersSnapshot {
+                who: Who::User,
                 about: about.clone(),
                 region: Arc::clone(region),
                 slot: *start,

@@ -1,6 +1,7 @@
 //! What a service says about itself, checked as a whole: one attempt to install names every missing attribute.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -12,7 +13,7 @@ use ureq::http::Uri;
 use super::resource::Attributes;
 use super::telemetry::Telemetry;
 use crate::contract::names::{attribute, wire};
-use crate::contract::{Objective, Ratio, Sli};
+use crate::contract::{Objective, Outcome, Ratio, Sli};
 use crate::scope::{Limits, NamedObjective, PseudonymKey};
 
 /// Where the sidecar listens if nothing else is said.
@@ -20,6 +21,9 @@ const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
 
 /// Raised, the sidecar hears of a fault later; lowered, it hears more often than its budgets need.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The intervals that are accepted. Below, the thread would do little but ship; above, a service would look dead.
+const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
 /// The share of requests that become spans whatever happens to them. Raised, there are more examples of requests
 /// that went well, and the service spends more on them.
@@ -70,21 +74,31 @@ pub enum InstallError {
         /// The objective's name on the wire.
         name: String,
     },
-    /// A hit ratio was promised for requests.
-    #[error("objective `{name}`: a request looks nothing up, accepted are availability and latency")]
+    /// Something was promised for requests that only maps can keep.
+    #[error(
+        "objective `{name}` is about maps: accepted for requests are latency, and availability with its usual bad \
+         outcomes"
+    )]
     NotOfRequests {
         /// The objective's name on the wire.
         name: String,
     },
-    /// The interval is zero.
-    #[error("interval 0 s leaves no time between batches: accepted is 10 ms or more")]
-    Interval,
+    /// The interval is too short or too long.
+    #[error("interval {interval:?} is not in [10 ms, 1 h]")]
+    Interval {
+        /// What was said.
+        interval: Duration,
+    },
     /// The trace ratio is no ratio.
     #[error("trace ratio {ratio} is not in [0, 1]")]
     TraceRatio {
         /// What was said.
         ratio: f64,
     },
+    /// This process was forked from one in which telemetry was installed, and its counts begin with those of that
+    /// one.
+    #[error("this process was forked after telemetry was installed: fork first, then install")]
+    Forked,
     /// Telemetry is installed and its handle lives.
     #[error("telemetry is installed in this process already: keep one handle, and drop it at the end")]
     AlreadyInstalled,
@@ -158,7 +172,7 @@ impl TelemetryBuilder {
         self
     }
 
-    /// The time between batches, one second by default, 10 ms at least.
+    /// The time between batches, one second by default; from 10 ms to 1 h.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -198,7 +212,7 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Starts the thread that ships. Dropping the handle sends what is left, for at most two seconds, and stops
+    /// Starts the thread that ships, in this process: after a fork, not before. Dropping the handle sends what is left, for at most two seconds, and stops
     /// it; afterwards telemetry may be installed again.
     ///
     /// # Errors
@@ -216,8 +230,8 @@ impl TelemetryBuilder {
         if !missing.is_empty() {
             return Err(InstallError::Missing(missing));
         }
-        if interval < Duration::from_millis(10) {
-            return Err(InstallError::Interval);
+        if !INTERVALS.contains(&interval) {
+            return Err(InstallError::Interval { interval });
         }
         let secret = pseudonym_key.or_else(|| read("MAPWARDEN_PSEUDONYM_KEY")).filter(|key| !key.is_empty());
         let endpoint =
@@ -261,8 +275,11 @@ fn named(
     for (scope, objective) in objectives {
         let name: Arc<str> = format!("{scope}-{}", objective.sli().name()).into();
         match objective.sli() {
-            Sli::Availability | Sli::Latency { .. } => {}
-            Sli::HitRatio => return Err(InstallError::NotOfRequests { name: name.to_string() }),
+            Sli::Availability if objective.bad().contains(Outcome::Failed) => {}
+            Sli::Latency { .. } => {}
+            Sli::Availability | Sli::HitRatio | Sli::Freshness { .. } => {
+                return Err(InstallError::NotOfRequests { name: name.to_string() });
+            }
         }
         let of_scope = by_scope.entry(scope).or_default();
         if of_scope.iter().any(|known| known.name == name) {

@@ -9,7 +9,7 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use crate::scope::Dropped;
+use crate::record::Dropped;
 
 /// Spans that wait. Raised, a longer outage of the receiver loses none, at about 1 KiB each.
 const CAPACITY: usize = 2048;

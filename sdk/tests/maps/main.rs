@@ -10,7 +10,16 @@
 )]
 
 mod bounded;
+mod bounds;
 mod counted;
 mod differential;
+mod fallible;
+mod guards;
 mod operations;
+mod promises;
+#[cfg(feature = "serde")]
+mod serialized;
+mod sets;
+#[cfg(feature = "single-flight")]
+mod single_flight;
 mod threads;

@@ -33,10 +33,14 @@ fn documents() -> Vec<Text> {
     places.iter().flat_map(|(under, ending)| texts(under, ending)).collect()
 }
 
-/// The dotted names: every literal of `names.rs` that begins like one, so that a new constant is known at once.
+/// The dotted names: every literal of the contract that begins like one, so that a new constant is known at once.
 fn dotted() -> BTreeSet<&'static str> {
-    let declared = include_str!("../../../sdk/src/contract/names.rs");
-    declared.split('"').filter(|literal| literal.starts_with("mapwarden.")).collect()
+    let declared = [
+        include_str!("../../../sdk/src/contract/names/attribute.rs"),
+        include_str!("../../../sdk/src/contract/names/wire.rs"),
+    ];
+    let literals = declared.into_iter().flat_map(|file| file.split('"'));
+    literals.filter(|literal| literal.starts_with("mapwarden.")).collect()
 }
 
 fn metric(word: &str) -> Option<Metric> {

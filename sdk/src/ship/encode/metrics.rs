@@ -8,8 +8,8 @@ use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::B
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Metric,
-    NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
+    AggregationTemporality, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Metric,
+    NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, exemplar,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
@@ -17,7 +17,8 @@ use super::{instrumentation, integer, signed, text};
 use crate::contract::names::{self, attribute, wire};
 use crate::contract::{Count, Nanos, SCALE, Sli, UnixNanos, Verdict};
 use crate::record::{
-    DependencySnapshot, Distribution, MapSnapshot, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot, Snapshot,
+    self, DependencySnapshot, Distribution, HotKey, MapSnapshot, ObjectiveSnapshot, RegionSnapshot, Sampled,
+    ScopeSnapshot, Snapshot,
 };
 
 /// What the shipper says about itself.
@@ -25,6 +26,8 @@ use crate::record::{
 pub(crate) struct Totals {
     /// Batches made, this one included.
     pub(crate) batches: Count,
+    /// The time since the receiver last confirmed every count.
+    pub(crate) unconfirmed: Nanos,
     /// Things dropped, by reason.
     pub(crate) dropped: Vec<(&'static str, Count)>,
 }
@@ -65,6 +68,13 @@ struct Points {
     map_durations: Vec<ExponentialHistogramDataPoint>,
     map_entries: Vec<NumberDataPoint>,
     map_retries: Vec<NumberDataPoint>,
+    map_failures: Vec<NumberDataPoint>,
+    map_max_entries: Vec<NumberDataPoint>,
+    map_last_write: Vec<NumberDataPoint>,
+    map_guard_held: Vec<NumberDataPoint>,
+    map_sampled: Vec<NumberDataPoint>,
+    map_hot_keys: Vec<NumberDataPoint>,
+    map_scopes: Vec<NumberDataPoint>,
     requests: Vec<NumberDataPoint>,
     request_durations: Vec<ExponentialHistogramDataPoint>,
     calls: Vec<NumberDataPoint>,
@@ -72,12 +82,25 @@ struct Points {
     objectives: Vec<NumberDataPoint>,
     events: Vec<NumberDataPoint>,
     batches: Vec<NumberDataPoint>,
+    unconfirmed: Vec<NumberDataPoint>,
     dropped: Vec<NumberDataPoint>,
 }
 
 impl Points {
     fn map(&mut self, map: &MapSnapshot) {
-        let MapSnapshot { name, operations, durations, entries, retries, objectives } = map;
+        let MapSnapshot {
+            name,
+            operations,
+            durations,
+            entries,
+            max_entries,
+            retries,
+            failures,
+            last_write,
+            guard_held,
+            sampled,
+            objectives,
+        } = map;
         let named = || text(attribute::MAP, &**name);
         for (op, outcome, count) in operations {
             let attributes =
@@ -89,12 +112,34 @@ impl Points {
             self.map_durations.push(self.distribution(attributes, distribution));
         }
         self.map_entries.push(self.count(vec![named()], *entries));
+        self.map_max_entries.extend(max_entries.map(|bound| self.count(vec![named()], bound)));
         self.map_retries.push(self.count(vec![named()], *retries));
+        for (op, error, count) in failures {
+            let attributes =
+                vec![named(), text(attribute::OP, op.name()), text(attribute::ERROR_TYPE, *error)];
+            self.map_failures.push(self.count(attributes, *count));
+        }
+        self.map_last_write.extend(last_write.map(|at| self.count(vec![named()], Count::new(at.get()))));
+        self.map_guard_held.push(self.count(vec![named()], Count::new(guard_held.get())));
+        self.sampled(sampled, &named);
         for objective in objectives {
             self.objective(objective, named());
             for (_, good, bad) in &objective.events {
                 self.verdicts(&objective.name, None, *good, *bad);
             }
+        }
+    }
+
+    fn sampled(&mut self, sampled: &Sampled, named: &impl Fn() -> KeyValue) {
+        let Sampled { operations, hot_keys, scopes } = sampled;
+        self.map_sampled.push(self.count(vec![named()], *operations));
+        for HotKey { key, since, operations } in hot_keys {
+            let point = self.count(vec![named(), text(attribute::KEY, &**key)], *operations);
+            self.map_hot_keys.push(NumberDataPoint { start_time_unix_nano: since.get(), ..point });
+        }
+        for (scope, operations) in scopes {
+            let attributes = vec![named(), text(attribute::SCOPE, &**scope)];
+            self.map_scopes.push(self.count(attributes, *operations));
         }
     }
 
@@ -131,7 +176,9 @@ impl Points {
         let mut attributes =
             vec![text(attribute::SLO, &**name), text(attribute::SLI, objective.sli().name()), about];
         match objective.sli() {
-            Sli::Latency { threshold } => attributes.push(integer(attribute::THRESHOLD, threshold.get())),
+            Sli::Latency { threshold } | Sli::Freshness { threshold } => {
+                attributes.push(integer(attribute::THRESHOLD, threshold.get()));
+            }
             Sli::Availability | Sli::HitRatio => {}
         }
         self.objectives.push(self.number(attributes, Value::AsDouble(objective.target().get())));
@@ -146,8 +193,9 @@ impl Points {
     }
 
     fn totals(&mut self, totals: &Totals) {
-        let Totals { batches, dropped } = totals;
+        let Totals { batches, unconfirmed, dropped } = totals;
         self.batches.push(self.count(Vec::new(), *batches));
+        self.unconfirmed.push(self.number(Vec::new(), Value::AsInt(signed(unconfirmed.get()))));
         for (reason, count) in dropped {
             self.dropped.push(self.count(vec![text(attribute::REASON, *reason)], *count));
         }
@@ -173,7 +221,7 @@ impl Points {
         attributes: Vec<KeyValue>,
         distribution: &Distribution,
     ) -> ExponentialHistogramDataPoint {
-        let Distribution { counts, sum } = distribution;
+        let Distribution { counts, sum, exemplar } = distribution;
         ExponentialHistogramDataPoint {
             attributes,
             start_time_unix_nano: self.start.get(),
@@ -183,6 +231,7 @@ impl Points {
             sum: Some(nanoseconds(*sum)),
             scale: SCALE,
             positive: Some(trimmed(&counts[..])),
+            exemplars: exemplar.iter().map(told_with).collect(),
             ..ExponentialHistogramDataPoint::default()
         }
     }
@@ -193,6 +242,13 @@ impl Points {
             histogram(&wire::MAP_DURATION, self.map_durations),
             gauge(&wire::MAP_ENTRIES, self.map_entries),
             sum(&wire::MAP_RETRIES, self.map_retries),
+            sum(&wire::MAP_FAILURES, self.map_failures),
+            gauge(&wire::MAP_MAX_ENTRIES, self.map_max_entries),
+            gauge(&wire::MAP_LAST_WRITE, self.map_last_write),
+            gauge(&wire::MAP_GUARD_HELD, self.map_guard_held),
+            sum(&wire::MAP_SAMPLED_OPERATIONS, self.map_sampled),
+            sum(&wire::MAP_HOT_KEY_OPERATIONS, self.map_hot_keys),
+            sum(&wire::MAP_SCOPE_OPERATIONS, self.map_scopes),
             sum(&wire::REQUESTS, self.requests),
             histogram(&wire::REQUEST_DURATION, self.request_durations),
             sum(&wire::DEPENDENCY_CALLS, self.calls),
@@ -200,9 +256,21 @@ impl Points {
             gauge(&wire::OBJECTIVE, self.objectives),
             sum(&wire::SLI_EVENTS, self.events),
             sum(&wire::BATCHES, self.batches),
+            gauge(&wire::UNCONFIRMED, self.unconfirmed),
             sum(&wire::DROPPED, self.dropped),
         ];
         metrics.into_iter().flatten().collect()
+    }
+}
+
+fn told_with(exemplar: &record::Exemplar) -> Exemplar {
+    let record::Exemplar { at, duration, trace, span } = exemplar;
+    Exemplar {
+        filtered_attributes: Vec::new(),
+        time_unix_nano: at.get(),
+        value: Some(exemplar::Value::AsDouble(nanoseconds(*duration))),
+        span_id: span.to_vec(),
+        trace_id: trace.to_vec(),
     }
 }
 
@@ -298,6 +366,13 @@ mod tests {
             map_durations: vec![spread()],
             map_entries: vec![point()],
             map_retries: vec![point()],
+            map_failures: vec![point()],
+            map_max_entries: vec![point()],
+            map_last_write: vec![point()],
+            map_guard_held: vec![point()],
+            map_sampled: vec![point()],
+            map_hot_keys: vec![point()],
+            map_scopes: vec![point()],
             requests: vec![point()],
             request_durations: vec![spread()],
             calls: vec![point()],
@@ -305,6 +380,7 @@ mod tests {
             objectives: vec![point()],
             events: vec![point()],
             batches: vec![point()],
+            unconfirmed: vec![point()],
             dropped: vec![point()],
         };
         let sent: Vec<_> = points

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use super::{instrumentation, integer, text};
 use crate::contract::UnixNanos;
 use crate::contract::names::{attribute, wire};
-use crate::record::{UsersAbout, UsersSnapshot};
+use crate::record::{UsersAbout, UsersSnapshot, Who};
 use crate::scope::SLOT;
 
 /// Sketches as one request; `now` is when they were read.
@@ -31,8 +31,15 @@ pub(crate) fn users(
     }
 }
 
+fn event_name(who: Who) -> &'static str {
+    match who {
+        Who::User => wire::USERS_EVENT,
+        Who::Tenant => wire::TENANTS_EVENT,
+    }
+}
+
 fn record(sketch: UsersSnapshot, now: UnixNanos) -> LogRecord {
-    let UsersSnapshot { about, region, slot, sketch } = sketch;
+    let UsersSnapshot { who, about, region, slot, sketch } = sketch;
     let (verdict, about) = match about {
         UsersAbout::Scope(scope) => (wire::ACTIVE, text(attribute::SCOPE, &*scope)),
         UsersAbout::Objective(slo) => (wire::AFFECTED, text(attribute::SLO, &*slo)),
@@ -40,7 +47,7 @@ fn record(sketch: UsersSnapshot, now: UnixNanos) -> LogRecord {
     LogRecord {
         time_unix_nano: slot.get(),
         observed_time_unix_nano: now.get(),
-        event_name: wire::USERS_EVENT.to_owned(),
+        event_name: event_name(who).to_owned(),
         body: Some(AnyValue { value: Some(Value::BytesValue(sketch.encode())) }),
         attributes: vec![
             text(attribute::VERDICT, verdict),

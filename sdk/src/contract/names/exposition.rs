@@ -1,0 +1,320 @@
+//! Names that the sidecar serves at `/metrics`, in base units as Prometheus asks.
+
+use super::{Metric, counter, gauge, histogram};
+
+/// What an objective is.
+pub const SLO_INFO: Metric = gauge(
+    "mapwarden_slo_info",
+    "1",
+    "Always 1; the labels describe an objective.",
+    &["slo", "service", "team", "sli", "source"],
+);
+/// Target.
+pub const SLO_OBJECTIVE: Metric =
+    gauge("mapwarden_slo_objective_ratio", "1", "The promised share of good events.", &["slo", "service"]);
+/// Good events.
+pub const SLI_GOOD: Metric = counter(
+    "mapwarden_sli_good_events_total",
+    "{event}",
+    "Events that kept an objective.",
+    &["slo", "service"],
+);
+/// All events.
+pub const SLI_EVENTS: Metric = counter(
+    "mapwarden_sli_events_total",
+    "{event}",
+    "Events measured against an objective.",
+    &["slo", "service"],
+);
+/// Error ratio.
+pub const SLI_ERROR_RATIO: Metric = gauge(
+    "mapwarden_sli_error_ratio",
+    "1",
+    "Bad events of all events in a window, ratio of sums; absent where nothing was measured.",
+    &["slo", "service", "window"],
+);
+/// Burn rate.
+pub const BURN_RATE: Metric = gauge(
+    "mapwarden_slo_burn_rate_ratio",
+    "1",
+    "Error ratio over what the objective allows, by window; absent where nothing was measured.",
+    &["slo", "service", "window"],
+);
+/// Coverage.
+pub const COVERAGE: Metric = gauge(
+    "mapwarden_slo_coverage_ratio",
+    "1",
+    "Share of a window (since the objective is known) for which telemetry arrived.",
+    &["slo", "service", "window"],
+);
+/// Budget.
+pub const BUDGET_REMAINING: Metric = gauge(
+    "mapwarden_error_budget_remaining_ratio",
+    "1",
+    "Share of the period's error budget that is left; negative when overspent.",
+    &["slo", "service"],
+);
+/// Time to exhaustion.
+pub const BUDGET_EXHAUSTION: Metric = gauge(
+    "mapwarden_error_budget_exhaustion_seconds",
+    "s",
+    "Time until the budget is spent at the burn rate of the last hour; absent while it is not shrinking.",
+    &["slo", "service"],
+);
+/// Tier state.
+pub const ALERT_ACTIVE: Metric = gauge(
+    "mapwarden_slo_alert_active",
+    "1",
+    "1 while a burn-rate tier is over its factor in both windows, else 0.",
+    &["slo", "service", "tier", "severity"],
+);
+/// Map operations.
+pub const MAP_OPERATIONS: Metric = counter(
+    "mapwarden_map_operations_total",
+    "{operation}",
+    "Operations on a map, every one counted.",
+    &["service", "map", "op", "outcome"],
+);
+/// Map latency.
+pub const MAP_LATENCY: Metric = gauge(
+    "mapwarden_map_operation_latency_seconds",
+    "s",
+    "Percentiles 50, 95 and 99 of the time in a map operation over the last 5 minutes, within 4.5 %.",
+    &["service", "map", "op", "percentile"],
+);
+/// Map size.
+pub const MAP_ENTRIES: Metric =
+    gauge("mapwarden_map_entries", "{entry}", "Entries in a map.", &["service", "map"]);
+/// Map contention.
+pub const MAP_RETRIES: Metric = counter(
+    "mapwarden_map_retries_total",
+    "{retry}",
+    "Times a closure of update or compute ran again because another thread was faster.",
+    &["service", "map"],
+);
+/// Requests.
+pub const REQUESTS: Metric = counter(
+    "mapwarden_requests_total",
+    "{request}",
+    "Requests that ended, every one counted; outcome is ok or failed.",
+    &["service", "scope", "region", "outcome"],
+);
+/// Request latency.
+pub const REQUEST_LATENCY: Metric = gauge(
+    "mapwarden_request_latency_seconds",
+    "s",
+    "Percentiles 50, 95 and 99 of the time in a request over the last 5 minutes, within 4.5 %.",
+    &["service", "scope", "region", "percentile"],
+);
+/// Open notices.
+pub const NOTICES_OPEN: Metric =
+    gauge("mapwarden_notices_open", "{notice}", "Fault notices that are open.", &["severity"]);
+/// Notice events.
+pub const NOTICES: Metric =
+    counter("mapwarden_notices_total", "{event}", "Fault notices opened, updated and resolved.", &["event"]);
+/// Affected users.
+pub const NOTICE_USERS: Metric = gauge(
+    "mapwarden_notice_affected_users",
+    "{user}",
+    "Users who met a bad event since the onset of an open notice.",
+    &["slo", "service", "notice"],
+);
+/// Notice quality.
+pub const NOTICE_PARTS: Metric = counter(
+    "mapwarden_notice_parts_total",
+    "{part}",
+    "Mandatory parts of resolved notices, by whether evidence filled them.",
+    &["part", "state"],
+);
+/// Deliveries.
+pub const DELIVERIES: Metric = counter(
+    "mapwarden_notice_deliveries_total",
+    "{delivery}",
+    "Attempts to deliver a notice: delivered, retried, refused, or dropped from a full queue.",
+    &["sink", "result"],
+);
+/// Delivery queue.
+pub const DELIVERY_PENDING: Metric = gauge(
+    "mapwarden_notice_deliveries_pending",
+    "{delivery}",
+    "Notice events that a sink has not taken yet.",
+    &["sink"],
+);
+/// Changes.
+pub const CHANGES: Metric = counter(
+    "mapwarden_changes_total",
+    "{change}",
+    "Deploys, config changes and flags known, by where they were learnt.",
+    &["service", "kind", "source"],
+);
+/// Change times.
+pub const CHANGE_TIMESTAMP: Metric = gauge(
+    "mapwarden_change_timestamp_seconds",
+    "s",
+    "When each of the last changes of a service happened, in Unix time.",
+    &["service", "kind", "version", "sha"],
+);
+/// Dependency state.
+pub const DEPENDENCY_UP: Metric = gauge(
+    "mapwarden_dependency_up",
+    "1",
+    "1 while a dependency is healthy, 0.5 degraded, 0 down.",
+    &["dependency"],
+);
+/// Dependency errors.
+pub const DEPENDENCY_ERROR_RATIO: Metric = gauge(
+    "mapwarden_dependency_error_ratio",
+    "1",
+    "Failed calls and probes of all in the last 5 minutes; absent where there were none.",
+    &["dependency"],
+);
+/// Dependency latency.
+pub const DEPENDENCY_LATENCY: Metric = gauge(
+    "mapwarden_dependency_latency_seconds",
+    "s",
+    "The 99th percentile of calls and probes over the last 5 minutes.",
+    &["dependency"],
+);
+/// Requests taken.
+pub const OTLP_REQUESTS: Metric = counter(
+    "mapwarden_otlp_requests_total",
+    "{request}",
+    "OTLP requests answered, by signal and status code.",
+    &["signal", "code"],
+);
+/// Items taken.
+pub const OTLP_ITEMS: Metric = counter(
+    "mapwarden_otlp_accepted_items_total",
+    "{item}",
+    "Data points, spans and log records accepted.",
+    &["signal"],
+);
+/// Items refused.
+pub const OTLP_REJECTED: Metric = counter(
+    "mapwarden_otlp_rejected_items_total",
+    "{item}",
+    "Data points, spans and log records refused, by reason.",
+    &["signal", "reason"],
+);
+/// Time to answer.
+pub const OTLP_DURATION: Metric =
+    histogram("mapwarden_otlp_request_duration_seconds", "s", "Time to answer an OTLP request.", &["signal"]);
+/// Contract warnings.
+pub const CONTRACT_WARNINGS: Metric = counter(
+    "mapwarden_contract_warnings_total",
+    "{resource}",
+    "Resources that came without a required attribute.",
+    &["attribute"],
+);
+/// Points left out while aggregating.
+pub const POINTS_IGNORED: Metric = counter(
+    "mapwarden_points_ignored_total",
+    "{point}",
+    "Data points accepted and then left out while aggregating, by reason.",
+    &["reason"],
+);
+/// Resets.
+pub const COUNTER_RESETS: Metric =
+    counter("mapwarden_series_resets_total", "{reset}", "Cumulative series that began again.", &[]);
+/// Series.
+pub const SERIES: Metric = gauge("mapwarden_series", "{series}", "Series held.", &[]);
+/// Queue.
+pub const QUEUE_DEPTH: Metric =
+    gauge("mapwarden_queue_depth", "{batch}", "Batches between the receiver and the aggregator.", &[]);
+/// Queue bound.
+pub const QUEUE_CAPACITY: Metric = gauge(
+    "mapwarden_queue_capacity",
+    "{batch}",
+    "How many batches that queue takes before senders are told to wait.",
+    &[],
+);
+/// Evaluation time.
+pub const EVALUATION_DURATION: Metric =
+    histogram("mapwarden_evaluation_duration_seconds", "s", "Time to evaluate all objectives once.", &[]);
+/// Commits.
+pub const STORE_COMMITS: Metric =
+    counter("mapwarden_store_commits_total", "{commit}", "Commits of the durable state.", &["result"]);
+/// Commit time.
+pub const STORE_DURATION: Metric =
+    histogram("mapwarden_store_commit_duration_seconds", "s", "Time of a commit of the durable state.", &[]);
+/// Last commit.
+pub const STORE_LAST_COMMIT: Metric = gauge(
+    "mapwarden_store_last_commit_timestamp_seconds",
+    "s",
+    "When the durable state was last written, in Unix time.",
+    &[],
+);
+/// Admin requests.
+pub const HTTP_REQUESTS: Metric =
+    counter("mapwarden_http_requests_total", "{request}", "Admin requests answered.", &["route", "code"]);
+/// Build.
+pub const BUILD_INFO: Metric =
+    gauge("mapwarden_build_info", "1", "Always 1; the label tells the version.", &["version"]);
+/// Memory.
+pub const RESIDENT_MEMORY: Metric =
+    gauge("process_resident_memory_bytes", "By", "Resident memory of the sidecar.", &[]);
+/// CPU.
+pub const CPU_SECONDS: Metric = counter("process_cpu_seconds_total", "s", "CPU time of the sidecar.", &[]);
+/// Start.
+pub const START_TIME: Metric =
+    gauge("process_start_time_seconds", "s", "When the sidecar started, in Unix time.", &[]);
+/// Last scrape, at `/metrics/health`.
+pub const LAST_SCRAPE: Metric = gauge(
+    "last_successful_scrape_timestamp_seconds",
+    "s",
+    "When /metrics was last served in full, in Unix time; 0 before the first.",
+    &[],
+);
+/// Failed scrapes, at `/metrics/health`.
+pub const SCRAPE_ERRORS: Metric =
+    counter("scrape_errors_total", "{error}", "Scrapes of /metrics that failed.", &[]);
+
+/// Every metric that the sidecar serves.
+pub const ALL: [Metric; 46] = [
+    SLO_INFO,
+    SLO_OBJECTIVE,
+    SLI_GOOD,
+    SLI_EVENTS,
+    SLI_ERROR_RATIO,
+    BURN_RATE,
+    COVERAGE,
+    BUDGET_REMAINING,
+    BUDGET_EXHAUSTION,
+    ALERT_ACTIVE,
+    MAP_OPERATIONS,
+    MAP_LATENCY,
+    MAP_ENTRIES,
+    MAP_RETRIES,
+    REQUESTS,
+    REQUEST_LATENCY,
+    NOTICES_OPEN,
+    NOTICES,
+    NOTICE_USERS,
+    NOTICE_PARTS,
+    DELIVERIES,
+    DELIVERY_PENDING,
+    CHANGES,
+    CHANGE_TIMESTAMP,
+    DEPENDENCY_UP,
+    DEPENDENCY_ERROR_RATIO,
+    DEPENDENCY_LATENCY,
+    OTLP_REQUESTS,
+    OTLP_ITEMS,
+    OTLP_REJECTED,
+    OTLP_DURATION,
+    CONTRACT_WARNINGS,
+    POINTS_IGNORED,
+    COUNTER_RESETS,
+    SERIES,
+    QUEUE_DEPTH,
+    QUEUE_CAPACITY,
+    EVALUATION_DURATION,
+    STORE_COMMITS,
+    STORE_DURATION,
+    STORE_LAST_COMMIT,
+    HTTP_REQUESTS,
+    BUILD_INFO,
+    RESIDENT_MEMORY,
+    CPU_SECONDS,
+    START_TIME,
+];

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::UnixNanos;
+use mapwarden::contract::{Nanos, UnixNanos};
 
 use super::objective::{Events, Place};
-use super::roles::{Applied, Role, SloRole, Track, whole};
+use super::roles::{Applied, MapGauge, Role, SloRole, Track, whole};
 use super::series::Ignored;
 use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
@@ -13,9 +13,17 @@ use crate::accept::{Call, CallSource, Ending, Point, Request, Resource, UserRole
 
 impl Aggregate {
     pub(super) fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
+        let time = point.time.min(received);
         for role in roles {
-            if let (Role::MapEntries(key), Value::Gauge(entries)) = (role, &point.value) {
-                self.maps.at(key).holds(point.time.min(received), whole(*entries));
+            let (Role::MapGauge(key, sender, gauge), Value::Gauge(value)) = (role, &point.value) else {
+                continue;
+            };
+            let map = self.maps.at(key);
+            match gauge {
+                MapGauge::Entries => map.holds(time, whole(*value)),
+                MapGauge::MaxEntries => map.max_entries.tell(*sender, time, whole(*value)),
+                MapGauge::LastWrite => map.last_write.tell(*sender, time, whole(*value).min(received.get())),
+                MapGauge::GuardHeld => map.guard_held.tell(time, Nanos::new(whole(*value))),
             }
         }
     }
@@ -40,7 +48,7 @@ impl Aggregate {
                         self.maps.at(key).took(op, time, times);
                     }
                 }
-                Role::MapEntries(_) => {}
+                Role::MapGauge(..) => {}
                 Role::Requests(key, ending) => {
                     self.requests.at(key).count(time, *ending, events);
                 }

@@ -7,6 +7,7 @@ use mapwarden::contract::{Count, Nanos, UnixNanos};
 
 use super::distribution::{Distribution, DistributionRing};
 use super::slices::{Slices, Until};
+use super::told::{Latest, Longest};
 
 /// An operation and an outcome by name.
 pub type OpOutcome = (Arc<str>, Arc<str>);
@@ -21,6 +22,12 @@ pub struct Map {
     times: BTreeMap<Arc<str>, DistributionRing>,
     entries: VecDeque<(UnixNanos, u64)>,
     retries: Option<Operations>,
+    /// How many entries it takes at most, where it is bounded.
+    pub max_entries: Latest,
+    /// When it was last written, in nanoseconds since 1970.
+    pub last_write: Latest,
+    /// For how long it was pinned.
+    pub guard_held: Longest,
 }
 
 /// How often something happened, since it is known and by time.
@@ -83,6 +90,9 @@ impl Map {
         all.for_each(|operations| operations.slices.forget_after(now));
         self.times.values_mut().for_each(|ring| ring.forget_after(now));
         self.entries.retain(|reading| reading.0 <= now);
+        self.max_entries.forget_after(now);
+        self.last_write.forget_after(now);
+        self.guard_held.forget_after(now);
     }
 
     /// Every pair that the sender declared, with its count, ascending.

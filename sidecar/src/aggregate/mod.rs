@@ -11,6 +11,7 @@ pub mod objective;
 mod roles;
 pub mod series;
 pub mod slices;
+pub mod told;
 pub mod traffic;
 pub mod users;
 mod view;

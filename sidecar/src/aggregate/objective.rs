@@ -47,6 +47,11 @@ pub enum SliKind {
     },
     /// Lookups that found their key.
     HitRatio,
+    /// Seconds at whose end a map's last write was at most so long ago.
+    Freshness {
+        /// The oldest last write that is still good.
+        threshold: Nanos,
+    },
 }
 
 impl SliKind {
@@ -56,6 +61,7 @@ impl SliKind {
             Self::Availability => "availability",
             Self::Latency { .. } => "latency",
             Self::HitRatio => "hit_ratio",
+            Self::Freshness { .. } => "freshness",
         }
     }
 }

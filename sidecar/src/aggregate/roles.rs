@@ -35,8 +35,8 @@ pub(super) enum Role {
     MapOperation(MapKey, (Arc<str>, Arc<str>)),
     /// Times of a map's operation.
     MapDuration(MapKey, Arc<str>),
-    /// Entries of a map.
-    MapEntries(MapKey),
+    /// Something that one process tells of a map's present.
+    MapGauge(MapKey, u64, MapGauge),
     /// Closure retries of a map.
     MapRetries(MapKey),
     /// Requests by service, scope, region.
@@ -47,6 +47,19 @@ pub(super) enum Role {
     Calls(Arc<str>, Arc<str>, Ending),
     /// Times of such calls.
     CallDuration(Arc<str>, Arc<str>),
+}
+
+/// What a gauge tells of a map.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MapGauge {
+    /// How many entries it has.
+    Entries,
+    /// How many it takes at most.
+    MaxEntries,
+    /// When it was last written.
+    LastWrite,
+    /// For how long it was pinned.
+    GuardHeld,
 }
 
 /// What a point adds, ready for every role.
@@ -89,10 +102,12 @@ pub(super) fn definition(resource: &Resource, point: &Point) -> Option<Definitio
     let Value::Gauge(target) = point.value else { return None };
     let target = Ratio::new(target).ok().filter(|target| target.get() > 0.0 && target.get() < 1.0)?;
     let get = |name| value_of(&point.attributes, name);
+    let threshold = || get(attribute::THRESHOLD)?.parse().ok().map(Nanos::new);
     let sli = match &**get(attribute::SLI)? {
         "availability" => SliKind::Availability,
         "hit_ratio" => SliKind::HitRatio,
-        "latency" => SliKind::Latency { threshold: Nanos::new(get(attribute::THRESHOLD)?.parse().ok()?) },
+        "latency" => SliKind::Latency { threshold: threshold()? },
+        "freshness" => SliKind::Freshness { threshold: threshold()? },
         _ => return None,
     };
     let about = match (get(attribute::MAP), get(attribute::SCOPE)) {
@@ -200,6 +215,7 @@ fn our_role(
     let need = |name| value_of(&point.attributes, name).cloned().ok_or(Ignored::Malformed);
     let service = || resource.service.clone();
     let map = || need(attribute::MAP).map(|map| (service(), map));
+    let gauge = |gauge| Ok(Role::MapGauge(map()?, resource.id, gauge));
     let ending = || match &*need(attribute::OUTCOME)? {
         wire::OK => Ok(Ending::Ok),
         wire::FAILED => Ok(Ending::Failed),
@@ -224,7 +240,13 @@ fn our_role(
     } else if metric == wire::MAP_DURATION.name {
         Role::MapDuration(map()?, need(attribute::OP)?)
     } else if metric == wire::MAP_ENTRIES.name {
-        Role::MapEntries(map()?)
+        gauge(MapGauge::Entries)?
+    } else if metric == wire::MAP_MAX_ENTRIES.name {
+        gauge(MapGauge::MaxEntries)?
+    } else if metric == wire::MAP_LAST_WRITE.name {
+        gauge(MapGauge::LastWrite)?
+    } else if metric == wire::MAP_GUARD_HELD.name {
+        gauge(MapGauge::GuardHeld)?
     } else if metric == wire::MAP_RETRIES.name {
         Role::MapRetries(map()?)
     } else if metric == wire::REQUESTS.name {

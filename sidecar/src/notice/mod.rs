@@ -4,6 +4,7 @@
 mod engine;
 mod evidence;
 mod onset;
+mod open;
 mod patterns;
 
 use std::collections::BTreeMap;
@@ -116,10 +117,10 @@ pub struct Budget {
     pub known_for: Nanos,
 }
 
-/// How an SLI changed. For a ratio, values are ratios; for a latency, seconds.
+/// How an SLI changed. For a ratio, values are ratios; for a latency, seconds. The events of a freshness are seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SliDelta {
-    /// `availability`, `latency`, `hit_ratio`, or `latency_p95`.
+    /// `availability`, `latency`, `hit_ratio`, `freshness`, or `latency_p95`.
     pub name: String,
     /// What the values are.
     pub unit: SliUnit,
@@ -262,6 +263,9 @@ pub struct MapEvidence {
     pub entries: Known<f64>,
     /// Retries and conflicts a second, as a multiple of before.
     pub conflicts: Known<f64>,
+    /// The longest time without a write since the onset; only where the service tells of writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_write: Option<Nanos>,
     /// What changed most: an outcome's share of its operation before and since the onset.
     pub shifts: Vec<OutcomeShift>,
 }

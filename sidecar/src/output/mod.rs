@@ -102,13 +102,13 @@ pub struct SloView {
     pub name: String,
     /// The team.
     pub team: Known<String>,
-    /// `availability`, `latency` or `hit_ratio`.
+    /// `availability`, `latency`, `hit_ratio` or `freshness`.
     pub sli: String,
     /// What it is about, in words: `map sessions`, `scope checkout`, `metric http.server.request.duration`.
     pub about: String,
     /// `sdk` or `config`.
     pub source: String,
-    /// A latency threshold.
+    /// The slowest good event of a latency objective, the oldest good last write of a freshness objective.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Nanos>,
     /// The promised share of good events.

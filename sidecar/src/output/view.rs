@@ -90,7 +90,7 @@ fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices)
         about,
         source: source.to_owned(),
         threshold: match definition.sli {
-            SliKind::Latency { threshold } => Some(threshold),
+            SliKind::Latency { threshold } | SliKind::Freshness { threshold } => Some(threshold),
             SliKind::Availability | SliKind::HitRatio => None,
         },
         target: definition.target,

@@ -14,14 +14,14 @@ use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
 use mapwarden_sidecar::budget::{BudgetState, Severity, evaluate};
 use mapwarden_sidecar::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion};
 
-const START: u64 = 1_800_000_000;
+pub(crate) const START: u64 = 1_800_000_000;
 const SLO: &str = "order-service/checkout-availability";
 
-fn at(second: u64) -> UnixNanos {
+pub(crate) fn at(second: u64) -> UnixNanos {
     UnixNanos::new((START + second) * 1_000_000_000)
 }
 
-fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+pub(crate) fn attributes(pairs: &[(&str, &str)]) -> Attributes {
     let mut pairs: Vec<(Arc<str>, Arc<str>)> =
         pairs.iter().map(|(k, v)| (Arc::from(*k), Arc::from(*v))).collect();
     pairs.sort();
@@ -107,15 +107,15 @@ impl Process {
 }
 
 /// The sidecar's pure half.
-struct Sidecar {
-    aggregate: Aggregate,
+pub(crate) struct Sidecar {
+    pub(crate) aggregate: Aggregate,
     budgets: BTreeMap<String, BudgetState>,
-    notices: Notices,
+    pub(crate) notices: Notices,
     told: Vec<(u64, NoticeEvent)>,
 }
 
 impl Sidecar {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             aggregate: Aggregate::new(Vec::new(), 10_000, at(0)),
             budgets: BTreeMap::new(),
@@ -124,7 +124,7 @@ impl Sidecar {
         }
     }
 
-    fn step(&mut self, second: u64) {
+    pub(crate) fn step(&mut self, second: u64) {
         let view = self.aggregate.at(at(second));
         let evaluated = view
             .objectives()
@@ -160,7 +160,7 @@ impl Sidecar {
         });
     }
 
-    fn told(&self, event: Event) -> Vec<(u64, &Notice)> {
+    pub(crate) fn told(&self, event: Event) -> Vec<(u64, &Notice)> {
         let of_kind = self.told.iter().filter(|(_, told)| told.event == event);
         of_kind.map(|(second, told)| (*second, &*told.notice)).collect()
     }
@@ -319,7 +319,7 @@ fn a_restart_keeps_the_notice_and_its_users() {
 }
 
 /// What a restart does to notices: through what the store keeps of them.
-fn restart(sidecar: &mut Sidecar) {
+pub(crate) fn restart(sidecar: &mut Sidecar) {
     let kept = sidecar.notices.all().iter().map(|notice| sidecar.notices.keep(notice)).collect();
     sidecar.notices = Notices::default();
     sidecar.notices.restore(kept);

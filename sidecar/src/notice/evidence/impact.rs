@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mapwarden::contract::{Count, Ratio, UserSketch};
 
 use super::{Fault, slis};
-use crate::aggregate::objective::About;
+use crate::aggregate::objective::{About, SliKind};
 use crate::aggregate::timestamp;
 use crate::aggregate::users::UserRing;
 use crate::notice::{Impact, Known};
@@ -39,7 +39,12 @@ pub(in crate::notice) fn impact(fault: &Fault<'_>) -> Impact {
         since: timestamp(fault.users_since),
         until: timestamp(UserRing::slot_end(fault.until)),
         basis: match &fault.objective.definition.about {
-            About::Map(map) => format!("operations on the map {map}"),
+            About::Map(map) => match fault.objective.definition.sli {
+                SliKind::Freshness { .. } => format!("seconds of the map {map}"),
+                SliKind::Availability | SliKind::Latency { .. } | SliKind::HitRatio => {
+                    format!("operations on the map {map}")
+                }
+            },
             About::Scope(scope) => format!("requests of the scope {scope}"),
             About::Metric(_) => {
                 "users of failed server spans; regions by the events of the objective".to_owned()

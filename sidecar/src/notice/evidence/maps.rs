@@ -31,6 +31,12 @@ pub(in crate::notice) fn map(fault: &Fault<'_>) -> Known<MapEvidence> {
         .map_or_else(|| Known::missing("the service tells of no map"), Known::Value)
 }
 
+/// For how long nothing was written; of several processes, that of the one that is furthest behind.
+fn without_write(fault: &Fault<'_>, map: &Map) -> Option<Nanos> {
+    let now = fault.view.now;
+    map.last_write.least(now).map(|written| now.since(UnixNanos::new(written)))
+}
+
 fn distance(shift: &OutcomeShift) -> f64 {
     shift.current.get() - shift.baseline.get()
 }
@@ -44,6 +50,7 @@ fn evidence(fault: &Fault<'_>, name: &str, map: &Map) -> MapEvidence {
         hot_key_share: Known::missing("keys are not sampled"),
         entries: growth(fault, map),
         conflicts: conflicts(fault, map),
+        without_write: without_write(fault, map),
         shifts,
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mapwarden::contract::{Nanos, UnixNanos};
 
+use super::hot_keys::Told;
 use super::objective::{Events, Place};
-use super::roles::{Applied, MapGauge, Role, SloRole, Track, whole};
+use super::roles::{self, Applied, MapGauge, Role, SloRole, Track, whole};
 use super::series::Ignored;
 use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
@@ -28,6 +29,23 @@ impl Aggregate {
         }
     }
 
+    pub(super) fn hot_key(
+        &mut self,
+        resource: &Resource,
+        point: &Point,
+        received: UnixNanos,
+    ) -> Result<(), Ignored> {
+        let (map, key) = roles::hot_key(resource, point).ok_or(Ignored::Malformed)?;
+        let reading = roles::reading(point, None, received)?.ok_or(Ignored::Malformed)?;
+        let is_full = self.held() >= self.max_series;
+        let hot_keys = &mut self.maps.at(&map).hot_keys;
+        if is_full && !hot_keys.holds(&key) {
+            return Err(Ignored::TooManySeries);
+        }
+        let at = reading.time.min(received);
+        hot_keys.take(&key, Told { sender: resource.id, reading, at, watching_since: self.watching_since })
+    }
+
     pub(super) fn apply(&mut self, track: &Track, series: u128, applied: &Applied) {
         let (time, events) = (applied.time, applied.increase.events);
         if let (true, Some(mark)) = (track.is_slo(), track.mark) {
@@ -43,6 +61,9 @@ impl Aggregate {
                     self.maps.at(key).count(pair.clone(), time, events);
                 }
                 Role::MapRetries(key) => self.maps.at(key).retry(time, events),
+                Role::MapFailures(key, pair) => self.maps.at(key).fail(pair.clone(), time, events),
+                Role::MapSampled(key) => self.maps.at(key).sample(time, events),
+                Role::MapScope(key, scope) => self.maps.at(key).sample_in(scope, time, events),
                 Role::MapDuration(key, op) => {
                     if let Some(times) = &applied.times {
                         self.maps.at(key).took(op, time, times);

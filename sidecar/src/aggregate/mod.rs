@@ -6,6 +6,7 @@ mod apply;
 mod bounded;
 pub mod changes;
 pub mod distribution;
+pub mod hot_keys;
 pub mod maps;
 pub mod objective;
 mod roles;
@@ -266,6 +267,9 @@ impl Aggregate {
         if point.time > received + AHEAD {
             return Err(Ignored::FromTheFuture);
         }
+        if roles::is_hot_key(point) {
+            return self.hot_key(resource, point, received);
+        }
         let id = roles::series_id(resource, point);
         let mut series = match self.series.remove(&id) {
             Some(series) => series,
@@ -274,7 +278,7 @@ impl Aggregate {
                 if roles.is_empty() {
                     return Ok(());
                 }
-                if self.series.len() >= self.max_series {
+                if self.held() >= self.max_series {
                     return Err(Ignored::TooManySeries);
                 }
                 self.meet(id, roles)
@@ -284,6 +288,11 @@ impl Aggregate {
         self.count_tracks(id, &mut series, point, received);
         self.series.insert(id, series);
         Ok(())
+    }
+
+    /// How many series are held, hot keys included.
+    fn held(&self) -> usize {
+        self.series.len() + self.maps.values().map(|map| map.hot_keys.len()).sum::<usize>()
     }
 
     fn meet(&mut self, id: u128, roles: Vec<Role>) -> Series {
@@ -352,6 +361,7 @@ impl Aggregate {
     /// of the latter are returned by id, because the store has them.
     pub fn forget_silent(&mut self, now: UnixNanos) -> Vec<u128> {
         let mut forgotten = Vec::new();
+        self.maps.values_mut().for_each(|map| map.hot_keys.forget_silent(now));
         self.series.retain(|id, series| {
             let is_slo = series.tracks.iter().any(Track::is_slo);
             let is_kept = now.since(series.seen) < if is_slo { SILENT_SLI } else { SILENT };

@@ -39,6 +39,12 @@ pub(super) enum Role {
     MapGauge(MapKey, u64, MapGauge),
     /// Closure retries of a map.
     MapRetries(MapKey),
+    /// Operations of a map that failed, by operation and type of error.
+    MapFailures(MapKey, (Arc<str>, Arc<str>)),
+    /// Operations on single keys of a map, estimated.
+    MapSampled(MapKey),
+    /// The same within a request scope.
+    MapScope(MapKey, Arc<str>),
     /// Requests by service, scope, region.
     Requests(RequestKey, Ending),
     /// Times of such requests.
@@ -95,6 +101,18 @@ impl SloRole {
 /// Whether a point declares an objective.
 pub(super) fn is_objective(point: &Point) -> bool {
     &*point.metric == wire::OBJECTIVE.name
+}
+
+/// Whether a point tells of a hot key. Which keys are hot changes all the time: they are bounded by the map, and
+/// are no series of their own.
+pub(super) fn is_hot_key(point: &Point) -> bool {
+    &*point.metric == wire::MAP_HOT_KEY_OPERATIONS.name
+}
+
+/// The map and the key that a point of a hot key is about; none where it does not keep the contract.
+pub(super) fn hot_key(resource: &Resource, point: &Point) -> Option<(MapKey, Arc<str>)> {
+    let get = |name| value_of(&point.attributes, name).cloned();
+    Some(((resource.service.clone(), get(attribute::MAP)?), get(attribute::KEY)?))
 }
 
 /// The objective that a point declares; none where it does not keep the contract.
@@ -249,6 +267,12 @@ fn our_role(
         gauge(MapGauge::GuardHeld)?
     } else if metric == wire::MAP_RETRIES.name {
         Role::MapRetries(map()?)
+    } else if metric == wire::MAP_FAILURES.name {
+        Role::MapFailures(map()?, (need(attribute::OP)?, need(attribute::ERROR_TYPE)?))
+    } else if metric == wire::MAP_SAMPLED_OPERATIONS.name {
+        Role::MapSampled(map()?)
+    } else if metric == wire::MAP_SCOPE_OPERATIONS.name {
+        Role::MapScope(map()?, need(attribute::SCOPE)?)
     } else if metric == wire::REQUESTS.name {
         Role::Requests(scope()?, ending()?)
     } else if metric == wire::REQUEST_DURATION.name {

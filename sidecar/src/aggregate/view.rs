@@ -50,9 +50,9 @@ impl<'a> WindowView<'a> {
         self.known.changes.newest_first()
     }
 
-    /// How many series are held.
+    /// How many series are held, hot keys included.
     pub fn series(&self) -> usize {
-        self.known.series.len()
+        self.known.held()
     }
 
     /// Points left out, by reason; every reason is there.

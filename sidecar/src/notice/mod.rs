@@ -257,8 +257,23 @@ pub enum Health {
 pub struct MapEvidence {
     /// The map's name.
     pub name: String,
-    /// The share of operations that the hottest key takes.
+    /// The share of the operations on single keys that the hottest key takes since the onset.
     pub hot_key_share: Known<Ratio>,
+    /// That key, and what its share rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot_key: Option<HotKey>,
+    /// The request scopes that use the map most since the onset, at most three.
+    #[serde(default)]
+    pub scopes: Vec<ScopeShare>,
+    /// Operations on single keys since the onset, estimated: what the hot key and the scopes are shares of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Count>,
+    /// What failed since the onset, by operation and type of error, the most frequent first, at most three.
+    #[serde(default)]
+    pub failures: Vec<MapFailure>,
+    /// Entries of those that it takes at most; only where it is bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<Ratio>,
     /// How the number of entries changes, per hour, relative to before: 3.4 is +340 %/h.
     pub entries: Known<f64>,
     /// Retries and conflicts a second, as a multiple of before.
@@ -268,6 +283,41 @@ pub struct MapEvidence {
     pub without_write: Option<Nanos>,
     /// What changed most: an outcome's share of its operation before and since the onset.
     pub shifts: Vec<OutcomeShift>,
+}
+
+/// The key that most operations ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HotKey {
+    /// Its pseudonym, or what the map's `display_key` makes of it.
+    pub key: String,
+    /// Operations on it since the onset, estimated.
+    pub operations: Count,
+    /// Its share in the hour before the onset.
+    pub baseline: Known<Ratio>,
+    /// How the operations were counted.
+    pub basis: String,
+}
+
+/// A request scope's share of the operations on a map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScopeShare {
+    /// The scope; empty is outside of every one.
+    pub scope: String,
+    /// Its share of the operations on single keys.
+    pub share: Ratio,
+    /// Its operations, estimated.
+    pub operations: Count,
+}
+
+/// Operations of a map that failed alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapFailure {
+    /// The operation.
+    pub op: String,
+    /// The type of the error, or `panic`.
+    pub error_type: String,
+    /// How many, every one counted.
+    pub count: Count,
 }
 
 /// How the share of one outcome changed.

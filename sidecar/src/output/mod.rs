@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accept::Change;
 use crate::budget::Severity;
-use crate::notice::{DependencyHealth, Known, Notice, Percentiles};
+use crate::notice::{DependencyHealth, Known, MapFailure, Notice, Percentiles, ScopeShare};
 pub use crate::notice::{Event, NoticeEvent};
 
 /// Everything that can be asked, at one moment. Serialised as it is by the admin API.
@@ -179,12 +179,46 @@ pub struct MapView {
     pub name: String,
     /// Entries, as last told.
     pub entries: Known<u64>,
+    /// Entries beyond which it takes no new key.
+    pub max_entries: Known<u64>,
+    /// Entries of those that it takes at most.
+    pub full: Known<Ratio>,
+    /// When it was last written; of several processes, by the one that is furthest behind.
+    pub last_write: Known<Timestamp>,
+    /// The longest that a pin of it was held, of the pins that ended in the last minute.
+    pub guard_held: Known<Nanos>,
     /// Closure retries since it is known.
     pub retries: Count,
     /// Operations a second over the last minute.
     pub rate: f64,
+    /// How the work of the last minute divides, estimated from the operations that are timed.
+    pub work: Known<WorkView>,
+    /// Failed operations since it is known, by operation and type of error.
+    pub failures: Vec<MapFailure>,
     /// Every operation that happened.
     pub operations: Vec<OperationView>,
+}
+
+/// How the work on a map divides over the last minute.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkView {
+    /// Operations on single keys, estimated: what the shares are of.
+    pub sampled: Count,
+    /// The hottest keys, at most ten.
+    pub hot_keys: Vec<KeyView>,
+    /// By request scope, the busiest first; the empty scope is outside of every one.
+    pub scopes: Vec<ScopeShare>,
+}
+
+/// One hot key.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyView {
+    /// Its pseudonym, or what the map's `display_key` makes of it.
+    pub key: String,
+    /// Its share of the operations on single keys.
+    pub share: Ratio,
+    /// Its operations, estimated.
+    pub operations: Count,
 }
 
 /// One operation of one map.

@@ -1,21 +1,19 @@
 //! From the stages' outputs to the [`View`] that everything reads.
 
+mod maps;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mapwarden::contract::{Count, Nanos, Ratio};
+use mapwarden::contract::{Nanos, Ratio};
 
-use super::{
-    Durability, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, TierView, View,
-    WindowView,
-};
+use self::maps::map_view;
+use super::{Durability, NoticeEvents, PartCount, RequestView, SloView, TierView, View, WindowView};
 use crate::aggregate::distribution::Distribution;
-use crate::aggregate::maps::Map;
 use crate::aggregate::objective::{About, Objective, SliKind};
-use crate::aggregate::slices::Until;
 use crate::aggregate::traffic::Traffic;
-use crate::aggregate::{self, MapKey, RequestKey, timestamp};
+use crate::aggregate::{self, RequestKey, timestamp};
 use crate::budget::{BudgetState, Window};
 use crate::notice::{Known, Notices, Percentiles, health};
 
@@ -127,29 +125,6 @@ fn tier(state: &crate::budget::TierState) -> TierView {
         short: tier.short().name(),
         can_fire,
         is_firing,
-    }
-}
-
-fn map_view((service, name): &MapKey, map: &Map, known: &aggregate::WindowView<'_>) -> MapView {
-    let mut operations: BTreeMap<&Arc<str>, BTreeMap<String, Count>> = BTreeMap::new();
-    for ((op, outcome), count) in map.operations() {
-        operations.entry(op).or_default().insert(outcome.to_string(), count);
-    }
-    let last_minute = map.all_between(known.now.before(RATE), Until::Through(known.now), known.now);
-    MapView {
-        service: service.to_string(),
-        name: name.to_string(),
-        entries: map.entries().map_or_else(|| Known::missing("not told by the service"), Known::Value),
-        retries: map.retries(),
-        rate: last_minute.as_f64() / RATE.as_secs_f64(),
-        operations: operations
-            .into_iter()
-            .map(|(op, outcomes)| {
-                let times = map.times(op).map(|ring| ring.last(QUANTILES, known.now)).unwrap_or_default();
-                let (p50, tail) = quantiles(&times);
-                OperationView { op: op.to_string(), outcomes, p50, tail }
-            })
-            .collect(),
     }
 }
 

@@ -106,3 +106,90 @@ fn a_table_that_nobody_writes_any_more_is_told_with_its_age() {
     let longest = evidence(resolved).without_write.unwrap().as_secs_f64();
     assert_eq!(longest, 134.0, "what is written after the end does not hide the fault");
 }
+
+/// Checkout fails and one key of the map takes most of the operations, from 600 on.
+fn hot(sidecar: &mut Sidecar, process: &Process, seconds: std::ops::Range<u64>) {
+    for second in seconds {
+        let since = second.saturating_sub(600);
+        let mut told = vec![
+            declared("availability", None, second),
+            gauge(wire::MAP_ENTRIES.name, &[], second, 990.0),
+            gauge(wire::MAP_MAX_ENTRIES.name, &[], second, 1_000.0),
+            sum(wire::MAP_SAMPLED_OPERATIONS.name, &[], (0, second), second * 1_000),
+        ];
+        told.extend(events(second, second * 1_000 - since * 300, since * 300));
+        // `k1` takes 5 % and then 60 %, `k2` 4 % all the time, `k3` is one of the hottest for a while.
+        let keys = [("k1", 50 * second + 550 * since), ("k2", 40 * second)];
+        let hot_key = |key, count, start| {
+            sum(wire::MAP_HOT_KEY_OPERATIONS.name, &[(attribute::KEY, key)], (start, second), count)
+        };
+        told.extend(keys.map(|(key, count)| hot_key(key, count, 0)));
+        told.extend((650..680).contains(&second).then(|| hot_key("k3", 30 * (second - 649), 649)));
+        for (scope, count) in [("checkout", 900 * second), ("", 100 * second)] {
+            told.push(sum(wire::MAP_SCOPE_OPERATIONS.name, &[(attribute::SCOPE, scope)], (0, second), count));
+        }
+        let failures =
+            [("load", "timeout", 3), ("load", "panic", 1), ("update", "panic", 2), ("get", "io", 4)];
+        for (op, error, rate) in failures {
+            let pairs = [(attribute::OP, op), (attribute::ERROR_TYPE, error)];
+            told.push(sum(wire::MAP_FAILURES.name, &pairs, (0, second), rate * since));
+        }
+        sidecar.aggregate.take(&process.tell(second, told));
+        sidecar.step(second);
+    }
+}
+
+#[test]
+fn a_hot_key_is_told_with_what_its_share_rests_on() {
+    let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
+    hot(&mut sidecar, &process, 1..720);
+    let notice = sidecar.notices.all()[0].clone();
+    let map = evidence(&notice);
+    let onset = u64::try_from(notice.onset.as_second()).unwrap() - START;
+    assert_eq!(onset, 601);
+    let seconds = 719 - onset + 1;
+    let hot_key = map.hot_key.as_ref().unwrap();
+    assert_eq!((hot_key.key.as_str(), hot_key.operations.get()), ("k1", 600 * seconds));
+    assert_eq!(map.sampled.map(|sampled| sampled.get()), Some(1_000 * seconds));
+    assert_eq!(map.hot_key_share.value().map(|share| share.get()), Some(0.6));
+    assert_eq!(hot_key.baseline.value().map(|share| share.get()), Some(0.05));
+    let scopes: Vec<_> = map.scopes.iter().map(|scope| (scope.scope.as_str(), scope.share.get())).collect();
+    assert_eq!(scopes, [("checkout", 0.9), ("", 0.1)]);
+    let failures: Vec<_> = map
+        .failures
+        .iter()
+        .map(|failure| (&*failure.op, &*failure.error_type, failure.count.get()))
+        .collect();
+    let expected = [("get", "io", 4), ("load", "timeout", 3), ("update", "panic", 2)];
+    assert_eq!(failures, expected.map(|(op, error, rate)| (op, error, rate * seconds)));
+    assert_eq!(map.full.map(|full| full.get()), Some(0.99));
+    let view = sidecar.view(719);
+    let work = view.maps[0].work.value().unwrap();
+    let keys: Vec<_> = work.hot_keys.iter().map(|key| (key.key.as_str(), key.share.get())).collect();
+    // The last minute and the second that it begins in; `k3` left it 40 s ago.
+    assert_eq!((work.sampled.get(), keys[0], keys[1]), (61_000, ("k1", 0.6), ("k2", 0.04)));
+    assert!(keys[2].0 == "k3" && keys[2].1 > 0.009 && keys.len() == 3, "{keys:?}");
+    let failures: u64 = view.maps[0].failures.iter().map(|failure| failure.count.get()).sum();
+    assert_eq!((failures, view.maps[0].max_entries.value()), (10 * 119, Some(&1_000)));
+    assert_eq!(view.maps[0].full.value().map(|full| full.get()), Some(0.99));
+    let reason = notice.hypotheses.iter().find(|reason| reason.pattern == "hot-key").unwrap();
+    assert!(reason.supports[0].contains("k1 takes 60%") && reason.supports[0].ends_with("5% before"));
+}
+
+#[test]
+fn what_was_not_told_of_keys_is_said_in_words() {
+    let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
+    for second in 1..720_u64 {
+        let since = second.saturating_sub(600);
+        let mut told =
+            vec![declared("availability", None, second), gauge(wire::MAP_ENTRIES.name, &[], second, 990.0)];
+        told.extend(events(second, second * 1_000 - since * 300, since * 300));
+        sidecar.aggregate.take(&process.tell(second, told));
+        sidecar.step(second);
+    }
+    let notice = &sidecar.notices.all()[0];
+    let map = evidence(notice);
+    assert_eq!(serde_json::to_value(&map.hot_key_share).unwrap()["missing"], "keys are not sampled");
+    assert!(map.hot_key.is_none() && map.sampled.is_none() && map.scopes.is_empty() && map.full.is_none());
+    assert!(notice.hypotheses.iter().all(|reason| reason.pattern != "hot-key"));
+}

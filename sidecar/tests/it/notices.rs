@@ -13,6 +13,8 @@ use mapwarden_sidecar::accept::{
 use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
 use mapwarden_sidecar::budget::{BudgetState, Severity, evaluate};
 use mapwarden_sidecar::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion};
+use mapwarden_sidecar::output::view::{Facts, view};
+use mapwarden_sidecar::output::{Durability, View};
 
 pub(crate) const START: u64 = 1_800_000_000;
 const SLO: &str = "order-service/checkout-availability";
@@ -132,6 +134,12 @@ impl Sidecar {
         self.budgets = evaluated.collect();
         let events = self.notices.step(&view, &self.budgets);
         self.told.extend(events.into_iter().map(|event| (second, event)));
+    }
+
+    /// What the sidecar shows at a moment.
+    pub(crate) fn view(&self, second: u64) -> View {
+        let facts = Facts { started: timestamp(at(0)), durability: Durability::Memory };
+        view(&self.aggregate.at(at(second)), &self.budgets, &self.notices, facts)
     }
 
     fn run(

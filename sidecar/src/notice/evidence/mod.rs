@@ -4,6 +4,7 @@
 mod changes;
 mod dependencies;
 mod impact;
+mod keys;
 mod maps;
 mod slis;
 

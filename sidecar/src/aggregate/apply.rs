@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use mapwarden::contract::{Nanos, UnixNanos};
 
+use super::examples::{Example, Why};
 use super::hot_keys::Told;
-use super::objective::{Events, Place};
+use super::objective::{About, Events, Place};
 use super::roles::{self, Applied, MapGauge, Role, SloRole, Track, whole};
 use super::series::Ignored;
 use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
-use crate::accept::{Call, CallSource, Ending, Point, Request, Resource, UserRole, Users, Value};
+use crate::accept::{
+    Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Point, Request, Resource, UserRole, Users,
+    Value,
+};
 
 impl Aggregate {
     pub(super) fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
@@ -46,7 +50,7 @@ impl Aggregate {
         hot_keys.take(&key, Told { sender: resource.id, reading, at, watching_since: self.watching_since })
     }
 
-    pub(super) fn apply(&mut self, track: &Track, series: u128, applied: &Applied) {
+    pub(super) fn apply(&mut self, track: &Track, series: u128, applied: &Applied<'_>) {
         let (time, events) = (applied.time, applied.increase.events);
         if let (true, Some(mark)) = (track.is_slo(), track.mark) {
             self.dirty.marks.insert(track.id(series), mark);
@@ -56,6 +60,7 @@ impl Aggregate {
                 Role::Slo { slo, place, counts } => {
                     let events = counts.events(applied);
                     self.count(slo, place, *counts, events);
+                    self.sampled_examples(slo, applied.exemplars);
                 }
                 Role::MapOperation(key, pair) => {
                     self.maps.at(key).count(pair.clone(), time, events);
@@ -68,6 +73,8 @@ impl Aggregate {
                     if let Some(times) = &applied.times {
                         self.maps.at(key).took(op, time, times);
                     }
+                    let what = || format!("{op} of {}", key.1);
+                    self.examples(&key.0, About::Map(key.1.clone()), applied.exemplars, what);
                 }
                 Role::MapGauge(..) => {}
                 Role::Requests(key, ending) => {
@@ -77,6 +84,8 @@ impl Aggregate {
                     if let Some(times) = &applied.times {
                         self.requests.at(key).took(time, times);
                     }
+                    let what = || format!("request {}", key.1);
+                    self.examples(&key.0, About::Scope(key.1.clone()), applied.exemplars, what);
                 }
                 Role::Calls(name, service, ending) => {
                     self.dependency(name, service, "calls").traffic.count(time, *ending, events);
@@ -88,6 +97,44 @@ impl Aggregate {
                 }
             }
         }
+    }
+
+    /// Keeps events of which our SDK made a span.
+    fn examples(
+        &mut self,
+        service: &Arc<str>,
+        about: About,
+        exemplars: &[Exemplar],
+        what: impl Fn() -> String,
+    ) {
+        for exemplar in exemplars {
+            let example = Example { exemplar: *exemplar, what: what().into(), why: Why::SlowOrFailed };
+            self.examples.at(&(service.clone(), about.clone())).add(example);
+        }
+    }
+
+    /// Keeps events that the sender of an objective's metric chose by chance.
+    fn sampled_examples(&mut self, slo: &str, exemplars: &[Exemplar]) {
+        let Some(definition) = self.objectives.get(slo).map(|objective| &objective.definition) else {
+            return;
+        };
+        let About::Metric(metric) = &definition.about else { return };
+        let key = (definition.service.clone(), definition.about.clone());
+        for exemplar in exemplars {
+            let example = Example { exemplar: *exemplar, what: metric.clone(), why: Why::Sampled };
+            self.examples.at(&key).add(example);
+        }
+    }
+
+    /// Keeps a failure that a span of our SDK told.
+    pub(super) fn failure(&mut self, service: &Arc<str>, failure: &Failure) {
+        let Failure { about, error, exemplar } = failure;
+        let (about, what) = match about {
+            FailureAbout::Map { map, op } => (About::Map(map.clone()), format!("{op} of {map}")),
+            FailureAbout::Scope(scope) => (About::Scope(scope.clone()), format!("request {scope}")),
+        };
+        let example = Example { exemplar: *exemplar, what: what.into(), why: Why::Failed(error.clone()) };
+        self.examples.at(&(service.clone(), about)).add(example);
     }
 
     fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {
@@ -130,6 +177,11 @@ impl Aggregate {
         let end = request.end.min(received);
         let region =
             request.region.as_ref().or(resource.region.as_ref()).cloned().unwrap_or_else(|| Arc::from(""));
+        if let (Ending::Failed, Some(trace)) = (request.ending, request.trace) {
+            let exemplar = Exemplar { at: end, duration: request.duration, trace };
+            let example = Example { exemplar, what: request.name.clone(), why: Why::Failed(None) };
+            self.examples.at(&(resource.service.clone(), About::Scope(Arc::from(SPANS)))).add(example);
+        }
         let key = (resource.service.clone(), Arc::from(SPANS), region);
         self.requests.at(&key).one(end, request.ending, request.duration);
         if let Some(user) = request.user {

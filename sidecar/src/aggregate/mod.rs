@@ -6,6 +6,7 @@ mod apply;
 mod bounded;
 pub mod changes;
 pub mod distribution;
+pub mod examples;
 pub mod hot_keys;
 pub mod maps;
 pub mod objective;
@@ -28,6 +29,7 @@ use self::bounded::Bounded;
 pub(crate) use self::bounded::OTHER;
 use self::changes::Changes;
 use self::distribution::DistributionMark;
+use self::examples::Examples;
 use self::maps::Map;
 use self::objective::{Kept, Objective};
 use self::roles::{Role, Track};
@@ -86,6 +88,7 @@ pub struct Aggregate {
     requests: Bounded<RequestKey, Traffic>,
     audiences: Bounded<ScopeKey, Audience>,
     dependencies: Bounded<Arc<str>, Dependency>,
+    examples: Bounded<(Arc<str>, objective::About), Examples>,
     changes: Changes,
     ignored: BTreeMap<Ignored, u64>,
     resets: u64,
@@ -138,6 +141,7 @@ impl Aggregate {
             requests: Bounded::new((other(), other(), other())),
             audiences: Bounded::new((other(), other())),
             dependencies: Bounded::new(other()),
+            examples: Bounded::new((other(), objective::About::Metric(other()))),
             changes: Changes::default(),
             ignored: Ignored::ALL.map(|reason| (reason, 0)).into(),
             resets: 0,
@@ -199,7 +203,10 @@ impl Aggregate {
         let points = || {
             batch.observations.iter().filter_map(|observation| match observation {
                 Observation::Point(point) => Some(point),
-                Observation::Users(_) | Observation::Request(_) | Observation::Call(_) => None,
+                Observation::Users(_)
+                | Observation::Request(_)
+                | Observation::Call(_)
+                | Observation::Failure(_) => None,
             })
         };
         self.learn_team(resource, batch.received);
@@ -220,6 +227,7 @@ impl Aggregate {
                 Observation::Users(users) => self.users(&resource.service, users),
                 Observation::Request(request) => self.request(resource, request, batch.received),
                 Observation::Call(call) => self.call(&resource.service, call, batch.received),
+                Observation::Failure(failure) => self.failure(&resource.service, failure),
             }
         }
         seen
@@ -329,7 +337,8 @@ impl Aggregate {
                     increase.from = increase.from.before(ahead);
                     let times = times.take().filter(|_| !is_base);
                     let time = reading.time.before(ahead);
-                    self.apply(track, id, &roles::Applied { increase, time, times });
+                    let exemplars = roles::exemplars(point);
+                    self.apply(track, id, &roles::Applied { increase, time, times, exemplars });
                 }
                 Err(reason) => self.ignore(reason, 1),
             }
@@ -342,6 +351,7 @@ impl Aggregate {
         self.watching_since = self.watching_since.min(now);
         self.objectives.values_mut().for_each(|objective| objective.forget_after(now));
         self.maps.values_mut().for_each(|map| map.forget_after(now));
+        self.examples.values_mut().for_each(|examples| examples.forget_after(now));
         self.requests.values_mut().for_each(|traffic| traffic.forget_after(now));
         self.dependencies.values_mut().for_each(|dependency| dependency.traffic.forget_after(now));
         for audience in self.audiences.values_mut() {

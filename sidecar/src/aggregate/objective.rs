@@ -67,7 +67,7 @@ impl SliKind {
 }
 
 /// What an objective is about. A closed set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum About {
     /// A map of the SDK.
     Map(Arc<str>),

@@ -12,7 +12,7 @@ use super::distribution::Distribution;
 use super::objective::{About, Definition, Events, Objective, Place, SliKind};
 use super::series::{Ignored, Increase, Mark, Reading};
 use super::{MapKey, RequestKey};
-use crate::accept::{Attributes, Buckets, Ending, Histogram, Point, Resource, Temporality, Value};
+use crate::accept::{Attributes, Buckets, Ending, Exemplar, Histogram, Point, Resource, Temporality, Value};
 use crate::config::{Indicator, Selector, SloConfig};
 
 /// How a series counts towards an objective.
@@ -69,13 +69,15 @@ pub(super) enum MapGauge {
 }
 
 /// What a point adds, ready for every role.
-pub(super) struct Applied {
+pub(super) struct Applied<'a> {
     /// What its series increased by, in our time.
     pub(super) increase: Increase,
     /// The end of the time that it accounts for, in our time.
     pub(super) time: UnixNanos,
     /// The times it adds, for a histogram.
     pub(super) times: Option<Distribution>,
+    /// Single events of it that a trace tells about.
+    pub(super) exemplars: &'a [Exemplar],
 }
 
 impl Role {
@@ -87,7 +89,7 @@ impl Role {
 
 impl SloRole {
     /// The events that a point adds to the role's objective.
-    pub(super) fn events(self, applied: &Applied) -> Events {
+    pub(super) fn events(self, applied: &Applied<'_>) -> Events {
         let Increase { events, part, from, is_reset: _ } = applied.increase;
         let (good, bad) = match self {
             Self::All(Verdict::Good) => (events, 0),
@@ -395,6 +397,16 @@ pub(super) fn distribution(point: &Point) -> Option<Distribution> {
             Distribution::of(histogram)
         }
         Value::Sum { .. } | Value::Gauge(_) => None,
+    }
+}
+
+/// The single events of a point's histogram that a trace tells about.
+pub(super) fn exemplars(point: &Point) -> &[Exemplar] {
+    match &point.value {
+        Value::Histogram { histogram, temporality: Temporality::Cumulative | Temporality::Delta } => {
+            &histogram.exemplars
+        }
+        Value::Sum { .. } | Value::Gauge(_) => &[],
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mapwarden::contract::UnixNanos;
 
+use super::examples::Examples;
 use super::maps::Map;
-use super::objective::Objective;
+use super::objective::{About, Objective};
 use super::series::Ignored;
 use super::traffic::{Audience, Dependency, Traffic};
 use super::{Aggregate, MapKey, RequestKey};
@@ -33,6 +34,11 @@ impl<'a> WindowView<'a> {
     /// Requests by service, scope and region.
     pub fn requests(&self) -> impl Iterator<Item = (&'a RequestKey, &'a Traffic)> + use<'a> {
         self.known.requests.iter()
+    }
+
+    /// Traces of single events of a map, a scope or a metric.
+    pub fn examples(&self, service: &Arc<str>, about: &About) -> Option<&'a Examples> {
+        self.known.examples.get(&(service.clone(), about.clone()))
     }
 
     /// The users of a scope.

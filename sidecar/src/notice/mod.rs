@@ -86,6 +86,9 @@ pub struct Notice {
     pub dependencies: Known<Vec<DependencyHealth>>,
     /// The map that changed most.
     pub map: Known<MapEvidence>,
+    /// Traces of single events of it, at most three: failures first, then the slowest.
+    #[serde(default)]
+    pub examples: Vec<ExampleTrace>,
     /// What may be behind it, the likeliest first.
     pub hypotheses: Vec<Hypothesis>,
     /// Share of the time since the onset for which telemetry arrived.
@@ -331,6 +334,23 @@ pub struct OutcomeShift {
     pub baseline: Ratio,
     /// Its share since the onset.
     pub current: Ratio,
+}
+
+/// One event of a fault that a trace tells about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExampleTrace {
+    /// The trace, 32 hexadecimal digits.
+    pub trace_id: String,
+    /// The span in it, 16 hexadecimal digits.
+    pub span_id: String,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration: Nanos,
+    /// What it was: `request checkout`, `get of sessions`, a span's or a metric's name.
+    pub what: String,
+    /// Why it is an example: `failed: timeout`, `slow or failed`, `slow`.
+    pub why: String,
 }
 
 /// What may be behind a fault.

@@ -73,6 +73,11 @@ impl Open {
         notice.dependencies = evidence::dependencies(&fault);
         let before = std::mem::replace(&mut notice.map, evidence::map(&fault));
         keep_oldest_write(before, &mut notice.map);
+        // After a restart the traces that were told are all that there is until new ones come.
+        let examples = evidence::examples(&fault);
+        if !examples.is_empty() {
+            notice.examples = examples;
+        }
         notice.coverage = fault.coverage();
         notice.hypotheses = patterns::hypotheses(notice, &traffic);
         notice.summary = summary(notice, objective);
@@ -149,6 +154,7 @@ pub(super) fn blank(id: &str, objective: &Objective, tier: Tier, now: UnixNanos)
         },
         dependencies: Known::missing(untaken()),
         map: Known::missing(untaken()),
+        examples: Vec::new(),
         hypotheses: Vec::new(),
         coverage: Known::missing(untaken()),
     }

@@ -53,6 +53,7 @@ fn histogram(counts: [u64; 3]) -> Value {
         sum: None,
         to_nanos: Some(1e9),
         buckets: Buckets::Explicit { bounds: Arc::from([0.3, 1.0]), counts: counts.to_vec() },
+        exemplars: Vec::new(),
     };
     Value::Histogram { temporality: Temporality::Cumulative, histogram }
 }

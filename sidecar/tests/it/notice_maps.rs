@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use mapwarden::contract::names::{attribute, wire};
-use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden::contract::{Count, Nanos};
+use mapwarden_sidecar::accept::{
+    Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, Resource, Temporality,
+    Trace, Value,
+};
+use mapwarden_sidecar::aggregate::timestamp;
 use mapwarden_sidecar::notice::{Event, MapEvidence, Notice};
 
 use crate::notices::{START, Sidecar, at, attributes, restart};
@@ -192,4 +197,59 @@ fn what_was_not_told_of_keys_is_said_in_words() {
     assert_eq!(serde_json::to_value(&map.hot_key_share).unwrap()["missing"], "keys are not sampled");
     assert!(map.hot_key.is_none() && map.sampled.is_none() && map.scopes.is_empty() && map.full.is_none());
     assert!(notice.hypotheses.iter().all(|reason| reason.pattern != "hot-key"));
+}
+
+/// An event of the map's operation `get`, with a trace.
+fn exemplar(id: u8, second: u64, millis: u64) -> Exemplar {
+    let trace = Trace { id: [id; 16], span: [id; 8] };
+    Exemplar { at: at(second), duration: Nanos::from_millis(millis), trace }
+}
+
+#[test]
+fn a_notice_leads_to_traces_of_the_fault() {
+    let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
+    for second in 1..720_u64 {
+        let since = second.saturating_sub(600);
+        let mut told = vec![declared("availability", None, second)];
+        told.extend(events(second, second * 1_000 - since * 300, since * 300));
+        // Each batch repeats the last exemplar; the first is older than the fault.
+        let last = match second {
+            0..650 => exemplar(1, 300, 900),
+            650..660 => exemplar(2, 649, 20),
+            660..670 => exemplar(3, 659, 40),
+            _ => exemplar(4, 669, 30),
+        };
+        let histogram = Histogram {
+            count: Count::new(second),
+            sum: None,
+            to_nanos: Some(1.0),
+            buckets: Buckets::Exponential { scale: 3, offset: 159, counts: vec![second], zero: 0 },
+            exemplars: vec![last],
+        };
+        let value = Value::Histogram { temporality: Temporality::Cumulative, histogram };
+        told.push(point(wire::MAP_DURATION.name, &[(attribute::OP, "get")], (0, second), value));
+        if second == 700 {
+            let about = FailureAbout::Map { map: Arc::from("routes"), op: Arc::from("load") };
+            let exemplar = exemplar(5, 699, 1);
+            told.push(Observation::Failure(Failure { about, error: Some(Arc::from("timeout")), exemplar }));
+        }
+        sidecar.aggregate.take(&process.tell(second, told));
+        sidecar.step(second);
+    }
+    let notice = &sidecar.notices.all()[0];
+    let told: Vec<_> = notice
+        .examples
+        .iter()
+        .map(|example| (&example.trace_id[..2], example.what.as_str(), example.why.as_str()))
+        .collect();
+    let expected = [
+        ("05", "load of routes", "failed: timeout"),
+        ("03", "get of routes", "slow or failed"),
+        ("04", "get of routes", "slow or failed"),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(
+        (notice.examples[1].at, notice.examples[1].duration),
+        (timestamp(at(659)), Nanos::from_millis(40))
+    );
 }

@@ -3,6 +3,7 @@
 
 mod changes;
 mod dependencies;
+mod examples;
 mod impact;
 mod keys;
 mod maps;
@@ -13,6 +14,7 @@ use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos, UserSketch};
 pub(super) use self::changes::recent_changes;
 pub(super) use self::dependencies::dependencies;
 pub(crate) use self::dependencies::health;
+pub(super) use self::examples::examples;
 pub(super) use self::impact::{impact, region_traffic};
 pub(super) use self::maps::map;
 pub(super) use self::slis::slis;

@@ -1,12 +1,13 @@
 //! Both ends of the wire: what the SDK ships is accepted whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mapwarden::contract::names::wire;
 use mapwarden::contract::{Nanos, UnixNanos, UserHash};
 use mapwarden::{HashMap, Objective, Scope, Telemetry};
-use mapwarden_sidecar::accept::{Observation, UserRole, Value};
+use mapwarden_sidecar::accept::{FailureAbout, Observation, UserRole, Value};
 use tokio::task::spawn_blocking;
 
 use super::{Server, config};
@@ -46,6 +47,7 @@ async fn what_the_sdk_ships_is_accepted_whole() {
     let batches = server.batches();
     // Cumulative: what was shipped again when the telemetry ended changes nothing.
     let (mut metrics, mut affected, mut operations) = (BTreeSet::new(), None, BTreeMap::new());
+    let mut failures = Vec::new();
     for batch in &batches {
         assert_eq!((&*batch.resource.service, batch.resource.team.as_deref()), ("shop", Some("checkout")));
         for observation in &batch.observations {
@@ -68,12 +70,16 @@ async fn what_the_sdk_ships_is_accepted_whole() {
                         affected = Some((users.slot, users.width));
                     }
                 }
+                Observation::Failure(failure) => failures.push(failure.clone()),
                 Observation::Request(_) | Observation::Call(_) => {
                     panic!("{observation:?}: the SDK's own spans are left to its metrics")
                 }
             }
         }
     }
+    let failed: Vec<_> =
+        failures.iter().map(|failure| (failure.about.clone(), failure.error.as_deref())).collect();
+    assert_eq!(failed, [(FailureAbout::Scope(Arc::from("checkout")), Some("no_route"))]);
     assert_eq!(operations.values().sum::<f64>(), 2.0, "{operations:?}");
     assert!(affected.is_some_and(|(slot, width)| slot <= UnixNanos::now() && width > Nanos::ZERO));
     let told = [wire::MAP_OPERATIONS, wire::REQUESTS, wire::REQUEST_DURATION, wire::DEPENDENCY_CALLS];

@@ -185,9 +185,11 @@ pub enum Buckets {
     },
 }
 
-/// Who used something during one slot of time. Told again, it changes nothing.
+/// Who, users or tenants, used something during one slot of time. Told again, it changes nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Users {
+    /// Whom the sketch tells apart.
+    pub who: Who,
     /// What they did there.
     pub role: UserRole,
     /// Where they came from; empty where it was not told.
@@ -196,8 +198,17 @@ pub struct Users {
     pub slot: UnixNanos,
     /// How long the slot is.
     pub width: Nanos,
-    /// The users.
+    /// The users or tenants.
     pub sketch: UserSketch,
+}
+
+/// Whom a sketch tells apart. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Users.
+    User,
+    /// Tenants: the customers, each of many users, of a service that serves organisations.
+    Tenant,
 }
 
 /// What a sketch of users says about them.

@@ -13,7 +13,7 @@ use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
 use crate::accept::{
     Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Point, Request, Resource, UserRole, Users,
-    Value,
+    Value, Who,
 };
 
 impl Aggregate {
@@ -161,14 +161,22 @@ impl Aggregate {
         match &users.role {
             UserRole::Affected { slo } => {
                 if let Some(objective) = self.objectives.get_mut(&format!("{service}/{slo}")) {
-                    objective.affected.merge(users.slot, &users.sketch);
+                    match users.who {
+                        Who::User => &mut objective.affected,
+                        Who::Tenant => &mut objective.affected_tenants,
+                    }
+                    .merge(users.slot, &users.sketch);
                 } else {
                     self.ignore(Ignored::UnknownObjective, 1);
                 }
             }
             UserRole::Active { scope } => {
                 let audience = self.audiences.at(&(service.clone(), scope.clone()));
-                audience.active.merge(users.slot, &users.sketch);
+                match users.who {
+                    Who::User => &mut audience.active,
+                    Who::Tenant => &mut audience.tenants,
+                }
+                .merge(users.slot, &users.sketch);
             }
         }
     }

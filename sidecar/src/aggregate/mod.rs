@@ -356,6 +356,7 @@ impl Aggregate {
         self.dependencies.values_mut().for_each(|dependency| dependency.traffic.forget_after(now));
         for audience in self.audiences.values_mut() {
             audience.active.forget_after(now);
+            audience.tenants.forget_after(now);
             audience.failed.forget_after(now);
         }
         let marks = self

@@ -110,6 +110,8 @@ pub struct Objective {
     places: BTreeMap<Place, Slices>,
     /// Users who met a bad event.
     pub affected: UserRing,
+    /// Tenants who met a bad event.
+    pub affected_tenants: UserRing,
     /// Until when telemetry accounts for the time.
     pub covered_until: UnixNanos,
     /// Bad events whose totals have not arrived yet, where both are counted by different series; and since when.
@@ -154,6 +156,7 @@ impl Objective {
             slices: Slices::for_budget(),
             places: BTreeMap::new(),
             affected: UserRing::default(),
+            affected_tenants: UserRing::default(),
             covered_until: since,
             debts: BTreeMap::new(),
             interval: Nanos::ZERO,
@@ -234,6 +237,7 @@ impl Objective {
         self.slices.forget_after(now);
         self.places.values_mut().for_each(|slices| slices.forget_after(now));
         self.affected.forget_after(now);
+        self.affected_tenants.forget_after(now);
         self.covered_until = self.covered_until.min(now);
         self.since = self.since.min(now);
         self.debts.clear();

@@ -112,6 +112,8 @@ impl Default for Dependency {
 pub struct Audience {
     /// Everyone.
     pub active: UserRing,
+    /// Every tenant.
+    pub tenants: UserRing,
     /// Those whose request failed, where spans told.
     pub failed: UserRing,
 }

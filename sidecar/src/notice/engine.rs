@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, UnixNanos, UserSketch};
 
+use super::evidence::Crowd;
 use super::onset::{Onset, onset};
 use super::open::{Open, blank};
 use super::{Event, Notice, NoticeEvent, State};
@@ -61,10 +62,32 @@ pub struct Kept {
     pub tier: Option<Tier>,
     /// The end of the fault before, in nanoseconds since 1970.
     pub floor: UnixNanos,
-    /// Users who met a bad event, as [`UserSketch::encode`] writes them; empty once resolved.
+    /// The users that it goes on counting.
+    pub users: KeptCrowd,
+    /// The tenants, likewise.
+    pub tenants: KeptCrowd,
+}
+
+/// Users or tenants as [`UserSketch::encode`] writes them; empty once a notice is resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptCrowd {
+    /// Those who met a bad event.
     pub affected: Vec<u8>,
-    /// Users who were there, likewise.
+    /// Those who were there.
     pub active: Vec<u8>,
+}
+
+impl KeptCrowd {
+    fn of(crowd: &Crowd) -> Self {
+        Self { affected: crowd.affected.encode(), active: crowd.active.encode() }
+    }
+
+    fn restore(&self) -> Crowd {
+        Crowd {
+            affected: UserSketch::decode(&self.affected).unwrap_or_default(),
+            active: UserSketch::decode(&self.active).unwrap_or_default(),
+        }
+    }
 }
 
 /// One objective under examination.
@@ -149,8 +172,8 @@ impl Notices {
             onset,
             floor,
             users_since,
-            affected: UserSketch::new(),
-            active: UserSketch::new(),
+            users: Crowd::default(),
+            tenants: Crowd::default(),
             burning_at: view.now,
             opened_at: view.now,
             told: 0,
@@ -231,18 +254,22 @@ impl Notices {
                 notice,
                 tier: Some(open.tier),
                 floor: open.floor,
-                affected: open.affected.encode(),
-                active: open.active.encode(),
+                users: KeptCrowd::of(&open.users),
+                tenants: KeptCrowd::of(&open.tenants),
             },
-            None => {
-                Kept { notice, tier: None, floor: UnixNanos::EPOCH, affected: Vec::new(), active: Vec::new() }
-            }
+            None => Kept {
+                notice,
+                tier: None,
+                floor: UnixNanos::EPOCH,
+                users: KeptCrowd::default(),
+                tenants: KeptCrowd::default(),
+            },
         }
     }
 
     /// Puts back what the store kept, in any order.
     pub fn restore(&mut self, kept: Vec<Kept>) {
-        for Kept { notice, tier, floor, affected, active } in kept {
+        for Kept { notice, tier, floor, users, tenants } in kept {
             let times =
                 |time: jiff::Timestamp| UnixNanos::new(u64::try_from(time.as_nanosecond()).unwrap_or(0));
             if notice.state == State::Resolved {
@@ -257,8 +284,8 @@ impl Notices {
                 onset: Onset { at: times(notice.onset), uncertainty: notice.onset_uncertainty },
                 floor,
                 users_since: times(notice.impact.since),
-                affected: UserSketch::decode(&affected).unwrap_or_default(),
-                active: UserSketch::decode(&active).unwrap_or_default(),
+                users: users.restore(),
+                tenants: tenants.restore(),
                 burning_at: times(notice.updated),
                 opened_at: times(notice.opened),
                 told: 0,

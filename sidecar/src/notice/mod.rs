@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use mapwarden::contract::{BudgetFraction, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 
-pub use self::engine::{Counters, Kept, Notices};
+pub use self::engine::{Counters, Kept, KeptCrowd, Notices};
 pub(crate) use self::evidence::health;
 use crate::accept::{ChangeKind, ChangeSource};
 use crate::budget::Severity;
@@ -203,6 +203,15 @@ pub struct Impact {
     pub interval: Known<(u64, u64)>,
     /// Affected users of all users seen in the same time.
     pub share_of_active: Known<Ratio>,
+    /// How many different tenants met a bad event in the same time.
+    #[serde(default = "Impact::tenants_untold")]
+    pub affected_tenants: Known<u64>,
+    /// 95 % interval of that number, a point while exact; only where tenants are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants_interval: Option<(u64, u64)>,
+    /// Affected tenants of all tenants seen in the same time; only where tenants are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_active_tenants: Option<Ratio>,
     /// Share of the bad events by region, largest first in the rendered forms.
     pub regions: Known<BTreeMap<String, Ratio>>,
     /// How slow it was since the onset, for all requests of the affected scope.
@@ -213,6 +222,12 @@ pub struct Impact {
     pub until: Timestamp,
     /// Whose events were counted.
     pub basis: String,
+}
+
+impl Impact {
+    fn tenants_untold() -> Known<u64> {
+        Known::missing("the service tells no tenants")
+    }
 }
 
 /// Percentiles in seconds.

@@ -7,11 +7,12 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use ulid::Ulid;
 
 use super::engine::Case;
-use super::evidence::{self, Fault};
+use super::evidence::{self, Crowd, Fault};
 use super::onset::Onset;
 use super::{Known, MapEvidence, Notice, State, patterns};
 use crate::aggregate::objective::{About, Objective, SliKind};
 use crate::aggregate::traffic::Audience;
+use crate::aggregate::users::UserRing;
 use crate::aggregate::{SPANS, WindowView, timestamp};
 use crate::budget::Tier;
 
@@ -26,8 +27,8 @@ pub(super) struct Open {
     pub(super) onset: Onset,
     pub(super) floor: UnixNanos,
     pub(super) users_since: UnixNanos,
-    pub(super) affected: UserSketch,
-    pub(super) active: UserSketch,
+    pub(super) users: Crowd,
+    pub(super) tenants: Crowd,
     pub(super) burning_at: UnixNanos,
     pub(super) opened_at: UnixNanos,
     pub(super) told: usize,
@@ -43,12 +44,14 @@ impl Open {
             About::Metric(_) => audience.map(|audience| &audience.failed),
             About::Scope(_) | About::Map(_) => Some(&objective.affected),
         };
-        if let Some(ring) = failed {
-            ring.collect(self.users_since, until, &mut self.affected);
-        }
-        if let Some(audience) = audience {
-            audience.active.collect(self.users_since, until, &mut self.active);
-        }
+        let since = self.users_since;
+        let collect = |ring: Option<&UserRing>, sketch: &mut UserSketch| {
+            ring.into_iter().for_each(|ring| ring.collect(since, until, sketch));
+        };
+        collect(failed, &mut self.users.affected);
+        collect(audience.map(|audience| &audience.active), &mut self.users.active);
+        collect(Some(&objective.affected_tenants), &mut self.tenants.affected);
+        collect(audience.map(|audience| &audience.tenants), &mut self.tenants.active);
         let fault = Fault {
             view,
             objective,
@@ -57,8 +60,8 @@ impl Open {
             until,
             floor: self.floor,
             users_since: self.users_since,
-            affected: &self.affected,
-            active: &self.active,
+            users: &self.users,
+            tenants: &self.tenants,
         };
         let traffic = evidence::region_traffic(&fault);
         let notice = &mut self.notice;
@@ -146,6 +149,9 @@ pub(super) fn blank(id: &str, objective: &Objective, tier: Tier, now: UnixNanos)
             affected_users: Known::missing(untaken()),
             interval: Known::missing(untaken()),
             share_of_active: Known::missing(untaken()),
+            affected_tenants: Known::missing(untaken()),
+            tenants_interval: None,
+            share_of_active_tenants: None,
             regions: Known::missing(untaken()),
             latency: Known::missing(untaken()),
             since: timestamp(now),
@@ -196,7 +202,13 @@ fn summary(notice: &Notice, objective: &Objective) -> String {
                 .max_by(|a, b| a.1.get().total_cmp(&b.1.get()))
                 .map(|(name, share)| format!(", {:.0}% {name}", share.get() * 100.0))
         });
-        line.push_str(&format!(", {users} users{}", regions.unwrap_or_default()));
+        let tenants = notice.impact.affected_tenants.value();
+        let tenants = tenants.map(|tenants| format!(" of {tenants} tenants"));
+        line.push_str(&format!(
+            ", {users} users{}{}",
+            tenants.unwrap_or_default(),
+            regions.unwrap_or_default()
+        ));
     }
     if let Some(change) = patterns::suspect(notice) {
         line.push_str(&format!(", suspect {}", patterns::name_of(change)));

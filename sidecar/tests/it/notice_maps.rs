@@ -197,6 +197,8 @@ fn what_was_not_told_of_keys_is_said_in_words() {
     assert_eq!(serde_json::to_value(&map.hot_key_share).unwrap()["missing"], "keys are not sampled");
     assert!(map.hot_key.is_none() && map.sampled.is_none() && map.scopes.is_empty() && map.full.is_none());
     assert!(notice.hypotheses.iter().all(|reason| reason.pattern != "hot-key"));
+    let tenants = serde_json::to_value(&notice.impact.affected_tenants).unwrap();
+    assert_eq!(tenants["missing"], "the service tells no tenants");
 }
 
 /// An event of the map's operation `get`, with a trace.

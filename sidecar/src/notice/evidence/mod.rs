@@ -44,10 +44,26 @@ pub(super) struct Fault<'a> {
     pub(super) floor: UnixNanos,
     /// From when users are counted.
     pub(super) users_since: UnixNanos,
-    /// Users who met a bad event since then.
-    pub(super) affected: &'a UserSketch,
-    /// Users who were there since then.
-    pub(super) active: &'a UserSketch,
+    /// Users since then.
+    pub(super) users: &'a Crowd,
+    /// Tenants since then.
+    pub(super) tenants: &'a Crowd,
+}
+
+/// Users or tenants since the onset of a fault.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Crowd {
+    /// Those who met a bad event.
+    pub(super) affected: UserSketch,
+    /// Those who were there.
+    pub(super) active: UserSketch,
+}
+
+impl Crowd {
+    /// Whether nobody was told.
+    fn is_empty(&self) -> bool {
+        self.affected.is_empty() && self.active.is_empty()
+    }
 }
 
 impl Fault<'_> {

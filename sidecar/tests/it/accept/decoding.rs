@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mapwarden::contract::{Count, Nanos, UserHash, UserSketch};
 use mapwarden_sidecar::accept::{
     Attributes, Batch, Buckets, Call, CallSource, Ending, FailureAbout, Histogram, Observation, Point,
-    Temporality, UserRole, Value,
+    Temporality, UserRole, Value, Who,
 };
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -154,13 +154,18 @@ async fn user_sketches_are_read_from_our_own_log_records() {
     let active =
         [("mapwarden.verdict", "active"), ("mapwarden.scope", "checkout"), ("mapwarden.slot_ns", "5")];
     let mut server = Server::start(&config()).await;
-    let sent = logs("mapwarden", vec![record(&affected, body()), record(&active, body())]);
+    let tenants = LogRecord { event_name: "mapwarden.tenants".to_owned(), ..record(&affected, body()) };
+    let sent = logs("mapwarden", vec![record(&affected, body()), record(&active, body()), tenants]);
     let answer = server.post("/v1/logs", PROTOBUF, sent).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
     let batches = server.batches();
-    let [Observation::Users(first), Observation::Users(second)] = &*batches[0].observations else {
+    let [Observation::Users(first), Observation::Users(second), Observation::Users(third)] =
+        &*batches[0].observations
+    else {
         panic!("{batches:?}")
     };
+    assert_eq!([first.who, second.who, third.who], [Who::User, Who::User, Who::Tenant]);
+    assert_eq!((&third.role, &third.sketch), (&first.role, &first.sketch));
     assert_eq!(first.role, UserRole::Affected { slo: Arc::from("checkout-availability") });
     assert_eq!((&*first.region, first.slot.get(), first.width), ("eu-west-1", 60, Nanos::from_secs(10)));
     assert_eq!(first.sketch, sketch);

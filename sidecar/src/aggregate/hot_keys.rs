@@ -1,6 +1,7 @@
 //! The hot keys of one map: how often each was used, by time, out of what its processes tell of the few hottest.
 //! Never holds more keys than it may, however often they change, and never counts an operation twice.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -140,7 +141,7 @@ impl HotKeys {
     pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&Arc<str>, Count)> {
         let all = self.keys.iter().map(|(key, hot)| (key, hot.slices.between(from, until, now).good));
         let mut used: Vec<_> = all.filter(|(_, operations)| *operations > Count::ZERO).collect();
-        used.sort_by(|a, b| b.1.cmp(&a.1));
+        used.sort_by_key(|entry| Reverse(entry.1));
         used
     }
 
@@ -182,7 +183,9 @@ mod tests {
     }
 
     /// A cumulative point of process 1: since when, until when, how many.
-    fn told((since, second, value): (u64, u64, u64)) -> Told {
+    type At = (u64, u64, u64);
+
+    fn told((since, second, value): At) -> Told {
         let temporality = Temporality::Cumulative;
         let reading = Reading { temporality, start: at(since), time: at(second), value, part: 0 };
         Told { sender: 1, reading, at: at(second), watching_since: at(0) }
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn a_key_is_counted_once_however_it_comes_and_goes() {
         // Other keys keep the rounds going while the key is not told.
-        let cases: [(&str, &[(u64, u64, u64)], u64); 6] = [
+        let cases: [(&str, &[At], u64); 6] = [
             ("told each second", &[(9, 10, 5), (9, 11, 8)], 8),
             ("sent twice", &[(9, 10, 5), (9, 10, 5)], 5),
             ("left and came back, counted anew", &[(9, 10, 5), (19, 20, 3)], 8),

@@ -1,5 +1,6 @@
 //! One map: its operations by outcome, how long they took, and how full it is.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -198,7 +199,7 @@ impl Map {
 fn most_first<K>(all: &BTreeMap<K, Operations>, count: impl Fn(&Operations) -> Count) -> Vec<(&K, Count)> {
     let counted = all.iter().map(|(name, operations)| (name, count(operations)));
     let mut happened: Vec<_> = counted.filter(|(_, count)| *count > Count::ZERO).collect();
-    happened.sort_by(|a, b| b.1.cmp(&a.1));
+    happened.sort_by_key(|entry| Reverse(entry.1));
     happened
 }
 

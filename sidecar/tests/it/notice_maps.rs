@@ -83,7 +83,7 @@ fn stale(sidecar: &mut Sidecar, process: &Process, seconds: std::ops::Range<u64>
         let mut told = vec![
             declared("freshness", Some("30000000000"), second),
             gauge(wire::MAP_ENTRIES.name, &[], second, 300.0),
-            gauge(wire::MAP_LAST_WRITE.name, &[], second, (START + written) as f64 * 1e9),
+            gauge(wire::MAP_LAST_WRITE.name, &[], second, Count::new(at(written).get()).as_f64()),
         ];
         told.extend(events(second, second - bad, bad));
         sidecar.aggregate.take(&process.tell(second, told));

@@ -1,6 +1,7 @@
 //! An axum service with the SDK in ten lines: telemetry, a layer, a dependency.
 //!
-//! `cargo run -p mapwarden --example axum_service` serves 127.0.0.1:8080 until Ctrl-C; with `--once` it asks
+//! `cargo run -p mapwarden --example axum_service` serves 127.0.0.1:8080 until Ctrl-C or SIGTERM, then answers what
+//! it has begun and sends the last counts; a second signal ends it at once, but for these. With `--once` it asks
 //! itself once and ends. Start the sidecar beside it, and
 //! `curl -H 'x-user: ann' -H 'x-region: eu-west-1' 127.0.0.1:8080/checkout/book` spends its error budget.
 
@@ -12,8 +13,9 @@ use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::get;
-use mapwarden::{Objective, Scope, ScopeLayer, Telemetry};
+use mapwarden::{Objective, Scope, ScopeLayer, Telemetry, TelemetryHandle};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,11 +42,35 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             asked = tokio::task::spawn_blocking(move || ask(address)) => println!("{}", asked??),
         }
     } else {
-        server.with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        server.with_graceful_shutdown(told_to_end(interrupt, terminate, telemetry.handle())).await?;
     }
     // Sends what is left; blocks, so not on a thread of the runtime.
     tokio::task::spawn_blocking(move || drop(telemetry)).await?;
     Ok(())
+}
+
+/// Returns at the first signal. At the second, or if requests are still running after some time, it ends the process
+/// from here: `telemetry` is never dropped then, so its handle sends what is left.
+async fn told_to_end(mut interrupt: Signal, mut terminate: Signal, telemetry: TelemetryHandle) {
+    either(&mut interrupt, &mut terminate).await;
+    tokio::spawn(async move {
+        let patience = tokio::time::sleep(Duration::from_secs(20));
+        tokio::select! {
+            () = either(&mut interrupt, &mut terminate) => {}
+            () = patience => {}
+        }
+        // The process ends whatever comes of it.
+        let _ = tokio::task::spawn_blocking(move || telemetry.flush_within(Duration::from_secs(2))).await;
+        std::process::exit(1);
+    });
+}
+
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 /// Takes the payment; this shop has only books.

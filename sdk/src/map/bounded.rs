@@ -35,8 +35,7 @@ impl<K, V> fmt::Debug for Rejected<K, V> {
 
 impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where
-    K: Hash + Eq + 'g,
-    V: 'g,
+    K: Hash + Eq,
     S: BuildHasher,
     U: Under<'g, K, V>,
 {
@@ -53,7 +52,7 @@ where
     #[cold]
     pub(super) fn insert_when_full(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
         let running = self.map.meter.begin(self.cell, Op::Insert);
-        if let Some((stored, _)) = self.under.get_key_value(&key) {
+        if let Some(stored) = self.under.stored_key(&key) {
             let old = self.under.insert(key, value);
             // Removed by another thread since, the key was new after all.
             let refused = old.is_none() && self.take_out(stored);
@@ -67,7 +66,10 @@ where
     }
 
     #[cold]
-    pub(super) fn try_insert_when_full(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
+    pub(super) fn try_insert_when_full(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>>
+    where
+        K: 'g,
+    {
         let mut value = Some(value);
         let compute = |entry: Option<(&'g K, &'g V)>| match entry {
             Some((_, current)) => Operation::Abort((current, value.take())),
@@ -95,6 +97,7 @@ where
     ) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
+        K: 'g,
     {
         let (key, f) = entry;
         let mut f = Some(f);
@@ -150,9 +153,9 @@ where
 
     /// Takes the entry that was just added out of a map that is too full, whatever another thread has made of its
     /// value meanwhile: an entry that stayed because it was updated would be above the bound for ever.
-    fn take_out(self, key: &K) -> bool {
+    pub(super) fn take_out(self, key: &K) -> bool {
         let is_over = |_: &K, _: &V| self.map.inner.len() > self.map.max_entries;
-        matches!(self.under.remove_if(key, is_over), Ok(Some(_)))
+        self.under.take_out(key, is_over)
     }
 }
 

@@ -9,55 +9,78 @@ use papaya::ResizeMode;
 use seize::Collector;
 
 use super::HashMap;
+use super::build_error::{BuildError, given_twice};
+use super::keys::DisplayKey;
+use super::name::Name;
+use super::shared_collector::SharedCollector;
 use crate::contract::Objective;
 
 /// Builds a [`HashMap`]: papaya's options, and name, objectives and bound.
-#[must_use]
+///
+/// # papaya's `shared_collector`
+/// When one of the maps that share a collector is dropped, papaya frees entries that guards of the others still protect
+/// ([papaya #102](https://github.com/ibraheemdev/papaya/issues/102)). A call of it does not compile and says so:
+///
+/// ```compile_fail,E0277
+/// use std::sync::Arc;
+/// use mapwarden::{Collector, HashMap};
+///
+/// let shared = Arc::new(Collector::new());
+/// let map: HashMap<u32, u32> = HashMap::builder().shared_collector(shared).build();
+/// ```
 pub struct HashMapBuilder<K, V, S = RandomState> {
     inner: papaya::HashMapBuilder<K, V, S>,
     name: Name,
     objectives: Vec<Objective>,
     max_entries: usize,
-}
-
-#[derive(Debug)]
-enum Name {
-    Given(Arc<str>),
-    MadeAt(&'static Location<'static>),
+    display_key: Option<DisplayKey<K>>,
+    times_all: bool,
 }
 
 impl<K, V> HashMapBuilder<K, V> {
-    pub(super) fn at(location: &'static Location<'static>) -> Self {
+    /// A builder that was asked for at this place for a collection of this type, which name it where nothing else
+    /// does.
+    pub(crate) fn at(place: &'static Location<'static>, of_type: fn() -> String) -> Self {
         Self {
             inner: papaya::HashMap::builder(),
-            name: Name::MadeAt(location),
+            name: Name::Unnamed { place, of_type },
             objectives: Vec::new(),
             max_entries: usize::MAX,
+            display_key: None,
+            times_all: false,
         }
     }
 
     /// Sets the hasher of keys.
     pub fn hasher<S>(self, hasher: S) -> HashMapBuilder<K, V, S> {
-        let Self { inner, name, objectives, max_entries } = self;
-        HashMapBuilder { inner: inner.hasher(hasher), name, objectives, max_entries }
+        let Self { inner, name, objectives, max_entries, display_key, times_all } = self;
+        HashMapBuilder { inner: inner.hasher(hasher), name, objectives, max_entries, display_key, times_all }
     }
 }
 
 impl<K, V, S> HashMapBuilder<K, V, S> {
-    /// Names the map in the telemetry. Without it the map is named by where the builder was made.
+    /// Names the map in the telemetry. Without it the map is named as told in [Names](HashMap#names).
+    #[must_use]
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
         Self { name: Name::Given(name.into()), ..self }
     }
 
     /// Adds a promise about the map's operations, sent as `<map>-<sli>`: `sessions-availability`.
     ///
-    /// A map has at most one of each kind; where it, or a map of the same name, has one already, the first stays.
+    /// A map has at most one of each kind. Where it, or a map of the same name, has one already,
+    /// [`build`](HashMapBuilder::build) keeps the first and [`try_build`](HashMapBuilder::try_build) refuses the
+    /// second.
     ///
-    /// - *availability*: operations that were neither `rejected` nor `failed`, of all operations; exact.
-    /// - *latency*: operations on a single key that took at most the threshold, of all such operations; exact at low
+    /// - *availability*: operations that were neither `rejected` nor `failed`, or whatever
+    ///   [`bad_outcomes`](Objective::bad_outcomes) says, of all operations; exact.
+    /// - *latency*: operations on a single key that took at most the threshold, of all such operations but those in
+    ///   which a fallible loader ran; exact at low
     ///   rates, an unbiased estimate where not every operation is timed.
-    /// - *hit ratio*: lookups (`get`, `get_key_value`, `contains_key`, `get_or_insert`) that found their key, of
-    ///   all lookups; exact.
+    /// - *hit ratio*: lookups (`get`, `get_key_value`, `contains_key`, `get_or_insert`, loads) that found their key,
+    ///   of all lookups; exact.
+    /// - *freshness*: seconds at whose end the last insertion, replacement or update was at most the threshold ago,
+    ///   of all seconds since the map was made; as fine as the interval between batches.
+    #[must_use]
     pub fn objective(mut self, objective: Objective) -> Self {
         self.objectives.push(objective);
         self
@@ -65,8 +88,30 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
 
     /// Bounds the number of entries; see [A bounded map](HashMap#a-bounded-map) for what a full map does. Every
     /// insertion then looks up the number of entries, one load for each core.
+    #[must_use]
     pub fn max_entries(self, max_entries: usize) -> Self {
         Self { max_entries, ..self }
+    }
+
+    /// Lets hot keys leave the process under the name that the closure makes of them, of which the first 64 characters
+    /// count, instead of under the pseudonym that is all that is told of a key otherwise. For keys that say nothing about
+    /// anybody: routes, products, feature flags. The closure is called for few keys, and outside of the operation's time.
+    ///
+    /// ```
+    /// use mapwarden::HashMap;
+    ///
+    /// let prices: HashMap<String, u64> = HashMap::builder().name("prices").display_key(String::clone).build();
+    /// ```
+    #[must_use]
+    pub fn display_key(self, display: impl Fn(&K) -> String + Send + Sync + 'static) -> Self {
+        Self { display_key: Some(DisplayKey::new(display)), ..self }
+    }
+
+    /// Times every operation, whatever the rate: nothing is estimated, rare slow operations are all seen, and each
+    /// operation reads a clock twice. Of maps of one name all are timed.
+    #[must_use]
+    pub fn time_every_operation(self) -> Self {
+        Self { times_all: true, ..self }
     }
 
     /// Sets for how many entries there is room before the first resize.
@@ -84,19 +129,61 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
         Self { inner: self.inner.collector(collector), ..self }
     }
 
-    /// Makes the map. Takes a lock to find the counters of its name.
-    #[must_use]
+    /// Does not compile: see [papaya's `shared_collector`](HashMapBuilder#papayas-shared_collector).
+    pub fn shared_collector(self, collector: impl SharedCollector) -> Self {
+        collector.never()
+    }
+
+    /// Makes the map. Takes a lock to find the counters of its name. Of two objectives of one kind the first stays.
     pub fn build(self) -> HashMap<K, V, S> {
-        let Self { inner, name, objectives, max_entries } = self;
-        let name = match name {
-            Name::Given(name) => name,
-            Name::MadeAt(place) => format!("{}:{}", place.file(), place.line()).into(),
-        };
-        let map = HashMap::named(name, inner.build(), max_entries);
+        let (map, objectives) = self.build_without_objectives();
         for objective in objectives {
-            map.meter.declare(objective);
+            map.meter.declare(objective).ok();
         }
         map
+    }
+
+    /// Makes the map, as [`build`](HashMapBuilder::build), unless an objective would be lost.
+    ///
+    /// ```
+    /// use mapwarden::{HashMap, Objective};
+    ///
+    /// let promising = |target| -> Result<HashMap<String, u64>, Box<dyn std::error::Error>> {
+    ///     Ok(HashMap::builder().name("carts").objective(Objective::availability(target)?).try_build()?)
+    /// };
+    /// let carts = promising(0.99)?;
+    /// let more_carts = promising(0.99)?;
+    /// assert_eq!(
+    ///     promising(0.999).unwrap_err().to_string(),
+    ///     "objective `carts-availability` is promised already with target 0.99, not with target 0.999: \
+    ///      accepted is the same promise or another name",
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Two objectives of one kind, even if they are equal, and an objective that a map of the same name has promised
+    /// differently; the builder's objectives before that one are promised then.
+    pub fn try_build(self) -> Result<HashMap<K, V, S>, BuildError> {
+        if let Some(sli) = given_twice(&self.objectives) {
+            return Err(BuildError::given_twice(&self.name.resolve(), sli));
+        }
+        let (map, objectives) = self.build_without_objectives();
+        for objective in objectives {
+            map.meter
+                .declare(objective)
+                .map_err(|promised| BuildError::promised_differently(map.name(), promised, objective))?;
+        }
+        Ok(map)
+    }
+
+    fn build_without_objectives(self) -> (HashMap<K, V, S>, Vec<Objective>) {
+        let Self { inner, name, objectives, max_entries, display_key, times_all } = self;
+        let map = HashMap::named(name.resolve(), inner.build(), max_entries, display_key);
+        if times_all {
+            map.meter.time_all();
+        }
+        (map, objectives)
     }
 }
 

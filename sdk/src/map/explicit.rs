@@ -85,14 +85,15 @@ where
     /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`;
     /// [`checked_insert`](HashMap::checked_insert) tells.
     #[inline]
-    pub fn insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> Option<&'g V>
-    where
-        K: 'g,
-    {
+    pub fn insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> Option<&'g V> {
         self.observed(guard).insert(key, value)
     }
 
     /// As `insert`, but tells when a full map refused a new key. Not in papaya; counted as `insert`.
+    ///
+    /// A full map looks for the key before it replaces the value. In the rare case that another thread removes the
+    /// key between the two and the map is full again, the new entry is taken out as `insert` does it: the answer is
+    /// `Ok(None)`, counted as `rejected`.
     ///
     /// # Errors
     /// The key and the value, where the map is full and the key is new.
@@ -102,14 +103,12 @@ where
         key: K,
         value: V,
         guard: &'g impl Guard,
-    ) -> Result<Option<&'g V>, Rejected<K, V>>
-    where
-        K: 'g,
-    {
+    ) -> Result<Option<&'g V>, Rejected<K, V>> {
         self.observed(guard).checked_insert(key, value)
     }
 
-    /// Inserts unless the key is there.
+    /// Inserts unless the key is there. Generic code states `K: 'g`, as it does for papaya's other methods that
+    /// insert: a full map has to find a refused key again.
     ///
     /// # Errors
     /// The current value and the one that was not inserted.
@@ -140,7 +139,8 @@ where
         self.observed(guard).try_insert_with(key, f)
     }
 
-    /// The value of the key, after inserting this one if there was none.
+    /// The value of the key, after inserting this one if there was none. Generic code states `K: 'g`, see
+    /// [`try_insert`](HashMap::try_insert).
     #[inline]
     pub fn get_or_insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> &'g V
     where
@@ -158,6 +158,36 @@ where
         K: 'g,
     {
         self.observed(guard).get_or_insert_with(key, f)
+    }
+
+    /// The value of the key, after loading it if there was none. The loader runs at most once; counted as `load`, which
+    /// is always timed where the loader runs. Not in papaya.
+    ///
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), gives the value and does not keep it.
+    ///
+    /// # Errors
+    /// What the loader returns: nothing is inserted, and the operation counts as `failed` of the error's type.
+    #[inline]
+    pub fn try_get_or_insert_with<'g, F, E>(&self, key: K, f: F, guard: &'g impl Guard) -> Result<&'g V, E>
+    where
+        F: FnOnce() -> Result<V, E>,
+        K: 'g,
+    {
+        self.observed(guard).try_get_or_insert_with(key, f)
+    }
+
+    /// Replaces the key's value by what the closure makes of it and gives the new one, or `None` where there was none.
+    /// The closure runs again whenever another thread was faster; counted as `update`. Not in papaya.
+    ///
+    /// # Errors
+    /// What the closure returns: nothing is changed, and the operation counts as `failed` of the error's type.
+    #[inline]
+    pub fn try_update<'g, F, E>(&self, key: K, update: F, guard: &'g impl Guard) -> Result<Option<&'g V>, E>
+    where
+        F: Fn(&V) -> Result<V, E>,
+        K: 'g,
+    {
+        self.observed(guard).try_update(key, update)
     }
 
     /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again
@@ -267,8 +297,6 @@ where
     #[inline]
     pub fn iter<'g, G>(&self, guard: &'g G) -> Iter<'g, K, V, G>
     where
-        K: 'g,
-        V: 'g,
         G: Guard,
     {
         self.observed(guard).iter()
@@ -278,8 +306,6 @@ where
     #[inline]
     pub fn keys<'g, G>(&self, guard: &'g G) -> Keys<'g, K, V, G>
     where
-        K: 'g,
-        V: 'g,
         G: Guard,
     {
         self.observed(guard).keys()
@@ -289,8 +315,6 @@ where
     #[inline]
     pub fn values<'g, G>(&self, guard: &'g G) -> Values<'g, K, V, G>
     where
-        K: 'g,
-        V: 'g,
         G: Guard,
     {
         self.observed(guard).values()

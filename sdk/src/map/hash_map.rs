@@ -3,10 +3,12 @@
 use std::collections::hash_map::RandomState;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use papaya::{LocalGuard, OwnedGuard};
 
+use super::keys::DisplayKey;
+use super::name::map_type;
 use super::{HashMapBuilder, HashMapRef};
 use crate::record::{self, Meter};
 
@@ -15,9 +17,7 @@ use crate::record::{self, Meter};
 /// Everything is [papaya](papaya::HashMap)'s: the lock-free table, the guards, the signatures, the answers. Beside
 /// that every operation is counted exactly by how it ended, and one in N is timed, where N follows the rate of each
 /// thread: 1 up to some 4,000 operations a second, so that every operation is timed, and at most 1,024. A thread that
-/// slows down after a burst keeps the N of the burst until its next timed operation, which may be minutes later at a
-/// few operations a second and then counts for all of them: the estimate is unbiased, but coarse. Through a
-/// [`pin`](HashMap::pin) an untimed operation costs two loads, two stores and two predicted branches more than
+/// slows down after a burst is timed anew from the next batch on. Through a [`pin`](HashMap::pin) an untimed operation costs two loads, two stores and two predicted branches more than
 /// papaya's.
 ///
 /// ```
@@ -38,7 +38,9 @@ use crate::record::{self, Meter};
 ///
 /// # Names
 /// Maps of one name are one to the telemetry: their counts add up, and stay when a map is dropped. A map without a
-/// name is named by where it was made, `src/sessions.rs:12`.
+/// name is named by where it was made, `src/sessions.rs:12`. Where that place cannot be known it is named by its
+/// type, `unnamed HashMap<String, u64>`, and is one with the other such maps of that type: what the standard library
+/// makes on a caller's behalf (`collect`, `std::mem::take`, `LazyLock::new(HashMap::new)`) and what serde makes.
 ///
 /// # Entries
 /// The number of entries is looked up when an operation is timed, after every operation on the whole map and at
@@ -62,48 +64,50 @@ pub struct HashMap<K, V, S = RandomState> {
     pub(super) entries: Entries,
     /// `usize::MAX` where there is no bound.
     pub(super) max_entries: usize,
+    pub(super) display_key: Option<DisplayKey<K>>,
 }
 
-/// The number of entries that this map last told its meter; takes it back when the map is dropped.
+/// The number of entries that this map last told its meter, and its bound; takes both back when the map is dropped.
 #[derive(Debug)]
 pub(super) struct Entries {
-    told: AtomicU64,
+    told: AtomicI64,
+    bound: Option<u64>,
     meter: Arc<Meter>,
 }
 
 impl Entries {
-    pub(super) const fn none(meter: Arc<Meter>) -> Self {
-        Self { told: AtomicU64::new(0), meter }
+    fn none(meter: Arc<Meter>, max_entries: usize) -> Self {
+        let bound = u64::try_from(max_entries).ok().filter(|_| max_entries != usize::MAX);
+        meter.add_bound(bound);
+        Self { told: AtomicI64::new(0), bound, meter }
     }
 
     /// Tells the meter. Relaxed: the swap hands every told number to exactly one taker, so the meter's sum is right
     /// in any order.
     pub(super) fn tell(&self, entries: usize) {
-        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
-        if self.told.load(Relaxed) == entries {
-            return;
+        let entries = i64::try_from(entries).unwrap_or(i64::MAX);
+        if self.told.load(Relaxed) != entries {
+            self.meter.change_entries(entries.saturating_sub(self.told.swap(entries, Relaxed)));
         }
-        self.meter.change_entries(self.told.swap(entries, Relaxed), entries);
     }
 }
 
 impl Drop for Entries {
     fn drop(&mut self) {
         self.tell(0);
+        self.meter.remove_bound(self.bound);
     }
 }
 
 impl<K, V> HashMap<K, V> {
     /// Makes an empty map named by the caller's place in the source.
     #[track_caller]
-    #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
     /// Makes an empty map that holds at least `capacity` entries without a resize.
     #[track_caller]
-    #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::builder().capacity(capacity).build()
     }
@@ -111,28 +115,45 @@ impl<K, V> HashMap<K, V> {
     /// Starts a builder, where a map gets its name, objectives and bound.
     #[track_caller]
     pub fn builder() -> HashMapBuilder<K, V> {
-        HashMapBuilder::at(Location::caller())
+        HashMapBuilder::at(Location::caller(), map_type::<K, V>)
     }
 }
 
 impl<K, V, S> HashMap<K, V, S> {
     /// Makes an empty map with this hasher.
     #[track_caller]
-    #[must_use]
     pub fn with_hasher(hash_builder: S) -> Self {
         Self::with_capacity_and_hasher(0, hash_builder)
     }
 
     /// Makes an empty map with this hasher that holds at least `capacity` entries without a resize.
     #[track_caller]
-    #[must_use]
     pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
-        HashMapBuilder::at(Location::caller()).hasher(hash_builder).capacity(capacity).build()
+        HashMapBuilder::at(Location::caller(), map_type::<K, V>)
+            .hasher(hash_builder)
+            .capacity(capacity)
+            .build()
     }
 
-    pub(super) fn named(name: Arc<str>, inner: papaya::HashMap<K, V, S>, max_entries: usize) -> Self {
+    pub(super) fn named(
+        name: Arc<str>,
+        inner: papaya::HashMap<K, V, S>,
+        max_entries: usize,
+        display_key: Option<DisplayKey<K>>,
+    ) -> Self {
         let meter = record::meter(name);
-        Self { inner, entries: Entries::none(Arc::clone(&meter)), meter, max_entries }
+        Self {
+            inner,
+            entries: Entries::none(Arc::clone(&meter), max_entries),
+            meter,
+            max_entries,
+            display_key,
+        }
+    }
+
+    /// papaya's map, for what is not counted: printing, comparing and serialising.
+    pub(crate) const fn uncounted(&self) -> &papaya::HashMap<K, V, S> {
+        &self.inner
     }
 
     /// The name in the telemetry.

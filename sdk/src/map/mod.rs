@@ -6,20 +6,33 @@
 //! operation through `observed`, where the outcomes are decided, and `bounded`, where a full map refuses.
 
 mod bounded;
+mod build_error;
 mod builder;
 mod explicit;
+mod fallible;
 mod hash_map;
+mod keys;
+mod name;
 mod observed;
 mod pinned;
+mod probe;
+#[cfg(feature = "serde")]
+mod serialized;
+mod shared_collector;
 mod traits;
 mod under;
 
 pub use bounded::Rejected;
+pub use build_error::BuildError;
 pub use builder::HashMapBuilder;
 pub use hash_map::HashMap;
+pub(crate) use name::set_type;
 pub use papaya::{
     Compute, Equivalent, Guard, Iter, Keys, LocalGuard, OccupiedError, Operation, OwnedGuard, ResizeMode,
     Values,
 };
 pub use pinned::HashMapRef;
 pub use seize::Collector;
+#[cfg(feature = "serde")]
+pub(crate) use serialized::believed;
+pub(crate) use shared_collector::SharedCollector;

@@ -6,9 +6,10 @@ use std::hash::{BuildHasher, Hash};
 use papaya::{Compute, Equivalent, Iter, Keys, OccupiedError, Operation, Values};
 
 use super::HashMap;
+use super::keys::{Asked, Given, KeyOf};
 use super::under::Under;
 use crate::contract::{Op, Outcome};
-use crate::record::{Ended, ThreadCell};
+use crate::record::{Due, Ended, ThreadCell};
 
 /// A map, the cell in which the current thread counts, and papaya's map underneath.
 pub(super) struct Observed<'m, K, V, S, U> {
@@ -27,8 +28,7 @@ impl<K, V, S, U: Copy> Copy for Observed<'_, K, V, S, U> {}
 
 impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where
-    K: Hash + Eq + 'g,
-    V: 'g,
+    K: Hash + Eq,
     S: BuildHasher,
     U: Under<'g, K, V>,
 {
@@ -37,42 +37,48 @@ where
     /// The two ways part at once: the hot one, inlined, carries nothing across the operation, the cold one is a
     /// second copy out of line.
     #[inline(always)]
-    pub(super) fn observe<T>(
+    pub(super) fn observe<Key: KeyOf<'g, K, V, U>, T>(
         self,
         op: Op,
-        run: impl FnOnce(U) -> T,
+        key: Key,
+        run: impl FnOnce(U, Key::Of) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
         let Self { map, cell, under } = self;
-        let Some(untimed) = map.meter.begin_untimed(cell, op) else {
-            return Self::observe_timed(map, cell, under, op, (run, outcome));
-        };
-        let result = run(under);
-        untimed.end(outcome(&result));
-        result
+        match map.meter.begin_untimed(cell, op) {
+            Ok(untimed) => {
+                let result = run(under, key.of());
+                untimed.end(outcome(&result));
+                result
+            }
+            Err(due) => Self::observe_due(map, cell, under, (op, due, key), (run, outcome)),
+        }
     }
 
     /// Takes its parts one by one: an `Observed` would be spilled to memory before it is known which way to go.
     #[cold]
     #[inline(never)]
-    fn observe_timed<T>(
+    fn observe_due<Key: KeyOf<'g, K, V, U>, T>(
         map: &HashMap<K, V, S>,
         cell: &ThreadCell,
         under: U,
-        op: Op,
-        (run, outcome): (impl FnOnce(U) -> T, impl FnOnce(&T) -> Outcome),
+        (op, due, key): (Op, Due, Key),
+        (run, outcome): (impl FnOnce(U, Key::Of) -> T, impl FnOnce(&T) -> Outcome),
     ) -> T {
-        let running = map.meter.begin_timed(cell, op);
-        let result = run(under);
-        if running.end(outcome(&result)) == Ended::Timed {
+        let mut running = map.meter.begin_due(cell, op, due);
+        let hash = if running.is_timed() { map.sample(&key, under) } else { None };
+        running.start();
+        let result = run(under, key.of());
+        if running.end_on(outcome(&result), hash) == Ended::Timed {
             map.tell_entries();
+            map.send_probe();
         }
         result
     }
 
     /// Does an operation on the whole map.
     fn observe_whole<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
-        let running = self.map.meter.begin_whole(self.cell, op);
+        let running = self.map.meter.begin_always(self.cell, op);
         let result = run(self.under);
         running.end(outcome(&result));
         self.map.tell_entries();
@@ -81,14 +87,15 @@ where
 
     /// Does an operation whose closure runs once, and again whenever another thread was faster.
     #[inline(always)]
-    pub(super) fn observe_calls<T>(
+    pub(super) fn observe_calls<Key: KeyOf<'g, K, V, U>, T>(
         self,
         op: Op,
-        run: impl FnOnce(U, &Calls) -> T,
+        key: Key,
+        run: impl FnOnce(U, Key::Of, &Calls) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
         let calls = Calls::default();
-        let result = self.observe(op, |map| run(map, &calls), outcome);
+        let result = self.observe(op, key, |map, key| run(map, key, &calls), outcome);
         self.note_retries(&calls);
         result
     }
@@ -103,9 +110,10 @@ where
     #[inline]
     pub(super) fn get<Q>(self, key: &Q) -> Option<&'g V>
     where
+        K: 'g,
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::Get, |map| map.get_key_value(key).map(|(_, value)| value), found)
+        self.observe(Op::Get, Asked(key), |map, key| map.get_key_value(key).map(|(_, value)| value), found)
     }
 
     #[inline]
@@ -113,17 +121,20 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::GetKeyValue, |map| map.get_key_value(key), found)
+        self.observe(Op::GetKeyValue, Asked(key), |map, key| map.get_key_value(key), found)
     }
 
     #[inline]
     pub(super) fn contains_key<Q>(self, key: &Q) -> bool
     where
+        K: 'g,
+        V: 'g,
         Q: Equivalent<K> + Hash + ?Sized,
     {
         self.observe(
             Op::ContainsKey,
-            |map| map.get_key_value(key).is_some(),
+            Asked(key),
+            |map, key| map.get_key_value(key).is_some(),
             |found| if *found { Outcome::Hit } else { Outcome::Miss },
         )
     }
@@ -133,17 +144,21 @@ where
         if self.is_full() {
             return self.insert_when_full(key, value).unwrap_or_default();
         }
-        self.observe(Op::Insert, |map| map.insert(key, value), replaced)
+        self.observe(Op::Insert, Given(key), |map, key| map.insert(key, value), replaced)
     }
 
     #[inline]
-    pub(super) fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>> {
+    pub(super) fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>>
+    where
+        K: 'g,
+    {
         if self.is_full() {
             return self.try_insert_when_full(key, value);
         }
         self.observe(
             Op::TryInsert,
-            |map| map.try_insert(key, value),
+            Given(key),
+            |map, key| map.try_insert(key, value),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
                 Err(_) => Outcome::Conflict,
@@ -155,19 +170,24 @@ where
     pub(super) fn try_insert_with<F>(self, key: K, f: F) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
+        K: 'g,
     {
         self.insert_with(Op::TryInsert, (key, f), Outcome::Conflict)
     }
 
     #[inline]
-    pub(super) fn get_or_insert(self, key: K, value: V) -> &'g V {
+    pub(super) fn get_or_insert(self, key: K, value: V) -> &'g V
+    where
+        K: 'g,
+    {
         if self.is_full() {
             return self.get_or_insert_with(key, || value);
         }
         // As papaya does it, without a closure.
         let result = self.observe(
             Op::GetOrInsert,
-            |map| map.try_insert(key, value),
+            Given(key),
+            |map, key| map.try_insert(key, value),
             |result| if result.is_ok() { Outcome::Inserted } else { Outcome::Hit },
         );
         match result {
@@ -179,6 +199,7 @@ where
     pub(super) fn get_or_insert_with<F>(self, key: K, f: F) -> &'g V
     where
         F: FnOnce() -> V,
+        K: 'g,
     {
         let (Ok(value) | Err(value)) = self.insert_with(Op::GetOrInsert, (key, f), Outcome::Hit);
         value
@@ -189,6 +210,7 @@ where
     fn insert_with<F>(self, op: Op, entry: (K, F), present: Outcome) -> Result<&'g V, &'g V>
     where
         F: FnOnce() -> V,
+        K: 'g,
     {
         let (key, f) = entry;
         if self.is_full() {
@@ -196,7 +218,8 @@ where
         }
         self.observe(
             op,
-            |map| map.try_insert_with(key, f),
+            Given(key),
+            |map, key| map.try_insert_with(key, f),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
                 Err(_) => present,
@@ -208,10 +231,12 @@ where
     pub(super) fn update<F>(self, key: K, update: F) -> Option<&'g V>
     where
         F: Fn(&V) -> V,
+        K: 'g,
     {
         self.observe_calls(
             Op::Update,
-            |map, calls| map.update(key, |value| calls.count(|| update(value))),
+            Given(key),
+            |map, key, calls| map.update(key, |value| calls.count(|| update(value))),
             |updated| if updated.is_some() { Outcome::Updated } else { Outcome::Miss },
         )
     }
@@ -221,6 +246,7 @@ where
     where
         F: FnOnce() -> V,
         Update: Fn(&V) -> V,
+        K: 'g,
     {
         // papaya's own way to do it, which also tells an update from an insertion: an absent key is asked for once.
         let mut f = Some(f);
@@ -257,7 +283,8 @@ where
         }
         self.observe_calls(
             op,
-            |map, calls| map.compute(key, |entry| calls.count(|| compute(entry))),
+            Given(key),
+            |map, key, calls| map.compute(key, |entry| calls.count(|| compute(entry))),
             computed,
         )
     }
@@ -269,7 +296,8 @@ where
     {
         self.observe(
             Op::Remove,
-            |map| map.remove_entry(key),
+            Asked(key),
+            |map, key| map.remove_entry(key),
             |removed| if removed.is_some() { Outcome::Removed } else { Outcome::Miss },
         )
     }
@@ -286,7 +314,8 @@ where
     {
         self.observe_calls(
             Op::RemoveIf,
-            |map, calls| map.remove_if(key, |key, value| calls.count(|| should_remove(key, value))),
+            Asked(key),
+            |map, key, calls| map.remove_if(key, |key, value| calls.count(|| should_remove(key, value))),
             |result| match result {
                 Ok(Some(_)) => Outcome::Removed,
                 Ok(None) => Outcome::Miss,

@@ -110,6 +110,10 @@ where
 
     /// As `insert`, but tells when a full map refused a new key. Not in papaya; counted as `insert`.
     ///
+    /// A full map looks for the key before it replaces the value. In the rare case that another thread removes the
+    /// key between the two and the map is full again, the new entry is taken out as `insert` does it: the answer is
+    /// `Ok(None)`, counted as `rejected`.
+    ///
     /// # Errors
     /// The key and the value, where the map is full and the key is new.
     #[inline]
@@ -153,6 +157,34 @@ where
         F: FnOnce() -> V,
     {
         self.observed().get_or_insert_with(key, f)
+    }
+
+    /// The value of the key, after loading it if there was none. The loader runs at most once; counted as `load`, which
+    /// is always timed where the loader runs. Not in papaya.
+    ///
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), gives the value and does not keep it.
+    ///
+    /// # Errors
+    /// What the loader returns: nothing is inserted, and the operation counts as `failed` of the error's type.
+    #[inline]
+    pub fn try_get_or_insert_with<F, E>(&self, key: K, f: F) -> Result<&V, E>
+    where
+        F: FnOnce() -> Result<V, E>,
+    {
+        self.observed().try_get_or_insert_with(key, f)
+    }
+
+    /// Replaces the key's value by what the closure makes of it and gives the new one, or `None` where there was none.
+    /// The closure runs again whenever another thread was faster; counted as `update`. Not in papaya.
+    ///
+    /// # Errors
+    /// What the closure returns: nothing is changed, and the operation counts as `failed` of the error's type.
+    #[inline]
+    pub fn try_update<F, E>(&self, key: K, update: F) -> Result<Option<&V>, E>
+    where
+        F: Fn(&V) -> Result<V, E>,
+    {
+        self.observed().try_update(key, update)
     }
 
     /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again

@@ -1,4 +1,5 @@
-//! The standard traits, as papaya has them. What they do inside the map is counted like any other operation.
+//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing
+//! are not: a service that logs a map has asked it for no key.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -27,7 +28,8 @@ where
     S: BuildHasher + Clone,
 {
     fn clone(&self) -> Self {
-        let clone = Self::named(Arc::clone(self.meter.name()), self.inner.clone(), self.max_entries);
+        let name = Arc::clone(self.meter.name());
+        let clone = Self::named(name, self.inner.clone(), self.max_entries, self.display_key.clone());
         clone.entries.tell(clone.inner.len());
         clone
     }

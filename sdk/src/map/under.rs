@@ -5,17 +5,29 @@ use std::hash::{BuildHasher, Hash};
 
 use papaya::{Compute, Equivalent, Guard, HashMap, HashMapRef, Iter, Keys, OccupiedError, Operation, Values};
 
-/// papaya's operations on entries that live as long as `'g`.
-pub(super) trait Under<'g, K: 'g, V: 'g>: Copy {
+/// papaya's operations on entries that live as long as `'g`. That keys live so long is asked only where papaya asks
+/// it.
+pub(super) trait Under<'g, K, V>: Copy {
     type Guard: Guard + 'g;
+
+    /// The key as it is stored, for as long as the caller holds this.
+    fn stored_key(&self, key: &K) -> Option<&K>;
+    /// Whether the entry was there and the closure wanted it removed.
+    fn take_out<F>(&self, key: &K, should_remove: F) -> bool
+    where
+        F: FnMut(&K, &V) -> bool;
 
     fn get_key_value<Q>(self, key: &Q) -> Option<(&'g K, &'g V)>
     where
         Q: Equivalent<K> + Hash + ?Sized;
     fn insert(self, key: K, value: V) -> Option<&'g V>;
     fn try_insert(self, key: K, value: V) -> Result<&'g V, OccupiedError<'g, V>>;
-    fn try_insert_with<F: FnOnce() -> V>(self, key: K, f: F) -> Result<&'g V, &'g V>;
-    fn update<F: Fn(&V) -> V>(self, key: K, update: F) -> Option<&'g V>;
+    fn try_insert_with<F: FnOnce() -> V>(self, key: K, f: F) -> Result<&'g V, &'g V>
+    where
+        K: 'g;
+    fn update<F: Fn(&V) -> V>(self, key: K, update: F) -> Option<&'g V>
+    where
+        K: 'g;
     fn compute<F, T>(self, key: K, compute: F) -> Compute<'g, K, V, T>
     where
         F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>;
@@ -50,12 +62,22 @@ impl<K, V, S, G> Copy for Guarded<'_, '_, K, V, S, G> {}
 
 impl<'g, K, V, S, G> Under<'g, K, V> for Guarded<'_, 'g, K, V, S, G>
 where
-    K: Hash + Eq + 'g,
-    V: 'g,
+    K: Hash + Eq,
     S: BuildHasher,
     G: Guard,
 {
     type Guard = G;
+
+    fn stored_key(&self, key: &K) -> Option<&K> {
+        self.map.get_key_value(key, self.guard).map(|(key, _)| key)
+    }
+
+    fn take_out<F>(&self, key: &K, should_remove: F) -> bool
+    where
+        F: FnMut(&K, &V) -> bool,
+    {
+        matches!(self.map.remove_if(key, should_remove, self.guard), Ok(Some(_)))
+    }
 
     #[inline(always)]
     fn get_key_value<Q>(self, key: &Q) -> Option<(&'g K, &'g V)>
@@ -76,12 +98,18 @@ where
     }
 
     #[inline(always)]
-    fn try_insert_with<F: FnOnce() -> V>(self, key: K, f: F) -> Result<&'g V, &'g V> {
+    fn try_insert_with<F: FnOnce() -> V>(self, key: K, f: F) -> Result<&'g V, &'g V>
+    where
+        K: 'g,
+    {
         self.map.try_insert_with(key, f, self.guard)
     }
 
     #[inline(always)]
-    fn update<F: Fn(&V) -> V>(self, key: K, update: F) -> Option<&'g V> {
+    fn update<F: Fn(&V) -> V>(self, key: K, update: F) -> Option<&'g V>
+    where
+        K: 'g,
+    {
         self.map.update(key, update, self.guard)
     }
 
@@ -143,12 +171,22 @@ where
 
 impl<'g, K, V, S, G> Under<'g, K, V> for &'g HashMapRef<'_, K, V, S, G>
 where
-    K: Hash + Eq + 'g,
-    V: 'g,
+    K: Hash + Eq,
     S: BuildHasher,
     G: Guard + 'g,
 {
     type Guard = G;
+
+    fn stored_key(&self, key: &K) -> Option<&K> {
+        HashMapRef::get_key_value(self, key).map(|(key, _)| key)
+    }
+
+    fn take_out<F>(&self, key: &K, should_remove: F) -> bool
+    where
+        F: FnMut(&K, &V) -> bool,
+    {
+        matches!(HashMapRef::remove_if(self, key, should_remove), Ok(Some(_)))
+    }
 
     #[inline(always)]
     fn get_key_value<Q>(self, key: &Q) -> Option<(&'g K, &'g V)>

@@ -8,11 +8,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::clock;
 use super::outcomes::{SLOTS, slot};
 use super::random::random;
 use super::sampler::{gap, one_in};
 use crate::contract::{Op, Outcome};
+
+/// What one operation takes off the sampling word: its upper 48 bits count down, its lower 16 hold the weight.
+/// [`MAX_ONE_IN`](super::sampler::MAX_ONE_IN) and its weight must fit below.
+const STEP: u64 = 1 << 16;
+
+/// The sampling word that times the next operation, and each after it, with weight 1.
+const EVERY: u64 = 1;
 
 /// How many timed operations make an estimate of the rate. Raised, N settles later and steadier.
 const WINDOW_TIMED: u64 = 64;
@@ -21,78 +27,103 @@ const WINDOW_TIMED: u64 = 64;
 /// thread that has become slow keeps its large N for more timed operations.
 const WINDOW_NANOS: u64 = 100_000_000;
 
-/// What an operation on the cold way carries from its begin to its end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Begun {
-    /// How many operations it stands for if it is timed.
+/// How many operations one stands for that is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
     pub(super) weight: u64,
-    /// When it began, see [`clock`]; 0 where it is not timed.
-    pub(super) at: u64,
+    /// Whether its turn came by counting down; else its kind is always timed.
+    pub(super) is_drawn: bool,
 }
 
-/// 1,408 bytes: the sampler's state and 160 counts. Its own pairs of cache lines (128 bytes, because processors
+impl Due {
+    /// Always timed.
+    pub(super) const ALWAYS: Self = Self { weight: 1, is_drawn: false };
+
+    const fn drawn(weight: u64) -> Self {
+        Self { weight, is_drawn: true }
+    }
+}
+
+/// 1,408 bytes: the sampler's state and 170 counts. Its own pairs of cache lines (128 bytes, because processors
 /// fetch lines in pairs), so that no two threads' writes meet.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct ThreadCell {
-    /// How many operations come before the next timed one. Stays 0 where all are timed, and in a shared cell, whose
-    /// operations all take the cold way.
-    left: AtomicU64,
-    /// N: one operation in so many is timed.
-    one_in: AtomicU64,
+    /// How many operations come before the next timed one, times [`STEP`], plus N, its weight. One word, so that
+    /// the operation whose turn it is and its weight always belong together, although the snapshot may write here
+    /// too. In a shared cell the count stays 0: all its operations take the cold way.
+    sampling: AtomicU64,
     /// When the current estimate of the rate began.
     window_start: AtomicU64,
     /// Timed operations since then.
     window_timed: AtomicU64,
     is_shared: bool,
-    /// By [`slot`]. `get`'s come first and share the cache line of `left`.
+    /// By [`slot`]. `get`'s come first and share the cache line of `sampling`.
     counts: [AtomicU64; SLOTS],
 }
 
 impl ThreadCell {
     /// A cell for one thread at a time. N is 1 until a rate is known.
-    pub(super) const fn exclusive(now: u64) -> Self {
-        Self {
-            left: AtomicU64::new(0),
-            one_in: AtomicU64::new(1),
-            window_start: AtomicU64::new(now),
-            window_timed: AtomicU64::new(0),
-            is_shared: false,
-            counts: [const { AtomicU64::new(0) }; SLOTS],
-        }
+    pub(super) fn exclusive(now: u64) -> Self {
+        Self::new(now, false)
     }
 
     /// A cell for any number of threads.
-    pub(super) const fn shared(now: u64) -> Self {
-        Self { is_shared: true, ..Self::exclusive(now) }
+    pub(super) fn shared(now: u64) -> Self {
+        Self::new(now, true)
     }
 
-    /// Counts down to the next timed operation: a load and a store. Whether this one takes the cold way.
-    #[inline(always)]
-    pub(super) fn count_down(&self) -> bool {
-        match self.left.load(Relaxed).checked_sub(1) {
-            Some(left) => {
-                self.left.store(left, Relaxed);
-                false
-            }
-            None => true,
+    fn new(now: u64, is_shared: bool) -> Self {
+        Self {
+            sampling: AtomicU64::new(EVERY),
+            window_start: AtomicU64::new(now),
+            window_timed: AtomicU64::new(0),
+            is_shared,
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 
-    /// Begins an operation on the cold way, and draws when the next one is.
-    pub(super) fn begin(&self) -> Begun {
-        let weight = self.one_in.load(Relaxed);
-        if self.is_shared && weight > 1 && random(|random| random.u64(..weight)) != 0 {
-            return Begun { weight, at: 0 };
+    /// Counts down to the next timed operation: a load and a store. Says where this one takes the cold way.
+    #[inline(always)]
+    pub(super) fn count_down(&self) -> Option<Due> {
+        let word = self.sampling.load(Relaxed);
+        match word.checked_sub(STEP) {
+            Some(left) => {
+                // A snapshot that called for the next operation meanwhile is overwritten and calls again.
+                self.sampling.store(left, Relaxed);
+                None
+            }
+            None => Some(Due::drawn(word)),
+        }
+    }
+
+    /// Draws which operation is timed after this one, and says whether this one is.
+    pub(super) fn is_timed(&self, due: Due) -> bool {
+        let weight = due.weight;
+        if self.is_shared {
+            return weight <= 1 || random(|random| random.u64(..weight)) == 0;
         }
         self.draw(weight);
-        Begun { weight, at: clock::now() }
+        true
     }
 
+    /// Geometric gaps have no memory: drawing anew at any time biases nothing.
     fn draw(&self, one_in: u64) {
-        if !self.is_shared {
-            self.left.store(gap(one_in, random(|random| random.f64())).saturating_sub(1), Relaxed);
-        }
+        let left =
+            if self.is_shared { 0 } else { gap(one_in, random(|random| random.f64())).saturating_sub(1) };
+        self.sampling.store(left * STEP + one_in, Relaxed);
+    }
+
+    /// Times the next operation and those after it, because the thread has become slow; what it counts for is 1,
+    /// since it was not left to the coin. Called by the snapshot beside the cell's writer.
+    pub(super) fn time_next(&self) {
+        // Relaxed: one word, whose value before or after is right for whoever reads it.
+        self.sampling.store(EVERY, Relaxed);
+    }
+
+    /// N as of now.
+    pub(super) fn one_in(&self) -> u64 {
+        self.sampling.load(Relaxed) % STEP
     }
 
     /// Counts an operation of the cell's only writer: a load and a store. The count is read when the operation ends
@@ -121,7 +152,7 @@ impl ThreadCell {
 
     /// Notes a timed operation on one key and adapts N when it is time to. On a shared cell updates of the window
     /// can get lost between threads; then the rate is taken for too low and N stays smaller than it could.
-    pub(super) fn adapt(&self, now: u64) {
+    pub(super) fn adapt(&self, now: u64, due: Due) {
         let timed = self.window_timed.load(Relaxed).wrapping_add(1);
         self.window_timed.store(timed, Relaxed);
         let elapsed = now.saturating_sub(self.window_start.load(Relaxed));
@@ -130,17 +161,17 @@ impl ThreadCell {
         }
         self.window_start.store(now, Relaxed);
         self.window_timed.store(0, Relaxed);
-        let before = self.one_in.load(Relaxed);
-        let after = one_in(timed.saturating_mul(before), elapsed);
-        if after != before {
-            self.set_one_in(after);
+        // Where the snapshot has set N back within the window, the rate is taken for too low and N rises with the
+        // next one.
+        let after = one_in(timed.saturating_mul(due.weight), elapsed);
+        if after != due.weight {
+            self.draw(after);
         }
     }
 
-    /// Draws the gap anew for the new N; geometric gaps have no memory, so nothing is biased by it.
-    fn set_one_in(&self, one_in: u64) {
-        self.one_in.store(one_in, Relaxed);
-        self.draw(one_in);
+    /// All operations that were counted.
+    pub(super) fn total(&self) -> u64 {
+        self.counts.iter().fold(0, |total, count| total.wrapping_add(count.load(Relaxed)))
     }
 
     /// How often the pair was counted.
@@ -156,13 +187,13 @@ mod tests {
 
     /// Does one operation as the meter does. Gives the weight if it was timed.
     fn run(cell: &ThreadCell, op: Op, outcome: Outcome) -> u64 {
-        if !cell.count_down() {
+        let Some(due) = cell.count_down() else {
             cell.count(op, outcome);
             return 0;
-        }
-        let begun = cell.begin();
+        };
+        let is_timed = cell.is_timed(due);
         cell.count_any(op, outcome);
-        if begun.at == 0 { 0 } else { begun.weight }
+        if is_timed { due.weight } else { 0 }
     }
 
     #[test]
@@ -183,7 +214,7 @@ mod tests {
     fn sampling_is_unbiased_even_in_step_with_the_workload() {
         seed_for_test(11);
         for cell in [ThreadCell::exclusive(0), ThreadCell::shared(0)] {
-            cell.set_one_in(64);
+            cell.draw(64);
             let (mut reads, mut writes) = (0, 0);
             let rounds = 200_000_u64;
             for _ in 0..rounds {
@@ -205,12 +236,24 @@ mod tests {
     fn n_rises_with_the_rate_and_falls_again() {
         let cell = ThreadCell::exclusive(0);
         for timed in 1..=64 {
-            cell.adapt(timed * 100);
+            cell.adapt(timed * 100, Due::drawn(1));
         }
-        assert_eq!(cell.one_in.load(Relaxed), 1024, "64 operations in 6.4 us");
-        assert!((0..100).any(|_| !cell.count_down()), "most operations are not timed any more");
-        cell.adapt(10_000_000_000);
-        assert_eq!(cell.one_in.load(Relaxed), 1, "1,024 operations in 10 s");
-        assert!((0..100).all(|_| cell.count_down()), "every operation is timed again");
+        assert_eq!(cell.one_in(), 1024, "64 operations in 6.4 us");
+        assert!((0..100).any(|_| cell.count_down().is_none()), "most operations are not timed any more");
+        cell.adapt(10_000_000_000, Due::drawn(1024));
+        assert_eq!(cell.one_in(), 1, "1,024 operations in 10 s");
+        assert!((0..100).all(|_| cell.count_down() == Some(Due::drawn(1))), "every operation is timed again");
+    }
+
+    #[test]
+    fn an_operation_that_the_snapshot_calls_for_counts_once() {
+        let cell = ThreadCell::exclusive(0);
+        cell.draw(1024);
+        while cell.count_down().is_some() {
+            cell.draw(1024);
+        }
+        cell.time_next();
+        assert_eq!(run(&cell, Op::Get, Outcome::Hit), 1);
+        assert_eq!(cell.one_in(), 1, "until a rate is known again");
     }
 }

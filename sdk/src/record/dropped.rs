@@ -16,6 +16,10 @@ pub(crate) enum Dropped {
     SpanLost,
     /// A span that the receiver refused for good.
     SpanRefused,
+    /// A data point that the receiver refused. What it counts is in the next batch's again.
+    PointRefused,
+    /// A batch whose making panicked. What it would have told is in the next one.
+    BatchPanicked,
     /// A user above the number of users that wait to be sent.
     UserLimit,
     /// A sketch of users, because no receiver confirmed its slot for too long.
@@ -28,15 +32,17 @@ pub(crate) enum Dropped {
     NameLimit,
 }
 
-static COUNTS: [AtomicU64; 9] = [const { AtomicU64::new(0) }; 9];
+static COUNTS: [AtomicU64; 11] = [const { AtomicU64::new(0) }; 11];
 
 impl Dropped {
     /// Every reason, in the order of their declaration.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::SpanLimit,
         Self::SpanQueue,
         Self::SpanLost,
         Self::SpanRefused,
+        Self::PointRefused,
+        Self::BatchPanicked,
         Self::UserLimit,
         Self::SketchWaiting,
         Self::SketchRefused,
@@ -51,6 +57,8 @@ impl Dropped {
             Self::SpanQueue => "span_queue",
             Self::SpanLost => "span_lost",
             Self::SpanRefused => "span_refused",
+            Self::PointRefused => "point_refused",
+            Self::BatchPanicked => "batch_panicked",
             Self::UserLimit => "user_limit",
             Self::SketchWaiting => "sketch_waiting",
             Self::SketchRefused => "sketch_refused",

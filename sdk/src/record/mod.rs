@@ -4,27 +4,35 @@
 mod cell;
 mod clock;
 mod dropped;
+mod failures;
 mod histogram;
+mod hot_keys;
 mod maps;
 mod meter;
 mod objectives;
 mod outcomes;
+mod previous;
+mod probe;
+mod pseudonym;
 mod random;
 mod registry;
 mod sampler;
+mod samples;
 mod thread;
 
 use std::sync::Arc;
 
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, UserSketch};
 
-pub(crate) use cell::ThreadCell;
+pub(crate) use cell::{Due, ThreadCell};
 pub(crate) use dropped::Dropped;
+pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
-pub(crate) use meter::{Ended, Meter};
+pub(crate) use meter::{Ended, Meter, Running};
+pub(crate) use pseudonym::{key_hash, set_key_secret};
 pub(crate) use random::random;
-pub(crate) use registry::set_span_hook;
-pub use registry::{Registry, Source, SpanFacts, registry, span_hook};
+pub use registry::{Registry, Source, SpanFacts, SpanIds, current_scope, registry, span_hook};
+pub(crate) use registry::{has_span_hook, set_scope_hook, set_span_hook};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +67,7 @@ pub struct MapSnapshot {
     /// By when an entry was last inserted, replaced or updated, if one was: the time of the snapshot that first saw
     /// the write.
     pub last_write: Option<UnixNanos>,
-    /// The longest that a pin was held since the snapshot before.
+    /// The longest since the snapshot before that guards kept the map from freeing what was removed, by a probe.
     pub guard_held: Nanos,
     /// What the timed operations on single keys say about all of them.
     pub sampled: Sampled,

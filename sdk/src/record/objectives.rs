@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use super::ObjectiveSnapshot;
+use super::meter::sum;
 use super::outcomes::is_lookup;
 use crate::contract::{Count, Nanos, Objective, Op, Outcome, Sli};
 
@@ -14,6 +15,7 @@ pub(super) struct Objectives {
     availability: OnceLock<Objective>,
     hit_ratio: OnceLock<Objective>,
     latency: OnceLock<Latency>,
+    freshness: OnceLock<Objective>,
 }
 
 #[derive(Debug)]
@@ -25,26 +27,18 @@ struct Latency {
 }
 
 impl Objectives {
-    /// Takes a promise; the first of a kind stays.
-    pub(super) fn declare(&self, objective: Objective) {
-        match objective.sli() {
-            Sli::Availability => {
-                self.availability.get_or_init(|| objective);
-            }
-            Sli::HitRatio => {
-                self.hit_ratio.get_or_init(|| objective);
-            }
-            // Judged by the clock of the snapshot.
-            Sli::Freshness { .. } => {}
+    /// Takes a promise; the first of a kind stays, and refuses another one.
+    pub(super) fn declare(&self, objective: Objective) -> Result<(), Objective> {
+        let promised = match objective.sli() {
+            Sli::Availability => self.availability.get_or_init(|| objective),
+            Sli::HitRatio => self.hit_ratio.get_or_init(|| objective),
+            Sli::Freshness { .. } => self.freshness.get_or_init(|| objective),
             Sli::Latency { threshold } => {
-                self.latency.get_or_init(|| Latency {
-                    objective,
-                    threshold,
-                    met: AtomicU64::new(0),
-                    missed: AtomicU64::new(0),
-                });
+                let (met, missed) = (AtomicU64::new(0), AtomicU64::new(0));
+                &self.latency.get_or_init(|| Latency { objective, threshold, met, missed }).objective
             }
-        }
+        };
+        if *promised == objective { Ok(()) } else { Err(*promised) }
     }
 
     /// The slowest single-key operation that is still good.
@@ -60,44 +54,37 @@ impl Objectives {
         }
     }
 
-    /// Every declared objective with its events so far, out of the counts of the same snapshot.
-    pub(super) fn snapshot(&self, map: &str, operations: &[(Op, Outcome, Count)]) -> Vec<ObjectiveSnapshot> {
-        let of = |objective: &Objective, good: Count, bad: Count| ObjectiveSnapshot {
+    /// Every declared objective with its events so far, out of the counts of the same snapshot; `freshness` judges
+    /// seconds by the age of the last write.
+    pub(super) fn snapshot(
+        &self,
+        map: &str,
+        operations: &[(Op, Outcome, Count)],
+        freshness: impl FnOnce(Nanos) -> (Count, Count),
+    ) -> Vec<ObjectiveSnapshot> {
+        let of = |objective: &Objective, (good, bad): (Count, Count)| ObjectiveSnapshot {
             name: format!("{map}-{}", objective.sli().name()).into(),
             objective: *objective,
             events: vec![(Arc::from(""), good, bad)],
         };
-        let sum = |wanted: fn(Op, Outcome) -> bool| -> Count {
-            operations
-                .iter()
-                .filter(|(op, outcome, _)| wanted(*op, *outcome))
-                .map(|(_, _, count)| *count)
-                .sum()
-        };
         let availability = self.availability.get().map(|objective| {
-            of(objective, sum(|_, outcome| !is_bad(outcome)), sum(|_, outcome| is_bad(outcome)))
+            let is_bad = |outcome| objective.bad().contains(outcome);
+            let good = sum(operations, |_, outcome| !is_bad(outcome));
+            of(objective, (good, sum(operations, |_, outcome| is_bad(outcome))))
         });
         let latency = self.latency.get().map(|latency| {
             let count = |events: &AtomicU64| Count::new(events.load(Relaxed));
-            of(&latency.objective, count(&latency.met), count(&latency.missed))
+            of(&latency.objective, (count(&latency.met), count(&latency.missed)))
         });
-        let hit_ratio = self.hit_ratio.get().map(|objective| of(objective, sum(is_hit), sum(is_miss)));
-        [availability, latency, hit_ratio].into_iter().flatten().collect()
-    }
-}
-
-/// Whether the outcome spends an availability budget.
-pub(super) const fn is_bad(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Rejected | Outcome::Failed => true,
-        Outcome::Hit
-        | Outcome::Miss
-        | Outcome::Inserted
-        | Outcome::Replaced
-        | Outcome::Updated
-        | Outcome::Removed
-        | Outcome::Unchanged
-        | Outcome::Conflict => false,
+        let hit_ratio = self
+            .hit_ratio
+            .get()
+            .map(|objective| of(objective, (sum(operations, is_hit), sum(operations, is_miss))));
+        let fresh = self.freshness.get().and_then(|objective| match objective.sli() {
+            Sli::Freshness { threshold } => Some(of(objective, freshness(threshold))),
+            Sli::Availability | Sli::HitRatio | Sli::Latency { .. } => None,
+        });
+        [availability, latency, hit_ratio, fresh].into_iter().flatten().collect()
     }
 }
 
@@ -108,6 +95,12 @@ fn is_hit(op: Op, outcome: Outcome) -> bool {
 /// A `get_or_insert` that had to insert, or was refused to, did not find its key either.
 fn is_miss(op: Op, outcome: Outcome) -> bool {
     is_lookup(op) && matches!(outcome, Outcome::Miss | Outcome::Inserted | Outcome::Rejected)
+        || is_failed_load(op, outcome)
+}
+
+/// A loader runs only where the key was not found.
+fn is_failed_load(op: Op, outcome: Outcome) -> bool {
+    op == Op::Load && outcome == Outcome::Failed
 }
 
 #[cfg(test)]
@@ -119,10 +112,12 @@ mod tests {
     #[test]
     fn events_are_judged_as_promised() {
         let objectives = Objectives::default();
-        objectives.declare(Objective::hit_ratio(0.9).unwrap());
-        objectives.declare(Objective::availability(0.999).unwrap());
-        objectives.declare(Objective::latency(Duration::from_nanos(50), 0.99).unwrap());
-        objectives.declare(Objective::latency(Duration::from_nanos(1), 0.5).unwrap());
+        let latency = |nanos, target| Objective::latency(Duration::from_nanos(nanos), target).unwrap();
+        assert_eq!(objectives.declare(Objective::hit_ratio(0.9).unwrap()), Ok(()));
+        assert_eq!(objectives.declare(Objective::availability(0.999).unwrap()), Ok(()));
+        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
+        assert_eq!(objectives.declare(latency(1, 0.5)), Err(latency(50, 0.99)));
+        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
         objectives.judge(Nanos::new(50), 4);
         objectives.judge(Nanos::new(51), 2);
         let operations = [
@@ -136,7 +131,7 @@ mod tests {
             (Op::Remove, Outcome::Miss, Count::new(10_000)),
         ];
         let got: Vec<_> = objectives
-            .snapshot("sessions", &operations)
+            .snapshot("sessions", &operations, |_| (Count::new(50), Count::new(7)))
             .into_iter()
             .map(|it| (it.name.to_string(), it.objective.target().get(), it.events[0].1, it.events[0].2))
             .collect();

@@ -60,27 +60,6 @@ pub(super) fn pairs() -> impl Iterator<Item = (Op, Outcome)> {
     Op::ALL.into_iter().flat_map(|op| outcomes(op).iter().map(move |outcome| (op, *outcome)))
 }
 
-/// Whether the operation touches the whole map, so that its time grows with the entries: always timed, and not
-/// held to a latency objective, which is about single keys.
-pub(super) const fn is_whole_map(op: Op) -> bool {
-    match op {
-        Op::Retain | Op::Clear | Op::Iter | Op::Reserve => true,
-        Op::Get
-        | Op::GetKeyValue
-        | Op::ContainsKey
-        | Op::Insert
-        | Op::TryInsert
-        | Op::GetOrInsert
-        | Op::Load
-        | Op::Update
-        | Op::UpdateOrInsert
-        | Op::Compute
-        | Op::Remove
-        | Op::RemoveIf
-        | Op::Len => false,
-    }
-}
-
 /// Whether the operation asks for a key's value, so that finding it is a hit of the hit ratio.
 pub(super) const fn is_lookup(op: Op) -> bool {
     match op {
@@ -97,6 +76,20 @@ pub(super) const fn is_lookup(op: Op) -> bool {
         | Op::Iter
         | Op::Len
         | Op::Reserve => false,
+    }
+}
+
+/// Whether an entry got a value, which makes a map fresh. Taking entries out does not: what only expires is stale.
+pub(super) const fn is_write(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Inserted | Outcome::Replaced | Outcome::Updated => true,
+        Outcome::Hit
+        | Outcome::Miss
+        | Outcome::Removed
+        | Outcome::Unchanged
+        | Outcome::Conflict
+        | Outcome::Rejected
+        | Outcome::Failed => false,
     }
 }
 

@@ -1,5 +1,5 @@
 //! What comes in: sources of counts, and facts about single operations that deserve a span. What goes out: one
-//! [`Snapshot`] of everything. Never does IO.
+//! [`Snapshot`] of everything, and what the request scopes know about the code that runs. Never does IO.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -61,18 +61,41 @@ pub struct SpanFacts<'a> {
     pub start: UnixNanos,
     /// How long it took.
     pub duration: Nanos,
+    /// The kind of its error, the span's `error.type`; where none is given, a rejected or failed operation has its
+    /// outcome's name.
+    pub error: Option<&'a str>,
 }
 
-static SPAN_HOOK: OnceLock<fn(&SpanFacts<'_>)> = OnceLock::new();
+/// The trace id and the span id of a span that somebody will find.
+pub type SpanIds = ([u8; 16], [u8; 8]);
+
+static SPAN_HOOK: OnceLock<fn(&SpanFacts<'_>) -> Option<SpanIds>> = OnceLock::new();
 
 /// Says who makes spans of slow and failed operations, once per process.
-pub(crate) fn set_span_hook(hook: fn(&SpanFacts<'_>)) {
+pub(crate) fn set_span_hook(hook: fn(&SpanFacts<'_>) -> Option<SpanIds>) {
     SPAN_HOOK.get_or_init(|| hook);
 }
 
-/// Offers an operation to the hook, if there is one.
-pub fn span_hook(facts: &SpanFacts<'_>) {
-    if let Some(hook) = SPAN_HOOK.get() {
-        hook(facts);
-    }
+/// Whether anybody makes spans.
+pub(crate) fn has_span_hook() -> bool {
+    SPAN_HOOK.get().is_some()
+}
+
+/// Offers an operation to the hook, if there is one; tells the span that was made of it.
+pub fn span_hook(facts: &SpanFacts<'_>) -> Option<SpanIds> {
+    SPAN_HOOK.get().and_then(|hook| hook(facts))
+}
+
+static SCOPE_HOOK: OnceLock<fn() -> Option<Arc<str>>> = OnceLock::new();
+
+/// Says who knows which request scope the code on this thread works for, once per process.
+pub(crate) fn set_scope_hook(hook: fn() -> Option<Arc<str>>) {
+    SCOPE_HOOK.get_or_init(|| hook);
+}
+
+/// The name of the request scope that the code on this thread works for; none outside of every scope, before
+/// telemetry is installed and in the last destructors of a thread. Never panics and takes no lock: a look at the
+/// thread's context and one reference more.
+pub fn current_scope() -> Option<Arc<str>> {
+    SCOPE_HOOK.get().and_then(|hook| hook())
 }

@@ -6,8 +6,9 @@
 //! next operation is timed with probability exactly 1/N, whatever rhythm the workload has and whenever N changed. So
 //! the weighted count of any kind of operation is an unbiased estimate of its true count n, with variance n (N - 1),
 //! a relative standard error of `sqrt((N - 1) / n)` (Bernoulli sampling with the Horvitz-Thompson estimator). A
-//! fixed stride would lock to a periodic workload. A thread that becomes slow keeps its N until its next timed
-//! operation, 1,024 operations later on average at the largest N, however long these take.
+//! fixed stride would lock to a periodic workload. N may also be changed from outside, as the snapshot does
+//! for a thread that has become slow, by what happened before: an operation that is timed because of that counts
+//! once.
 
 /// The largest N. Raised, a busy map pays less for its clock reads and rare slow operations are seen less often.
 pub(super) const MAX_ONE_IN: u64 = 1024;

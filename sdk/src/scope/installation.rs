@@ -5,17 +5,17 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, KeyValue};
 use uuid::Uuid;
 
-use super::alive::current_context;
+use super::alive::{current_context, is_alive};
 use super::limits::Why;
-use super::spans::{Facts, Tracing};
+use super::spans::{Facts, Identity, Tracing};
 use crate::contract::names::attribute;
 use crate::contract::{Outcome, UserHash};
 use crate::record::Dropped;
-use crate::record::{SpanFacts, set_span_hook};
+use crate::record::{SpanFacts, SpanIds, set_key_secret, set_scope_hook, set_span_hook};
 
 /// See the module.
 #[derive(Debug)]
@@ -57,14 +57,25 @@ pub(crate) fn install(installation: Installation) -> Result<(), AlreadyInstalled
     if installed.is_some() {
         return Err(AlreadyInstalled);
     }
+    set_key_secret(Some(installation.key.0));
     *installed = Some(Arc::new(installation));
     set_span_hook(tell_map_operation);
+    set_scope_hook(current_scope);
     Ok(())
 }
 
 /// Lets scopes only count from now on; requests that are running keep what they began with.
 pub(crate) fn uninstall() {
+    set_key_secret(None);
     *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Like [`uninstall`], for a forked child: waits for no lock, which a thread may hold that is not there, and leaves
+/// a service's tracer as it is, whose destructor may wait for such a thread too.
+pub(crate) fn abandon() {
+    if let Ok(mut installed) = INSTALLED.try_write() {
+        std::mem::forget(installed.take());
+    }
 }
 
 /// What is installed: one read lock, which only an installation contends.
@@ -74,21 +85,32 @@ pub(crate) fn installed() -> Option<Arc<Installation>> {
 
 /// Makes the span of a slow or failed map operation, a child of whatever runs here. Runs wherever a map is used, in
 /// destructors and while a panic passes through, where another panic would end the process: none leaves here.
-fn tell_map_operation(operation: &SpanFacts<'_>) {
+fn tell_map_operation(operation: &SpanFacts<'_>) -> Option<SpanIds> {
     let told = catch_unwind(AssertUnwindSafe(|| {
-        let Some(installation) = installed() else { return };
-        let Some(around) = current_context() else { return Dropped::SpanLost.add(1) };
-        installation.tracing.part(&around, Why::MapOp, || map_operation(operation));
+        let installation = installed()?;
+        let Some(around) = current_context() else {
+            Dropped::SpanLost.add(1);
+            return None;
+        };
+        installation.tracing.part(&around, Why::MapOp, || map_operation(operation))
     }));
-    if told.is_err() {
+    told.unwrap_or_else(|_| {
         Dropped::SpanLost.add(1);
-    }
+        None
+    })
+}
+
+/// The name of the scope that is current here. Runs wherever a map is used, as [`tell_map_operation`] does.
+fn current_scope() -> Option<Arc<str>> {
+    let name =
+        |context: &Context| context.get::<Arc<Identity>>().map(|identity| Arc::clone(identity.scope()));
+    catch_unwind(|| if is_alive() { Context::map_current(name) } else { None }).unwrap_or_default()
 }
 
 fn map_operation(operation: &SpanFacts<'_>) -> Facts {
-    let SpanFacts { map, op, outcome, start: _, duration } = *operation;
-    let error = match outcome {
-        Outcome::Rejected | Outcome::Failed => Some(outcome.name().to_owned()),
+    let SpanFacts { map, op, outcome, start: _, duration, error } = *operation;
+    let usual = match outcome {
+        Outcome::Rejected | Outcome::Failed => Some(outcome.name()),
         Outcome::Hit
         | Outcome::Miss
         | Outcome::Inserted
@@ -98,6 +120,7 @@ fn map_operation(operation: &SpanFacts<'_>) -> Facts {
         | Outcome::Unchanged
         | Outcome::Conflict => None,
     };
+    let error = error.or(usual).map(str::to_owned);
     let mut attributes = vec![
         KeyValue::new(attribute::MAP, map.to_owned()),
         KeyValue::new(attribute::OP, op.name()),
@@ -116,13 +139,13 @@ mod tests {
 
     use super::*;
     use crate::contract::{Nanos, Op, Ratio, UnixNanos};
-    use crate::record::span_hook;
+    use crate::record::{self, span_hook};
     use crate::scope::{Limits, PlannedIds, Scope, Target};
     use crate::ship::SpanQueue;
 
-    fn operation(map: &str, outcome: Outcome) {
+    fn operation(map: &str, outcome: Outcome, error: Option<&str>) -> Option<SpanIds> {
         let (op, start, duration) = (Op::Get, UnixNanos::EPOCH, Nanos::from_millis(3));
-        span_hook(&SpanFacts { map, op, outcome, start, duration });
+        span_hook(&SpanFacts { map, op, outcome, start, duration, error })
     }
 
     fn named<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
@@ -132,7 +155,8 @@ mod tests {
     /// The one unit test that installs: what is installed is the process's.
     #[test]
     fn a_slow_map_operation_becomes_a_child_and_brings_its_request() {
-        operation("nobody-listens", Outcome::Hit);
+        assert_eq!(operation("nobody-listens", Outcome::Hit, None), None);
+        assert_eq!(record::current_scope(), None);
         let queue = SpanQueue::default();
         let provider = SdkTracerProvider::builder()
             .with_sampler(Sampler::AlwaysOn)
@@ -147,16 +171,21 @@ mod tests {
         install(Installation { key: PseudonymKey::new(None), tracing }).unwrap();
         let scope = Scope::request("around-map").start();
         let entered = scope.enter();
-        operation("sessions", Outcome::Hit);
+        let told = operation("sessions", Outcome::Hit, None);
+        assert_eq!(record::current_scope().as_deref(), Some("around-map"));
         drop(entered);
+        assert_eq!(record::current_scope(), None);
         scope.ok();
-        operation("routing", Outcome::Rejected);
+        operation("routing", Outcome::Rejected, None);
+        operation("loaded", Outcome::Failed, Some("timeout"));
         uninstall();
-        operation("too-late", Outcome::Hit);
+        assert_eq!(operation("too-late", Outcome::Hit, None), None);
 
         let spans = queue.take();
-        assert_eq!(spans.len(), 3);
+        assert_eq!(spans.len(), 4);
         let (slow, request) = (named(&spans, "sessions get"), named(&spans, "around-map"));
+        let ids = (slow.span_context.trace_id().to_bytes(), slow.span_context.span_id().to_bytes());
+        assert_eq!(told, Some(ids));
         assert_eq!(slow.parent_span_id, request.span_context.span_id());
         assert_eq!(slow.span_context.trace_id(), request.span_context.trace_id());
         assert_eq!(slow.end_time.duration_since(slow.start_time).unwrap().as_millis(), 3);
@@ -165,5 +194,8 @@ mod tests {
         assert_eq!(rejected.status, Status::error("rejected"));
         assert!(rejected.attributes.contains(&KeyValue::new(attribute::ERROR_TYPE, "rejected")));
         assert!(rejected.attributes.contains(&KeyValue::new(attribute::MAP, "routing")));
+        let failed = named(&spans, "loaded get");
+        assert!(failed.attributes.contains(&KeyValue::new(attribute::ERROR_TYPE, "timeout")));
+        assert!(failed.attributes.contains(&KeyValue::new(attribute::OUTCOME, "failed")));
     }
 }

@@ -29,7 +29,7 @@ pub use request::{Scope, ScopeBuilder};
 
 pub(crate) use counters::{NamedObjective, ScopeCounters};
 pub(crate) use directory::scopes;
-pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, install, uninstall};
+pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, abandon, install, uninstall};
 pub(crate) use limits::Limits;
 pub(crate) use spans::{PlannedIds, Target, Tracing};
 pub(crate) use users::SLOT;

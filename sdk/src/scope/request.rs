@@ -175,7 +175,7 @@ impl ScopeBuilder<'_> {
         // Without a context, as in the last destructors of a thread, requests only count.
         let telemetry = self.installation.filter(|_| is_alive()).map(|installation| {
             let around = self.parent.unwrap_or_else(Context::current);
-            let identity = installation.tracing.begin(self.name, &around);
+            let identity = installation.tracing.begin(&counters.scope, &around);
             (installation, Arc::new(identity))
         });
         Scope { counters, started: Instant::now(), user: self.user, telemetry, ended: false }

@@ -26,7 +26,7 @@ use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
 use super::alive::is_alive;
 use super::limits::{Limits, Why};
 use crate::contract::{Nanos, Ratio};
-use crate::record::{Dropped, random};
+use crate::record::{Dropped, SpanIds, random};
 
 /// Requests within requests that are told because a part of the innermost was. Raised, a deeper nest is told whole,
 /// and a request may keep more of those around it alive.
@@ -53,6 +53,8 @@ pub(crate) enum Target {
 /// A running request as its parts see it; travels in the `opentelemetry` context.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    /// The name of its scope.
+    scope: Arc<str>,
     context: SpanContext,
     parent: SpanContext,
     /// The running request within which this one runs; cut when this one ends, so that a job that schedules its
@@ -81,6 +83,10 @@ pub(crate) struct Facts {
 impl Identity {
     pub(crate) fn span_context(&self) -> &SpanContext {
         &self.context
+    }
+
+    pub(crate) fn scope(&self) -> &Arc<str> {
+        &self.scope
     }
 
     /// Asks for the spans of this request and of those around it, because a part of it was told.
@@ -114,18 +120,19 @@ impl Identity {
 
 impl Tracing {
     /// Gives a request its ids, and decides whether it is one of the sampled share.
-    pub(crate) fn begin(&self, name: &str, around: &Context) -> Identity {
+    pub(crate) fn begin(&self, scope: &Arc<str>, around: &Context) -> Identity {
         let parent = self.parent(around);
         let outer = around.get::<Arc<Identity>>().filter(|outer| outer.is_open()).cloned();
         let (context, host) = match &self.target {
             Target::Own(_) => (self.own_context(&parent), None),
             Target::Host(tracer) => {
-                let builder = SpanBuilder::from_name(name.to_owned()).with_kind(SpanKind::Server);
+                let builder = SpanBuilder::from_name(scope.to_string()).with_kind(SpanKind::Server);
                 let span = tracer.build_with_context(builder, around);
                 (span.span_context().clone(), Some(span))
             }
         };
         Identity {
+            scope: Arc::clone(scope),
             context,
             parent,
             depth: outer.as_ref().map_or(0, |outer| outer.depth + 1),
@@ -198,10 +205,10 @@ impl Tracing {
         }
     }
 
-    /// Tells a part of whatever runs in this context, as long as the limit allows.
-    pub(crate) fn part(&self, around: &Context, why: Why, facts: impl FnOnce() -> Facts) {
+    /// Tells a part of whatever runs in this context, as long as the limit allows, and says under which ids.
+    pub(crate) fn part(&self, around: &Context, why: Why, facts: impl FnOnce() -> Facts) -> Option<SpanIds> {
         if !is_alive() || !self.limits.allow(why, Instant::now()) {
-            return;
+            return None;
         }
         if let Some(identity) = around.get::<Arc<Identity>>() {
             identity.want();
@@ -225,8 +232,11 @@ fn under(parent: &SpanContext) -> Context {
     if parent.is_valid() { Context::new().with_remote_span_context(parent.clone()) } else { Context::new() }
 }
 
-/// Makes a whole span of something that ended just now.
-fn tell<S: opentelemetry::trace::Span>(facts: &Facts, build: impl FnOnce(SpanBuilder) -> S) {
+/// Makes a whole span of something that ended just now; none that its sampler let go has ids.
+fn tell<S: opentelemetry::trace::Span>(
+    facts: &Facts,
+    build: impl FnOnce(SpanBuilder) -> S,
+) -> Option<SpanIds> {
     let end = SystemTime::now();
     let start = end.checked_sub(facts.duration.to_duration()).unwrap_or(end);
     let builder = SpanBuilder::from_name(facts.name.clone())
@@ -238,6 +248,12 @@ fn tell<S: opentelemetry::trace::Span>(facts: &Facts, build: impl FnOnce(SpanBui
         span.set_status(Status::error(error.clone()));
     }
     span.end_with_timestamp(end);
+    ids(span.span_context())
+}
+
+fn ids(context: &SpanContext) -> Option<SpanIds> {
+    let is_told = context.is_valid() && context.is_sampled();
+    is_told.then(|| (context.trace_id().to_bytes(), context.span_id().to_bytes()))
 }
 
 thread_local! {

@@ -1,6 +1,7 @@
 //! What a service says about itself, checked as a whole: one attempt to install names every missing attribute.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -20,6 +21,9 @@ const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
 
 /// Raised, the sidecar hears of a fault later; lowered, it hears more often than its budgets need.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The intervals that are accepted. Below, the thread would do little but ship; above, a service would look dead.
+const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
 /// The share of requests that become spans whatever happens to them. Raised, there are more examples of requests
 /// that went well, and the service spends more on them.
@@ -79,15 +83,22 @@ pub enum InstallError {
         /// The objective's name on the wire.
         name: String,
     },
-    /// The interval is zero.
-    #[error("interval 0 s leaves no time between batches: accepted is 10 ms or more")]
-    Interval,
+    /// The interval is too short or too long.
+    #[error("interval {interval:?} is not in [10 ms, 1 h]")]
+    Interval {
+        /// What was said.
+        interval: Duration,
+    },
     /// The trace ratio is no ratio.
     #[error("trace ratio {ratio} is not in [0, 1]")]
     TraceRatio {
         /// What was said.
         ratio: f64,
     },
+    /// This process was forked from one in which telemetry was installed, and its counts begin with those of that
+    /// one.
+    #[error("this process was forked after telemetry was installed: fork first, then install")]
+    Forked,
     /// Telemetry is installed and its handle lives.
     #[error("telemetry is installed in this process already: keep one handle, and drop it at the end")]
     AlreadyInstalled,
@@ -161,7 +172,7 @@ impl TelemetryBuilder {
         self
     }
 
-    /// The time between batches, one second by default, 10 ms at least.
+    /// The time between batches, one second by default; from 10 ms to 1 h.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -201,7 +212,7 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Starts the thread that ships. Dropping the handle sends what is left, for at most two seconds, and stops
+    /// Starts the thread that ships, in this process: after a fork, not before. Dropping the handle sends what is left, for at most two seconds, and stops
     /// it; afterwards telemetry may be installed again.
     ///
     /// # Errors
@@ -219,8 +230,8 @@ impl TelemetryBuilder {
         if !missing.is_empty() {
             return Err(InstallError::Missing(missing));
         }
-        if interval < Duration::from_millis(10) {
-            return Err(InstallError::Interval);
+        if !INTERVALS.contains(&interval) {
+            return Err(InstallError::Interval { interval });
         }
         let secret = pseudonym_key.or_else(|| read("MAPWARDEN_PSEUDONYM_KEY")).filter(|key| !key.is_empty());
         let endpoint =

@@ -46,14 +46,24 @@ fn wrong_descriptions_are_refused_by_name() {
             "objective `checkout-hit_ratio` is about maps: accepted for requests are latency, and availability with its \
              usual bad outcomes",
         ),
+        (complete().interval(Duration::ZERO), "interval 0ns is not in [10 ms, 1 h]"),
+        (complete().interval(Duration::from_micros(9_999)), "interval 9.999ms is not in [10 ms, 1 h]"),
+        (complete().interval(Duration::from_millis(3_600_001)), "interval 3600.001s is not in [10 ms, 1 h]"),
         (
-            complete().interval(Duration::ZERO),
-            "interval 0 s leaves no time between batches: accepted is 10 ms or more",
+            complete().interval(Duration::MAX),
+            "interval 18446744073709551615.999999999s is not in [10 ms, 1 h]",
         ),
         (complete().trace_ratio(1.5), "trace ratio 1.5 is not in [0, 1]"),
     ];
     for (builder, message) in cases {
         assert_eq!(builder.check(nothing).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn the_shortest_and_the_longest_interval_are_accepted() {
+    for interval in [Duration::from_millis(10), Duration::from_secs(3600)] {
+        assert_eq!(complete().interval(interval).check(nothing).unwrap().interval, interval);
     }
 }
 

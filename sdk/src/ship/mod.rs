@@ -7,10 +7,28 @@
 //! | counts, histograms | cumulative: the next batch carries them |
 //! | users | a slot is sent until a batch made after its end was confirmed, two minutes at most |
 //! | spans | wait in a bounded queue |
+//!
+//! | what a receiver does | what the shipper does |
+//! |---|---|
+//! | refuses the connection, resets it, keeps silent, drips, or answers something else than OTLP | gives up within 2 s, pauses for longer each time, up to 5 s with jitter |
+//! | 429, 502, 503, 504 | pauses for `Retry-After`, up to 60 s, or as above |
+//! | 413 | halves the request, down to single items, which then count as refused |
+//! | another failure, e.g. 401 or 404 of a wrong endpoint | counts the items as refused and pauses as above |
+//! | a partial success | counts what was rejected and goes on |
+//!
+//! What is larger than 2 MiB travels as several requests. Each signal pauses by itself. How it goes is told by
+//! [`Telemetry::health`], and by the self-metrics once a batch gets through; nothing is written to any log of the
+//! service.
 
 mod backoff;
 mod builder;
+mod control;
+mod delivery;
 mod encode;
+mod handle;
+mod health;
+mod lane;
+mod parts;
 mod post;
 mod resource;
 mod shipper;
@@ -18,7 +36,8 @@ mod span_queue;
 mod telemetry;
 
 pub use builder::{InstallError, TelemetryBuilder};
-pub use shipper::FlushError;
+pub use handle::{FlushError, TelemetryHandle};
+pub use health::Health;
 pub use telemetry::Telemetry;
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
-//! What comes in: one OTLP request. What goes out: what the receiver made of it. Never waits longer than it is
-//! told, and follows no redirect and no proxy: the receiver stands beside the service.
+//! What comes in: one OTLP request. What goes out: what the receiver made of it. Never waits longer for a receiver than
+//! it is told, starts no thread, and follows no redirect and no proxy: the receiver stands beside the service.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
-use ureq::Agent;
 use ureq::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Error};
 
-/// The longest wait for a connection. Raised, a receiver that swallows packets holds our thread for longer.
-const CONNECT: Duration = Duration::from_millis(250);
+/// How many sixteenths of a request's time each of its phases may take: to connect, to send the head and the body, to
+/// get the head and the body of the answer. Raised, a phase takes time from the others. One limit for the whole would
+/// be simpler, but to keep it the client looks up the host on a thread of its own, which it starts for each request in
+/// the service's process. So the look-up of a name has the system's limit and no other; an address needs none.
+const PHASES: [u32; 5] = [2, 1, 3, 9, 1];
 
 /// The longest answer that is read: one is a few bytes.
 const MAX_ANSWER: u64 = 64 * 1024;
@@ -23,7 +27,11 @@ pub(crate) enum Answer {
     /// It holds all but so many items, and will never take those.
     Partial { rejected: u64, message: String },
     /// It will never take this.
-    Refused { status: u16 },
+    Refused { why: String },
+    /// It does not take this much at once.
+    TooLarge,
+    /// The connection broke on the way: nobody is there, or somebody stopped reading what is too large.
+    Broken { why: String },
     /// It, or the way to it, may take this later.
     Later { why: String, after: Option<Duration> },
 }
@@ -31,7 +39,6 @@ pub(crate) enum Answer {
 /// An HTTP client for one receiver, which keeps its connection.
 pub(crate) fn client() -> Agent {
     Agent::config_builder()
-        .timeout_connect(Some(CONNECT))
         .proxy(None)
         .max_redirects(0)
         .http_status_as_error(false)
@@ -41,27 +48,40 @@ pub(crate) fn client() -> Agent {
         .new_agent()
 }
 
-/// Sends one request, for at most `patience`.
+/// Sends one request, for at most `patience`, the reading of the answer included.
 pub(crate) fn post(client: &Agent, url: &str, request: &impl Message, patience: Duration) -> Answer {
+    let [connect, head, body, answer_head, answer_body] = PHASES.map(|part| Some(patience * part / 16));
     let sent = client
         .post(url)
         .config()
-        .timeout_global(Some(patience))
+        .timeout_connect(connect)
+        .timeout_send_request(head)
+        .timeout_send_body(body)
+        .timeout_recv_response(answer_head)
+        .timeout_recv_body(answer_body)
         .build()
         .header(CONTENT_TYPE, "application/x-protobuf")
         .send(request.encode_to_vec());
     match sent {
         Ok(mut response) => {
             let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
-            classify(&response, &body.unwrap_or_default())
+            classify(&response, body.map_err(|error| error.to_string()))
         }
+        Err(error) if is_broken(&error) => Answer::Broken { why: error.to_string() },
         Err(error) => Answer::Later { why: error.to_string(), after: None },
     }
 }
 
+/// Whether the receiver closed a connection while we still wrote to it. One that finds a request too large and reads
+/// no further answers 413, which is lost if what we wrote since makes the system reset the connection.
+fn is_broken(error: &Error) -> bool {
+    let kinds = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
+    matches!(error, Error::Io(error) if kinds.contains(&error.kind()))
+}
+
 /// Reads an answer as the OTLP specification says: of the failures, 429, 502, 503 and 504 alone are worth another
-/// try. The three signals' answers have one layout: a partial success of a number and a message.
-fn classify<B>(response: &Response<B>, body: &[u8]) -> Answer {
+/// try.
+fn classify<B>(response: &Response<B>, body: Result<Vec<u8>, String>) -> Answer {
     let status = response.status();
     match status {
         StatusCode::TOO_MANY_REQUESTS
@@ -71,18 +91,40 @@ fn classify<B>(response: &Response<B>, body: &[u8]) -> Answer {
             why: format!("the receiver answered {}", status.as_u16()),
             after: retry_after(response),
         },
-        _ if status.is_success() => match ExportMetricsServiceResponse::decode(body) {
-            Ok(ExportMetricsServiceResponse { partial_success: Some(partial) })
-                if partial.rejected_data_points > 0 =>
-            {
-                Answer::Partial {
-                    rejected: partial.rejected_data_points.unsigned_abs(),
-                    message: partial.error_message,
-                }
-            }
-            Ok(_) | Err(_) => Answer::Confirmed,
+        StatusCode::PAYLOAD_TOO_LARGE => Answer::TooLarge,
+        _ if status.is_success() => match body {
+            Ok(body) => success(response, &body),
+            Err(error) => Answer::Later {
+                why: format!("the answer {} broke off: {error}", status.as_u16()),
+                after: None,
+            },
         },
-        _ => Answer::Refused { status: status.as_u16() },
+        _ => Answer::Refused { why: format!("status {}", status.as_u16()) },
+    }
+}
+
+/// Reads a success, whose layout is the same for all three signals: a partial success of a number and a message.
+/// Receivers that answer in JSON or not at all are taken at their status; whatever else stands at this address holds
+/// nothing of ours.
+fn success<B>(response: &Response<B>, body: &[u8]) -> Answer {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if body.is_empty() || kind.starts_with("application/json") {
+        return Answer::Confirmed;
+    }
+    match ExportMetricsServiceResponse::decode(body) {
+        Ok(ExportMetricsServiceResponse { partial_success: Some(partial) })
+            if partial.rejected_data_points > 0 =>
+        {
+            Answer::Partial {
+                rejected: partial.rejected_data_points.unsigned_abs(),
+                message: partial.error_message,
+            }
+        }
+        Ok(_) => Answer::Confirmed,
+        Err(_) => Answer::Later {
+            why: format!("the answer {} is not OTLP but `{kind}`", response.status().as_u16()),
+            after: None,
+        },
     }
 }
 
@@ -105,7 +147,23 @@ mod tests {
         if let Some(seconds) = retry_after {
             response = response.header(RETRY_AFTER, seconds);
         }
-        format!("{:?}", classify(&response.body(()).unwrap(), body))
+        format!("{:?}", classify(&response.body(()).unwrap(), Ok(body.to_vec())))
+    }
+
+    #[test]
+    fn a_success_that_is_not_otlp_confirms_nothing() {
+        let answer = |kind: &str, body: Result<&[u8], &str>| {
+            let response = Response::builder().status(200).header(CONTENT_TYPE, kind).body(()).unwrap();
+            format!("{:?}", classify(&response, body.map(<[u8]>::to_vec).map_err(str::to_owned)))
+        };
+        assert_eq!(answer("application/json", Ok(b"{}")), "Confirmed");
+        assert_eq!(answer("text/html", Ok(b"")), "Confirmed");
+        let page = answer("text/html", Ok(b"<!doctype html><p>welcome"));
+        let expected = "Later { why: \"the answer 200 is not OTLP but `text/html`\", after: None }";
+        assert_eq!(page, expected);
+        let broken = answer("application/x-protobuf", Err("timeout: global"));
+        let expected = "Later { why: \"the answer 200 broke off: timeout: global\", after: None }";
+        assert_eq!(broken, expected);
     }
 
     #[test]
@@ -131,8 +189,8 @@ mod tests {
                 answer(200, None, &partial.encode_to_vec()),
                 "Partial { rejected: 3, message: \"no team\" }".to_owned(),
             ),
-            ("bad data", answer(400, Some("3"), &[]), "Refused { status: 400 }".to_owned()),
-            ("a bug there", answer(500, None, &[]), "Refused { status: 500 }".to_owned()),
+            ("bad data", answer(400, Some("3"), &[]), "Refused { why: \"status 400\" }".to_owned()),
+            ("a bug there", answer(500, None, &[]), "Refused { why: \"status 500\" }".to_owned()),
             ("busy", answer(503, Some("7"), &[]), busy("Some(7s)")),
             ("busy with a date", answer(503, Some("Sat, 21 Nov 2026 03:00:00 GMT"), &[]), busy("None")),
         ];
@@ -142,7 +200,8 @@ mod tests {
         for status in [429, 502, 503, 504] {
             assert!(answer(status, None, &[]).starts_with("Later"), "{status}");
         }
-        for status in [302, 400, 401, 404, 413, 415, 500, 501] {
+        assert_eq!(answer(413, None, &[]), "TooLarge");
+        for status in [302, 400, 401, 404, 415, 500, 501] {
             assert!(answer(status, None, &[]).starts_with("Refused"), "{status}");
         }
     }

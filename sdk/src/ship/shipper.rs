@@ -1,202 +1,244 @@
-//! The one background thread: a batch each interval, a batch on demand, a last batch at the end.
+//! The one background thread: a batch each interval, a batch on demand, a last batch at the end. Never lets a signal
+//! that fails hold up another, and outlives whatever panics while a batch is made.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use prost::Message;
 use ureq::Agent;
 
-use super::backoff::Backoff;
+use super::control::{Control, Wake};
+use super::delivery::{Delivery, Fault, deliver};
 use super::encode::{self, Totals};
+use super::handle::{FlushError, dropped};
+use super::lane::{Lanes, Signal};
+use super::parts::Parts;
 use super::post::{Answer, post};
 use super::span_queue::SpanQueue;
 use crate::contract::{Count, UnixNanos};
-use crate::record::{Dropped, UsersSnapshot, registry};
+use crate::record::{Dropped, Snapshot, UsersSnapshot, registry};
 use crate::scope::scopes;
 
 /// The longest that one request may take. Raised, a slow receiver delays the next batch for longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A batch was not confirmed whole. Counts are not lost: the next batch carries them.
-#[derive(Debug, thiserror::Error)]
-pub enum FlushError {
-    /// The receiver could not be reached, was busy, or did not answer in time.
-    #[error("the receiver did not confirm: {why}")]
-    Unconfirmed {
-        /// What happened.
-        why: String,
-    },
-    /// The receiver will never take something of this batch.
-    #[error("the receiver refused part of the batch: {why}")]
-    Refused {
-        /// What it said.
-        why: String,
-    },
-    /// The shipper took too long, or has ended.
-    #[error("the shipper did not answer within {0:?}")]
-    TimedOut(Duration),
-}
+/// The longest that a request may take once a signal of the same batch ran out of time. Raised, a receiver that keeps
+/// silent holds up a flush for longer; lowered, a receiver that was slow once gets less of the other signals.
+const IMPATIENCE: Duration = Duration::from_millis(250);
 
-/// What the thread is told.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Send now and say how it went.
-    Flush(SyncSender<Result<(), FlushError>>),
-    /// Send what is left and end.
-    Stop,
-}
-
-/// When everything must have ended, once it is to end.
-pub(crate) type Deadline = Arc<Mutex<Option<Instant>>>;
+/// The longest that the requests of one signal may take in one batch, where it needs several. Raised, a slow receiver
+/// delays the other signals and the next batch for longer; lowered, it gets less of what a large service counts.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(4);
 
 /// The thread's state.
 #[derive(Debug)]
 pub(crate) struct Shipper {
     pub(crate) client: Agent,
+    /// Without a slash at its end.
     pub(crate) endpoint: String,
     pub(crate) resource: Resource,
     pub(crate) spans: SpanQueue,
     pub(crate) start: UnixNanos,
     pub(crate) interval: Duration,
-    pub(crate) deadline: Deadline,
-    pub(crate) backoff: Backoff,
+    pub(crate) control: Arc<Control>,
+    pub(crate) lanes: Lanes,
+    /// How long a request of this batch may take.
+    pub(crate) patience: Duration,
+    /// When the receiver last confirmed every count; the installation before the first time.
+    pub(crate) confirmed: UnixNanos,
+    /// Ours alone: a service may seed the generator that `fastrand` keeps, the same in every process.
+    pub(crate) random: Rng,
+}
+
+/// Why a batch is made.
+#[derive(Clone, Copy, Debug)]
+enum Occasion {
+    /// The interval is over: signals that pause are left out.
+    Interval,
+    /// Somebody waits for it, or it is the last: everything is tried.
+    Asked,
 }
 
 impl Shipper {
-    /// Ships until it is told to stop or nobody is left to tell it.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+    /// Ships until it is told to stop.
+    pub(crate) fn run(mut self) {
+        // Said even if this unwinds, so that nobody waits for a thread that is gone.
+        let _ending = Ending(Arc::clone(&self.control));
         let mut next = Instant::now() + self.interval;
         loop {
-            match commands.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Command::Flush(reply)) => {
-                    // An error means that the caller waits no longer.
-                    let _ = reply.send(self.batch());
+            match self.control.wait(next) {
+                Wake::Flush(ticket) => {
+                    let outcome = self.batch(Occasion::Asked);
+                    self.control.answer(&ticket, outcome);
                 }
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                Wake::Stop(ticket) => {
                     // What is not confirmed now is lost with the process.
-                    let _ = self.batch();
-                    return;
+                    let outcome = self.batch(Occasion::Asked);
+                    return self.control.answer(&ticket, outcome);
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    if self.backoff.is_over(Instant::now()) {
-                        // Its failure is told by the pause and by what the next batch counts.
-                        let _ = self.batch();
-                    }
+                Wake::Interval => {
+                    // Its failure is told by the pauses, by `health` and by what the next batch counts.
+                    let _ = self.batch(Occasion::Interval);
                     next = (next + self.interval).max(Instant::now());
                 }
             }
         }
     }
 
-    /// Sends everything that there is to tell, now.
-    fn batch(&mut self) -> Result<(), FlushError> {
-        match self.send() {
-            Ok(accepted) => {
-                self.backoff.succeeded();
-                accepted.map_err(|Refusal { why, .. }| FlushError::Refused { why })
+    /// Sends what there is to tell. Whatever panics, e.g. a source of counts that the service registered, costs this
+    /// batch and no more.
+    fn batch(&mut self, occasion: Occasion) -> Result<(), FlushError> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.send(occasion)));
+        let outcome = outcome.unwrap_or_else(|panic| Err(self.panicked(&*panic)));
+        let consecutive_failures = self.lanes.failures();
+        self.control.note(|health| {
+            health.consecutive_failures = consecutive_failures;
+            if let Err(error) = &outcome {
+                health.last_error = Some(error.to_string());
             }
-            Err(Later { why, after }) => {
-                self.backoff.failed(Instant::now(), self.interval, after, fastrand::f64());
-                Err(FlushError::Unconfirmed { why })
-            }
-        }
+        });
+        outcome
     }
 
-    /// The first request that does not get through ends the attempt: what is left waits.
-    fn send(&self) -> Result<Accepted, Later> {
+    /// Tries every signal that is due.
+    fn send(&mut self, occasion: Occasion) -> Result<(), FlushError> {
+        self.patience = PATIENCE;
+        let now = Instant::now();
+        let due = self.lanes.all().map(|lane| match occasion {
+            Occasion::Interval => lane.is_over(now),
+            Occasion::Asked => true,
+        });
+        if !due.contains(&true) {
+            return Ok(());
+        }
+        let [metrics, traces, logs] = due;
         // Read first, so that a confirmation covers no more than what the snapshot holds.
         let before = UnixNanos::now();
         let collected = scopes().users.generation().next();
-        let snapshot = registry().snapshot();
+        let mut snapshot = registry().snapshot();
+        let users = std::mem::take(&mut snapshot.users);
         let now = UnixNanos::now();
 
-        let metrics = encode::metrics(&self.resource, &snapshot, &totals(), self.start, now);
-        let metrics = self.post("/v1/metrics", &metrics)?;
-        let spans = self.send_spans()?;
-        let users = self.send_users(snapshot.users, now)?;
-        let gone = scopes().users.confirm(collected, before);
-        if let Err(refusal) = &users {
+        let metrics = metrics.then(|| self.send_metrics(&snapshot, now));
+        let traces = traces.then(|| self.send_spans());
+        let logs = logs.then(|| self.send_users(users, now));
+        if let Some(Delivery { refused, fault: None | Some(Fault::Refused { .. }), .. }) = &logs {
+            let gone = scopes().users.confirm(collected, before);
             // Open slots are refused again with the next batch and count once, when they end.
-            Dropped::SketchRefused.add(refusal.items(gone));
+            Dropped::SketchRefused.add(u64::try_from(gone).unwrap_or(u64::MAX).min(*refused));
         }
-        Ok(metrics.and(spans).and(users))
+        first([metrics, traces, logs])
     }
 
-    fn send_spans(&self) -> Result<Accepted, Later> {
-        let spans = self.spans.take();
+    fn send_metrics(&mut self, snapshot: &Snapshot, now: UnixNanos) -> Delivery {
+        let totals = Totals { batches: number(), unconfirmed: now.since(self.confirmed), dropped: dropped() };
+        let batches = totals.batches;
+        self.control.note(|health| health.batches = batches);
+        let request = encode::metrics(&self.resource, snapshot, &totals, self.start, now);
+        let delivery = self.ship(Signal::Metrics, request);
+        Dropped::PointRefused.add(delivery.refused);
+        if delivery.fault.is_none() {
+            self.confirmed = UnixNanos::now();
+            let confirmed = self.confirmed;
+            self.control.note(|health| health.last_confirmed = Some(confirmed));
+        }
+        delivery
+    }
+
+    fn send_spans(&mut self) -> Delivery {
+        let mut spans = self.spans.take();
         if spans.is_empty() {
-            return Ok(Ok(()));
+            self.lanes.of(Signal::Traces).idle();
+            return Delivery::default();
         }
-        let answer = self.post("/v1/traces", &encode::spans(&self.resource, spans.clone()));
-        match &answer {
-            Ok(Ok(())) => {}
-            Ok(Err(refusal)) => Dropped::SpanRefused.add(refusal.items(spans.len())),
-            Err(_) => self.spans.put_back(spans),
-        }
-        answer
+        let delivery = self.ship(Signal::Traces, encode::spans(&self.resource, spans.clone()));
+        Dropped::SpanRefused.add(delivery.refused);
+        self.spans.put_back(spans.split_off(delivery.answered.min(spans.len())));
+        delivery
     }
 
-    fn send_users(&self, users: Vec<UsersSnapshot>, now: UnixNanos) -> Result<Accepted, Later> {
+    fn send_users(&mut self, users: Vec<UsersSnapshot>, now: UnixNanos) -> Delivery {
         if users.is_empty() {
-            return Ok(Ok(()));
+            self.lanes.of(Signal::Logs).idle();
+            return Delivery::default();
         }
-        self.post("/v1/logs", &encode::users(&self.resource, users, now))
+        self.ship(Signal::Logs, encode::users(&self.resource, users, now))
     }
 
-    fn post(&self, path: &str, request: &impl Message) -> Result<Accepted, Later> {
-        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
-        let left =
-            deadline.map_or(PATIENCE, |end| end.saturating_duration_since(Instant::now()).min(PATIENCE));
+    /// Sends one signal's request, in parts if need be, and notes how it went.
+    fn ship<P: Parts>(&mut self, signal: Signal, request: P) -> Delivery {
+        let url = format!("{}{}", self.endpoint, signal.path());
+        let began = Instant::now();
+        let end = began + SIGNAL_PATIENCE;
+        let mut delivery = deliver(request, |part| self.post(&url, part, end));
+        match &mut delivery.fault {
+            Some(Fault::Later { why, .. }) => {
+                *why = format!("{}: {why}", signal.path());
+                // More than half of a request's time is for the answer.
+                if began.elapsed() >= self.patience / 2 {
+                    self.patience = IMPATIENCE;
+                }
+            }
+            Some(Fault::Refused { why }) => *why = format!("{}: {why}", signal.path()),
+            None => {}
+        }
+        let jitter = self.random.f64();
+        self.lanes.of(signal).attempted(&delivery, Instant::now(), self.interval, jitter);
+        delivery
+    }
+
+    fn post(&self, url: &str, part: &impl Parts, end: Instant) -> Answer {
+        // Asked each time: the end may have come since.
+        let end = self.control.stop_by().map_or(end, |stop_by| stop_by.min(end));
+        let left = end.saturating_duration_since(Instant::now()).min(self.patience);
         if left.is_zero() {
-            return Err(Later { why: "no time was left".to_owned(), after: None });
+            return Answer::Later { why: "no time was left".to_owned(), after: None };
         }
-        match post(&self.client, &format!("{}{path}", self.endpoint), request, left) {
-            Answer::Confirmed => Ok(Ok(())),
-            Answer::Partial { rejected, message } => {
-                Ok(Err(Refusal { rejected: Some(rejected), why: format!("{path}: {message}") }))
-            }
-            Answer::Refused { status } => {
-                Ok(Err(Refusal { rejected: None, why: format!("{path}: status {status}") }))
-            }
-            Answer::Later { why, after } => Err(Later { why: format!("{path}: {why}"), after }),
+        post(&self.client, url, part, left)
+    }
+
+    /// Counts a panic, and pauses: whatever caused it may do so again.
+    fn panicked(&mut self, panic: &(dyn Any + Send)) -> FlushError {
+        Dropped::BatchPanicked.add(1);
+        let (now, interval) = (Instant::now(), self.interval);
+        for lane in self.lanes.all() {
+            lane.failed(now, interval, None, self.random.f64());
         }
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let why = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        FlushError::Panicked { why: why.unwrap_or_else(|| "without a message".to_owned()) }
     }
 }
 
-/// What a receiver that answered made of a request.
-type Accepted = Result<(), Refusal>;
-
-/// The receiver will never take some items, or all where it gave no number.
-#[derive(Debug)]
-struct Refusal {
-    rejected: Option<u64>,
-    why: String,
-}
-
-impl Refusal {
-    /// How many of these items.
-    fn items(&self, all: usize) -> u64 {
-        let all = u64::try_from(all).unwrap_or(u64::MAX);
-        self.rejected.map_or(all, |rejected| rejected.min(all))
+/// What went wrong first, and rather what may still get through.
+fn first(deliveries: [Option<Delivery>; 3]) -> Result<(), FlushError> {
+    let mut outcome = Ok(());
+    for fault in deliveries.into_iter().flatten().filter_map(|delivery| delivery.fault) {
+        match (fault, &outcome) {
+            (Fault::Later { why, .. }, _) => return Err(FlushError::Unconfirmed { why }),
+            (Fault::Refused { why }, Ok(())) => outcome = Err(FlushError::Refused { why }),
+            (Fault::Refused { .. }, Err(_)) => {}
+        }
     }
+    outcome
 }
 
-/// The receiver was not there or not ready.
-#[derive(Debug)]
-struct Later {
-    why: String,
-    after: Option<Duration>,
-}
-
-/// Numbers a batch, and reads what was dropped until now.
-fn totals() -> Totals {
+/// Numbers a batch.
+fn number() -> Count {
     static BATCHES: AtomicU64 = AtomicU64::new(0);
-    Totals {
-        // Relaxed: one thread at a time makes batches.
-        batches: Count::new(BATCHES.fetch_add(1, Ordering::Relaxed) + 1),
-        dropped: Dropped::ALL.into_iter().map(|reason| (reason.name(), reason.count())).collect(),
+    // Relaxed: one thread at a time makes batches.
+    Count::new(BATCHES.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+/// Says that the thread has ended.
+struct Ending(Arc<Control>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }

@@ -1,35 +1,44 @@
 //! The handle that a service keeps: it lives as long as anything is to be sent.
 
-use std::sync::mpsc::{Sender, channel, sync_channel};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use uuid::Uuid;
 
-use super::backoff::Backoff;
 use super::builder::{InstallError, Settings, TelemetryBuilder};
+use super::control::Control;
 use super::encode;
+use super::handle::{FlushError, TelemetryHandle};
+use super::health::Health;
+use super::lane::Lanes;
 use super::post::client;
-use super::shipper::{Command, Deadline, FlushError, Shipper};
+use super::shipper::Shipper;
 use super::span_queue::SpanQueue;
 use crate::contract::UnixNanos;
 use crate::contract::names::wire;
+use crate::record::random;
 use crate::scope::{
-    AlreadyInstalled, Installation, PlannedIds, ScopeCounters, Target, Tracing, install, scopes, uninstall,
+    AlreadyInstalled, Installation, PlannedIds, ScopeCounters, Target, Tracing, abandon, install, scopes,
+    uninstall,
 };
 
-/// How long dropping the handle may take. Raised, a slow receiver gets more of the last batch and the service
-/// ends later.
+/// How long the last batch may take. Raised, a slow receiver gets more of it and the service ends later.
+const LAST_BATCH: Duration = Duration::from_millis(1_800);
+
+/// How long dropping the handle may take. Lowered towards the last batch's time, a thread that is about to end is left
+/// behind.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// How long [`Telemetry::flush`] waits: for a batch under way and for its own, three requests each.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(12);
-
-/// Telemetry of this process, while it lives. Keep it in `main`.
+/// Telemetry of this process, while it lives. Keep it in `main`, and give a [`handle`](Self::handle) to whatever
+/// ends the process without returning from there.
+///
+/// **Fork first, then install**: a child that is forked later has no thread that ships. There, a flush fails with
+/// [`FlushError::Forked`] and the handle is dropped without waiting; telemetry cannot be installed again, because its
+/// counts would begin with those of its parent.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,8 +63,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(12);
 #[derive(Debug)]
 #[must_use = "dropping the handle stops telemetry"]
 pub struct Telemetry {
-    commands: Sender<Command>,
-    deadline: Deadline,
+    control: Arc<Control>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -77,6 +85,9 @@ impl Telemetry {
             tracer,
         } = settings;
         let process = process();
+        if process.id != std::process::id() {
+            return Err(InstallError::Forked);
+        }
         let spans = SpanQueue::default();
         let target = tracer.map_or_else(|| Target::Own(own_tracer(spans.clone())), Target::Host);
         install(Installation { key: pseudonym_key, tracing: Tracing { target, ratio, limits } })
@@ -86,7 +97,7 @@ impl Telemetry {
             scopes().requests.find_or_make(&scope, ScopeCounters::new).promise(objectives);
         }
 
-        let deadline = Deadline::default();
+        let control = Arc::new(Control::new());
         let shipper = Shipper {
             client: client(),
             endpoint,
@@ -94,13 +105,15 @@ impl Telemetry {
             spans,
             start: process.start,
             interval,
-            deadline: Arc::clone(&deadline),
-            backoff: Backoff::default(),
+            control: Arc::clone(&control),
+            lanes: Lanes::default(),
+            patience: Duration::ZERO,
+            confirmed: UnixNanos::now(),
+            random: random(|random| random.fork()),
         };
-        let (commands, told) = channel();
         let thread = std::thread::Builder::new().name("mapwarden-ship".to_owned());
-        match thread.spawn(move || shipper.run(&told)) {
-            Ok(thread) => Ok(Self { commands, deadline, thread: Some(thread) }),
+        match thread.spawn(move || shipper.run()) {
+            Ok(thread) => Ok(Self { control, thread: Some(thread) }),
             Err(error) => {
                 uninstall();
                 Err(InstallError::Thread(error))
@@ -108,29 +121,49 @@ impl Telemetry {
         }
     }
 
+    /// A handle for other threads and tasks, e.g. for the one that handles SIGTERM.
+    pub fn handle(&self) -> TelemetryHandle {
+        TelemetryHandle::new(Arc::clone(&self.control))
+    }
+
     /// Sends a batch now, whatever pause is on, and waits until it was answered; blocks the thread for at most
     /// 12 s.
     ///
     /// # Errors
-    /// The receiver did not confirm all of it. Nothing is lost that the next batch could not carry.
+    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
     pub fn flush(&self) -> Result<(), FlushError> {
-        let (reply, answer) = sync_channel(1);
-        let timed_out = || FlushError::TimedOut(FLUSH_PATIENCE);
-        self.commands.send(Command::Flush(reply)).map_err(|_| timed_out())?;
-        answer.recv_timeout(FLUSH_PATIENCE).map_err(|_| timed_out())?
+        self.handle().flush()
+    }
+
+    /// Like [`flush`](Self::flush), and blocks the thread for at most this long.
+    ///
+    /// # Errors
+    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
+    pub fn flush_within(&self, limit: Duration) -> Result<(), FlushError> {
+        self.handle().flush_within(limit)
+    }
+
+    /// How telemetry gets through. Waits for no receiver: one lock, held for a copy.
+    pub fn health(&self) -> Health {
+        self.handle().health()
     }
 }
 
 impl Drop for Telemetry {
-    /// Sends what is left, for at most two seconds, and ends the thread.
+    /// Sends what is left, for at most two seconds, and ends the thread. A thread that does not end in time is left
+    /// to end by itself.
     fn drop(&mut self) {
+        let thread = self.thread.take();
+        if self.control.is_forked() {
+            // There is no such thread here, and even to let go of it is undefined.
+            std::mem::forget(thread);
+            abandon();
+            return;
+        }
         uninstall();
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now().checked_add(FAREWELL);
-        // An error means that the thread has ended.
-        let _ = self.commands.send(Command::Stop);
-        if let Some(thread) = self.thread.take() {
+        if self.control.stop(LAST_BATCH, FAREWELL) {
             // A panic there is not the service's.
-            let _ = thread.join();
+            let _ = thread.map(JoinHandle::join);
         }
         scopes().users.clear();
     }
@@ -139,13 +172,19 @@ impl Drop for Telemetry {
 /// What tells this process from others, and its counts from those of the process before.
 #[derive(Debug)]
 struct Process {
+    id: u32,
     instance: Uuid,
     start: UnixNanos,
 }
 
+/// The process in which telemetry was first installed: this one, or one from which it was forked.
 fn process() -> &'static Process {
     static PROCESS: OnceLock<Process> = OnceLock::new();
-    PROCESS.get_or_init(|| Process { instance: Uuid::new_v4(), start: scopes().since })
+    PROCESS.get_or_init(|| Process {
+        id: std::process::id(),
+        instance: Uuid::new_v4(),
+        start: scopes().since,
+    })
 }
 
 /// A tracer whose spans go to the queue. It samples nothing: what should not be told is never made.

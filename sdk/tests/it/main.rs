@@ -8,11 +8,20 @@
     reason = "clippy's exemptions for tests end at their helpers"
 )]
 
+mod alone;
+mod faulty;
+mod flood;
+mod fork;
+mod large;
 #[cfg(feature = "tower")]
 mod layer;
 mod map;
 mod map_in_request;
+mod outage;
 mod receiver;
+mod samples;
 mod scope;
 mod ship;
+mod sigterm;
 mod thread_end;
+mod threads;

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use mapwarden::contract::names::wire;
 use mapwarden::{Telemetry, TelemetryBuilder};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -57,9 +58,18 @@ struct Received {
 
 #[derive(Default)]
 struct State {
+    /// Requests that were read whole.
     bodies: Vec<(String, Bytes)>,
+    /// When each of them came.
+    times: Vec<Instant>,
     /// Answers to give, by path; the default is success.
     answers: VecDeque<(&'static str, u16, Option<&'static str>)>,
+    /// The answer to everything for which there is none above.
+    always: Option<(u16, Option<&'static str>)>,
+    /// The longest body that is read to its end.
+    limit: Option<usize>,
+    /// Requests that were longer.
+    too_large: usize,
 }
 
 impl Receiver {
@@ -79,7 +89,8 @@ impl Receiver {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind(address).await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
-                let app = Router::new().fallback(async move |uri: Uri, body: Bytes| state.answer(&uri, body));
+                let app =
+                    Router::new().fallback(async move |uri: Uri, body: Body| state.read(&uri, body).await);
                 let serve = axum::serve(listener, app);
                 tokio::select! {
                     result = serve.into_future() => result.unwrap(),
@@ -93,6 +104,29 @@ impl Receiver {
     /// Answers the next requests to `path` so, one each.
     pub(crate) fn will_answer(&self, path: &'static str, status: u16, retry_after: Option<&'static str>) {
         self.received.state.lock().unwrap().answers.push_back((path, status, retry_after));
+    }
+
+    /// Answers everything so from now on, until told otherwise with `None`.
+    pub(crate) fn always_answers(&self, answer: Option<(u16, Option<&'static str>)>) {
+        self.received.state.lock().unwrap().always = answer;
+    }
+
+    /// Reads no body that is longer, and answers 413 to it, until told otherwise with `None`.
+    pub(crate) fn takes_at_most(&self, limit: Option<usize>) {
+        self.received.state.lock().unwrap().limit = limit;
+    }
+
+    /// How many requests were too long since this was last asked.
+    pub(crate) fn too_large(&self) -> usize {
+        std::mem::take(&mut self.received.state.lock().unwrap().too_large)
+    }
+
+    /// The times between requests to `path`.
+    pub(crate) fn gaps(&self, path: &str) -> Vec<Duration> {
+        let state = self.received.state.lock().unwrap();
+        let times = state.bodies.iter().zip(&state.times).filter(|((to, _), _)| to == path);
+        let times: Vec<_> = times.map(|(_, time)| *time).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
     /// Every body that came to `path`, oldest first.
@@ -122,10 +156,18 @@ impl Receiver {
         !watched.1.timed_out()
     }
 
-    /// The metrics of the last batch.
+    /// The metrics of the last request.
     pub(crate) fn metrics(&self) -> Batch {
         let bodies = self.bodies("/v1/metrics");
         Batch(ExportMetricsServiceRequest::decode(bodies.last().unwrap().clone()).unwrap())
+    }
+
+    /// All metrics so far as one, the requests in the order in which they came.
+    pub(crate) fn all_metrics(&self) -> Batch {
+        let bodies = self.bodies("/v1/metrics").into_iter();
+        let requests = bodies.map(|body| ExportMetricsServiceRequest::decode(body).unwrap());
+        let resource_metrics = requests.flat_map(|request| request.resource_metrics).collect();
+        Batch(ExportMetricsServiceRequest { resource_metrics })
     }
 
     /// Every span so far.
@@ -157,13 +199,28 @@ impl Drop for Receiver {
 }
 
 impl Received {
+    /// Like the sidecar, it stops reading where a body gets too long, and answers at once.
+    async fn read(&self, uri: &Uri, body: Body) -> Response {
+        let limit = self.state.lock().unwrap().limit;
+        match to_bytes(body, limit.unwrap_or(usize::MAX)).await {
+            Ok(body) => self.answer(uri, body),
+            Err(_) => {
+                self.state.lock().unwrap().too_large += 1;
+                StatusCode::PAYLOAD_TOO_LARGE.into_response()
+            }
+        }
+    }
+
     fn answer(&self, uri: &Uri, body: Bytes) -> Response {
         let mut state = self.state.lock().unwrap();
         state.bodies.push((uri.path().to_owned(), body));
+        state.times.push(Instant::now());
         self.arrived.notify_all();
         let answer = state.answers.iter().position(|(path, _, _)| *path == uri.path());
-        match answer.and_then(|next| state.answers.remove(next)) {
-            Some((_, status, retry_after)) => {
+        let answer = answer.and_then(|next| state.answers.remove(next));
+        let answer = answer.map(|(_, status, retry_after)| (status, retry_after)).or(state.always);
+        match answer {
+            Some((status, retry_after)) => {
                 let headers = retry_after.map(|seconds| [(header::RETRY_AFTER, seconds)]);
                 let status = StatusCode::from_u16(status).unwrap();
                 headers.map_or_else(|| status.into_response(), |headers| (status, headers).into_response())
@@ -188,9 +245,10 @@ impl Batch {
         &self.0.resource_metrics[0].resource.as_ref().unwrap().attributes
     }
 
-    /// (start, end) of every point's time.
+    /// (start, end) of every point's time; a hot key's starts when it became one.
     pub(crate) fn times(&self) -> Vec<(u64, u64)> {
         self.metrics()
+            .filter(|metric| metric.name != wire::MAP_HOT_KEY_OPERATIONS.name)
             .flat_map(|metric| match metric.data.as_ref().unwrap() {
                 metric::Data::Sum(sum) => numbers(&sum.data_points),
                 metric::Data::Gauge(gauge) => numbers(&gauge.data_points),
@@ -203,14 +261,31 @@ impl Batch {
             .collect()
     }
 
-    /// The value of a counter's or gauge's point that has exactly these attributes.
-    pub(crate) fn value(&self, metric: &str, attributes: &[(&str, &str)]) -> Option<f64> {
-        let points = match self.metrics().find(|found| found.name == metric)?.data.as_ref()? {
-            metric::Data::Sum(sum) => &sum.data_points,
-            metric::Data::Gauge(gauge) => &gauge.data_points,
+    /// The attributes and the value of every point of a counter.
+    pub(crate) fn counters(&self, metric: &str) -> Vec<(Vec<KeyValue>, u64)> {
+        let points =
+            self.metrics().filter(|found| found.name == metric).flat_map(|found| match &found.data {
+                Some(metric::Data::Sum(sum)) => sum.data_points.clone(),
+                other => panic!("{other:?}"),
+            });
+        let counted = points.map(|point| match point.value {
+            Some(number_data_point::Value::AsInt(count)) => (point.attributes, u64::try_from(count).unwrap()),
             other => panic!("{other:?}"),
-        };
-        let point = points.iter().find(|point| told(&point.attributes) == sorted(attributes))?;
+        });
+        counted.collect()
+    }
+
+    /// The value of a counter's or gauge's point that has exactly these attributes; the last, if there are several.
+    pub(crate) fn value(&self, metric: &str, attributes: &[(&str, &str)]) -> Option<f64> {
+        let points = self.metrics().filter(|found| found.name == metric).flat_map(|metric| {
+            match metric.data.as_ref().unwrap() {
+                metric::Data::Sum(sum) => &sum.data_points,
+                metric::Data::Gauge(gauge) => &gauge.data_points,
+                other => panic!("{other:?}"),
+            }
+        });
+        let sorted = sorted(attributes);
+        let point = points.filter(|point| told(&point.attributes) == sorted).last()?;
         match point.value? {
             number_data_point::Value::AsDouble(value) => Some(value),
             number_data_point::Value::AsInt(value) => Some(f64::from(i32::try_from(value).unwrap())),

@@ -24,6 +24,8 @@ impl Drop for AtTheEnd {
         drop(self.scope.take());
         let scope = Scope::request("thread-end-new").start();
         let entered = scope.enter();
+        let current = mapwarden::record::current_scope();
+        assert!(current.is_none_or(|name| &*name == "thread-end-new"), "another's, or a panic");
         Scope::dependency("thread-end-call").fail("x");
         drop(entered);
         scope.fail("x");
@@ -42,8 +44,9 @@ fn full() -> HashMap<u32, u32> {
 
 fn thread(work: impl FnOnce() + Send + 'static) {
     let work = || {
-        // papaya's own thread-local comes first: it, too, must outlive whoever uses a map.
-        drop(full());
+        // papaya's own thread-local comes first: it, too, must outlive whoever uses a map. One of ours would bring the
+        // context with it.
+        drop(papaya::HashMap::<u32, u32>::new().pin());
         work();
     };
     std::thread::spawn(work).join().unwrap();

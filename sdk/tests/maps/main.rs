@@ -10,7 +10,14 @@
 )]
 
 mod bounded;
+mod bounds;
 mod counted;
 mod differential;
+mod fallible;
+mod guards;
 mod operations;
+mod promises;
+#[cfg(feature = "serde")]
+mod serialized;
+mod sets;
 mod threads;

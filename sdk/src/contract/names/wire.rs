@@ -68,7 +68,7 @@ pub const MAP_LAST_WRITE: Metric = gauge(
 pub const MAP_GUARD_HELD: Metric = gauge(
     "mapwarden.map.guard.held",
     "ns",
-    "The longest time that a pin of a map was held since the batch before, of the pins with a timed operation.",
+    "The longest time since the batch before for which guards kept a map from freeing what was removed.",
     &[MAP],
 );
 /// Timed operations on single keys.
@@ -137,16 +137,23 @@ pub const BATCHES: Metric = counter(
     "Batches made since the process started: the sequence of this one.",
     &[],
 );
+/// How long nothing was confirmed.
+pub const UNCONFIRMED: Metric = gauge(
+    "mapwarden.ship.unconfirmed",
+    "ns",
+    "Time since a receiver last confirmed every count, since the installation before the first time.",
+    &[],
+);
 /// What was dropped.
 pub const DROPPED: Metric = counter(
     "mapwarden.ship.dropped",
     "{item}",
-    "Spans and sketches that did not fit or were refused.",
+    "Spans, sketches and points that did not fit or were refused, and batches that could not be made.",
     &[REASON],
 );
 
 /// Every metric that the SDK sends.
-pub const ALL: [Metric; 19] = [
+pub const ALL: [Metric; 20] = [
     MAP_OPERATIONS,
     MAP_DURATION,
     MAP_ENTRIES,
@@ -165,5 +172,6 @@ pub const ALL: [Metric; 19] = [
     OBJECTIVE,
     SLI_EVENTS,
     BATCHES,
+    UNCONFIRMED,
     DROPPED,
 ];

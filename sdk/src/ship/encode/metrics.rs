@@ -26,6 +26,8 @@ use crate::record::{
 pub(crate) struct Totals {
     /// Batches made, this one included.
     pub(crate) batches: Count,
+    /// The time since the receiver last confirmed every count.
+    pub(crate) unconfirmed: Nanos,
     /// Things dropped, by reason.
     pub(crate) dropped: Vec<(&'static str, Count)>,
 }
@@ -80,6 +82,7 @@ struct Points {
     objectives: Vec<NumberDataPoint>,
     events: Vec<NumberDataPoint>,
     batches: Vec<NumberDataPoint>,
+    unconfirmed: Vec<NumberDataPoint>,
     dropped: Vec<NumberDataPoint>,
 }
 
@@ -174,7 +177,7 @@ impl Points {
             vec![text(attribute::SLO, &**name), text(attribute::SLI, objective.sli().name()), about];
         match objective.sli() {
             Sli::Latency { threshold } | Sli::Freshness { threshold } => {
-                attributes.push(integer(attribute::THRESHOLD, threshold.get()))
+                attributes.push(integer(attribute::THRESHOLD, threshold.get()));
             }
             Sli::Availability | Sli::HitRatio => {}
         }
@@ -190,8 +193,9 @@ impl Points {
     }
 
     fn totals(&mut self, totals: &Totals) {
-        let Totals { batches, dropped } = totals;
+        let Totals { batches, unconfirmed, dropped } = totals;
         self.batches.push(self.count(Vec::new(), *batches));
+        self.unconfirmed.push(self.number(Vec::new(), Value::AsInt(signed(unconfirmed.get()))));
         for (reason, count) in dropped {
             self.dropped.push(self.count(vec![text(attribute::REASON, *reason)], *count));
         }
@@ -252,6 +256,7 @@ impl Points {
             gauge(&wire::OBJECTIVE, self.objectives),
             sum(&wire::SLI_EVENTS, self.events),
             sum(&wire::BATCHES, self.batches),
+            gauge(&wire::UNCONFIRMED, self.unconfirmed),
             sum(&wire::DROPPED, self.dropped),
         ];
         metrics.into_iter().flatten().collect()
@@ -375,6 +380,7 @@ mod tests {
             objectives: vec![point()],
             events: vec![point()],
             batches: vec![point()],
+            unconfirmed: vec![point()],
             dropped: vec![point()],
         };
         let sent: Vec<_> = points

@@ -1,0 +1,140 @@
+//! Operations whose closure may fail, which papaya does not have: a loader, a validator. The error goes to the caller,
+//! and the operation counts as failed of its type.
+
+use std::any::type_name;
+use std::hash::{BuildHasher, Hash};
+
+use papaya::{Compute, Operation};
+
+use super::keys::{Asked, Given};
+use super::observed::{Calls, Observed};
+use super::under::Under;
+use crate::contract::{Op, Outcome};
+use crate::record::Running;
+
+impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
+where
+    K: Hash + Eq + 'g,
+    V: 'g,
+    S: BuildHasher,
+    U: Under<'g, K, V>,
+{
+    pub(super) fn try_get_or_insert_with<F, E>(self, key: K, f: F) -> Result<&'g V, E>
+    where
+        F: FnOnce() -> Result<V, E>,
+    {
+        match self.look_up(&key) {
+            Some(value) => Ok(value),
+            None => self.load(key, f),
+        }
+    }
+
+    /// The value of a key, counted as a load that found it; not counted where it is not there.
+    pub(super) fn look_up(self, key: &K) -> Option<&'g V> {
+        let Self { map, cell, under } = self;
+        match map.meter.begin_untimed(cell, Op::Load) {
+            Ok(untimed) => match under.get_key_value(key) {
+                Some((_, value)) => {
+                    untimed.end(Outcome::Hit);
+                    Some(value)
+                }
+                None => {
+                    untimed.abandon();
+                    None
+                }
+            },
+            Err(due) => {
+                let mut running = map.meter.begin_due(cell, Op::Load, due);
+                let hash = if running.is_timed() { map.sample(&Asked(key), under) } else { None };
+                running.start();
+                match under.get_key_value(key) {
+                    Some((_, value)) => {
+                        running.end_on(Outcome::Hit, hash);
+                        Some(value)
+                    }
+                    None => {
+                        running.abandon();
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn load<F, E>(self, key: K, f: F) -> Result<&'g V, E>
+    where
+        F: FnOnce() -> Result<V, E>,
+    {
+        let running = self.map.meter.begin_always(self.cell, Op::Load);
+        self.end_load(running, key, f)
+    }
+
+    /// Runs the loader, unless another thread was faster, and keeps what it gives if there is room.
+    pub(super) fn end_load<F, E>(self, running: Running<'_>, key: K, f: F) -> Result<&'g V, E>
+    where
+        F: FnOnce() -> Result<V, E>,
+    {
+        let hash = self.map.sample(&Asked(&key), self.under);
+        let is_full = self.is_full();
+        let mut f = Some(f);
+        let loaded = self.under.compute(key, |entry| match (entry, f.take()) {
+            (Some((_, current)), _) => Operation::Abort(Ok(current)),
+            (None, Some(f)) => match f() {
+                Ok(value) => Operation::Insert(value),
+                Err(error) => Operation::Abort(Err(error)),
+            },
+            (None, None) => unreachable!("papaya asks for an absent key once"),
+        });
+        let result = match loaded {
+            Compute::Inserted(key, value) => {
+                let is_refused = is_full && self.take_out(key);
+                running.end_on(if is_refused { Outcome::Rejected } else { Outcome::Inserted }, hash);
+                Ok(value)
+            }
+            Compute::Aborted(Ok(value)) => {
+                running.end_on(Outcome::Hit, hash);
+                Ok(value)
+            }
+            Compute::Aborted(Err(error)) => {
+                running.fail(type_name::<E>());
+                Err(error)
+            }
+            Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
+        };
+        self.map.tell_entries();
+        result
+    }
+
+    pub(super) fn try_update<F, E>(self, key: K, update: F) -> Result<Option<&'g V>, E>
+    where
+        F: Fn(&V) -> Result<V, E>,
+    {
+        let change = |calls: &Calls, entry: Option<(&'g K, &'g V)>| match entry {
+            Some((_, value)) => match calls.count(|| update(value)) {
+                Ok(new) => Operation::Insert(new),
+                Err(error) => Operation::Abort(Some(error)),
+            },
+            None => Operation::Abort(None),
+        };
+        let changed = self.observe_calls(
+            Op::Update,
+            Given(key),
+            |map, key, calls| map.compute(key, |entry| change(calls, entry)),
+            |changed| match changed {
+                Compute::Aborted(None) => Outcome::Miss,
+                Compute::Aborted(Some(_)) => Outcome::Failed,
+                Compute::Inserted(..) | Compute::Updated { .. } | Compute::Removed(..) => Outcome::Updated,
+            },
+        );
+        match changed {
+            Compute::Inserted(_, value) | Compute::Updated { new: (_, value), .. } => Ok(Some(value)),
+            Compute::Aborted(None) => Ok(None),
+            Compute::Aborted(Some(error)) => {
+                self.map.meter.note_failure(Op::Update, type_name::<E>());
+                Err(error)
+            }
+            Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a map is called in the telemetry. Comes in: the name that it was given, or where and of what type it was made.
+//! Goes out: a name that says the same in every run. Never numbers unnamed maps: a number would move with the order
+//! in which they are made.
+
+use std::any::type_name;
+use std::panic::Location;
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Name {
+    Given(Arc<str>),
+    Unnamed {
+        place: &'static Location<'static>,
+        /// A function, so that a map that has a name never writes its type's.
+        of_type: fn() -> String,
+    },
+}
+
+impl Name {
+    /// The name that was given, else the place in the service's sources, else the type.
+    pub(crate) fn resolve(self) -> Arc<str> {
+        match self {
+            Self::Given(name) => name,
+            Self::Unnamed { place, of_type } if is_unspecific(place.file()) => {
+                format!("unnamed {}", of_type()).into()
+            }
+            Self::Unnamed { place, .. } => format!("{}:{}", place.file(), place.line()).into(),
+        }
+    }
+}
+
+pub(crate) fn map_type<K, V>() -> String {
+    format!("HashMap<{}, {}>", without_paths(type_name::<K>()), without_paths(type_name::<V>()))
+}
+
+pub(crate) fn set_type<K>() -> String {
+    format!("HashSet<{}>", without_paths(type_name::<K>()))
+}
+
+/// Whether the file says nothing about who made the map. The caller of `FromIterator` is the standard library, and a
+/// constructor that is handed over as a value (`LazyLock::new(HashMap::new)`) may be told its own place.
+fn is_unspecific(file: &str) -> bool {
+    let file = file.replace('\\', "/");
+    // Without and with the toolchain's component `rust-src`.
+    let is_standard = file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/");
+    is_standard
+        || file!().replace('\\', "/").strip_suffix("map/name.rs").is_some_and(|ours| file.starts_with(ours))
+}
+
+/// `alloc::vec::Vec<core::option::Option<u8>>` as `Vec<Option<u8>>`.
+fn without_paths(type_name: &str) -> String {
+    let mut short = String::with_capacity(type_name.len());
+    let mut segment = 0;
+    for letter in type_name.chars() {
+        match letter {
+            ':' => short.truncate(segment),
+            '_' => short.push(letter),
+            _ if letter.is_alphanumeric() => short.push(letter),
+            _ => {
+                short.push(letter);
+                segment = short.len();
+            }
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+
+    #[test]
+    fn types_are_written_without_their_paths() {
+        let cases = [
+            (map_type::<u8, String>(), "HashMap<u8, String>"),
+            (map_type::<&str, Vec<Option<[u8; 4]>>>(), "HashMap<&str, Vec<Option<[u8; 4]>>>"),
+            (
+                map_type::<(String, u8), BTreeMap<char, Box<dyn Send>>>(),
+                "HashMap<(String, u8), BTreeMap<char, Box<dyn Send>>>",
+            ),
+            (set_type::<HashMap<&'static [u8], ()>>(), "HashSet<HashMap<&[u8], ()>>"),
+            (without_paths("my_service::Größe<r#a::B>"), "Größe<r#B>"),
+        ];
+        for (got, expected) in cases {
+            assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn places_in_the_standard_library_and_in_this_crate_say_nothing() {
+        let cases = [
+            (
+                "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/iter/traits/iterator.rs",
+                true,
+            ),
+            ("/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860\\library\\core\\src\\mem\\mod.rs", true),
+            (
+                "/home/ada/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/ops/function.rs",
+                true,
+            ),
+            (file!(), true),
+            ("src/sessions.rs", false),
+            ("src/library/core/src/sessions.rs", false),
+            ("src\\sessions.rs", false),
+            ("sdk/examples/axum_service.rs", false),
+        ];
+        for (file, expected) in cases {
+            assert_eq!(is_unspecific(file), expected, "{file}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Why papaya's `shared_collector` does not compile here.
+
+/// A collector that maps can share soundly. Nothing is.
+#[diagnostic::on_unimplemented(
+    message = "`shared_collector` is not offered: when one of the maps is dropped, papaya frees entries that guards of \
+               the others still protect (papaya #102)",
+    label = "a collector cannot be shared between maps",
+    note = "use `collector` and give each map a collector of its own",
+    note = "until https://github.com/ibraheemdev/papaya/issues/102 is resolved, safe code could read freed memory"
+)]
+pub trait SharedCollector {
+    /// Anything, since there is nobody to ask for it.
+    fn never<T>(self) -> T;
+}

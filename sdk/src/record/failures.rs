@@ -1,0 +1,35 @@
+//! What failed operations failed of. Comes in: the type of an error, or that there was a panic. Goes out: exact counts
+//! by operation and type. Takes a lock: failures are off the usual path.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::contract::{Count, Op};
+
+/// The type of what ends an operation without returning.
+pub(crate) const PANIC: &str = "panic";
+
+/// Pairs of operation and type that are told apart. Raised, a map whose loaders have more error types sends more
+/// series.
+const MAX_KINDS: usize = 64;
+
+/// The type of the errors beyond.
+const OTHER: &str = "other";
+
+/// The failures of the maps of one name.
+#[derive(Debug, Default)]
+pub(super) struct Failures(Mutex<BTreeMap<(Op, &'static str), u64>>);
+
+impl Failures {
+    pub(super) fn add(&self, op: Op, error: &'static str) {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = kinds.contains_key(&(op, error));
+        let error = if is_known || kinds.len() < MAX_KINDS { error } else { OTHER };
+        *kinds.entry((op, error)).or_default() += 1;
+    }
+
+    pub(super) fn snapshot(&self) -> Vec<(Op, &'static str, Count)> {
+        let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().map(|((op, error), count)| (*op, *error, Count::new(*count))).collect()
+    }
+}

@@ -1,0 +1,207 @@
+//! The keys that most operations ask for. Comes in: hashes of keys of timed operations with their weights. Goes out:
+//! the hottest keys with what they gained. Pure: time is an argument.
+//!
+//! Space-Saving (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in data streams,
+//! 2005) with [`TRACKED`] counters: a new key takes the place of the key with the smallest count and inherits it as its
+//! possible error. A key whose share is above 1 in [`TRACKED`] is found however many others there are, and one that
+//! becomes hot rises whatever was hot before it. What is told of a key is what it gained since it took its place,
+//! which is exact for the operations that were offered.
+
+use std::sync::Arc;
+
+use super::HotKey;
+use crate::contract::{Count, Nanos, UnixNanos};
+
+/// How many keys are counted. Raised, cooler keys are found too, and a timed operation searches longer; it costs 72
+/// bytes a map name each.
+const TRACKED: usize = 64;
+
+/// How many keys are told. Raised, every map sends more series.
+const TOLD: usize = 10;
+
+/// What is left of a key's recent operations after a snapshot: they are halved in seven. Raised, a key that cooled
+/// down is told for longer.
+const KEPT: f64 = 0.9;
+
+/// From how many offers on a key is worth a name of the service's own making. Raised, fewer names are asked for.
+const WORTH_A_NAME: u32 = 8;
+
+/// The hash of a key under the secret of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct KeyHash(pub(crate) u64);
+
+/// The keys of one map.
+#[derive(Debug, Default)]
+pub(super) struct HotKeys {
+    /// Apart from the rest, because every offer searches them.
+    hashes: Vec<u64>,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug)]
+struct Key {
+    /// At most this many operations, in the whole stream.
+    count: u64,
+    /// What the count held when the key took its place.
+    inherited: u64,
+    offers: u32,
+    /// Of the count, what the last snapshot saw.
+    seen: u64,
+    /// Operations of late.
+    recent: f64,
+    /// Since when, from the first snapshot on that tells it: the start of its series must not change.
+    since: Option<UnixNanos>,
+    /// When it took its place, in nanoseconds of the recorder's clock.
+    entered: u64,
+    name: Option<Arc<str>>,
+}
+
+impl Key {
+    const fn new(inherited: u64, weight: u64, now: u64) -> Self {
+        let count = inherited.saturating_add(weight);
+        Self {
+            count,
+            inherited,
+            offers: 1,
+            seen: inherited,
+            recent: 0.0,
+            since: None,
+            entered: now,
+            name: None,
+        }
+    }
+}
+
+impl HotKeys {
+    /// Counts an operation on a key.
+    pub(super) fn offer(&mut self, KeyHash(hash): KeyHash, weight: u64, now: u64) {
+        if let Some(key) = self.position(hash).and_then(|place| self.keys.get_mut(place)) {
+            key.count = key.count.saturating_add(weight);
+            key.offers = key.offers.saturating_add(1);
+            return;
+        }
+        if self.keys.len() < TRACKED {
+            self.hashes.push(hash);
+            self.keys.push(Key::new(0, weight, now));
+            return;
+        }
+        let coldest = self.keys.iter_mut().zip(&mut self.hashes).min_by_key(|(key, _)| key.count);
+        if let Some((key, place)) = coldest {
+            *place = hash;
+            *key = Key::new(key.count, weight, now);
+        }
+    }
+
+    /// Whether the key is hot and the service may name it.
+    pub(super) fn wants_name(&self, KeyHash(hash): KeyHash) -> bool {
+        let key = self.position(hash).and_then(|place| self.keys.get(place));
+        key.is_some_and(|key| key.name.is_none() && key.offers >= WORTH_A_NAME)
+    }
+
+    /// Names a key, if it is still there.
+    pub(super) fn name(&mut self, KeyHash(hash): KeyHash, name: Arc<str>) {
+        if let Some(key) = self.position(hash).and_then(|place| self.keys.get_mut(place)) {
+            key.name = Some(name);
+        }
+    }
+
+    fn position(&self, hash: u64) -> Option<usize> {
+        self.hashes.iter().position(|known| *known == hash)
+    }
+
+    /// The hottest keys of late, hottest first, without those that any tail of cool keys would bring. `unix` is the
+    /// recorder's time `now`.
+    pub(super) fn hottest(&mut self, now: u64, unix: UnixNanos) -> Vec<HotKey> {
+        for key in &mut self.keys {
+            key.recent = key.recent * KEPT + Count::new(key.count.saturating_sub(key.seen)).as_f64();
+            key.seen = key.count;
+        }
+        let all: f64 = self.keys.iter().map(|key| key.recent).sum();
+        let least = all / f64::from(u32::try_from(TRACKED).unwrap_or(u32::MAX));
+        let is_hot = |key: &Key| key.offers > 1 && key.recent > 0.0 && key.recent >= least;
+        let mut hot: Vec<_> = self.keys.iter_mut().zip(&self.hashes).filter(|(key, _)| is_hot(key)).collect();
+        hot.sort_by(|(a, _), (b, _)| b.recent.total_cmp(&a.recent));
+        hot.into_iter().take(TOLD).map(|(key, hash)| key.tell(*hash, now, unix)).collect()
+    }
+}
+
+impl Key {
+    fn tell(&mut self, hash: u64, now: u64, unix: UnixNanos) -> HotKey {
+        let entered = unix.before(Nanos::new(now.saturating_sub(self.entered)));
+        HotKey {
+            key: self.name.clone().unwrap_or_else(|| format!("{hash:016x}").into()),
+            since: *self.since.get_or_insert(entered),
+            operations: Count::new(self.count.saturating_sub(self.inherited)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(keys: &mut HotKeys) -> Vec<(String, u64)> {
+        let hottest = keys.hottest(0, UnixNanos::EPOCH);
+        hottest.into_iter().map(|hot| (hot.key.to_string(), hot.operations.get())).collect()
+    }
+
+    #[test]
+    fn a_hot_key_is_found_among_any_number_of_cool_ones() {
+        let mut keys = HotKeys::default();
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut hot = 0;
+        for number in 0..100_000 {
+            let is_hot = random.u8(..100) < 5;
+            hot += u64::from(is_hot);
+            keys.offer(KeyHash(if is_hot { 7 } else { 1000 + number }), 1, 0);
+        }
+        let told = told(&mut keys);
+        assert_eq!(told[0].0, format!("{:016x}", 7));
+        // It may have been pushed out before it had gained a lead, never after.
+        assert!((hot - 100..=hot).contains(&told[0].1), "{told:?} of {hot}");
+        assert_eq!(told.len(), 1, "the tail is not hot");
+    }
+
+    #[test]
+    fn a_key_that_becomes_hot_passes_one_that_was() {
+        let mut keys = HotKeys::default();
+        (0..1_000_000).for_each(|_| keys.offer(KeyHash(1), 1, 0));
+        assert_eq!(told(&mut keys)[0].1, 1_000_000);
+        (0..1000).for_each(|_| keys.offer(KeyHash(2), 1, 0));
+        (0..120).for_each(|_| drop(keys.hottest(0, UnixNanos::EPOCH)));
+        (0..1000).for_each(|_| keys.offer(KeyHash(2), 1, 0));
+        assert_eq!(told(&mut keys)[0], (format!("{:016x}", 2), 2000));
+    }
+
+    #[test]
+    fn weights_count_and_names_and_starts_stay() {
+        let mut keys = HotKeys::default();
+        (0..8).for_each(|_| keys.offer(KeyHash(1), 64, 5_000));
+        assert!(keys.wants_name(KeyHash(1)) && !keys.wants_name(KeyHash(2)));
+        keys.name(KeyHash(1), "ada".into());
+        assert!(!keys.wants_name(KeyHash(1)));
+        let unix = UnixNanos::new(1_000_000);
+        let first = keys.hottest(6_000, unix);
+        let expected =
+            HotKey { key: "ada".into(), since: UnixNanos::new(999_000), operations: Count::new(512) };
+        assert_eq!(first, [expected]);
+        assert_eq!(keys.hottest(9_000, UnixNanos::new(7_000_000))[0].since, UnixNanos::new(999_000));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nobody_is_told_more_than_was_offered(offers in proptest::collection::vec((0..200_u64, 1..64_u64), 0..2000)) {
+            let mut keys = HotKeys::default();
+            let mut truth = std::collections::BTreeMap::new();
+            for (key, weight) in offers {
+                keys.offer(KeyHash(key), weight, 0);
+                *truth.entry(format!("{key:016x}")).or_insert(0) += weight;
+            }
+            for hot in keys.hottest(0, UnixNanos::EPOCH) {
+                proptest::prop_assert!(hot.operations.get() <= truth[&*hot.key]);
+            }
+            let total: u64 = keys.keys.iter().map(|key| key.count).sum();
+            proptest::prop_assert_eq!(total, truth.values().sum::<u64>());
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A map's counts read out. Comes in: its cells, beside their writers. Goes out: a [`MapSnapshot`], and to threads
+//! that have become slow the call to time their next operation.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Meter, OFFERS};
+use crate::contract::{Count, Nanos, Op, Outcome, UnixNanos};
+use crate::record::cell::ThreadCell;
+use crate::record::outcomes::{is_write, pairs};
+use crate::record::{Distribution, MapSnapshot, clock};
+
+impl Meter {
+    /// Everything counted so far. Each number is at least that of the snapshot before; numbers of operations that
+    /// end meanwhile may be in or not.
+    pub(in crate::record) fn snapshot(&self) -> MapSnapshot {
+        let cells: Vec<&ThreadCell> = self
+            .exclusive
+            .iter()
+            .chain(&self.shared)
+            .filter_map(|cell| cell.get().map(Box::as_ref))
+            .collect();
+        let (now, unix) = (clock::now(), UnixNanos::now());
+        let operations = operations(&cells);
+        // Relaxed: at most this many offers more, in whatever order threads see it.
+        self.offers.store(OFFERS, Relaxed);
+
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        let times_all = self.times_all.load(Relaxed);
+        let wanted = previous.pace(cells.iter().map(|cell| cell.total()).collect(), now);
+        for (cell, wanted) in cells.iter().zip(wanted) {
+            if wanted < cell.one_in() || times_all {
+                cell.time_next();
+            }
+        }
+        let writes = sum(&operations, |_, outcome| is_write(outcome));
+        let last_write = previous.written(writes, now, unix);
+        let objectives =
+            self.objectives.snapshot(&self.name, &operations, |threshold| previous.freshness(threshold, now));
+        drop(previous);
+
+        MapSnapshot {
+            name: self.name.clone(),
+            objectives,
+            durations: self.durations(),
+            // Between the changes of two maps of one name the sum may be below what is there.
+            entries: Count::new(u64::try_from(self.entries.load(Relaxed)).unwrap_or_default()),
+            max_entries: self.bound(),
+            retries: Count::new(self.retries.load(Relaxed)),
+            failures: self.failures.snapshot(),
+            last_write,
+            guard_held: Nanos::new(self.probe.ask(now)),
+            sampled: self.samples.snapshot(now, unix),
+            operations,
+        }
+    }
+
+    fn durations(&self) -> Vec<(Op, Distribution)> {
+        let histograms = Op::ALL.into_iter().zip(&self.durations);
+        histograms.filter_map(|(op, histogram)| histogram.get().map(|it| (op, it.snapshot()))).collect()
+    }
+
+    /// The bound of all maps of the name together, if each has one.
+    fn bound(&self) -> Option<Count> {
+        let bound = self.bounds.load(Relaxed);
+        (self.unbounded.load(Relaxed) == 0 && bound > 0).then(|| Count::new(bound))
+    }
+}
+
+fn operations(cells: &[&ThreadCell]) -> Vec<(Op, Outcome, Count)> {
+    let count = |op, outcome| cells.iter().map(|cell| Count::new(cell.get(op, outcome))).sum();
+    pairs().map(|(op, outcome)| (op, outcome, count(op, outcome))).collect()
+}
+
+/// The operations of some kind.
+pub(in crate::record) fn sum(
+    operations: &[(Op, Outcome, Count)],
+    is_wanted: impl Fn(Op, Outcome) -> bool,
+) -> Count {
+    operations.iter().filter(|(op, outcome, _)| is_wanted(*op, *outcome)).map(|(_, _, count)| *count).sum()
+}

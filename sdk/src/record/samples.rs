@@ -1,0 +1,116 @@
+//! What timed operations on single keys tell beside their time: the key and the request. Comes in: both, with the
+//! operation's weight. Goes out: [`Sampled`]. Never waits: where two threads meet here, one of them tells nothing, which
+//! leaves every share what it was.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use super::Sampled;
+use super::hot_keys::{HotKeys, KeyHash};
+use crate::contract::{Count, UnixNanos};
+
+/// Scopes of one map that are told apart. Raised, a map that is used by more kinds of requests sends more series.
+const MAX_SCOPES: usize = 64;
+
+/// The name of the scopes beyond.
+const OTHER: &str = "other";
+
+/// The samples of the maps of one name.
+#[derive(Debug, Default)]
+pub(super) struct Samples(Mutex<Taken>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    operations: u64,
+    keys: HotKeys,
+    scopes: Vec<(Arc<str>, u64)>,
+}
+
+impl Samples {
+    /// Adds a timed operation.
+    pub(super) fn add(&self, key: KeyHash, scope: Option<Arc<str>>, (weight, now): (u64, u64)) {
+        let Some(mut taken) = self.try_lock() else { return };
+        taken.operations = taken.operations.saturating_add(weight);
+        taken.keys.offer(key, weight, now);
+        taken.add_scope(scope.unwrap_or_default(), weight);
+    }
+
+    /// Whether the key is hot and the service may name it.
+    pub(super) fn wants_name(&self, key: KeyHash) -> bool {
+        self.try_lock().is_some_and(|taken| taken.keys.wants_name(key))
+    }
+
+    /// Names a key.
+    pub(super) fn name(&self, key: KeyHash, name: Arc<str>) {
+        if let Some(mut taken) = self.try_lock() {
+            taken.keys.name(key, name);
+        }
+    }
+
+    /// Everything so far; `unix` is the recorder's time `now`.
+    pub(super) fn snapshot(&self, now: u64, unix: UnixNanos) -> Sampled {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Sampled {
+            operations: Count::new(taken.operations),
+            hot_keys: taken.keys.hottest(now, unix),
+            scopes: taken
+                .scopes
+                .iter()
+                .map(|(scope, weight)| (Arc::clone(scope), Count::new(*weight)))
+                .collect(),
+        }
+    }
+
+    fn try_lock(&self) -> Option<MutexGuard<'_, Taken>> {
+        match self.0.try_lock() {
+            Ok(taken) => Some(taken),
+            Err(TryLockError::Poisoned(taken)) => Some(taken.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+impl Taken {
+    fn add_scope(&mut self, scope: Arc<str>, weight: u64) {
+        let known =
+            |scopes: &[(Arc<str>, u64)], name: &str| scopes.iter().position(|(known, _)| **known == *name);
+        let is_full = self.scopes.len() >= MAX_SCOPES;
+        let scope = if is_full && known(&self.scopes, &scope).is_none() { OTHER.into() } else { scope };
+        match known(&self.scopes, &scope).and_then(|place| self.scopes.get_mut(place)) {
+            Some((_, operations)) => *operations = operations.saturating_add(weight),
+            None => self.scopes.push((scope, weight)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_sum_to_the_whole_whatever_the_number_of_scopes() {
+        let samples = Samples::default();
+        for number in 0..100_u64 {
+            let scope = (number % 4 != 0).then(|| format!("scope-{number}").into());
+            samples.add(KeyHash(number % 10), scope, (number + 1, 0));
+        }
+        let Sampled { operations, hot_keys, scopes } = samples.snapshot(0, UnixNanos::EPOCH);
+        assert_eq!(operations, Count::new(5050));
+        assert_eq!(hot_keys.iter().map(|key| key.operations).sum::<Count>(), operations);
+        assert_eq!(scopes.iter().map(|(_, count)| *count).sum::<Count>(), operations);
+        assert_eq!(scopes.len(), MAX_SCOPES + 1);
+        assert_eq!(
+            scopes.iter().find(|(scope, _)| scope.is_empty()).map(|(_, count)| count.get()),
+            Some(1225)
+        );
+    }
+
+    #[test]
+    fn who_meets_another_here_goes_on() {
+        let samples = Samples::default();
+        let held = samples.0.lock().unwrap();
+        samples.add(KeyHash(1), None, (1, 0));
+        assert!(!samples.wants_name(KeyHash(1)));
+        drop(held);
+        assert_eq!(samples.snapshot(0, UnixNanos::EPOCH).operations, Count::ZERO);
+    }
+}

@@ -1,0 +1,107 @@
+//! How a set gets its name, its promises and papaya's options.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::HashSet;
+use crate::contract::Objective;
+use crate::map::{BuildError, Collector, HashMapBuilder, ResizeMode, SharedCollector, set_type};
+
+/// Builds a [`HashSet`]: papaya's options, and name, objectives and bound.
+///
+/// As with [a map's](HashMapBuilder#papayas-shared_collector), a call of `shared_collector` does not compile:
+///
+/// ```compile_fail,E0277
+/// use std::sync::Arc;
+/// use mapwarden::{Collector, HashSet};
+///
+/// let shared = Arc::new(Collector::new());
+/// let set: HashSet<u32> = HashSet::builder().shared_collector(shared).build();
+/// ```
+pub struct HashSetBuilder<K, S = RandomState> {
+    map: HashMapBuilder<K, (), S>,
+}
+
+impl<K> HashSetBuilder<K> {
+    pub(super) fn at(place: &'static Location<'static>) -> Self {
+        Self { map: HashMapBuilder::at(place, set_type::<K>) }
+    }
+
+    /// Sets the hasher of keys.
+    pub fn hasher<S>(self, hasher: S) -> HashSetBuilder<K, S> {
+        HashSetBuilder { map: self.map.hasher(hasher) }
+    }
+}
+
+impl<K, S> HashSetBuilder<K, S> {
+    /// Names the set in the telemetry. Without it the set is named as told in [Names](crate::HashMap#names).
+    #[must_use]
+    pub fn name(self, name: impl Into<Arc<str>>) -> Self {
+        Self { map: self.map.name(name) }
+    }
+
+    /// Adds a promise about the set's operations, see [`HashMapBuilder::objective`].
+    #[must_use]
+    pub fn objective(self, objective: Objective) -> Self {
+        Self { map: self.map.objective(objective) }
+    }
+
+    /// Bounds the number of keys: a full set refuses new ones, see [A bounded set](HashSet#a-bounded-set).
+    #[must_use]
+    pub fn max_entries(self, max_entries: usize) -> Self {
+        Self { map: self.map.max_entries(max_entries) }
+    }
+
+    /// Lets hot keys leave the process under a name, see [`HashMapBuilder::display_key`].
+    #[must_use]
+    pub fn display_key(self, display: impl Fn(&K) -> String + Send + Sync + 'static) -> Self {
+        Self { map: self.map.display_key(display) }
+    }
+
+    /// Times every operation, see [`HashMapBuilder::time_every_operation`].
+    #[must_use]
+    pub fn time_every_operation(self) -> Self {
+        Self { map: self.map.time_every_operation() }
+    }
+
+    /// Sets for how many keys there is room before the first resize.
+    pub fn capacity(self, capacity: usize) -> Self {
+        Self { map: self.map.capacity(capacity) }
+    }
+
+    /// Sets how the table grows.
+    pub fn resize_mode(self, resize_mode: ResizeMode) -> Self {
+        Self { map: self.map.resize_mode(resize_mode) }
+    }
+
+    /// Sets the collector that frees removed keys.
+    pub fn collector(self, collector: Collector) -> Self {
+        Self { map: self.map.collector(collector) }
+    }
+
+    /// Does not compile: see [papaya's `shared_collector`](HashMapBuilder#papayas-shared_collector).
+    pub fn shared_collector(self, collector: impl SharedCollector) -> Self {
+        collector.never()
+    }
+
+    /// Makes the set. Takes a lock to find the counters of its name. Of two objectives of one kind the first stays.
+    pub fn build(self) -> HashSet<K, S> {
+        HashSet::of(self.map.build())
+    }
+
+    /// Makes the set unless an objective would be lost, see [`HashMapBuilder::try_build`].
+    ///
+    /// # Errors
+    /// Two objectives of one kind, and an objective that a map or set of the same name has promised differently.
+    pub fn try_build(self) -> Result<HashSet<K, S>, BuildError> {
+        self.map.try_build().map(HashSet::of)
+    }
+}
+
+impl<K, S> fmt::Debug for HashSetBuilder<K, S> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("HashSetBuilder").field("map", &self.map).finish()
+    }
+}

@@ -1,0 +1,222 @@
+//! The set itself: how it is made and pinned, and its operations under explicit guards.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::panic::Location;
+
+use super::{HashSetBuilder, HashSetRef, SetIter};
+use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
+
+/// A concurrent hash set that counts what is done with it.
+///
+/// Everything is [papaya](papaya::HashSet)'s. To the telemetry it is a [`HashMap`] without values, with the same
+/// names, costs and objectives.
+///
+/// ```
+/// use mapwarden::{HashSet, Objective};
+///
+/// let seen: HashSet<String> = HashSet::builder()
+///     .name("seen")
+///     .max_entries(100_000)
+///     .objective(Objective::availability(0.999)?)
+///     .build();
+///
+/// let seen = seen.pin();
+/// assert!(seen.insert("ada".to_owned()));
+/// assert!(!seen.insert("ada".to_owned()));
+/// assert!(!seen.contains("bob"));
+/// # Ok::<(), mapwarden::contract::ObjectiveError>(())
+/// ```
+///
+/// # Operations
+/// `contains` is counted as `contains_key` and `get` as `get_key_value`; the others have their own names. An `insert`
+/// of a key that is there replaces the stored key by its equal, as in papaya, and counts as `replaced`.
+///
+/// # A bounded set
+/// With [`max_entries`](HashSetBuilder::max_entries) a full set refuses new keys, as
+/// [a bounded map](HashMap#a-bounded-map) does: [`checked_insert`](HashSetRef::checked_insert) gives the key back,
+/// `insert` returns `true` and the set does not hold the key.
+///
+/// # Sharing
+/// Sharing a set between threads asks `K: Send + Sync`, as papaya does for its map. papaya asks only `K: Sync` for
+/// its set; but through a shared set one thread may drop what another one put in.
+///
+/// ```compile_fail,E0277
+/// fn shared<T: Sync>() {}
+/// shared::<mapwarden::HashSet<std::sync::MutexGuard<'static, u8>>>();
+/// ```
+pub struct HashSet<K, S = RandomState> {
+    map: HashMap<K, (), S>,
+}
+
+impl<K> HashSet<K> {
+    /// Makes an empty set named by the caller's place in the source.
+    #[track_caller]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Makes an empty set that holds at least `capacity` keys without a resize.
+    #[track_caller]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::builder().capacity(capacity).build()
+    }
+
+    /// Starts a builder, where a set gets its name, objectives and bound.
+    #[track_caller]
+    pub fn builder() -> HashSetBuilder<K> {
+        HashSetBuilder::at(Location::caller())
+    }
+}
+
+impl<K, S> HashSet<K, S> {
+    /// Makes an empty set with this hasher.
+    #[track_caller]
+    pub fn with_hasher(hash_builder: S) -> Self {
+        Self::with_capacity_and_hasher(0, hash_builder)
+    }
+
+    /// Makes an empty set with this hasher that holds at least `capacity` keys without a resize.
+    #[track_caller]
+    pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
+        HashSetBuilder::at(Location::caller()).hasher(hash_builder).capacity(capacity).build()
+    }
+
+    pub(super) const fn of(map: HashMap<K, (), S>) -> Self {
+        Self { map }
+    }
+
+    pub(super) const fn map(&self) -> &HashMap<K, (), S> {
+        &self.map
+    }
+
+    /// The name in the telemetry.
+    pub fn name(&self) -> &str {
+        self.map.name()
+    }
+
+    /// Pins the set for the current thread: references that it gives are valid as long as the pin lives. Prefer one
+    /// pin to many for a group of operations.
+    #[inline(always)]
+    pub fn pin(&self) -> HashSetRef<'_, K, S, LocalGuard<'_>> {
+        HashSetRef::new(self, self.map.pin())
+    }
+
+    /// Pins the set with a guard that may move between threads and be held across `.await`. Costs more than
+    /// [`pin`](HashSet::pin): papaya takes a lock for it.
+    #[inline]
+    pub fn pin_owned(&self) -> HashSetRef<'_, K, S, OwnedGuard<'_>> {
+        HashSetRef::new(self, self.map.pin_owned())
+    }
+
+    /// A guard for the methods that take one.
+    #[inline]
+    pub fn guard(&self) -> LocalGuard<'_> {
+        self.map.guard()
+    }
+
+    /// A guard for the methods that take one, which may move between threads and be held across `.await`.
+    #[inline]
+    pub fn owned_guard(&self) -> OwnedGuard<'_> {
+        self.map.owned_guard()
+    }
+}
+
+/// Operations under a guard of this set.
+///
+/// # Panics
+/// With the guard of another set or map. Such a call counts as `failed`.
+impl<K, S> HashSet<K, S>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+{
+    /// The number of keys: one load for each core. Beside writers it may be of no single moment.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there is no key; counted as `len`.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// Whether the key is there.
+    #[inline]
+    pub fn contains<Q>(&self, key: &Q, guard: &impl Guard) -> bool
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.map.contains_key(key, guard)
+    }
+
+    /// The key as it is stored.
+    #[inline]
+    pub fn get<'g, Q>(&self, key: &Q, guard: &'g impl Guard) -> Option<&'g K>
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.map.get_key_value(key, guard).map(|(key, ())| key)
+    }
+
+    /// Adds the key and tells whether it was new.
+    ///
+    /// A full set, see [A bounded set](HashSet#a-bounded-set), drops a new key and says `true`;
+    /// [`checked_insert`](HashSet::checked_insert) tells.
+    #[inline]
+    pub fn insert(&self, key: K, guard: &impl Guard) -> bool {
+        self.map.insert(key, (), guard).is_none()
+    }
+
+    /// As `insert`, but tells when a full set refused a new key. Not in papaya; counted as `insert`.
+    ///
+    /// # Errors
+    /// The key, where the set is full and the key is new. In the rare case that another thread removes the key between
+    /// look-up and replacement, the answer may be `Ok(true)`, counted as `rejected`, as with
+    /// [a map](HashMap::checked_insert).
+    #[inline]
+    pub fn checked_insert(&self, key: K, guard: &impl Guard) -> Result<bool, Rejected<K, ()>> {
+        self.map.checked_insert(key, (), guard).map(|old| old.is_none())
+    }
+
+    /// Removes the key and tells whether it was there.
+    #[inline]
+    pub fn remove<Q>(&self, key: &Q, guard: &impl Guard) -> bool
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        self.map.remove(key, guard).is_some()
+    }
+
+    /// Makes room for so many more keys. Always timed.
+    #[inline]
+    pub fn reserve(&self, additional: usize, guard: &impl Guard) {
+        self.map.reserve(additional, guard);
+    }
+
+    /// Removes all keys. Always timed.
+    #[inline]
+    pub fn clear(&self, guard: &impl Guard) {
+        self.map.clear(guard);
+    }
+
+    /// Removes the keys that the closure does not want to keep. One event; always timed.
+    #[inline]
+    pub fn retain<F>(&self, mut f: F, guard: &impl Guard)
+    where
+        F: FnMut(&K) -> bool,
+    {
+        self.map.retain(|key, ()| f(key), guard);
+    }
+
+    /// All keys, in no order. One event, whose time is that of the call, not that of the walk.
+    #[inline]
+    pub fn iter<'g, G>(&self, guard: &'g G) -> SetIter<'g, K, G>
+    where
+        G: Guard,
+    {
+        SetIter::new(self.map.keys(guard))
+    }
+}

@@ -1,0 +1,106 @@
+//! What comes in: the wish to flush, or to know how it goes, from any thread. What goes out: the answer, within a
+//! time that the caller chooses. Never keeps telemetry alive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::control::Control;
+use super::health::Health;
+use crate::contract::Count;
+use crate::record::Dropped;
+
+/// How long a flush waits that names no limit: for a batch under way and for its own, three requests each.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(12);
+
+/// A batch was not confirmed whole. Counts are not lost: the next batch carries them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FlushError {
+    /// The receiver could not be reached, was busy, or did not answer in time.
+    #[error("the receiver did not confirm: {why}")]
+    Unconfirmed {
+        /// What happened.
+        why: String,
+    },
+    /// The receiver will never take something of this batch.
+    #[error("the receiver refused part of the batch: {why}")]
+    Refused {
+        /// What it said.
+        why: String,
+    },
+    /// The shipper took too long.
+    #[error("the shipper did not answer within {0:?}")]
+    TimedOut(Duration),
+    /// The batch could not be made: something that counts panicked.
+    #[error("making the batch panicked: {why}")]
+    Panicked {
+        /// The panic's message.
+        why: String,
+    },
+    /// Telemetry has ended: its [`Telemetry`](crate::Telemetry) was dropped.
+    #[error("telemetry has ended, its handle was dropped")]
+    Ended,
+    /// This process was forked after telemetry was installed, and the thread that ships is its parent's.
+    #[error(
+        "this process was forked after telemetry was installed and has no shipper: install after the fork"
+    )]
+    Forked,
+}
+
+/// Flushes telemetry and tells how it goes from wherever it is needed, e.g. from a task that handles SIGTERM while
+/// [`Telemetry`](crate::Telemetry) lives in `main`. Cloned freely; telemetry ends with `Telemetry`, however many of
+/// these there are.
+///
+/// Not for use within a signal handler proper, where almost nothing may be called: hand the signal to a thread or a
+/// task first, as `tokio::signal` does.
+///
+/// ```no_run
+/// # fn started(telemetry: &mapwarden::Telemetry, signal: std::sync::mpsc::Receiver<()>) {
+/// let handle = telemetry.handle();
+/// std::thread::spawn(move || {
+///     if signal.recv().is_ok() {
+///         // Whatever comes of it, the process is to end.
+///         let _ = handle.flush_within(std::time::Duration::from_secs(2));
+///         std::process::exit(0);
+///     }
+/// });
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TelemetryHandle {
+    control: Arc<Control>,
+}
+
+impl TelemetryHandle {
+    pub(super) fn new(control: Arc<Control>) -> Self {
+        Self { control }
+    }
+
+    /// Sends a batch now, whatever pause is on, and waits until it was answered; blocks the thread for at most
+    /// 12 s.
+    ///
+    /// # Errors
+    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
+    pub fn flush(&self) -> Result<(), FlushError> {
+        self.flush_within(FLUSH_PATIENCE)
+    }
+
+    /// Sends a batch now, whatever pause is on, and waits until it was answered; blocks the thread for at most this
+    /// long. A batch that takes longer goes on without the caller. Flushes that wait at the same time are answered
+    /// by one batch.
+    ///
+    /// # Errors
+    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
+    pub fn flush_within(&self, limit: Duration) -> Result<(), FlushError> {
+        self.control.flush(limit)
+    }
+
+    /// How telemetry gets through. Waits for no receiver: one lock, held for a copy.
+    pub fn health(&self) -> Health {
+        Health { dropped: dropped(), ..self.control.health() }
+    }
+}
+
+/// Everything that was dropped since the process started, by reason.
+pub(super) fn dropped() -> Vec<(&'static str, Count)> {
+    Dropped::ALL.into_iter().map(|reason| (reason.name(), reason.count())).collect()
+}

@@ -1,0 +1,68 @@
+//! A service that forks after it installed telemetry: the child has no thread that ships, and is told so.
+#![allow(unsafe_code, reason = "fork is unsafe by nature")]
+
+use mapwarden::{FlushError, InstallError, Scope, Telemetry};
+
+use crate::alone;
+use crate::receiver::{Receiver, orders};
+
+#[test]
+fn a_forked_child_waits_for_nobody_and_tells_nothing() {
+    let test = "fork::a_forked_child_waits_for_nobody_and_tells_nothing";
+    if alone::argument(test).is_some() {
+        return parent();
+    }
+    assert!(alone::start(test, "").wait().success());
+}
+
+fn parent() {
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address).install().unwrap();
+    let handle = telemetry.handle();
+    Scope::request("before").start().ok();
+    // Safety: of this process's other threads the shipper waits for its interval and the receiver for a request, so
+    // that none holds a lock that the child needs; the child ends by `_exit`, and by a signal if it hangs.
+    let process = unsafe { libc::fork() };
+    if process == 0 {
+        // Safety: neither touches memory.
+        unsafe { libc::alarm(30) };
+        let failed = child(telemetry, &receiver);
+        unsafe { libc::_exit(failed) };
+    }
+    assert!(process > 0);
+    let mut status = 0;
+    // Safety: `status` lives until it returns.
+    assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
+    let ended = (libc::WIFEXITED(status), libc::WEXITSTATUS(status));
+    assert_eq!(ended, (true, 0), "the number of the first claim of the child that does not hold");
+
+    Scope::request("after").start().ok();
+    handle.flush().unwrap();
+    let batch = receiver.metrics();
+    let told = |scope| {
+        let of = [("mapwarden.scope", scope), ("mapwarden.region", ""), ("mapwarden.outcome", "ok")];
+        batch.value("mapwarden.requests", &of)
+    };
+    assert_eq!((told("before"), told("in the child"), told("after")), (Some(1.0), None, Some(1.0)));
+    assert_eq!(receiver.bodies("/v1/metrics").len(), 1, "the child sent nothing");
+    drop(telemetry);
+}
+
+/// The number of the first claim that does not hold, or 0.
+fn child(telemetry: Telemetry, receiver: &Receiver) -> i32 {
+    let handle = telemetry.handle();
+    Scope::request("in the child").user("ann").start().ok();
+    let claims = [
+        telemetry.flush() == Err(FlushError::Forked),
+        handle.flush() == Err(FlushError::Forked),
+        !telemetry.health().is_shipping && !telemetry.health().is_well(),
+        matches!(orders(receiver.address).install(), Err(InstallError::Forked)),
+        {
+            drop(telemetry);
+            Scope::request("in the child").user("ann").start().fail("on purpose");
+            matches!(orders(receiver.address).install(), Err(InstallError::Forked))
+        },
+        handle.flush() == Err(FlushError::Forked),
+    ];
+    claims.iter().zip(1..).find(|(holds, _)| !**holds).map_or(0, |(_, number)| number)
+}

@@ -25,7 +25,10 @@ impl Aggregate {
             };
             let map = self.maps.at(key);
             match gauge {
-                MapGauge::Entries => map.holds(time, whole(*value)),
+                MapGauge::Entries => {
+                    map.rounds.tell(*sender, point.time);
+                    map.holds(time, whole(*value));
+                }
                 MapGauge::MaxEntries => map.max_entries.tell(*sender, time, whole(*value)),
                 MapGauge::LastWrite => map.last_write.tell(*sender, time, whole(*value).min(received.get())),
                 MapGauge::GuardHeld => map.guard_held.tell(time, Nanos::new(whole(*value))),

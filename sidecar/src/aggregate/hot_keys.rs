@@ -9,6 +9,7 @@ use mapwarden::contract::{Count, Nanos, UnixNanos};
 
 use super::series::{self, Ignored, Mark, Reading};
 use super::slices::{Slices, Until};
+use super::told::{Rounds, trim};
 
 /// How far back keys are remembered.
 pub const REACH: Nanos = Nanos::from_secs(3_600);
@@ -20,15 +21,12 @@ const KEYS: usize = 64;
 /// How long a key must not have been told before it makes room for another one.
 const IDLE: Nanos = Nanos::from_secs(30);
 
-/// How many processes are told apart, for a map and for each of its keys.
-const SENDERS: usize = 64;
-
 /// The hot keys of one map.
 #[derive(Clone, Debug, Default)]
 pub struct HotKeys {
     keys: BTreeMap<Arc<str>, HotKey>,
     /// When each process told the hot keys of this map last, and before that.
-    senders: BTreeMap<u64, Round>,
+    rounds: Rounds,
     is_told: bool,
 }
 
@@ -38,12 +36,6 @@ struct HotKey {
     /// How far each process's points were taken into account.
     marks: BTreeMap<u64, Mark>,
     last: UnixNanos,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Round {
-    before: UnixNanos,
-    now: UnixNanos,
 }
 
 /// One point of one key.
@@ -71,7 +63,7 @@ impl HotKeys {
     pub fn take(&mut self, key: &Arc<str>, told: Told) -> Result<(), Ignored> {
         let Told { sender, reading, at, watching_since } = told;
         self.is_told = true;
-        let before = self.round(sender, reading.time, watching_since);
+        let before = self.rounds.tell(sender, reading.time).unwrap_or(watching_since);
         if !self.keys.contains_key(key) {
             self.make_room(at)?;
         }
@@ -88,17 +80,6 @@ impl HotKeys {
             hot.slices.add(at, Count::new(increase.events), Count::ZERO);
         }
         Ok(())
-    }
-
-    /// When a process told keys the time before the one at `time`.
-    fn round(&mut self, sender: u64, time: UnixNanos, watching_since: UnixNanos) -> UnixNanos {
-        let round = self.senders.entry(sender).or_insert(Round { before: watching_since, now: time });
-        if time > round.now {
-            *round = Round { before: round.now, now: time };
-        }
-        let before = round.before;
-        trim(&mut self.senders, |round| round.now.get());
-        before
     }
 
     fn make_room(&mut self, now: UnixNanos) -> Result<(), Ignored> {
@@ -157,17 +138,7 @@ impl HotKeys {
             hot.last = hot.last.min(now);
             hot.marks.values_mut().for_each(|mark| mark.time = mark.time.min(now.get()));
         }
-        for round in self.senders.values_mut() {
-            *round = Round { before: round.before.min(now), now: round.now.min(now) };
-        }
-    }
-}
-
-/// Forgets the processes that told longest ago, beyond the bound.
-fn trim<V>(senders: &mut BTreeMap<u64, V>, time: impl Fn(&V) -> u64) {
-    while senders.len() > SENDERS {
-        let oldest = senders.iter().min_by_key(|(_, value)| time(value)).map(|(sender, _)| *sender);
-        oldest.and_then(|sender| senders.remove(&sender));
+        self.rounds.forget_after(now);
     }
 }
 

@@ -9,7 +9,7 @@ use mapwarden::contract::{Count, Nanos, UnixNanos};
 use super::distribution::{Distribution, DistributionRing};
 use super::hot_keys::HotKeys;
 use super::slices::{Slices, Until};
-use super::told::{Latest, Longest};
+use super::told::{Latest, Longest, Rounds};
 
 /// An operation and an outcome by name.
 pub type OpOutcome = (Arc<str>, Arc<str>);
@@ -30,6 +30,8 @@ pub struct Map {
     failures: BTreeMap<OpError, Operations>,
     sampled: Option<Operations>,
     scopes: BTreeMap<Arc<str>, Operations>,
+    /// When each process told of it.
+    pub rounds: Rounds,
     /// Its hottest keys.
     pub hot_keys: HotKeys,
     /// How many entries it takes at most, where it is bounded.
@@ -121,6 +123,7 @@ impl Map {
         all.for_each(|operations| operations.slices.forget_after(now));
         self.times.values_mut().for_each(|ring| ring.forget_after(now));
         self.entries.retain(|reading| reading.0 <= now);
+        self.rounds.forget_after(now);
         self.hot_keys.forget_after(now);
         self.max_entries.forget_after(now);
         self.last_write.forget_after(now);

@@ -289,7 +289,7 @@ impl Aggregate {
                 if self.held() >= self.max_series {
                     return Err(Ignored::TooManySeries);
                 }
-                self.meet(id, roles)
+                self.meet(id, roles, resource, point)
             }
         };
         series.seen = received;
@@ -303,12 +303,20 @@ impl Aggregate {
         self.series.len() + self.maps.values().map(|map| map.hot_keys.len()).sum::<usize>()
     }
 
-    fn meet(&mut self, id: u128, roles: Vec<Role>) -> Series {
+    fn meet(&mut self, id: u128, roles: Vec<Role>, resource: &Resource, point: &Point) -> Series {
         let mut tracks = roles::tracks(roles);
         for track in &mut tracks {
-            track.mark = self.restored.remove(&track.id(id));
+            track.mark = self.restored.remove(&track.id(id)).or_else(|| self.birth(track, resource, point));
         }
         Series { tracks, distribution: DistributionMark::default(), seen: UnixNanos::EPOCH }
+    }
+
+    /// The mark of a series that its process, which tells all that it has in each batch, had not told the time
+    /// before: it was born since, at zero, even if the process is older than the sidecar.
+    fn birth(&self, track: &Track, resource: &Resource, point: &Point) -> Option<Mark> {
+        let Some(Role::MapFailures(map, _)) = track.roles.first() else { return None };
+        let before = self.maps.get(map)?.rounds.before(resource.id)?;
+        Some(Mark { start: point.start.get(), time: before.get(), value: 0, part: 0 })
     }
 
     fn count_tracks(&mut self, id: u128, series: &mut Series, point: &Point, received: UnixNanos) {

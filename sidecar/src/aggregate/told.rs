@@ -1,5 +1,5 @@
-//! Gauges of a map that several processes may tell: the last value of each, and the largest of late. Never holds
-//! the value of a process that has fallen silent.
+//! What several processes tell of one map: when each told last, the last value of each, the largest of late. Never
+//! believes the value of a process that has fallen silent.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,6 +11,45 @@ const SILENT: Nanos = Nanos::from_secs(120);
 
 /// How many processes are told apart; of more, the one that was silent for longest is forgotten.
 const SENDERS: usize = 64;
+
+/// Forgets the process that was silent for longest, beyond the bound.
+pub(super) fn trim<V>(by_sender: &mut BTreeMap<u64, V>, time: impl Fn(&V) -> u64) {
+    while by_sender.len() > SENDERS {
+        let quietest = by_sender.iter().min_by_key(|(_, value)| time(value)).map(|(sender, _)| *sender);
+        quietest.and_then(|sender| by_sender.remove(&sender));
+    }
+}
+
+/// When each process told of something last, and the time before.
+#[derive(Clone, Debug, Default)]
+pub struct Rounds {
+    by_sender: BTreeMap<u64, (Option<UnixNanos>, UnixNanos)>,
+}
+
+impl Rounds {
+    /// Notes that a process told at `time`, and says when it had told before; none where it had not.
+    pub fn tell(&mut self, sender: u64, time: UnixNanos) -> Option<UnixNanos> {
+        let round = self.by_sender.entry(sender).or_insert((None, time));
+        if time > round.1 {
+            *round = (Some(round.1), time);
+        }
+        let before = round.0;
+        trim(&mut self.by_sender, |round| round.1.get());
+        before
+    }
+
+    /// When a process had told before the last time.
+    pub fn before(&self, sender: u64) -> Option<UnixNanos> {
+        self.by_sender.get(&sender).and_then(|round| round.0)
+    }
+
+    /// Lets times that lie ahead of `now` be `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        for round in self.by_sender.values_mut() {
+            *round = (round.0.map(|before| before.min(now)), round.1.min(now));
+        }
+    }
+}
 
 /// The last value of each process.
 #[derive(Clone, Debug, Default)]
@@ -25,10 +64,7 @@ impl Latest {
         if time >= last.0 {
             *last = (time, value);
         }
-        while self.by_sender.len() > SENDERS {
-            let quietest = self.by_sender.iter().min_by_key(|(_, last)| last.0).map(|(sender, _)| *sender);
-            quietest.and_then(|sender| self.by_sender.remove(&sender));
-        }
+        trim(&mut self.by_sender, |last| last.0.get());
     }
 
     /// The smallest value of the processes that still tell.
@@ -104,6 +140,17 @@ mod tests {
             latest.tell(sender, at(300 + sender), sender);
         }
         assert_eq!(latest.by_sender.len(), SENDERS);
+    }
+
+    #[test]
+    fn a_round_is_what_a_process_told_before() {
+        let mut rounds = Rounds::default();
+        let told = [(1, 10), (2, 10), (1, 11), (1, 11), (1, 9), (2, 30), (1, 12)];
+        let before = told.map(|(sender, second)| rounds.tell(sender, at(second)));
+        let expected = [None, None, Some(10), Some(10), Some(10), Some(10), Some(11)];
+        assert_eq!(before, expected.map(|second| second.map(at)));
+        rounds.forget_after(at(5));
+        assert_eq!((rounds.before(1), rounds.before(3)), (Some(at(5)), None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use mapwarden_sidecar::accept::{
     Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, Resource, Temporality,
     Trace, Value,
 };
-use mapwarden_sidecar::aggregate::timestamp;
+use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
 use mapwarden_sidecar::notice::{Event, MapEvidence, Notice};
 
 use crate::notices::{START, Sidecar, at, attributes, restart};
@@ -254,4 +254,25 @@ fn a_notice_leads_to_traces_of_the_fault() {
         (notice.examples[1].at, notice.examples[1].duration),
         (timestamp(at(659)), Nanos::from_millis(40))
     );
+}
+
+#[test]
+fn the_first_failures_of_a_kind_count_in_full_in_a_process_older_than_the_sidecar() {
+    let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
+    sidecar.aggregate = Aggregate::new(Vec::new(), 10_000, at(1_000));
+    for second in 1_001..1_010_u64 {
+        let failed = |op: &str, count| {
+            let pairs = [(attribute::OP, op), (attribute::ERROR_TYPE, "timeout")];
+            sum(wire::MAP_FAILURES.name, &pairs, (0, second), count)
+        };
+        let mut told = vec![gauge(wire::MAP_ENTRIES.name, &[], second, 9.0)];
+        // One kind is as old as the process, the other one begins with five at once.
+        told.push(failed("get", 7_000 + second));
+        told.extend((second >= 1_005).then(|| failed("load", second - 1_000)));
+        sidecar.aggregate.take(&process.tell(second, told));
+    }
+    let view = sidecar.view(1_009);
+    let failures: Vec<_> =
+        view.maps[0].failures.iter().map(|failure| (failure.op.as_str(), failure.count.get())).collect();
+    assert_eq!(failures, [("get", 8), ("load", 9)]);
 }

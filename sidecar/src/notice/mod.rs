@@ -312,6 +312,9 @@ pub struct HotKey {
     pub operations: Count,
     /// Its share in the hour before the onset.
     pub baseline: Known<Ratio>,
+    /// The share of whichever key was the hottest then: a key has another pseudonym in processes that share no key
+    /// for pseudonyms, and another name where the map does not hold it.
+    pub hottest_before: Known<Ratio>,
     /// How the operations were counted.
     pub basis: String,
 }

@@ -158,6 +158,7 @@ fn a_hot_key_is_told_with_what_its_share_rests_on() {
     assert_eq!(map.sampled.map(|sampled| sampled.get()), Some(1_000 * seconds));
     assert_eq!(map.hot_key_share.value().map(|share| share.get()), Some(0.6));
     assert_eq!(hot_key.baseline.value().map(|share| share.get()), Some(0.05));
+    assert_eq!(hot_key.hottest_before.value().map(|share| share.get()), Some(0.05));
     let scopes: Vec<_> = map.scopes.iter().map(|scope| (scope.scope.as_str(), scope.share.get())).collect();
     assert_eq!(scopes, [("checkout", 0.9), ("", 0.1)]);
     let failures: Vec<_> = map
@@ -275,4 +276,34 @@ fn the_first_failures_of_a_kind_count_in_full_in_a_process_older_than_the_sideca
     let failures: Vec<_> =
         view.maps[0].failures.iter().map(|failure| (failure.op.as_str(), failure.count.get())).collect();
     assert_eq!(failures, [("get", 8), ("load", 9)]);
+}
+
+#[test]
+fn a_key_that_is_told_under_another_name_is_no_reason() {
+    let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
+    for second in 1..720_u64 {
+        let since = second.saturating_sub(600);
+        let mut told = vec![
+            declared("availability", None, second),
+            gauge(wire::MAP_ENTRIES.name, &[], second, 3.0),
+            sum(wire::MAP_SAMPLED_OPERATIONS.name, &[], (0, second), second * 1_000),
+        ];
+        told.extend(events(second, second * 1_000 - since * 300, since * 300));
+        // Half of the operations ask for one key all the time; from the fault on the map does not hold it.
+        let (key, start) = if second <= 600 { ("eu-west-1", 0) } else { ("99b6f095e379dffb", 600) };
+        let pairs = [(attribute::KEY, key)];
+        told.push(sum(wire::MAP_HOT_KEY_OPERATIONS.name, &pairs, (start, second), 500 * (second - start)));
+        sidecar.aggregate.take(&process.tell(second, told));
+        sidecar.step(second);
+    }
+    let notice = &sidecar.notices.all()[0];
+    let map = evidence(notice);
+    let hot_key = map.hot_key.as_ref().unwrap();
+    assert_eq!(
+        (hot_key.key.as_str(), map.hot_key_share.value().map(|share| share.get())),
+        ("99b6f095e379dffb", Some(0.5))
+    );
+    assert!(hot_key.baseline.value().is_none());
+    assert_eq!(hot_key.hottest_before.value().map(|share| share.get()), Some(0.5));
+    assert!(notice.hypotheses.iter().all(|reason| reason.pattern != "hot-key"));
 }

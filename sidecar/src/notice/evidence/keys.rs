@@ -1,6 +1,8 @@
 //! How the work on a map divides: its hottest key, and the request scopes that use it. All of it is estimated from
 //! the operations that the SDK times.
 
+use std::sync::Arc;
+
 use mapwarden::contract::{Count, Ratio, UnixNanos};
 
 use super::Fault;
@@ -88,16 +90,25 @@ fn hot_key(fault: &Fault<'_>, map: &Map, since: &Stretch) -> Known<(Ratio, HotKe
     let Some(share) = Ratio::of(operations, since.sampled) else {
         return Known::missing("no operation was sampled since the onset");
     };
-    let baseline = match before(fault, map) {
-        Known::Missing { missing } => Known::Missing { missing },
-        Known::Value(before) => {
-            let operations = map.hot_keys.of(key, before.from, before.until, now);
-            let share = Ratio::of(operations, before.sampled).filter(|share| share.get() > 0.0);
-            share.map_or_else(|| Known::missing("it was none of the hottest keys"), Known::Value)
-        }
+    let (baseline, hottest_before) = shares_before(fault, map, key);
+    let (key, basis) = (key.to_string(), BASIS.to_owned());
+    Known::Value((share, HotKey { key, operations, baseline, hottest_before, basis }))
+}
+
+/// The share of a key before the onset, and that of whichever key was the hottest then.
+fn shares_before(fault: &Fault<'_>, map: &Map, key: &str) -> (Known<Ratio>, Known<Ratio>) {
+    let before = match before(fault, map) {
+        Known::Missing { missing } => return (Known::missing(&*missing), Known::Missing { missing }),
+        Known::Value(before) => before,
     };
-    let hot_key = HotKey { key: key.to_string(), operations, baseline, basis: BASIS.to_owned() };
-    Known::Value((share, hot_key))
+    let keys = map.hot_keys.between(before.from, before.until, fault.view.now);
+    let share = |entry: Option<&(&Arc<str>, Count)>| Ratio::of(entry?.1, before.sampled);
+    let own = share(keys.iter().find(|entry| **entry.0 == *key));
+    let hottest = share(keys.first());
+    (
+        own.map_or_else(|| Known::missing("it was not told as one of the hottest keys"), Known::Value),
+        hottest.map_or_else(|| Known::missing("no key was hot"), Known::Value),
+    )
 }
 
 /// Which request scopes use the map; the empty scope is outside of every one.

@@ -113,8 +113,14 @@ fn hot_key(notice: &Notice) -> Option<Hypothesis> {
         Known::Value(before) => {
             (0.2 + (share - before.get()) / 2.0, format!("{:.0}% before", before.get() * 100.0))
         }
-        // Without a measured share before, that it is hot is all that is known.
-        Known::Missing { missing } => (0.2 + share / 4.0, format!("before: {missing}")),
+        // It may have been told under another name; that one key is so hot has to be new all the same.
+        Known::Missing { .. } => {
+            let hottest = hot.hottest_before.value()?.get();
+            if share - hottest < HOT / 2.0 {
+                return None;
+            }
+            (0.2 + (share - hottest) / 2.0, format!("the hottest key before: {:.0}%", hottest * 100.0))
+        }
     };
     if share < HOT {
         return None;

@@ -18,6 +18,7 @@ fn serve() {
         HashMap::builder().name("sessions").objective(Objective::availability(0.999).unwrap()).build();
     sessions.pin().insert(1, 1);
     assert!(sessions.pin().get(&2).is_none());
+    assert!((0..100).all(|_| sessions.pin().get(&1).is_some()), "one key is hot");
     Scope::request("checkout").user("ann").region("eu-west-1").start().ok();
     Scope::request("checkout").user("bob").region("eu-west-1").start().fail("no_route");
     Scope::dependency("payments").ok();
@@ -79,11 +80,12 @@ async fn what_the_sdk_ships_is_accepted_whole() {
     }
     let [failed] = failures.as_slice() else { panic!("{failures:?}") };
     assert_eq!(failed.about, FailureAbout::Scope(Arc::from("checkout")));
-    assert_eq!(operations.values().sum::<f64>(), 2.0, "{operations:?}");
+    assert_eq!(operations.values().sum::<f64>(), 102.0, "{operations:?}");
     assert!(affected.is_some_and(|(slot, width)| slot <= UnixNanos::now() && width > Nanos::ZERO));
     let told = [wire::MAP_OPERATIONS, wire::REQUESTS, wire::REQUEST_DURATION, wire::DEPENDENCY_CALLS];
+    let of_maps = [wire::MAP_SAMPLED_OPERATIONS, wire::MAP_HOT_KEY_OPERATIONS, wire::MAP_LAST_WRITE];
     let others = [wire::OBJECTIVE, wire::SLI_EVENTS, wire::BATCHES];
-    for metric in told.into_iter().chain(others) {
+    for metric in told.into_iter().chain(of_maps).chain(others) {
         assert!(metrics.contains(metric.name), "{} is not in {metrics:?}", metric.name);
     }
 }

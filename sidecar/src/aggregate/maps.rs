@@ -38,7 +38,7 @@ pub struct Map {
     pub max_entries: Latest,
     /// When it was last written, in nanoseconds since 1970.
     pub last_write: Latest,
-    /// For how long it was pinned.
+    /// For how long guards kept it from freeing.
     pub guard_held: Longest,
 }
 

@@ -64,7 +64,7 @@ pub(super) enum MapGauge {
     MaxEntries,
     /// When it was last written.
     LastWrite,
-    /// For how long it was pinned.
+    /// For how long guards kept it from freeing.
     GuardHeld,
 }
 
@@ -234,8 +234,6 @@ fn our_role(
 ) -> Result<Option<Role>, Ignored> {
     let need = |name| value_of(&point.attributes, name).cloned().ok_or(Ignored::Malformed);
     let service = || resource.service.clone();
-    let map = || need(attribute::MAP).map(|map| (service(), map));
-    let gauge = |gauge| Ok(Role::MapGauge(map()?, resource.id, gauge));
     let ending = || match &*need(attribute::OUTCOME)? {
         wire::OK => Ok(Ending::Ok),
         wire::FAILED => Ok(Ending::Failed),
@@ -255,7 +253,27 @@ fn our_role(
         let verdict =
             Verdict::ALL.into_iter().find(|known| *verdict == *known.name()).ok_or(Ignored::Malformed)?;
         Role::Slo { slo, place: place(resource, point), counts: SloRole::All(verdict) }
-    } else if metric == wire::MAP_OPERATIONS.name {
+    } else if metric == wire::REQUESTS.name {
+        Role::Requests(scope()?, ending()?)
+    } else if metric == wire::REQUEST_DURATION.name {
+        Role::RequestDuration(scope()?)
+    } else if metric == wire::DEPENDENCY_CALLS.name {
+        Role::Calls(need(attribute::DEPENDENCY)?, service(), ending()?)
+    } else if metric == wire::DEPENDENCY_DURATION.name {
+        Role::CallDuration(need(attribute::DEPENDENCY)?, service())
+    } else {
+        return map_role(resource, point);
+    };
+    Ok(Some(role))
+}
+
+/// The role of one of our own metrics of maps; none for every other metric.
+fn map_role(resource: &Resource, point: &Point) -> Result<Option<Role>, Ignored> {
+    let need = |name| value_of(&point.attributes, name).cloned().ok_or(Ignored::Malformed);
+    let map = || need(attribute::MAP).map(|map| (resource.service.clone(), map));
+    let gauge = |gauge| Ok(Role::MapGauge(map()?, resource.id, gauge));
+    let metric = &*point.metric;
+    let role = if metric == wire::MAP_OPERATIONS.name {
         Role::MapOperation(map()?, (need(attribute::OP)?, need(attribute::OUTCOME)?))
     } else if metric == wire::MAP_DURATION.name {
         Role::MapDuration(map()?, need(attribute::OP)?)
@@ -275,14 +293,6 @@ fn our_role(
         Role::MapSampled(map()?)
     } else if metric == wire::MAP_SCOPE_OPERATIONS.name {
         Role::MapScope(map()?, need(attribute::SCOPE)?)
-    } else if metric == wire::REQUESTS.name {
-        Role::Requests(scope()?, ending()?)
-    } else if metric == wire::REQUEST_DURATION.name {
-        Role::RequestDuration(scope()?)
-    } else if metric == wire::DEPENDENCY_CALLS.name {
-        Role::Calls(need(attribute::DEPENDENCY)?, service(), ending()?)
-    } else if metric == wire::DEPENDENCY_DURATION.name {
-        Role::CallDuration(need(attribute::DEPENDENCY)?, service())
     } else {
         return Ok(None);
     };

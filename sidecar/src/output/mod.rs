@@ -185,7 +185,7 @@ pub struct MapView {
     pub full: Known<Ratio>,
     /// When it was last written; of several processes, by the one that is furthest behind.
     pub last_write: Known<Timestamp>,
-    /// The longest that a pin of it was held, of the pins that ended in the last minute.
+    /// The longest time for which guards kept it from freeing what was removed, as told in the last minute.
     pub guard_held: Known<Nanos>,
     /// Closure retries since it is known.
     pub retries: Count,

@@ -117,7 +117,7 @@ pub const MAP_LAST_WRITE: Metric = gauge(
 pub const MAP_GUARD_HELD: Metric = gauge(
     "mapwarden_map_guard_held_seconds",
     "s",
-    "The longest time that a pin of a map was held, of what was told in the last minute.",
+    "The longest time for which guards kept a map from freeing what was removed, of what was told in the last minute.",
     &["service", "map"],
 );
 /// The hottest key.

@@ -3,7 +3,8 @@
 //! `cargo run -p mapwarden --example axum_service` serves 127.0.0.1:8080 until Ctrl-C or SIGTERM, then answers what
 //! it has begun and sends the last counts; a second signal ends it at once, but for these. With `--once` it asks
 //! itself once and ends. Start the sidecar beside it, and
-//! `curl -H 'x-user: ann' -H 'x-region: eu-west-1' 127.0.0.1:8080/checkout/book` spends its error budget.
+//! `curl -H 'x-user: ann' -H 'x-tenant: acme' -H 'x-region: eu-west-1' 127.0.0.1:8080/checkout/pen` spends its error
+//! budget.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -27,9 +28,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .scope_objective("checkout", Objective::availability(0.999)?)
         .scope_objective("checkout", Objective::latency(Duration::from_millis(250), 0.99)?)
         .install()?;
-    let app = Router::new()
-        .route("/checkout/{item}", get(checkout))
-        .layer(ScopeLayer::request("checkout").user_header("x-user").region_header("x-region"));
+    // Headers that the service's own edge sets; `user_by` and its like read what an authentication left elsewhere.
+    let requests = ScopeLayer::request("checkout")
+        .user_header("x-user")
+        .tenant_header("x-tenant")
+        .region_header("x-region");
+    let app = Router::new().route("/checkout/{item}", get(checkout)).layer(requests);
 
     let once = std::env::args().any(|argument| argument == "--once");
     let listener = TcpListener::bind(if once { "127.0.0.1:0" } else { "127.0.0.1:8080" }).await?;
@@ -90,7 +94,8 @@ fn ask(address: SocketAddr) -> io::Result<String> {
     let mut connection = TcpStream::connect(address)?;
     write!(
         connection,
-        "GET /checkout/book HTTP/1.1\r\nhost: {address}\r\nx-user: ann\r\nconnection: close\r\n\r\n"
+        "GET /checkout/book HTTP/1.1\r\nhost: {address}\r\nx-user: ann\r\nx-tenant: acme\r\nx-region: eu-west-1\r\n\
+         connection: close\r\n\r\n"
     )?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;

@@ -1,16 +1,17 @@
-//! What counting costs: the instrumented map against bare papaya, dashmap, and papaya with cached `metrics` handles
-//! and two clock reads, as services do it today.
+//! What counting costs: the instrumented map against bare papaya, against papaya measured as services do it today
+//! (the `metrics` facade, OpenTelemetry's instruments), and against other maps.
 //!
 //! ```text
-//! cargo bench -p mapwarden --bench overhead            # about 4 minutes
-//! cargo bench -p mapwarden --bench overhead -- --quick # under 20 seconds, rough
+//! cargo bench -p mapwarden --bench overhead            # about 11 minutes; fills the table of docs/benchmarks.md
+//! cargo bench -p mapwarden --bench overhead -- --quick # under 25 seconds, rough; --write fills the table too
 //! ```
 //!
-//! Every round runs a slice of the same operations on each variant, in an order that rotates, and divides its
-//! time by that of the bare map in the same round; a cell prints the median of these ratios over all rounds. `a/a`
-//! is a second bare map against the first: where it is not within 0.97-1.03 the machine was too noisy to judge the
-//! cell, and the cell does not count in the last line. All maps hash with SipHash under the same key and have room for all
-//! entries from the start, because a papaya map in the middle of a resize is slow and would flatter every ratio.
+//! Every round runs a slice of the same operations on each contender, in an order that rotates, and divides its
+//! time by that of the bare map in the same round; a cell prints the median of these ratios over all rounds, and
+//! after `±` half the range between their quartiles. `a/a` is a second bare map against the first: where it is not
+//! within 0.97-1.03 the machine was too noisy to judge the cell, and the cell does not count in the last lines. All
+//! maps of a cell hash under the same key and have room for all entries from the start, because a papaya map in the
+//! middle of a resize is slow and would flatter every ratio.
 
 #![expect(
     clippy::expect_used,
@@ -19,69 +20,125 @@
     reason = "a bench may stop with a message where a library may not"
 )]
 
+mod cell;
+mod contenders;
+mod load;
 mod measure;
-mod variants;
+#[path = "../report/mod.rs"]
+mod report;
 
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
-use measure::{Cell, Rounds};
-use variants::{Load, Mix};
+use cell::Cell;
+use contenders::{CACHED, Contender, MAPWARDEN};
+use load::{Load, Mix};
+use measure::{Rounds, Shape};
+use report::spread::median;
 
-/// Cells whose bare map differs more than this from itself do not count.
-const TRUSTED: std::ops::RangeInclusive<f64> = 0.97..=1.03;
+/// SipHash-1-3 as `RandomState` uses it, but with the same key in every map, so that all of them collide alike.
+type SipHash = BuildHasherDefault<DefaultHasher>;
 
-fn main() {
+/// The fastest hasher in use, which leaves counting the largest share; with one key, too.
+type FoldHash = foldhash::fast::FixedState;
+
+fn main() -> std::io::Result<()> {
     // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
     let is_asked = |flag: &str| std::env::args().any(|argument| argument == flag);
     let quick = is_asked("--quick") || !is_asked("--bench");
-    let rounds = if quick {
-        Rounds { time: Duration::from_millis(250), at_least: 5 }
-    } else {
-        Rounds { time: Duration::from_secs(5), at_least: 15 }
-    };
-    println!("{}", Cell::HEADER);
-    let mut cells = Vec::new();
-    run(&mut cells, rounds, 1_000, &[1, 2], |number| number);
-    run(&mut cells, rounds, 1_000, &[1, 2], |number| format!("user-{number:08}"));
+    let rounds = |millis, at_least| Rounds { time: Duration::from_millis(millis), at_least };
+    let small = if quick { rounds(350, 5) } else { rounds(6_000, 15) };
+    let mut matrix = Section::begin(small, contenders::all::<u64, SipHash>(0));
+    matrix.run(1_000, contenders::all::<u64, SipHash>, |number| number);
+    matrix.run(1_000, contenders::all::<String, SipHash>, user);
     if !quick {
-        run(&mut cells, rounds, 1_000_000, &[1], |number| number);
-        run(&mut cells, rounds, 1_000_000, &[1], |number| format!("user-{number:08}"));
+        matrix.rounds = rounds(9_000, 15);
+        matrix.run(1_000_000, contenders::all::<u64, SipHash>, |number| number);
+        matrix.run(1_000_000, contenders::all::<String, SipHash>, user);
     }
-    summarize(&cells);
+    matrix.say(String::new());
+    matrix.say("with foldhash".to_owned());
+    let small = if quick { rounds(150, 5) } else { rounds(4_000, 15) };
+    let mut foldhash = Section::begin(small, contenders::judged::<u64, FoldHash>(0));
+    foldhash.run(1_000, contenders::judged::<u64, FoldHash>, |number| number);
+    foldhash.run(1_000, contenders::judged::<String, FoldHash>, user);
+    matrix.lines.append(&mut foldhash.lines);
+    matrix.say(String::new());
+    let folded = foldhash.judge(MAPWARDEN);
+    matrix.say(foldhash.trust());
+    matrix.say(format!("foldhash 1e3 median={:.3} max={:.3}", median(folded.clone()), largest(&folded)));
+    let ours = matrix.judge(MAPWARDEN);
+    matrix.say(matrix.trust());
+    // Below a thousandth of an operation the added cost is noise, and dividing by it would boast.
+    let saved = (median(matrix.judge(CACHED)) - 1.0) / (median(ours.clone()) - 1.0).max(0.001);
+    let (median, max) = (median(ours.clone()), largest(&ours));
+    matrix.say(format!("overhead median={median:.3} max={max:.3} saved_vs_metrics={saved:.1}"));
+    if !quick || is_asked("--write") {
+        report::document::fill("overhead", &format!("```text\n{}\n```", matrix.lines.join("\n")))?;
+    }
+    Ok(())
 }
 
-/// Measures every mix, number of threads and way of pinning with keys of one kind.
-fn run<K>(cells: &mut Vec<Cell>, rounds: Rounds, entries: u64, threads: &[usize], key: impl Fn(u64) -> K)
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-{
-    for mix in Mix::ALL {
-        let load = Load::new(entries, mix, &key);
-        for threads in threads {
-            for per_pin in [1, 64] {
-                let cell = measure::cell(&load, rounds, *threads, per_pin);
-                println!("{cell}");
-                cells.push(cell);
+fn user(number: u64) -> String {
+    format!("user-{number:08}")
+}
+
+fn largest(ratios: &[f64]) -> f64 {
+    ratios.iter().copied().fold(f64::NAN, f64::max)
+}
+
+/// Cells of the same contenders, and everything that was said about them.
+struct Section {
+    rounds: Rounds,
+    cells: Vec<Cell>,
+    lines: Vec<String>,
+}
+
+impl Section {
+    fn begin<K>(rounds: Rounds, contenders: Vec<Contender<K>>) -> Self {
+        let mut section = Self { rounds, cells: Vec::new(), lines: Vec::new() };
+        section.say(Cell::header(&contenders));
+        section
+    }
+
+    fn say(&mut self, line: String) {
+        println!("{line}");
+        self.lines.push(line);
+    }
+
+    /// Measures every mix, number of threads and way of pinning with keys of one kind.
+    fn run<K>(&mut self, entries: u64, make: fn(usize) -> Vec<Contender<K>>, key: fn(u64) -> K)
+    where
+        K: Clone + Send + Sync,
+    {
+        for mix in Mix::ALL {
+            let load = Load::new(entries, mix, &key);
+            for (threads, per_pin) in [(1, 1), (1, 64), (2, 1), (2, 64)] {
+                let shape = Shape { threads, per_pin };
+                let contenders = measure::filled(make, &load);
+                let times = measure::rounds(&contenders, &load, self.rounds, shape);
+                let cell = Cell::new(&load, shape, &contenders, &times);
+                self.say(cell.to_string());
+                self.cells.push(cell);
             }
         }
     }
-}
 
-fn summarize(cells: &[Cell]) {
-    let trusted: Vec<&Cell> = cells.iter().filter(|cell| TRUSTED.contains(&cell.same)).collect();
-    println!("{} of {} cells count, whose a/a lies within 0.97-1.03", trusted.len(), cells.len());
-    let counted = if trusted.is_empty() {
-        println!("the machine is too busy to judge any cell: all count, for what that is worth");
-        cells.iter().collect()
-    } else {
-        trusted
-    };
-    let ours: Vec<f64> = counted.iter().map(|cell| cell.mapwarden).collect();
-    let metrics: Vec<f64> = counted.iter().map(|cell| cell.metrics).collect();
-    let median = measure::median(ours.clone());
-    let max = ours.into_iter().fold(f64::NAN, f64::max);
-    // Below a thousandth of an operation the added cost is noise, and dividing by it would boast.
-    let saved = (measure::median(metrics) - 1.0) / (median - 1.0).max(0.001);
-    println!("overhead median={median:.3} max={max:.3} saved_vs_metrics={saved:.1}");
+    /// Says how much of the section can be believed.
+    fn trust(&self) -> String {
+        let (trusted, all) = (self.trusted(), self.cells.len());
+        let otherwise = if trusted == 0 { "; the machine was too busy, so all are taken" } else { "" };
+        format!("{trusted} of {all} cells count, whose a/a lies within 0.97-1.03{otherwise}")
+    }
+
+    /// How many cells count.
+    fn trusted(&self) -> usize {
+        self.cells.iter().filter(|cell| cell.counts()).count()
+    }
+
+    /// The ratios of a contender in the cells that count, or in all where the machine was too busy for any.
+    fn judge(&self, contender: &str) -> Vec<f64> {
+        let all = self.trusted() == 0;
+        self.cells.iter().filter(|cell| all || cell.counts()).map(|cell| cell.ratio(contender)).collect()
+    }
 }

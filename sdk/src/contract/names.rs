@@ -1,10 +1,13 @@
 //! Every metric, span, event, attribute and label name, once, with its kind, unit, help and labels.
 //!
-//! [`wire`] is what travels from the SDK to the sidecar as OTLP; [`exposition`] is what the sidecar serves at
-//! `/metrics`. A test refuses a dashboard, an alert rule or a document that uses a name which is not here.
+//! [`wire`] is what travels from the SDK to the sidecar as OTLP; [`facade`] and [`meter`] are what a service
+//! publishes by itself through the `metrics` facade and an OpenTelemetry meter; [`exposition`] is what the sidecar serves
+//! at `/metrics`. A test refuses a dashboard, an alert rule or a document that uses a name which is not here.
 
 pub mod attribute;
 pub mod exposition;
+pub mod facade;
+pub mod meter;
 pub mod wire;
 
 /// How a metric's values relate in time.

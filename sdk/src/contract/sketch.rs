@@ -16,7 +16,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher24Wide};
 /// wire; raised fourfold, the error halves.
 pub const SKETCH_CAPACITY: usize = 4096;
 
-/// A user's pseudonym: a keyed 64-bit hash. The raw id never leaves the process that saw it.
+/// A user's or tenant's pseudonym: a keyed 64-bit hash. The raw id never leaves the process that saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserHash(u64);
 
@@ -35,6 +35,14 @@ impl UserHash {
     pub fn key(secret: &str) -> [u8; 16] {
         let mut hasher = SipHasher24Wide::new_with_key(&[0; 16]);
         hasher.write(secret.as_bytes());
+        hasher.finish128().as_bytes()
+    }
+
+    /// The key of tenants that belongs to a key of users: SipHash-2-4-128 of `mapwarden.tenants` under it. Under keys
+    /// of their own, a tenant and a user of the same id have nothing to do with each other.
+    pub fn tenant_key(key: &[u8; 16]) -> [u8; 16] {
+        let mut hasher = SipHasher24Wide::new_with_key(key);
+        hasher.write(b"mapwarden.tenants");
         hasher.finish128().as_bytes()
     }
 
@@ -167,6 +175,13 @@ mod tests {
         let expected = 0x1928_4f03_3565_88b9_de17_e78a_e13a_ee6a_u128.to_be_bytes();
         assert_eq!(UserHash::key("correct horse"), expected);
         assert_ne!(UserHash::key("correct horsf"), expected);
+    }
+
+    #[test]
+    fn tenants_have_a_key_of_their_own_that_follows_from_the_users() {
+        // Computed by another implementation of SipHash-2-4-128.
+        let expected = 0xa4bb_0a78_c1a7_02ea_ab25_dbce_bc9b_fcdf_u128.to_be_bytes();
+        assert_eq!(UserHash::tenant_key(&UserHash::key("correct horse")), expected);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     ///
     /// A map has at most one of each kind. Where it, or a map of the same name, has one already,
     /// [`build`](HashMapBuilder::build) keeps the first and [`try_build`](HashMapBuilder::try_build) refuses the
-    /// second.
+    /// second. Where a request scope has an objective of the same name, the map's is sent as `<map>-map-<sli>`.
     ///
     /// - *availability*: operations that were neither `rejected` nor `failed`, or whatever
     ///   [`bad_outcomes`](Objective::bad_outcomes) says, of all operations; exact.

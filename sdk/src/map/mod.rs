@@ -19,6 +19,8 @@ mod probe;
 #[cfg(feature = "serde")]
 mod serialized;
 mod shared_collector;
+#[cfg(feature = "single-flight")]
+mod single_flight;
 mod traits;
 mod under;
 
@@ -36,3 +38,5 @@ pub use seize::Collector;
 #[cfg(feature = "serde")]
 pub(crate) use serialized::believed;
 pub(crate) use shared_collector::SharedCollector;
+#[cfg(feature = "single-flight")]
+pub use single_flight::SingleFlight;

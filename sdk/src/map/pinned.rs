@@ -50,7 +50,7 @@ where
     }
 
     #[inline(always)]
-    fn observed(&self) -> Observed<'map, K, V, S, &papaya::HashMapRef<'map, K, V, S, G>> {
+    pub(super) fn observed(&self) -> Observed<'map, K, V, S, &papaya::HashMapRef<'map, K, V, S, G>> {
         Observed { map: self.map, cell: self.cell(), under: &self.under }
     }
 

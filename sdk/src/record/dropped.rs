@@ -20,11 +20,11 @@ pub(crate) enum Dropped {
     PointRefused,
     /// A batch whose making panicked. What it would have told is in the next one.
     BatchPanicked,
-    /// A user above the number of users that wait to be sent.
+    /// A user or tenant above the number of them that wait to be sent.
     UserLimit,
-    /// A sketch of users, because no receiver confirmed its slot for too long.
+    /// A sketch of users or tenants, because no receiver confirmed its slot for too long.
     SketchWaiting,
-    /// A sketch of users that the receiver refused for good.
+    /// A sketch of users or tenants that the receiver refused for good.
     SketchRefused,
     /// A request's region, because the scope has too many: the request counts under `other`.
     RegionLimit,

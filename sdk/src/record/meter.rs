@@ -206,6 +206,27 @@ impl Meter {
         Running { meter: self, cell, op, due: Some(Due::ALWAYS), at: clock::now() }
     }
 
+    /// The time now, for an operation whose thread may be another one when it ends.
+    #[cfg(feature = "single-flight")]
+    pub(crate) fn clock() -> u64 {
+        clock::now()
+    }
+
+    /// Begins an operation that is always timed and began then.
+    #[cfg(feature = "single-flight")]
+    pub(crate) fn begin_since(&self, op: Op, at: u64) -> Running<'_> {
+        Running { meter: self, cell: self.cell(), op, due: Some(Due::ALWAYS), at }
+    }
+
+    /// Counts a caller that waited for another one's load.
+    #[cfg(feature = "single-flight")]
+    pub(crate) fn note_load(&self, outcome: Outcome, error: Option<&'static str>) {
+        self.cell().count_any(Op::Load, outcome);
+        if let Some(error) = error {
+            self.note_failure(Op::Load, error);
+        }
+    }
+
     /// Notes that a closure ran again because another thread was faster.
     #[cold]
     pub(crate) fn add_retries(&self, retries: u64) {

@@ -9,6 +9,7 @@ mod histogram;
 mod hot_keys;
 mod maps;
 mod meter;
+mod objective_names;
 mod objectives;
 mod outcomes;
 mod previous;
@@ -117,7 +118,9 @@ pub struct RegionSnapshot {
     pub ok: Count,
     /// Requests that failed.
     pub failed: Count,
-    /// Their time, every one measured.
+    /// Requests whose client went away first.
+    pub cancelled: Count,
+    /// The time of those that succeeded or failed, every one measured.
     pub duration: Distribution,
 }
 

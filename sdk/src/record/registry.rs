@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::Snapshot;
+use super::objective_names::name_objectives_apart;
 use crate::contract::{Nanos, Op, Outcome, UnixNanos};
 
 /// Something that counts: the maps and the request scopes of this process.
@@ -32,6 +33,7 @@ impl Registry {
         for source in sources {
             source.snapshot(&mut snapshot);
         }
+        name_objectives_apart(&mut snapshot);
         snapshot
     }
 }

@@ -1,14 +1,13 @@
-//! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms and
-//! verdicts. Every event is counted with atomic additions; the total is the sum of its outcomes, never a number
+//! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms,
+//! verdicts and the last bad event that has a span. Every event is counted with atomic additions; the total is the sum of its outcomes, never a number
 //! of its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 use super::names::Names;
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Sli, Verdict, bucket_of};
-use crate::record::Dropped;
-use crate::record::{Distribution, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot};
+use crate::record::{Distribution, Dropped, Exemplar, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot};
 
 /// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
 /// more series; a service in more regions than this sees the rest as one.
@@ -19,6 +18,8 @@ const MAX_REGIONS: usize = 64;
 pub(crate) enum Ending {
     Ok,
     Failed,
+    /// The client went away. Only requests end so.
+    Cancelled,
 }
 
 /// Ended events by outcome and by time.
@@ -26,8 +27,11 @@ pub(crate) enum Ending {
 pub(crate) struct Times {
     ok: AtomicU64,
     failed: AtomicU64,
+    cancelled: AtomicU64,
     sum: AtomicU64,
     buckets: Box<[AtomicU64; BUCKETS]>,
+    /// The last failed or slow event that was told.
+    exemplar: Mutex<Option<Exemplar>>,
 }
 
 impl Times {
@@ -35,21 +39,38 @@ impl Times {
         Self {
             ok: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
             sum: AtomicU64::new(0),
             buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
+            exemplar: Mutex::default(),
         }
     }
 
-    /// Counts one event: three atomic additions, no allocation.
+    /// Counts one event: three atomic additions, no allocation. How long a cancelled one ran says when its client
+    /// lost patience, so that it has no place in the times.
     pub(crate) fn record(&self, time: Nanos, ending: Ending) {
         // Relaxed throughout: each cell is a statistic of its own, a snapshot need not see them at one instant.
-        match ending {
-            Ending::Ok => self.ok.fetch_add(1, Ordering::Relaxed),
-            Ending::Failed => self.failed.fetch_add(1, Ordering::Relaxed),
+        let count = match ending {
+            Ending::Ok => &self.ok,
+            Ending::Failed => &self.failed,
+            Ending::Cancelled => &self.cancelled,
         };
+        count.fetch_add(1, Ordering::Relaxed);
+        if ending == Ending::Cancelled {
+            return;
+        }
         self.sum.fetch_add(time.get(), Ordering::Relaxed);
         if let Some(bucket) = self.buckets.get(bucket_of(time)) {
             bucket.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps an event of which a span was made. Never waits: where another is being kept or read, that one stays.
+    pub(crate) fn keep(&self, told: Exemplar) {
+        match self.exemplar.try_lock() {
+            Ok(mut exemplar) => *exemplar = Some(told),
+            Err(TryLockError::Poisoned(exemplar)) => *exemplar.into_inner() = Some(told),
+            Err(TryLockError::WouldBlock) => {}
         }
     }
 
@@ -61,12 +82,17 @@ impl Times {
         Count::new(self.failed.load(Ordering::Relaxed))
     }
 
+    pub(crate) fn cancelled(&self) -> Count {
+        Count::new(self.cancelled.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn distribution(&self) -> Distribution {
         let mut counts = Box::new([0; BUCKETS]);
         for (count, bucket) in counts.iter_mut().zip(self.buckets.iter()) {
             *count = bucket.load(Ordering::Relaxed);
         }
-        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)), exemplar: None }
+        let exemplar = *self.exemplar.lock().unwrap_or_else(PoisonError::into_inner);
+        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)), exemplar }
     }
 }
 
@@ -90,17 +116,31 @@ impl Promise {
         Self { promised, good: AtomicU64::new(0), bad: AtomicU64::new(0) }
     }
 
-    fn record(&self, time: Nanos, ending: Ending) -> Verdict {
-        let good = match self.promised.objective.sli() {
-            Sli::Availability => ending == Ending::Ok,
-            Sli::Latency { threshold } => time <= threshold,
-            // Requests look nothing up and write nothing; the builder refuses such objectives.
-            Sli::HitRatio | Sli::Freshness { .. } => true,
+    /// Counts an event if it says something about the promise.
+    fn record(&self, time: Nanos, ending: Ending) -> Option<Verdict> {
+        let verdict = self.judge(time, ending)?;
+        let count = match verdict {
+            Verdict::Good => &self.good,
+            Verdict::Bad => &self.bad,
         };
-        let (verdict, count) = if good { (Verdict::Good, &self.good) } else { (Verdict::Bad, &self.bad) };
         // Relaxed: a statistic that orders nothing else.
         count.fetch_add(1, Ordering::Relaxed);
-        verdict
+        Some(verdict)
+    }
+
+    fn judge(&self, time: Nanos, ending: Ending) -> Option<Verdict> {
+        let of = |good| if good { Verdict::Good } else { Verdict::Bad };
+        match (self.promised.objective.sli(), ending) {
+            (Sli::Availability, Ending::Ok) => Some(Verdict::Good),
+            (Sli::Availability, Ending::Failed) => Some(Verdict::Bad),
+            (Sli::Availability, Ending::Cancelled) => None,
+            (Sli::Latency { threshold }, Ending::Ok | Ending::Failed) => Some(of(time <= threshold)),
+            // Nobody knows how long the rest would have taken, but too long is too long already: a service that
+            // hangs until its clients leave must not look idle.
+            (Sli::Latency { threshold }, Ending::Cancelled) => (time > threshold).then_some(Verdict::Bad),
+            // Requests look nothing up and write nothing; the builder refuses such objectives.
+            (Sli::HitRatio | Sli::Freshness { .. }, Ending::Ok | Ending::Failed | Ending::Cancelled) => None,
+        }
     }
 }
 
@@ -120,10 +160,15 @@ impl RegionCounters {
         self.times.record(time, ending);
         for promise in self.promises.read().unwrap_or_else(PoisonError::into_inner).iter() {
             match promise.record(time, ending) {
-                Verdict::Good => {}
-                Verdict::Bad => missed(&promise.promised),
+                Some(Verdict::Good) | None => {}
+                Some(Verdict::Bad) => missed(&promise.promised),
             }
         }
+    }
+
+    /// Keeps a request of which a span was made.
+    pub(crate) fn keep(&self, told: Exemplar) {
+        self.times.keep(told);
     }
 
     /// Takes over the promises; an unchanged one keeps its counts.
@@ -204,6 +249,7 @@ impl ScopeCounters {
                     region: name,
                     ok: region.times.ok(),
                     failed: region.times.failed(),
+                    cancelled: region.times.cancelled(),
                     duration: region.times.distribution(),
                 })
                 .collect(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::contract::UnixNanos;
 
 fn named(name: &str, objective: Objective) -> NamedObjective {
     NamedObjective { name: Arc::from(name), objective }
@@ -24,6 +25,8 @@ fn an_event_is_judged_at_the_exact_threshold() {
         ("a nanosecond over", 250_000_001, Ending::Ok, vec!["checkout-latency"]),
         ("failed and fast", 1, Ending::Failed, vec!["checkout-availability"]),
         ("failed and slow", u64::MAX, Ending::Failed, vec!["checkout-availability", "checkout-latency"]),
+        ("cancelled in time", 250_000_000, Ending::Cancelled, vec![]),
+        ("cancelled when it was late already", 250_000_001, Ending::Cancelled, vec!["checkout-latency"]),
     ];
     for (name, nanos, ending, expected) in cases {
         let mut missed = Vec::new();
@@ -92,4 +95,31 @@ fn regions_above_the_limit_are_one_and_no_event_is_lost() {
     assert_eq!(other.ok, Count::new(6));
     assert_eq!(Dropped::RegionLimit.count().saturating_sub(before), Count::new(6));
     assert_eq!(snapshot.objectives[0].events.len(), 65);
+}
+
+#[test]
+fn an_exemplar_that_is_being_read_is_not_waited_for() {
+    let exemplar =
+        |at| Exemplar { at: UnixNanos::new(at), duration: Nanos::new(1), trace: [1; 16], span: [2; 8] };
+    let times = Times::new();
+    times.keep(exemplar(1));
+    let being_read = times.exemplar.lock().unwrap();
+    times.keep(exemplar(2));
+    drop(being_read);
+    assert_eq!(times.distribution().exemplar, Some(exemplar(1)));
+    times.keep(exemplar(3));
+    assert_eq!(times.distribution().exemplar, Some(exemplar(3)));
+}
+
+#[test]
+fn a_cancelled_request_is_counted_and_is_neither_good_nor_timed() {
+    let scope = checkout();
+    scope.region("eu").record(Nanos::new(5), Ending::Cancelled, |_| {});
+    let snapshot = scope.snapshot();
+    let region = &snapshot.regions[0];
+    assert_eq!((region.ok, region.failed, region.cancelled), (Count::ZERO, Count::ZERO, Count::new(1)));
+    assert_eq!((region.duration.counts.iter().sum::<u64>(), region.duration.sum), (0, Nanos::ZERO));
+    for objective in &snapshot.objectives {
+        assert_eq!(objective.events, [(Arc::from("eu"), Count::ZERO, Count::ZERO)], "{}", objective.name);
+    }
 }

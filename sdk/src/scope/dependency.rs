@@ -12,8 +12,10 @@ use super::directory::{DependencyCounters, scopes};
 use super::installation::{Installation, installed};
 use super::limits::Why;
 use super::spans::Facts;
-use crate::contract::Nanos;
+use super::subscriber::Lent;
 use crate::contract::names::{attribute, wire};
+use crate::contract::{Nanos, UnixNanos};
+use crate::record::Exemplar;
 
 /// A call to a dependency, from [`Scope::dependency`](super::Scope::dependency) to its end. Dropped without an
 /// ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
@@ -26,6 +28,8 @@ pub struct DependencyCall {
     counters: Arc<DependencyCounters>,
     started: Instant,
     telemetry: Option<(Arc<Installation>, Context)>,
+    /// The span of the service's subscriber, dropped when the call ends.
+    lent: Lent,
     ended: bool,
 }
 
@@ -35,7 +39,10 @@ impl DependencyCall {
             .dependencies
             .find_or_make(name, |name| DependencyCounters { name, times: super::counters::Times::new() });
         let telemetry = installed().and_then(|installation| Some((installation, current_context()?)));
-        Self { counters, started: Instant::now(), telemetry, ended: false }
+        let lent = telemetry.as_ref().map_or_else(Lent::default, |(installation, _)| {
+            installation.tracing.call(|| known_at_start(&counters))
+        });
+        Self { counters, started: Instant::now(), telemetry, lent, ended: false }
     }
 
     /// The call succeeded.
@@ -56,22 +63,30 @@ impl DependencyCall {
         let ending = if error.is_some() { Ending::Failed } else { Ending::Ok };
         self.counters.times.record(duration, ending);
         let Some((installation, around)) = &self.telemetry else { return };
+        let lent = std::mem::take(&mut self.lent);
+        lent.record_end(|| self.facts(duration, error));
+        let _within = lent.enter();
         if error.is_some() || installation.tracing.is_sampled(around) {
-            installation.tracing.part(around, Why::Dependency, || self.facts(duration, error));
+            let told = installation.tracing.part(around, Why::Dependency, || self.facts(duration, error));
+            if let (Some(_), Some((trace, span))) = (error, told) {
+                self.counters.times.keep(Exemplar { at: UnixNanos::now(), duration, trace, span });
+            }
         }
     }
 
     fn facts(&self, duration: Nanos, error: Option<&str>) -> Facts {
         let name = self.counters.name.to_string();
         let outcome = if error.is_some() { wire::FAILED } else { wire::OK };
-        let mut attributes = vec![
-            KeyValue::new(attribute::DEPENDENCY, name.clone()),
-            KeyValue::new(attribute::PEER_SERVICE, name.clone()),
-            KeyValue::new(attribute::OUTCOME, outcome),
-        ];
+        let mut attributes = known_at_start(&self.counters);
+        attributes.push(KeyValue::new(attribute::OUTCOME, outcome));
         attributes.extend(error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned())));
         Facts { name, kind: SpanKind::Client, duration, attributes, error: error.map(str::to_owned) }
     }
+}
+
+fn known_at_start(counters: &DependencyCounters) -> Vec<KeyValue> {
+    let name = counters.name.to_string();
+    vec![KeyValue::new(attribute::DEPENDENCY, name.clone()), KeyValue::new(attribute::PEER_SERVICE, name)]
 }
 
 impl Drop for DependencyCall {

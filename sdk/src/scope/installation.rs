@@ -15,7 +15,7 @@ use super::spans::{Facts, Identity, Tracing};
 use crate::contract::names::attribute;
 use crate::contract::{Outcome, UserHash};
 use crate::record::Dropped;
-use crate::record::{SpanFacts, SpanIds, set_key_secret, set_scope_hook, set_span_hook};
+use crate::record::{SpanFacts, SpanIds, Who, set_key_secret, set_scope_hook, set_span_hook};
 
 /// See the module.
 #[derive(Debug)]
@@ -24,18 +24,27 @@ pub(crate) struct Installation {
     pub(crate) tracing: Tracing,
 }
 
-/// The key under which user ids are hashed. Whoever knows it can try ids, so it is never printed.
+/// The keys under which ids of users and of tenants are hashed. Whoever knows them can try ids, so they are never
+/// printed.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct PseudonymKey([u8; 16]);
+pub(crate) struct PseudonymKey {
+    users: [u8; 16],
+    tenants: [u8; 16],
+}
 
 impl PseudonymKey {
-    /// The key that a secret stands for, see [`UserHash::key`]; without a secret, a random one.
+    /// The keys that a secret stands for, see [`UserHash::key`]; without a secret, random ones.
     pub(crate) fn new(secret: Option<&str>) -> Self {
-        Self(secret.map_or_else(|| Uuid::new_v4().into_bytes(), UserHash::key))
+        let users = secret.map_or_else(|| Uuid::new_v4().into_bytes(), UserHash::key);
+        Self { users, tenants: UserHash::tenant_key(&users) }
     }
 
-    pub(crate) fn pseudonym(&self, id: &str) -> UserHash {
-        UserHash::keyed(&self.0, id)
+    pub(crate) fn pseudonym(&self, who: Who, id: &str) -> UserHash {
+        let key = match who {
+            Who::User => &self.users,
+            Who::Tenant => &self.tenants,
+        };
+        UserHash::keyed(key, id)
     }
 }
 
@@ -57,7 +66,7 @@ pub(crate) fn install(installation: Installation) -> Result<(), AlreadyInstalled
     if installed.is_some() {
         return Err(AlreadyInstalled);
     }
-    set_key_secret(Some(installation.key.0));
+    set_key_secret(Some(installation.key.users));
     *installed = Some(Arc::new(installation));
     set_span_hook(tell_map_operation);
     set_scope_hook(current_scope);
@@ -131,6 +140,7 @@ fn map_operation(operation: &SpanFacts<'_>) -> Facts {
 }
 
 #[cfg(test)]
+#[cfg(feature = "otlp")]
 mod tests {
     use std::time::Instant;
 

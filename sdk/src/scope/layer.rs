@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll, ready};
+use std::task::{Context as Poller, Poll};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
@@ -19,24 +19,29 @@ use tower_service::Service;
 
 use super::alive::current_context;
 use super::request::Scope;
+use super::subscriber::Lent;
 
 /// Something read from a request's head.
 type Reader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
 
 /// Opens a [`Scope`] for every request to a [`Service`] over HTTP, under the caller's trace if it sends a
 /// `traceparent`. The response 5xx fails it with the error type `http_503` and so on, an error of the service
-/// with `service_error`; any other response is ok. A caller that goes away before the response's head is there
-/// ends it as `dropped`. The time runs to the response's head.
+/// with `service_error`; any other response is ok. A caller that goes away before the response's head is
+/// there, so that the server drops the future, ends it as [cancelled](Scope::cancel). The time runs to the response's head.
 ///
 /// ```
 /// use mapwarden::ScopeLayer;
 ///
-/// let layer = ScopeLayer::request("checkout").user_header("x-user").region_header("x-region");
+/// let layer = ScopeLayer::request("checkout")
+///     .user_header("x-user")
+///     .tenant_header("x-tenant")
+///     .region_header("x-region");
 /// ```
 #[derive(Clone)]
 pub struct ScopeLayer {
     name: Reader,
     user: Option<Reader>,
+    tenant: Option<Reader>,
     region: Option<Reader>,
 }
 
@@ -50,7 +55,7 @@ impl ScopeLayer {
     /// Names the scope of each request; a request without a name is passed on and not counted. A process tells
     /// 256 names apart, so name scopes after routes, never after raw paths.
     pub fn request_by(name: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { name: owned(name), user: None, region: None }
+        Self { name: owned(name), user: None, tenant: None, region: None }
     }
 
     /// Takes the user's id from this header.
@@ -67,6 +72,23 @@ impl ScopeLayer {
     #[must_use]
     pub fn user_by(mut self, user: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         self.user = Some(owned(user));
+        self
+    }
+
+    /// Takes the tenant's id from this header.
+    ///
+    /// # Panics
+    /// If the name is not a lower-case header name, as [`HeaderName::from_static`].
+    #[must_use]
+    pub fn tenant_header(mut self, name: &'static str) -> Self {
+        self.tenant = Some(header(HeaderName::from_static(name)));
+        self
+    }
+
+    /// Takes the tenant's id from wherever the service keeps it, e.g. a claim that its authentication checked.
+    #[must_use]
+    pub fn tenant_by(mut self, tenant: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.tenant = Some(owned(tenant));
         self
     }
 
@@ -94,6 +116,9 @@ impl ScopeLayer {
         let mut scope = Scope::request(&name).region(&region);
         if let Some(user) = self.user.as_ref().and_then(|read| read(head)) {
             scope = scope.user(&user);
+        }
+        if let Some(tenant) = self.tenant.as_ref().and_then(|read| read(head)) {
+            scope = scope.tenant(&tenant);
         }
         if head.headers.contains_key("traceparent") {
             let caller = Headers(&head.headers);
@@ -150,9 +175,11 @@ where
         let scope = self.layer.scope(&head);
         let context = scope.as_ref().map_or_else(|| current_context().unwrap_or_default(), Scope::context);
         let entered = context.clone().attach();
+        let lent = scope.as_ref().map_or_else(Lent::default, Scope::lent);
+        let within = lent.enter();
         let response = self.inner.call(Request::from_parts(head, body));
-        drop(entered);
-        ResponseFuture { inner: response.with_context(context), scope }
+        drop((within, entered));
+        ResponseFuture { inner: response.with_context(context), lent, scope }
     }
 }
 
@@ -161,7 +188,20 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: WithContext<F>,
+        lent: Lent,
         scope: Option<Scope>,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        /// The server lost interest: its client has gone away, or it ends itself.
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(scope) = this.project().scope.take() {
+                // One that is dropped while something unwinds tells of the panic by itself.
+                if !std::thread::panicking() {
+                    scope.cancel();
+                }
+            }
+        }
     }
 }
 
@@ -173,8 +213,18 @@ where
 
     fn poll(self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.inner.poll(poller));
-        if let Some(scope) = this.scope.take() {
+        // Held here, it ends by a panic of the service even where a layer above catches that.
+        let scope = this.scope.take();
+        let polled = {
+            let _within = this.lent.enter();
+            this.inner.poll(poller)
+        };
+        let Poll::Ready(result) = polled else {
+            *this.scope = scope;
+            return Poll::Pending;
+        };
+        *this.lent = Lent::default();
+        if let Some(scope) = scope {
             match result.as_ref().map(Response::status) {
                 Ok(status) if status.is_server_error() => scope.fail(&error_type(status)),
                 Ok(_) => scope.ok(),

@@ -1,11 +1,11 @@
 //! What comes in: requests and calls to dependencies, from their start to their end. What goes out: exact counts,
-//! times and verdicts in the [`Snapshot`](crate::record::Snapshot), sketches of users, and spans. Never does IO,
-//! and never lets a raw user id out of the process.
+//! times and verdicts in the [`Snapshot`](crate::record::Snapshot), sketches of users and tenants, and spans. Never
+//! does IO, and never lets the raw id of a user or tenant out of the process.
 //!
 //! # Cost
 //! A request without telemetry installed costs two clock readings, two lock-free look-ups by name and half a dozen
-//! atomic additions. Telemetry adds three uncontended locks and one small allocation, a user adds a keyed hash,
-//! another uncontended lock and an insertion. A span is built only for a request that is told.
+//! atomic additions. Telemetry adds three uncontended locks and one small allocation, a user or a tenant adds a
+//! keyed hash, another uncontended lock and an insertion. A span is built only for a request that is told.
 
 mod alive;
 mod counters;
@@ -17,19 +17,29 @@ mod installation;
 mod layer;
 mod limits;
 mod names;
+mod promises;
 mod request;
 mod spans;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_subscriber.rs"]
+mod subscriber;
+#[cfg(feature = "tracing")]
+mod subscriber;
 mod users;
 
 pub use current::Entered;
 pub use dependency::DependencyCall;
 #[cfg(feature = "tower")]
 pub use layer::{ResponseFuture, ScopeLayer, ScopeService};
+pub use promises::PromiseError;
 pub use request::{Scope, ScopeBuilder};
 
 pub(crate) use counters::{NamedObjective, ScopeCounters};
 pub(crate) use directory::scopes;
 pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, abandon, install, uninstall};
 pub(crate) use limits::Limits;
+pub(crate) use promises::named;
 pub(crate) use spans::{PlannedIds, Target, Tracing};
+#[cfg(feature = "tracing")]
+pub(crate) use subscriber::Subscriber;
 pub(crate) use users::SLOT;

@@ -13,13 +13,16 @@ use super::dependency::DependencyCall;
 use super::directory::scopes;
 use super::installation::{Installation, installed};
 use super::limits::Why;
+use super::promises::{PromiseError, named};
 use super::spans::{Facts, Identity};
+use super::subscriber::Lent;
+use super::users::Group;
 use crate::contract::names::{attribute, wire};
-use crate::contract::{Nanos, Sli, UnixNanos, UserHash};
-use crate::record::UsersAbout;
+use crate::contract::{Nanos, Objective, Sli, UnixNanos, UserHash};
+use crate::record::{Exemplar, UsersAbout, Who};
 
-/// A running request. It ends by [`ok`](Self::ok) or [`fail`](Self::fail); dropped without an ending it counts as
-/// failed, with the error type `dropped`, or `panic` while its thread unwinds.
+/// A running request. It ends by [`ok`](Self::ok), [`fail`](Self::fail) or [`cancel`](Self::cancel); dropped without
+/// an ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
 ///
 /// Every request is counted and timed, exactly, from the first one of the process on and whether or not telemetry
 /// is installed; objectives count from when it is. See the [module](crate::scope) for the cost.
@@ -29,7 +32,7 @@ use crate::record::UsersAbout;
 ///
 /// # async fn answer() -> Result<(), &'static str> { Ok(()) }
 /// # async fn handle() {
-/// let scope = Scope::request("checkout").user("user-17").region("eu-west-1").start();
+/// let scope = Scope::request("checkout").user("user-17").tenant("acme").region("eu-west-1").start();
 /// match scope.run(answer()).await {
 ///     Ok(()) => scope.ok(),
 ///     Err(kind) => scope.fail(kind),
@@ -42,6 +45,7 @@ pub struct Scope {
     counters: Arc<RegionCounters>,
     started: Instant,
     user: Option<UserHash>,
+    tenant: Option<UserHash>,
     telemetry: Option<(Arc<Installation>, Arc<Identity>)>,
     ended: bool,
 }
@@ -53,6 +57,7 @@ pub struct ScopeBuilder<'a> {
     name: &'a str,
     region: &'a str,
     user: Option<UserHash>,
+    tenant: Option<UserHash>,
     parent: Option<Context>,
     installation: Option<Arc<Installation>>,
 }
@@ -61,7 +66,21 @@ impl Scope {
     /// Describes a request to the endpoint or job of this name. A process tells 256 names apart, the rest count
     /// as `other`: name scopes after code, never after data.
     pub fn request(name: &str) -> ScopeBuilder<'_> {
-        ScopeBuilder { name, region: "", user: None, parent: None, installation: installed() }
+        ScopeBuilder { name, region: "", user: None, tenant: None, parent: None, installation: installed() }
+    }
+
+    /// Counts these objectives of the scope of this name from now on, in place of those that it had. For services without
+    /// [`Telemetry`](crate::Telemetry), whose builder takes objectives otherwise; what is counted is in the
+    /// [`Snapshot`](crate::record::Snapshot), and the bridges publish it.
+    ///
+    /// # Errors
+    /// Whatever [`PromiseError`] names.
+    pub fn promise(name: &str, objectives: impl IntoIterator<Item = Objective>) -> Result<(), PromiseError> {
+        let objectives = objectives.into_iter().map(|objective| (name.to_owned(), objective));
+        for (name, objectives) in named(objectives)? {
+            scopes().requests.find_or_make(&name, ScopeCounters::new).promise(objectives);
+        }
+        Ok(())
     }
 
     /// Starts a call to a dependency, on behalf of the scope that is current here, if there is one.
@@ -73,28 +92,47 @@ impl Scope {
     /// operations and calls to dependencies within it become children of the request. The future may be spawned;
     /// a task that the future itself spawns is another future and needs a `run` of its own.
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        future.with_context(self.context())
+        self.lent().run(future.with_context(self.context()))
     }
 
     /// Makes this the current scope on this thread until the guard is dropped, for code that does not await.
     pub fn enter(&self) -> Entered<'_> {
-        Entered::new(self.context())
+        Entered::new(self.context(), &self.lent())
     }
 
     /// The trace and span of this request, for a propagator that writes them into the headers of outgoing calls;
-    /// not valid while no telemetry is installed.
+    /// not valid while no telemetry is installed, or one that tells a `tracing` subscriber.
     pub fn span_context(&self) -> SpanContext {
         self.telemetry.as_ref().map_or(SpanContext::NONE, |(_, identity)| identity.span_context().clone())
     }
 
     /// The request succeeded.
     pub fn ok(mut self) {
-        self.end(None);
+        self.end(Ending::Ok, None);
     }
 
     /// The request failed; `kind` is a short, stable name such as `routing_miss` (the span's `error.type`).
     pub fn fail(mut self, kind: &str) {
-        self.end(Some(kind));
+        self.end(Ending::Failed, Some(kind));
+    }
+
+    /// Whoever asked went away before the request ended, as a client that closes its connection.
+    ///
+    /// It is counted under the outcome `cancelled`. It keeps no promise and breaks none about availability, and its
+    /// time, which says when the client lost patience, is in no histogram. A latency objective whose threshold had
+    /// passed already is missed: a service that hangs until its clients leave is slow, whoever hangs up.
+    pub fn cancel(mut self) {
+        self.end(Ending::Cancelled, None);
+    }
+
+    /// The span of this request in the service's `tracing` subscriber; a disabled one while that is not told.
+    #[cfg(feature = "tracing")]
+    pub fn tracing_span(&self) -> tracing::Span {
+        self.lent().span()
+    }
+
+    pub(super) fn lent(&self) -> Lent {
+        self.telemetry.as_ref().map_or_else(Lent::default, |(_, identity)| identity.lent())
     }
 
     pub(super) fn context(&self) -> Context {
@@ -105,12 +143,11 @@ impl Scope {
         )
     }
 
-    fn end(&mut self, error: Option<&str>) {
+    fn end(&mut self, ending: Ending, error: Option<&str>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
         let duration = Nanos::from(self.started.elapsed());
-        let ending = if error.is_some() { Ending::Failed } else { Ending::Ok };
         let Some((installation, identity)) = &self.telemetry else {
             return self.counters.record(duration, ending, |_| {});
         };
@@ -118,32 +155,38 @@ impl Scope {
         let mut slow = false;
         self.counters.record(duration, ending, |missed| {
             slow |= matches!(missed.objective.sli(), Sli::Latency { .. });
-            self.saw(now, UsersAbout::Objective(Arc::clone(&missed.name)));
+            self.saw(now, &UsersAbout::Objective(Arc::clone(&missed.name)));
         });
-        self.saw(now, UsersAbout::Scope(Arc::clone(&self.counters.scope)));
+        self.saw(now, &UsersAbout::Scope(Arc::clone(&self.counters.scope)));
         let why = match ending {
             Ending::Failed => Some(Why::Failed),
-            Ending::Ok => slow.then_some(Why::Slow),
+            Ending::Ok | Ending::Cancelled => slow.then_some(Why::Slow),
         };
-        installation.tracing.finish(identity, why, || self.facts(duration, error));
-    }
-
-    fn saw(&self, now: UnixNanos, about: UsersAbout) {
-        if let Some(user) = self.user {
-            scopes().users.insert(now, about, &self.counters.region, user);
+        let told = installation.tracing.finish(identity, why, || self.facts(duration, ending, error));
+        // An exemplar is one of the times in the histogram.
+        if let (Some(_), Some((trace, span)), Ending::Ok | Ending::Failed) = (why, told, ending) {
+            self.counters.keep(Exemplar { at: now, duration, trace, span });
         }
     }
 
-    fn facts(&self, duration: Nanos, error: Option<&str>) -> Facts {
-        let RegionCounters { scope, region, .. } = &*self.counters;
-        let outcome = if error.is_some() { wire::FAILED } else { wire::OK };
-        let mut attributes = vec![
-            KeyValue::new(attribute::SCOPE, scope.to_string()),
-            KeyValue::new(attribute::REGION, region.to_string()),
-            KeyValue::new(attribute::OUTCOME, outcome),
-        ];
-        let user = self.user.map(|user| format!("{:016x}", user.get()));
-        attributes.extend(user.map(|user| KeyValue::new(attribute::USER_PSEUDONYM, user)));
+    fn saw(&self, now: UnixNanos, about: &UsersAbout) {
+        for (who, pseudonym) in [(Who::User, self.user), (Who::Tenant, self.tenant)] {
+            if let Some(pseudonym) = pseudonym {
+                let region = Arc::clone(&self.counters.region);
+                scopes().users.insert(now, Group { who, about: about.clone(), region }, pseudonym);
+            }
+        }
+    }
+
+    fn facts(&self, duration: Nanos, ending: Ending, error: Option<&str>) -> Facts {
+        let scope = &self.counters.scope;
+        let outcome = match ending {
+            Ending::Ok => wire::OK,
+            Ending::Failed => wire::FAILED,
+            Ending::Cancelled => wire::CANCELLED,
+        };
+        let mut attributes = known_at_start(&self.counters, self.user, self.tenant);
+        attributes.push(KeyValue::new(attribute::OUTCOME, outcome));
         attributes.extend(error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned())));
         let error = error.map(str::to_owned);
         Facts { name: scope.to_string(), kind: SpanKind::Server, duration, attributes, error }
@@ -152,8 +195,24 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.end(Some(how_it_was_dropped()));
+        self.end(Ending::Failed, Some(how_it_was_dropped()));
     }
+}
+
+fn known_at_start(
+    counters: &RegionCounters,
+    user: Option<UserHash>,
+    tenant: Option<UserHash>,
+) -> Vec<KeyValue> {
+    let RegionCounters { scope, region, .. } = counters;
+    let mut attributes = vec![
+        KeyValue::new(attribute::SCOPE, scope.to_string()),
+        KeyValue::new(attribute::REGION, region.to_string()),
+    ];
+    let pseudonym = |name, hash: UserHash| KeyValue::new(name, format!("{:016x}", hash.get()));
+    attributes.extend(user.map(|user| pseudonym(attribute::USER_PSEUDONYM, user)));
+    attributes.extend(tenant.map(|tenant| pseudonym(attribute::TENANT_PSEUDONYM, tenant)));
+    attributes
 }
 
 /// The error type of something that got no ending.
@@ -165,20 +224,33 @@ impl ScopeBuilder<'_> {
     /// Says for whom the request is. The id is hashed here under the key of the telemetry, and forgotten; without
     /// telemetry installed it is not even hashed.
     pub fn user(mut self, id: &str) -> Self {
-        self.user = self.installation.as_ref().map(|installation| installation.key.pseudonym(id));
+        self.user = self.pseudonym(Who::User, id);
         self
+    }
+
+    /// Says for which tenant the request is: the customer, of many users, of a service that serves organisations. Its
+    /// id is hashed and forgotten as a user's is, under a key of its own.
+    pub fn tenant(mut self, id: &str) -> Self {
+        self.tenant = self.pseudonym(Who::Tenant, id);
+        self
+    }
+
+    fn pseudonym(&self, who: Who, id: &str) -> Option<UserHash> {
+        self.installation.as_ref().map(|installation| installation.key.pseudonym(who, id))
     }
 
     /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
     pub fn start(self) -> Scope {
-        let counters = scopes().requests.find_or_make(self.name, ScopeCounters::new).region(self.region);
+        let Self { name, region, user, tenant, parent, installation } = self;
+        let counters = scopes().requests.find_or_make(name, ScopeCounters::new).region(region);
         // Without a context, as in the last destructors of a thread, requests only count.
-        let telemetry = self.installation.filter(|_| is_alive()).map(|installation| {
-            let around = self.parent.unwrap_or_else(Context::current);
-            let identity = installation.tracing.begin(&counters.scope, &around);
+        let telemetry = installation.filter(|_| is_alive()).map(|installation| {
+            let around = parent.unwrap_or_else(Context::current);
+            let told = || known_at_start(&counters, user, tenant);
+            let identity = installation.tracing.begin(&counters.scope, &around, told);
             (installation, Arc::new(identity))
         });
-        Scope { counters, started: Instant::now(), user: self.user, telemetry, ended: false }
+        Scope { counters, started: Instant::now(), user, tenant, telemetry, ended: false }
     }
 
     /// Says under which span of another process the request runs, as a propagator read it from the request's

@@ -21,10 +21,12 @@ use opentelemetry::trace::{
     TraceState, Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
+#[cfg(feature = "otlp")]
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
 
 use super::alive::is_alive;
 use super::limits::{Limits, Why};
+use super::subscriber::{Lent, Subscriber};
 use crate::contract::{Nanos, Ratio};
 use crate::record::{Dropped, SpanIds, random};
 
@@ -41,6 +43,10 @@ pub(crate) struct Tracing {
     pub(crate) limits: Limits,
 }
 
+/// Stands where our own tracer would, which is never made without the shipper.
+#[cfg(not(feature = "otlp"))]
+type SdkTracer = BoxedTracer;
+
 /// Whose tracer makes the spans.
 #[derive(Debug)]
 pub(crate) enum Target {
@@ -48,6 +54,9 @@ pub(crate) enum Target {
     Own(SdkTracer),
     /// The service's: spans are begun with the request, and the service's sampler decides.
     Host(BoxedTracer),
+    /// The service's `tracing` subscriber instead of any tracer.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "there is none without the feature"))]
+    Subscriber(Subscriber),
 }
 
 /// A running request as its parts see it; travels in the `opentelemetry` context.
@@ -67,6 +76,8 @@ pub(crate) struct Identity {
     wanted: AtomicBool,
     /// The span of a service's own tracer, taken when the request ends.
     host: Mutex<Option<BoxedSpan>>,
+    /// The span of the service's subscriber, taken when the request ends.
+    lent: Mutex<Lent>,
 }
 
 /// What a span says.
@@ -87,6 +98,11 @@ impl Identity {
 
     pub(crate) fn scope(&self) -> &Arc<str> {
         &self.scope
+    }
+
+    /// The span of the service's subscriber, if it gets any.
+    pub(crate) fn lent(&self) -> Lent {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks for the spans of this request and of those around it, because a part of it was told.
@@ -119,9 +135,16 @@ impl Identity {
 }
 
 impl Tracing {
-    /// Gives a request its ids, and decides whether it is one of the sampled share.
-    pub(crate) fn begin(&self, scope: &Arc<str>, around: &Context) -> Identity {
+    /// Gives a request its ids, and decides whether it is one of the sampled share. A subscriber is told what is known
+    /// already.
+    pub(crate) fn begin(
+        &self,
+        scope: &Arc<str>,
+        around: &Context,
+        told: impl FnOnce() -> Vec<KeyValue>,
+    ) -> Identity {
         let parent = self.parent(around);
+        let mut lent = Lent::default();
         let outer = around.get::<Arc<Identity>>().filter(|outer| outer.is_open()).cloned();
         let (context, host) = match &self.target {
             Target::Own(_) => (self.own_context(&parent), None),
@@ -129,6 +152,10 @@ impl Tracing {
                 let builder = SpanBuilder::from_name(scope.to_string()).with_kind(SpanKind::Server);
                 let span = tracer.build_with_context(builder, around);
                 (span.span_context().clone(), Some(span))
+            }
+            Target::Subscriber(subscriber) => {
+                lent = subscriber.request(&told());
+                (SpanContext::NONE, None)
             }
         };
         Identity {
@@ -140,6 +167,7 @@ impl Tracing {
             ended: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             host: Mutex::new(host),
+            lent: Mutex::new(lent),
         }
     }
 
@@ -147,7 +175,7 @@ impl Tracing {
     pub(crate) fn within(&self, identity: &Arc<Identity>, around: &Context) -> Context {
         let within = around.with_value(Arc::clone(identity));
         match &self.target {
-            Target::Own(_) => within,
+            Target::Own(_) | Target::Subscriber(_) => within,
             Target::Host(_) => within.with_remote_span_context(identity.context.clone()),
         }
     }
@@ -156,7 +184,9 @@ impl Tracing {
     fn parent(&self, around: &Context) -> SpanContext {
         match (&self.target, around.get::<Arc<Identity>>()) {
             (Target::Own(_), Some(identity)) => identity.context.clone(),
-            (Target::Own(_), None) | (Target::Host(_), _) => around.span().span_context().clone(),
+            (Target::Own(_), None) | (Target::Host(_) | Target::Subscriber(_), _) => {
+                around.span().span_context().clone()
+            }
         }
     }
 
@@ -172,35 +202,52 @@ impl Tracing {
     }
 
     /// Tells a request that ended, if it was chosen at its start, a part of it was told, or there is a reason
-    /// now. The facts are put together only then.
-    pub(crate) fn finish(&self, identity: &Identity, why: Option<Why>, facts: impl FnOnce() -> Facts) {
+    /// now; says under which ids. The facts are put together only then.
+    pub(crate) fn finish(
+        &self,
+        identity: &Identity,
+        why: Option<Why>,
+        facts: impl Fn() -> Facts,
+    ) -> Option<SpanIds> {
         let outer = identity.end();
         if !is_alive() {
-            return Dropped::SpanLost.add(u64::from(why.is_some()));
+            Dropped::SpanLost.add(u64::from(why.is_some()));
+            return None;
         }
         match &self.target {
             Target::Own(tracer) => {
                 let told = identity.context.is_sampled() || identity.wanted.load(Ordering::Relaxed);
-                if told || why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
-                    if let Some(outer) = outer {
-                        outer.want();
-                    }
-                    PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
-                    let parent = under(&identity.parent);
-                    tell(&facts(), |builder| tracer.build_with_context(builder, &parent));
-                    PLANNED.set(None);
+                if !told && !why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
+                    return None;
                 }
+                if let Some(outer) = outer {
+                    outer.want();
+                }
+                PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
+                let parent = under(&identity.parent);
+                let ids = tell(&facts(), |builder| tracer.build_with_context(builder, &parent));
+                PLANNED.set(None);
+                ids
             }
             Target::Host(_) => {
                 let span = identity.host.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(mut span) = span.filter(BoxedSpan::is_recording) {
-                    let facts = facts();
-                    span.set_attributes(facts.attributes);
-                    if let Some(error) = facts.error {
-                        span.set_status(Status::error(error));
-                    }
-                    span.end();
+                let mut span = span.filter(BoxedSpan::is_recording)?;
+                let facts = facts();
+                span.set_attributes(facts.attributes);
+                if let Some(error) = facts.error {
+                    span.set_status(Status::error(error));
                 }
+                span.end();
+                ids(span.span_context())
+            }
+            Target::Subscriber(subscriber) => {
+                let lent = std::mem::take(&mut *identity.lent.lock().unwrap_or_else(PoisonError::into_inner));
+                lent.record_end(&facts);
+                if why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
+                    let _within = lent.enter();
+                    subscriber.tell(&facts());
+                }
+                None
             }
         }
     }
@@ -217,12 +264,28 @@ impl Tracing {
         match &self.target {
             Target::Own(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
             Target::Host(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
+            Target::Subscriber(subscriber) => {
+                subscriber.tell(&facts());
+                None
+            }
+        }
+    }
+
+    /// Begins the span of a call to a dependency where the service's subscriber is told.
+    pub(crate) fn call(&self, told: impl FnOnce() -> Vec<KeyValue>) -> Lent {
+        match &self.target {
+            Target::Own(_) | Target::Host(_) => Lent::default(),
+            Target::Subscriber(subscriber) => subscriber.call(&told()),
         }
     }
 
     /// Whether whatever runs in this context was chosen when it began.
     pub(crate) fn is_sampled(&self, around: &Context) -> bool {
-        self.parent(around).is_sampled()
+        match &self.target {
+            Target::Own(_) | Target::Host(_) => self.parent(around).is_sampled(),
+            // It has a span of every call.
+            Target::Subscriber(_) => false,
+        }
     }
 }
 
@@ -264,6 +327,7 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct PlannedIds;
 
+#[cfg(feature = "otlp")]
 impl IdGenerator for PlannedIds {
     fn new_trace_id(&self) -> TraceId {
         PLANNED.get().map_or_else(random_trace_id, |(trace, _)| trace)

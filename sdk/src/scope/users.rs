@@ -1,8 +1,8 @@
-//! What comes in: the pseudonym of a user at the end of a request. What goes out: sketches by slot of 5 s, again
+//! What comes in: the pseudonyms of a user and of a tenant at the end of a request. What goes out: sketches by slot of 5 s, again
 //! and again until a receiver confirmed them whole. Never holds a raw id.
 //!
-//! Users land in a stripe chosen by thread, under a mutex that is almost never contended: one lock per request
-//! that has a user, and one insertion of O(log n). The shipper empties the stripes by swapping them, so that a
+//! Users, and tenants in sketches of their own, land in a stripe chosen by thread, under a mutex that is almost never contended: a lock
+//! and an insertion of O(log n) for each. The shipper empties the stripes by swapping them, so that a
 //! request never waits for a copy.
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,7 +27,15 @@ const MAX_HASHES: usize = 262_144;
 /// Raised, fewer threads share a mutex.
 const STRIPES: usize = 16;
 
-type Sketches = HashMap<(UsersAbout, Arc<str>), UserSketch>;
+type Sketches = HashMap<Group, UserSketch>;
+
+/// Those who share a sketch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Group {
+    pub(crate) who: Who,
+    pub(crate) about: UsersAbout,
+    pub(crate) region: Arc<str>,
+}
 
 /// The users that were seen and not yet confirmed.
 #[derive(Debug, Default)]
@@ -68,8 +76,8 @@ impl Generation {
 }
 
 impl Users {
-    /// Adds a user to what is known about the slot of `now`.
-    pub(crate) fn insert(&self, now: UnixNanos, about: UsersAbout, region: &Arc<str>, user: UserHash) {
+    /// Adds somebody to what is known about a group in the slot of `now`.
+    pub(crate) fn insert(&self, now: UnixNanos, group: Group, pseudonym: UserHash) {
         let mut stripe = self.stripe();
         let Stripe { slots, hashes: kept } = &mut *stripe;
         if *kept >= MAX_HASHES / STRIPES {
@@ -77,9 +85,9 @@ impl Users {
             return;
         }
         let sketches = slots.entry(slot_of(now)).or_default();
-        let sketch = sketches.entry((about, Arc::clone(region))).or_default();
+        let sketch = sketches.entry(group).or_default();
         let before = hashes(sketch);
-        sketch.insert(user);
+        sketch.insert(pseudonym);
         *kept += hashes(sketch).saturating_sub(before);
     }
 
@@ -95,8 +103,8 @@ impl Users {
         }
         waiting.shrink();
         let snapshots = waiting.slots.iter().flat_map(|(start, slot)| {
-            slot.sketches.iter().map(|((about, region), sketch)| UsersSnapshot {
-                who: Who::User,
+            slot.sketches.iter().map(|(Group { who, about, region }, sketch)| UsersSnapshot {
+                who: *who,
                 about: about.clone(),
                 region: Arc::clone(region),
                 slot: *start,
@@ -183,9 +191,12 @@ mod tests {
 
     const AT: UnixNanos = UnixNanos::new(1_700_000_003_000_000_000);
 
+    fn group(who: Who, scope: &str) -> Group {
+        Group { who, about: UsersAbout::Scope(Arc::from(scope)), region: Arc::from("eu") }
+    }
+
     fn see(users: &Users, now: UnixNanos, id: &str) {
-        let about = UsersAbout::Scope(Arc::from("checkout"));
-        users.insert(now, about, &Arc::from("eu"), UserHash::keyed(b"0123456789abcdef", id));
+        users.insert(now, group(Who::User, "checkout"), UserHash::keyed(b"0123456789abcdef", id));
     }
 
     fn slots(users: &Users) -> Vec<(u64, f64)> {
@@ -202,6 +213,20 @@ mod tests {
         assert_eq!(slots(&users), [(1_700_000_000, 2.0)], "the open slot is told again, and grows");
         assert_eq!(users.confirm(users.generation(), AT + Nanos::from_secs(2)), 1);
         assert_eq!(slots(&users), [], "it ended at the second that was confirmed");
+    }
+
+    #[test]
+    fn tenants_have_sketches_of_their_own_and_share_the_slots() {
+        let users = Users::default();
+        for id in ["ann", "ben", "eve"] {
+            see(&users, AT, id);
+        }
+        users.insert(AT, group(Who::Tenant, "checkout"), UserHash::new(7));
+        let mut seen: Vec<_> =
+            users.collect().iter().map(|seen| (seen.who, seen.sketch.estimate())).collect();
+        seen.sort_by_key(|(who, _)| *who);
+        assert_eq!(seen, [(Who::User, 3.0), (Who::Tenant, 1.0)]);
+        assert_eq!(users.confirm(users.generation(), AT + SLOT), 2);
     }
 
     #[test]
@@ -236,8 +261,8 @@ mod tests {
         let key = b"0123456789abcdef";
         for id in 0..20_000_u32 {
             // Five scopes, because one sketch stops growing at its capacity.
-            let about = UsersAbout::Scope(Arc::from(format!("scope-{}", id % 5)));
-            users.insert(AT, about, &Arc::from(""), UserHash::keyed(key, &id.to_string()));
+            let scope = format!("scope-{}", id % 5);
+            users.insert(AT, group(Who::User, &scope), UserHash::keyed(key, &id.to_string()));
         }
         let kept: f64 = users.collect().iter().map(|seen| seen.sketch.estimate()).sum();
         assert_eq!(kept, 16_384.0);

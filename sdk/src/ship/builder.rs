@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -13,8 +12,10 @@ use ureq::http::Uri;
 use super::resource::Attributes;
 use super::telemetry::Telemetry;
 use crate::contract::names::{attribute, wire};
-use crate::contract::{Objective, Outcome, Ratio, Sli};
-use crate::scope::{Limits, NamedObjective, PseudonymKey};
+use crate::contract::{Objective, Ratio};
+#[cfg(feature = "tracing")]
+use crate::scope::Subscriber;
+use crate::scope::{Limits, NamedObjective, PromiseError, PseudonymKey, Target, named};
 
 /// Where the sidecar listens if nothing else is said.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
@@ -40,7 +41,7 @@ pub struct TelemetryBuilder {
     trace_ratio: f64,
     objectives: Vec<(String, Objective)>,
     pseudonym_key: Option<String>,
-    tracer: Option<BoxedTracer>,
+    target: Option<Target>,
 }
 
 /// Telemetry could not be installed. The service runs on; nothing is sent.
@@ -119,7 +120,8 @@ pub(crate) struct Settings {
     /// By scope.
     pub(crate) objectives: BTreeMap<String, Vec<NamedObjective>>,
     pub(crate) pseudonym_key: PseudonymKey,
-    pub(crate) tracer: Option<BoxedTracer>,
+    /// Whom to tell spans to, if not the receiver of the rest.
+    pub(crate) target: Option<Target>,
 }
 
 impl TelemetryBuilder {
@@ -131,7 +133,7 @@ impl TelemetryBuilder {
             trace_ratio: DEFAULT_TRACE_RATIO,
             objectives: Vec::new(),
             pseudonym_key: None,
-            tracer: None,
+            target: None,
         }
     }
 
@@ -191,9 +193,10 @@ impl TelemetryBuilder {
         self
     }
 
-    /// The secret under which user ids are pseudonymised before they leave the process, in any spelling; see
-    /// [`UserHash::key`](crate::contract::UserHash::key). Processes that share it give one user one pseudonym. Without it, and without
-    /// `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes cannot be told to be the same.
+    /// The secret under which ids of users and tenants are pseudonymised before they leave the process, in any
+    /// spelling; see [`UserHash::key`](crate::contract::UserHash::key). Processes that share it give one user one
+    /// pseudonym. Without it, and without `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes
+    /// cannot be told to be the same.
     pub fn pseudonym_key(mut self, secret: &str) -> Self {
         self.pseudonym_key = Some(secret.to_owned());
         self
@@ -208,7 +211,15 @@ impl TelemetryBuilder {
         T: Tracer<Span = S> + Send + Sync + 'static,
         S: Span + Send + Sync + 'static,
     {
-        self.tracer = Some(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME))));
+        self.target = Some(Target::Host(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME)))));
+        self
+    }
+
+    /// Tells requests, calls and bad map operations to the service's `tracing` subscriber instead of making spans; see
+    /// [`bridge::tracing`](crate::bridge::tracing).
+    #[cfg(feature = "tracing")]
+    pub fn tracing(mut self) -> Self {
+        self.target = Some(Target::Subscriber(Subscriber));
         self
     }
 
@@ -223,7 +234,7 @@ impl TelemetryBuilder {
 
     /// Checks the description against the environment.
     pub(crate) fn check(self, read: impl Fn(&str) -> Option<String>) -> Result<Settings, InstallError> {
-        let Self { mut attributes, endpoint, interval, trace_ratio, objectives, pseudonym_key, tracer } =
+        let Self { mut attributes, endpoint, interval, trace_ratio, objectives, pseudonym_key, target } =
             self;
         attributes.offer_environment(&read)?;
         let missing = attributes.missing();
@@ -245,7 +256,7 @@ impl TelemetryBuilder {
             limits: Limits::new(Instant::now()),
             objectives: named(objectives)?,
             pseudonym_key: PseudonymKey::new(secret.as_deref()),
-            tracer,
+            target,
         })
     }
 }
@@ -268,26 +279,13 @@ fn endpoint_of(text: &str) -> Result<String, InstallError> {
     if is_http && uri.query().is_none() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(refused()) }
 }
 
-fn named(
-    objectives: Vec<(String, Objective)>,
-) -> Result<BTreeMap<String, Vec<NamedObjective>>, InstallError> {
-    let mut by_scope: BTreeMap<String, Vec<NamedObjective>> = BTreeMap::new();
-    for (scope, objective) in objectives {
-        let name: Arc<str> = format!("{scope}-{}", objective.sli().name()).into();
-        match objective.sli() {
-            Sli::Availability if objective.bad().contains(Outcome::Failed) => {}
-            Sli::Latency { .. } => {}
-            Sli::Availability | Sli::HitRatio | Sli::Freshness { .. } => {
-                return Err(InstallError::NotOfRequests { name: name.to_string() });
-            }
+impl From<PromiseError> for InstallError {
+    fn from(refused: PromiseError) -> Self {
+        match refused {
+            PromiseError::Duplicate { name } => Self::DuplicateObjective { name },
+            PromiseError::NotOfRequests { name } => Self::NotOfRequests { name },
         }
-        let of_scope = by_scope.entry(scope).or_default();
-        if of_scope.iter().any(|known| known.name == name) {
-            return Err(InstallError::DuplicateObjective { name: name.to_string() });
-        }
-        of_scope.push(NamedObjective { name, objective });
     }
-    Ok(by_scope)
 }
 
 fn quoted(names: &[&str]) -> String {

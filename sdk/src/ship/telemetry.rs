@@ -82,14 +82,14 @@ impl Telemetry {
             limits,
             objectives,
             pseudonym_key,
-            tracer,
+            target,
         } = settings;
         let process = process();
         if process.id != std::process::id() {
             return Err(InstallError::Forked);
         }
         let spans = SpanQueue::default();
-        let target = tracer.map_or_else(|| Target::Own(own_tracer(spans.clone())), Target::Host);
+        let target = target.unwrap_or_else(|| Target::Own(own_tracer(spans.clone())));
         install(Installation { key: pseudonym_key, tracing: Tracing { target, ratio, limits } })
             .map_err(|AlreadyInstalled| InstallError::AlreadyInstalled)?;
         scopes().users.clear();

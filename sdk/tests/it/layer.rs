@@ -1,12 +1,17 @@
 //! The tower layer under a real axum app.
 
+use std::convert::Infallible;
 use std::future::IntoFuture;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
 use mapwarden::contract::names::{attribute as name, wire};
-use mapwarden::{Scope, ScopeLayer};
+use mapwarden::{Objective, Scope, ScopeLayer};
+use tower::{Layer as _, Service as _};
 
 use crate::receiver::{Receiver, attribute, orders, turn};
 use crate::scope::{runtime, span};
@@ -47,14 +52,17 @@ fn the_tower_layer_opens_a_scope_for_every_request() {
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-    let layer = ScopeLayer::request("layer").user_header("x-user").region_header("x-region");
+    let layer = ScopeLayer::request("layer")
+        .user_header("x-user")
+        .tenant_header("x-tenant")
+        .region_header("x-region");
     let eu = ("x-region", "eu");
     let codes = ask(
         layer,
         &[
             ("/ok", &[eu, ("traceparent", caller)]),
             ("/missing", &[eu]),
-            ("/down", &[eu, ("x-user", "ann")]),
+            ("/down", &[eu, ("x-user", "ann"), ("x-tenant", "acme")]),
             ("/down", &[]),
         ],
     );
@@ -74,7 +82,9 @@ fn the_tower_layer_opens_a_scope_for_every_request() {
     assert_eq!(around.parent_span_id, hex("00f067aa0ba902b7"));
     let errors = spans.iter().filter(|span| attribute(&span.attributes, name::ERROR_TYPE) == "http_503");
     assert_eq!(errors.count(), 2);
-    assert_eq!(receiver.logs()[0].len(), 1, "one user");
+    let mut told: Vec<_> = receiver.logs()[0].iter().map(|record| record.event_name.clone()).collect();
+    told.sort();
+    assert_eq!(told, [wire::TENANTS_EVENT, wire::USERS_EVENT], "one tenant and one user");
 }
 
 #[test]
@@ -87,6 +97,7 @@ fn the_tower_layer_names_scopes_and_users_as_the_service_says() {
         path => Some(format!("named{}", path.replace('/', "-"))),
     })
     .user_by(|head| head.uri.query().map(str::to_owned))
+    .tenant_by(|head| head.uri.query().map(str::len).map(|length| length.to_string()))
     .region_by(|_| Some("ap-south-1".to_owned()));
     assert_eq!(ask(layer, &[("/ok?ann", &[]), ("/missing", &[]), ("/down", &[])]), [200, 404, 503]);
     telemetry.flush().unwrap();
@@ -98,6 +109,90 @@ fn the_tower_layer_names_scopes_and_users_as_the_service_says() {
     assert_eq!(count("named-ok", "ok"), Some(1.0));
     assert_eq!(count("named-down", "failed"), Some(1.0));
     assert_eq!(count("named-missing", "ok"), None, "without a name it is not counted");
+    let told = receiver.logs().concat();
+    assert!(told.iter().any(|record| record.event_name == wire::TENANTS_EVENT), "{told:?}");
+}
+
+/// (ok, failed, cancelled) requests of a scope.
+fn endings(receiver: &Receiver, scope: &str) -> [Option<f64>; 3] {
+    let batch = receiver.metrics();
+    [wire::OK, wire::FAILED, wire::CANCELLED].map(|outcome| {
+        let of = [(name::SCOPE, scope), (name::REGION, ""), (name::OUTCOME, outcome)];
+        batch.value(wire::REQUESTS.name, &of)
+    })
+}
+
+/// Says that the handler which held it is gone.
+struct Gone(std::sync::mpsc::Sender<()>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_spends_no_availability_and_too_slow_is_too_slow() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address)
+        .scope_objective("left-alone", Objective::availability(0.999).unwrap())
+        .scope_objective("left-alone", Objective::latency(Duration::from_nanos(1), 0.99).unwrap())
+        .install()
+        .unwrap();
+    let runtime = runtime();
+    let (tell, gone) = std::sync::mpsc::channel();
+    let (arrive, arrived) = std::sync::mpsc::channel();
+    let hang = async move || {
+        let _gone = Gone(tell.clone());
+        arrive.send(()).unwrap();
+        std::future::pending::<()>().await;
+    };
+    let app = Router::new().route("/", get(hang)).layer(ScopeLayer::request("left-alone"));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let serving = runtime.spawn(axum::serve(listener, app).into_future());
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    arrived.recv().unwrap();
+    drop(client);
+    gone.recv().unwrap();
+    serving.abort();
+    telemetry.flush().unwrap();
+    assert_eq!(endings(&receiver, "left-alone"), [Some(0.0), Some(0.0), Some(1.0)]);
+    let batch = receiver.metrics();
+    let events = |slo: &str| {
+        ["good", "bad"].map(|verdict| {
+            let of = [(name::SLO, slo), (name::VERDICT, verdict), (name::REGION, "")];
+            batch.value(wire::SLI_EVENTS.name, &of)
+        })
+    };
+    assert_eq!(events("left-alone-availability"), [Some(0.0), Some(0.0)]);
+    assert_eq!(events("left-alone-latency"), [Some(0.0), Some(1.0)]);
+    let of = [(name::SCOPE, "left-alone"), (name::REGION, "")];
+    assert_eq!(batch.histogram(wire::REQUEST_DURATION.name, &of), Some((0, 0)));
+    let spans = receiver.spans();
+    let told = span(&spans, "left-alone");
+    assert_eq!(attribute(&told.attributes, name::OUTCOME), wire::CANCELLED);
+    assert_eq!(attribute(&told.attributes, name::ERROR_TYPE), "");
+}
+
+#[test]
+fn a_panic_that_a_layer_above_catches_is_still_a_failure() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address).install().unwrap();
+    let broken = tower::service_fn(async |request: Request<Option<Response<()>>>| {
+        Ok::<_, Infallible>(request.into_body().expect("on purpose"))
+    });
+    let mut service = ScopeLayer::request("caught").layer(broken);
+    let mut response = Box::pin(service.call(Request::new(None)));
+    let mut poller = std::task::Context::from_waker(std::task::Waker::noop());
+    let polled = catch_unwind(AssertUnwindSafe(|| response.as_mut().poll(&mut poller).is_ready()));
+    assert!(polled.is_err());
+    drop(response);
+    telemetry.flush().unwrap();
+    assert_eq!(endings(&receiver, "caught"), [Some(0.0), Some(1.0), Some(0.0)]);
+    assert_eq!(attribute(&span(&receiver.spans(), "caught").attributes, name::ERROR_TYPE), "panic");
 }
 
 fn hex(text: &str) -> Vec<u8> {

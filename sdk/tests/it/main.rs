@@ -9,6 +9,13 @@
 )]
 
 mod alone;
+#[cfg(feature = "metrics")]
+mod bridge_metrics;
+#[cfg(feature = "opentelemetry-metrics")]
+mod bridge_opentelemetry;
+#[cfg(feature = "tracing")]
+mod bridge_tracing;
+mod exemplars;
 mod faulty;
 mod flood;
 mod fork;
@@ -23,5 +30,6 @@ mod samples;
 mod scope;
 mod ship;
 mod sigterm;
+mod tenants;
 mod thread_end;
 mod threads;

@@ -83,3 +83,20 @@ fn a_rejected_insert_is_counted_and_told_under_its_request() {
         assert_eq!(attribute(&operation.attributes, name::ERROR_TYPE), "rejected");
     }
 }
+
+#[test]
+fn a_map_and_a_scope_of_one_name_have_two_objectives() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let promise = Objective::availability(0.999).unwrap();
+    let telemetry = orders(receiver.address).scope_objective("namesake", promise).install().unwrap();
+    let map: HashMap<u32, u32> = HashMap::builder().name("namesake").objective(promise).build();
+    map.pin().insert(1, 1);
+    Scope::request("namesake").start().fail("x");
+    telemetry.flush().unwrap();
+    let batch = receiver.metrics();
+    assert_eq!(events(&batch, "namesake-map-availability"), (Some(1.0), Some(0.0)));
+    assert_eq!(events(&batch, "namesake-availability"), (None, None), "the scope's has regions");
+    let of = [(name::SLO, "namesake-availability"), (name::VERDICT, "bad"), (name::REGION, "")];
+    assert_eq!(batch.value(wire::SLI_EVENTS.name, &of), Some(1.0));
+}

@@ -18,7 +18,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
+use opentelemetry_proto::tonic::metrics::v1::{
+    ExponentialHistogramDataPoint, Metric, metric, number_data_point,
+};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
@@ -294,12 +296,21 @@ impl Batch {
 
     /// (count, sum of the buckets) of a histogram's point that has exactly these attributes.
     pub(crate) fn histogram(&self, metric: &str, attributes: &[(&str, &str)]) -> Option<(u64, u64)> {
+        let point = self.distribution(metric, attributes)?;
+        Some((point.count, point.positive.as_ref()?.bucket_counts.iter().sum()))
+    }
+
+    /// A histogram's point that has exactly these attributes.
+    pub(crate) fn distribution(
+        &self,
+        metric: &str,
+        attributes: &[(&str, &str)],
+    ) -> Option<&ExponentialHistogramDataPoint> {
         let points = match self.metrics().find(|found| found.name == metric)?.data.as_ref()? {
             metric::Data::ExponentialHistogram(histogram) => &histogram.data_points,
             other => panic!("{other:?}"),
         };
-        let point = points.iter().find(|point| told(&point.attributes) == sorted(attributes))?;
-        Some((point.count, point.positive.as_ref()?.bucket_counts.iter().sum()))
+        points.iter().find(|point| told(&point.attributes) == sorted(attributes))
     }
 }
 

@@ -20,4 +20,6 @@ mod promises;
 #[cfg(feature = "serde")]
 mod serialized;
 mod sets;
+#[cfg(feature = "single-flight")]
+mod single_flight;
 mod threads;

@@ -4,7 +4,8 @@
 pub const MAP: &str = "mapwarden.map";
 /// An [`Op`](crate::contract::Op) by name.
 pub const OP: &str = "mapwarden.op";
-/// An [`Outcome`](crate::contract::Outcome) by name; on a request `ok` or `failed`.
+/// An [`Outcome`](crate::contract::Outcome) by name; on a request `ok`, `failed` or
+/// `cancelled`, on a call to a dependency `ok` or `failed`.
 pub const OUTCOME: &str = "mapwarden.outcome";
 /// A request scope's name.
 pub const SCOPE: &str = "mapwarden.scope";
@@ -26,6 +27,8 @@ pub const REASON: &str = "mapwarden.reason";
 pub const SLOT: &str = "mapwarden.slot_ns";
 /// A hot key: the first 16 hexadecimal digits of its keyed hash, or what the map's `display_key` makes of it.
 pub const KEY: &str = "mapwarden.key";
+/// `50`, `95` or `99`, on latencies that are told as percentiles.
+pub const PERCENTILE: &str = "mapwarden.percentile";
 /// A pseudonymous tenant, on spans.
 pub const TENANT_PSEUDONYM: &str = "mapwarden.tenant.pseudo.id";
 /// The team that is paged.

@@ -19,6 +19,8 @@ pub const ACTIVE: &str = "active";
 pub const OK: &str = "ok";
 /// The value of `mapwarden.outcome` on a request or call that failed.
 pub const FAILED: &str = "failed";
+/// The value of `mapwarden.outcome` on a request whose client went away before it ended. It is neither good nor bad.
+pub const CANCELLED: &str = "cancelled";
 
 /// Map operations.
 pub const MAP_OPERATIONS: Metric = counter(

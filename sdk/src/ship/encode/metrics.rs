@@ -145,9 +145,10 @@ impl Points {
 
     fn scope(&mut self, scope: &ScopeSnapshot) {
         let ScopeSnapshot { name, regions, objectives } = scope;
-        for RegionSnapshot { region, ok, failed, duration } in regions {
+        for RegionSnapshot { region, ok, failed, cancelled, duration } in regions {
             let told = [text(attribute::SCOPE, &**name), text(attribute::REGION, &**region)];
-            for (outcome, count) in [(wire::OK, ok), (wire::FAILED, failed)] {
+            let counts = [(wire::OK, ok), (wire::FAILED, failed), (wire::CANCELLED, cancelled)];
+            for (outcome, count) in counts {
                 let mut attributes = told.to_vec();
                 attributes.push(text(attribute::OUTCOME, outcome));
                 self.requests.push(self.count(attributes, *count));

@@ -1,0 +1,114 @@
+//! papaya as services measure it with OpenTelemetry: a counter and a histogram with attributes and two clock reads
+//! an operation. Behind the instruments is the real SDK, which aggregates and is read each second; only nothing is
+//! sent.
+
+use std::hash::{BuildHasher, Hash};
+use std::hint::black_box;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, MeterProvider};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
+
+use super::Variant;
+use super::maps::Bare;
+use crate::load::Step;
+
+/// The attributes of one way to end, made once, as careful services do it.
+struct Ending {
+    operation: [KeyValue; 3],
+    duration: [KeyValue; 2],
+}
+
+impl Ending {
+    fn new(op: &'static str, outcome: &'static str) -> Self {
+        let duration = [KeyValue::new("map", "bench"), KeyValue::new("op", op)];
+        let [map, of] = duration.clone();
+        Self { operation: [map, of, KeyValue::new("outcome", outcome)], duration }
+    }
+}
+
+pub(super) struct Instruments<K, S> {
+    map: Bare<K, S>,
+    operations: Counter<u64>,
+    durations: Histogram<f64>,
+    hit: Ending,
+    miss: Ending,
+    inserted: Ending,
+    replaced: Ending,
+}
+
+impl<K, S> Instruments<K, S> {
+    pub(super) fn new(map: Bare<K, S>) -> Self {
+        let meter = provider().meter("bench");
+        Self {
+            map,
+            operations: meter.u64_counter("map.operations").build(),
+            durations: meter.f64_histogram("map.operation.duration").with_unit("s").build(),
+            hit: Ending::new("get", "hit"),
+            miss: Ending::new("get", "miss"),
+            inserted: Ending::new("insert", "inserted"),
+            replaced: Ending::new("insert", "replaced"),
+        }
+    }
+
+    fn tell(&self, ending: &Ending, began: Instant) {
+        self.durations.record(began.elapsed().as_secs_f64(), &ending.duration);
+        self.operations.add(1, &ending.operation);
+    }
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync, S: BuildHasher + Send + Sync> Variant<K> for Instruments<K, S> {
+    fn run(&self, steps: &[Step<K>], per_pin: usize) {
+        for steps in steps.chunks(per_pin) {
+            let map = self.map.pin();
+            for step in steps {
+                let began = Instant::now();
+                match step {
+                    Step::Get(key) => {
+                        let found = black_box(map.get(key).is_some());
+                        self.tell(if found { &self.hit } else { &self.miss }, began);
+                    }
+                    Step::Insert(key) => {
+                        let found = black_box(map.insert(key.clone(), 1).is_some());
+                        self.tell(if found { &self.replaced } else { &self.inserted }, began);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes what was aggregated and sends it nowhere: the wire is not what is measured.
+struct Nowhere;
+
+impl PushMetricExporter for Nowhere {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        black_box(metrics);
+        Ok(())
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
+    }
+}
+
+fn provider() -> &'static SdkMeterProvider {
+    static PROVIDER: LazyLock<SdkMeterProvider> = LazyLock::new(|| {
+        let reader = PeriodicReader::builder(Nowhere).with_interval(Duration::from_secs(1)).build();
+        SdkMeterProvider::builder().with_reader(reader).build()
+    });
+    &PROVIDER
+}

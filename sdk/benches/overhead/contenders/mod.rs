@@ -1,0 +1,68 @@
+//! Who is compared: bare papaya, what mapwarden makes of it, what services do today, and other maps.
+
+mod facade;
+mod instruments;
+mod maps;
+
+use std::hash::{BuildHasher, Hash};
+
+use crate::load::Step;
+
+/// A map that can do the load.
+pub(crate) trait Variant<K>: Sync {
+    /// Does the steps, holding one pin for `per_pin` of them where there are pins.
+    fn run(&self, steps: &[Step<K>], per_pin: usize);
+}
+
+/// A map under its name in the table.
+pub(crate) struct Contender<K> {
+    pub(crate) name: &'static str,
+    /// It does one in so many of the steps and its time is scaled, because it is so slow.
+    pub(crate) part: usize,
+    pub(crate) map: Box<dyn Variant<K>>,
+}
+
+impl<K> Contender<K> {
+    fn new(name: &'static str, part: usize, map: impl Variant<K> + 'static) -> Self {
+        Self { name, part, map: Box::new(map) }
+    }
+}
+
+/// The map that all others are divided by.
+pub(crate) const BARE: &str = "papaya";
+/// The same again, which tells how far two equal maps differ.
+pub(crate) const AGAIN: &str = "a/a";
+/// The map that is judged.
+pub(crate) const MAPWARDEN: &str = "mapwarden";
+/// papaya with cached handles of the `metrics` facade.
+pub(crate) const CACHED: &str = "metrics";
+
+/// papaya, papaya again, and ours.
+pub(crate) fn judged<K, S>(entries: usize) -> Vec<Contender<K>>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    S: BuildHasher + Clone + Default + Send + Sync + 'static,
+{
+    vec![
+        Contender::new(BARE, 1, maps::bare::<K, S>(entries)),
+        Contender::new(AGAIN, 1, maps::bare::<K, S>(entries)),
+        Contender::new(MAPWARDEN, 1, maps::observed::<K, S>(entries).build()),
+    ]
+}
+
+/// All of them.
+pub(crate) fn all<K, S>(entries: usize) -> Vec<Contender<K>>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    S: BuildHasher + Clone + Default + Send + Sync + 'static,
+{
+    let mut contenders = judged::<K, S>(entries);
+    contenders.extend([
+        Contender::new(CACHED, 8, facade::Cached::new(maps::bare::<K, S>(entries))),
+        Contender::new("macros", 8, facade::Macros::new(maps::bare::<K, S>(entries))),
+        Contender::new("otel", 8, instruments::Instruments::new(maps::bare::<K, S>(entries))),
+        Contender::new("dashmap", 1, maps::dash::<K, S>(entries)),
+        Contender::new("moka", 8, maps::moka::<K, S>(entries)),
+    ]);
+    contenders
+}

@@ -1,0 +1,26 @@
+//! The places in the documents that benches fill.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file under `docs/`.
+pub(crate) fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
+}
+
+/// Puts the text between the lines `<!-- NAME begin -->` and `<!-- NAME end -->` of `docs/benchmarks.md`.
+///
+/// # Errors
+/// A file that cannot be read or written, or that lacks the lines.
+pub(crate) fn fill(name: &str, text: &str) -> io::Result<()> {
+    let file = path("benchmarks.md");
+    let document = fs::read_to_string(&file)?;
+    let (begin, end) = (format!("<!-- {name} begin -->\n"), format!("<!-- {name} end -->"));
+    let parts =
+        document.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let Some((before, after)) = parts else {
+        return Err(io::Error::other(format!("{} lacks the line {begin}", file.display())));
+    };
+    fs::write(file, format!("{before}{begin}\n{}\n\n{end}{after}", text.trim_end_matches('\n')))
+}

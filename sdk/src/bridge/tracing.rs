@@ -1,0 +1,95 @@
+//! What comes in: request scopes, calls to dependencies, and map operations that were slow or failed. What goes out:
+//! spans and events of the `tracing` subscriber that the service has. Never makes an OTLP span beside them.
+//!
+//! With telemetry that ships its counts, say so to the builder:
+//!
+//! ```
+//! use mapwarden::{Scope, Telemetry};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The service's own subscriber, made as ever.
+//! tracing_subscriber::fmt().init();
+//! let telemetry = Telemetry::builder()
+//!     .service("orders")
+//!     .version("v2.4.0")
+//!     .environment("production")
+//!     .team("checkout")
+//! #   .endpoint("http://127.0.0.1:9")
+//!     .tracing()
+//!     .install()?;
+//!
+//! let scope = Scope::request("checkout").region("eu-west-1").start();
+//! let entered = scope.enter();
+//! tracing::info!("within the request's span");
+//! drop(entered);
+//! scope.ok();
+//! # drop(telemetry);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A service that ships nothing calls [`install`] instead.
+//!
+//! # What is told
+//! | what | as | level |
+//! |---|---|---|
+//! | a request scope | the span `request`, from its start to its end | `INFO` |
+//! | a call to a dependency | the span `dependency`, within the span that was current | `INFO` |
+//! | a failed request or call, a request that missed its latency objective | an event within its span, 50 a second of each kind | `WARN` |
+//! | a map operation that was slow, rejected or failed | an event within the current span, 50 a second | `WARN` |
+//!
+//! All have the target `mapwarden`, so that `mapwarden=warn` keeps the events and leaves the spans out. Their fields are
+//! the attributes of the spans that the shipper sends: `mapwarden.scope`, `mapwarden.outcome`, `error.type` and so on.
+//! `otel.name`, `otel.kind` and `otel.status_code` are for `tracing-opentelemetry`.
+//!
+//! # Who decides
+//! The subscriber: a span is offered to it when a request begins, and there is no sampling of ours. What that costs, it
+//! says; a filter that turns the spans off makes them a check of a flag.
+//!
+//! # Parents
+//! [`Scope::run`](crate::Scope::run) and [`Scope::enter`](crate::Scope::enter) make the span current, so that what the
+//! service tells itself is within it, and a scope within another's span is its child. What
+//! [`ScopeBuilder::parent`](crate::ScopeBuilder::parent) says is for OpenTelemetry; give it to `tracing-opentelemetry` by
+//! `set_parent` of [`Scope::tracing_span`](crate::Scope::tracing_span).
+
+use std::time::Instant;
+
+use crate::contract::Ratio;
+use crate::scope::{self, Installation, Limits, PseudonymKey, Subscriber, Target, Tracing};
+
+/// Somebody has a say in spans already: telemetry is installed, or this bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "telemetry is installed in this process already: say `.tracing()` to its builder, or keep one bridge and drop it at \
+     the end"
+)]
+pub struct InUse;
+
+/// Tells the subscriber, while this lives.
+#[derive(Debug)]
+#[must_use = "dropping the bridge ends it"]
+pub struct TracingBridge {
+    _private: (),
+}
+
+/// Tells scopes, calls and map operations to the service's subscriber from now on, and ships nothing. Pseudonyms of
+/// users and tenants are of this process alone.
+///
+/// # Errors
+/// [`InUse`] where telemetry or a bridge is installed.
+pub fn install() -> Result<TracingBridge, InUse> {
+    let tracing = Tracing {
+        target: Target::Subscriber(Subscriber),
+        ratio: Ratio::ZERO,
+        limits: Limits::new(Instant::now()),
+    };
+    scope::install(Installation { key: PseudonymKey::new(None), tracing })
+        .map(|()| TracingBridge { _private: () })
+        .map_err(|scope::AlreadyInstalled| InUse)
+}
+
+impl Drop for TracingBridge {
+    fn drop(&mut self) {
+        scope::uninstall();
+    }
+}

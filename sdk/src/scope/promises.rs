@@ -1,0 +1,78 @@
+//! What comes in: objectives for scopes, as a service declares them. What goes out: the same by scope, under their names
+//! on the wire, if requests can keep them. Never two of one kind for a scope.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::counters::NamedObjective;
+use crate::contract::{Objective, Outcome, Sli};
+
+/// Something that requests cannot be measured by.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PromiseError {
+    /// An objective was given twice.
+    #[error("objective `{name}` is given twice: an SLI of a scope has one objective")]
+    Duplicate {
+        /// The objective's name on the wire.
+        name: String,
+    },
+    /// Something was promised for requests that only maps can keep.
+    #[error(
+        "objective `{name}` is about maps: accepted for requests are latency, and availability with its usual bad \
+         outcomes"
+    )]
+    NotOfRequests {
+        /// The objective's name on the wire.
+        name: String,
+    },
+}
+
+/// Objectives by scope, named `<scope>-<sli>`.
+pub(crate) fn named(
+    objectives: impl IntoIterator<Item = (String, Objective)>,
+) -> Result<BTreeMap<String, Vec<NamedObjective>>, PromiseError> {
+    let mut by_scope: BTreeMap<String, Vec<NamedObjective>> = BTreeMap::new();
+    for (scope, objective) in objectives {
+        let name: Arc<str> = format!("{scope}-{}", objective.sli().name()).into();
+        match objective.sli() {
+            Sli::Availability if objective.bad().contains(Outcome::Failed) => {}
+            Sli::Latency { .. } => {}
+            Sli::Availability | Sli::HitRatio | Sli::Freshness { .. } => {
+                return Err(PromiseError::NotOfRequests { name: name.to_string() });
+            }
+        }
+        let of_scope = by_scope.entry(scope).or_default();
+        if of_scope.iter().any(|known| known.name == name) {
+            return Err(PromiseError::Duplicate { name: name.to_string() });
+        }
+        of_scope.push(NamedObjective { name, objective });
+    }
+    Ok(by_scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Count;
+    use crate::record::registry;
+    use crate::scope::Scope;
+
+    #[test]
+    fn a_promise_counts_without_telemetry_and_a_wrong_one_is_refused() {
+        let availability = Objective::availability(0.999).unwrap();
+        Scope::promise("promised", [availability]).unwrap();
+        Scope::request("promised").region("eu").start().ok();
+        Scope::request("promised").region("eu").start().fail("x");
+        let scopes = registry().snapshot().scopes;
+        let scope = scopes.iter().find(|scope| &*scope.name == "promised").unwrap();
+        let [objective] = &scope.objectives[..] else { panic!("{scope:?}") };
+        assert_eq!(&*objective.name, "promised-availability");
+        assert_eq!(objective.events, [(Arc::from("eu"), Count::new(1), Count::new(1))]);
+
+        let twice = Scope::promise("promised", [availability, availability]).unwrap_err();
+        assert_eq!(twice, PromiseError::Duplicate { name: "promised-availability".to_owned() });
+        let hits = Objective::hit_ratio(0.9).unwrap();
+        let of_maps = Scope::promise("promised", [hits]).unwrap_err();
+        assert_eq!(of_maps, PromiseError::NotOfRequests { name: "promised-hit_ratio".to_owned() });
+    }
+}

@@ -226,13 +226,15 @@ pub enum UserRole {
     },
 }
 
-/// Whether a request or call failed.
+/// How a request or call ended. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// It succeeded.
     Ok,
     /// It failed.
     Failed,
+    /// Whoever asked went away before it ended: neither good nor bad. Only on requests of the SDK.
+    Cancelled,
 }
 
 /// A request that a span described.

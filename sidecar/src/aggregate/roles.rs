@@ -237,6 +237,7 @@ fn our_role(
     let ending = || match &*need(attribute::OUTCOME)? {
         wire::OK => Ok(Ending::Ok),
         wire::FAILED => Ok(Ending::Failed),
+        wire::CANCELLED => Ok(Ending::Cancelled),
         _ => Err(Ignored::Malformed),
     };
     let scope = || {

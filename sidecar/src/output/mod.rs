@@ -247,7 +247,9 @@ pub struct RequestView {
     pub ok: Count,
     /// Requests that failed, since it is known.
     pub failed: Count,
-    /// Requests a second over the last minute.
+    /// Requests that whoever asked gave up, since it is known.
+    pub cancelled: Count,
+    /// Requests that succeeded or failed, a second over the last minute.
     pub rate: f64,
     /// The median over the last 5 minutes.
     pub p50: Known<Nanos>,

@@ -140,6 +140,7 @@ fn request(
         region: region.to_string(),
         ok: traffic.ok,
         failed: traffic.failed,
+        cancelled: traffic.cancelled,
         rate: traffic.last(RATE, known.now).total().as_f64() / RATE.as_secs_f64(),
         p50,
         tail,

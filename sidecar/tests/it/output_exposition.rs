@@ -96,6 +96,10 @@ fn every_number_of_the_view_is_a_sample() {
             r#"mapwarden_request_latency_seconds{service="numbers",scope="checkout",region="eu-west-1",percentile="95"}"#,
             2.9,
         ),
+        (
+            r#"mapwarden_requests_total{service="numbers",scope="checkout",region="eu-west-1",outcome="cancelled"}"#,
+            17.0,
+        ),
         (r#"mapwarden_dependency_up{dependency="redis"}"#, 0.5),
         (r#"mapwarden_notice_parts_total{part="impact",state="missing"}"#, 1.0),
         (r#"mapwarden_notices_total{event="updated"}"#, 9.0),

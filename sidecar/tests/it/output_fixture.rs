@@ -181,6 +181,7 @@ fn requests(scope: &str, region: &str, counts: (u64, u64), rate: f64, spans: [u6
         region: region.to_owned(),
         ok: Count::new(counts.0),
         failed: Count::new(counts.1),
+        cancelled: Count::new(17),
         rate,
         p50: Known::Value(Nanos::new(spans[0])),
         tail: tail(spans[1], spans[2]),

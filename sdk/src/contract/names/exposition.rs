@@ -131,7 +131,7 @@ pub const MAP_HOT_KEY_SHARE: Metric = gauge(
 pub const REQUESTS: Metric = counter(
     "mapwarden_requests_total",
     "{request}",
-    "Requests that ended, every one counted; outcome is ok or failed.",
+    "Requests that ended, every one counted; outcome is ok, failed or cancelled.",
     &["service", "scope", "region", "outcome"],
 );
 /// Request latency.

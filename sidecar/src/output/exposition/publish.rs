@@ -219,9 +219,10 @@ pub(super) fn counters(view: &View) {
             }
         }
     }
-    for RequestView { service, scope, region, ok, failed, .. } in &view.requests {
+    for RequestView { service, scope, region, ok, failed, cancelled, .. } in &view.requests {
         counter_of(&names::REQUESTS, &[service, scope, region, "ok"]).absolute(ok.get());
         counter_of(&names::REQUESTS, &[service, scope, region, "failed"]).absolute(failed.get());
+        counter_of(&names::REQUESTS, &[service, scope, region, "cancelled"]).absolute(cancelled.get());
     }
     let events = view.notice_events;
     counter_of(&names::NOTICES, &["opened"]).absolute(events.opened);

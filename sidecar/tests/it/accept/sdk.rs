@@ -24,27 +24,28 @@ fn serve() {
     Scope::dependency("payments").ok();
 }
 
+/// Serves and ships all of it to the endpoint.
+fn ship(endpoint: &str) {
+    let telemetry = Telemetry::builder()
+        .service("shop")
+        .version("v1")
+        .environment("test")
+        .team("checkout")
+        .pseudonym_key("secret")
+        .endpoint(endpoint)
+        .interval(Duration::from_secs(3600))
+        .scope_objective("checkout", Objective::availability(0.99).unwrap())
+        .install()
+        .unwrap();
+    serve();
+    telemetry.flush().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_sdk_ships_is_accepted_whole() {
     let mut server = Server::start(&config()).await;
     let endpoint = server.endpoint();
-    spawn_blocking(move || {
-        let telemetry = Telemetry::builder()
-            .service("shop")
-            .version("v1")
-            .environment("test")
-            .team("checkout")
-            .pseudonym_key("secret")
-            .endpoint(&endpoint)
-            .interval(Duration::from_secs(3600))
-            .scope_objective("checkout", Objective::availability(0.99).unwrap())
-            .install()
-            .unwrap();
-        serve();
-        telemetry.flush().unwrap();
-    })
-    .await
-    .unwrap();
+    spawn_blocking(move || ship(&endpoint)).await.unwrap();
     let batches = server.batches();
     // Cumulative: what was shipped again when the telemetry ended changes nothing.
     let (mut metrics, mut affected) = (BTreeSet::new(), None);

@@ -67,6 +67,8 @@ pub enum Observation {
     Request(Request),
     /// A call to a dependency that a client or producer span or a probe described.
     Call(Call),
+    /// A failure that a span of our own SDK described; it is counted by the SDK's metrics.
+    Failure(Failure),
 }
 
 /// A data point of any OTLP metric.
@@ -127,6 +129,36 @@ pub struct Histogram {
     pub to_nanos: Option<f64>,
     /// The buckets.
     pub buckets: Buckets,
+    /// Single events of it that a trace tells about; none where the unit is not a time.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// One event that a trace tells about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exemplar {
+    /// When it ended.
+    pub at: UnixNanos,
+    /// How long it took.
+    pub duration: Nanos,
+    /// Where to read about it.
+    pub trace: Trace,
+}
+
+/// A span in a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The trace's id.
+    pub id: [u8; 16],
+    /// The span's id.
+    pub span: [u8; 8],
+}
+
+impl Trace {
+    /// Takes the ids as OTLP tells them; none where they are absent or not valid.
+    pub fn of(id: &[u8], span: &[u8]) -> Option<Self> {
+        let (id, span) = (id.try_into().ok()?, span.try_into().ok()?);
+        (id != [0; 16] && span != [0; 8]).then_some(Self { id, span })
+    }
 }
 
 /// How a histogram's buckets are bounded.
@@ -153,9 +185,11 @@ pub enum Buckets {
     },
 }
 
-/// Who used something during one slot of time. Told again, it changes nothing.
+/// Who, users or tenants, used something during one slot of time. Told again, it changes nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Users {
+    /// Whom the sketch tells apart.
+    pub who: Who,
     /// What they did there.
     pub role: UserRole,
     /// Where they came from; empty where it was not told.
@@ -164,8 +198,17 @@ pub struct Users {
     pub slot: UnixNanos,
     /// How long the slot is.
     pub width: Nanos,
-    /// The users.
+    /// The users or tenants.
     pub sketch: UserSketch,
+}
+
+/// Whom a sketch tells apart. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Users.
+    User,
+    /// Tenants: the customers, each of many users, of a service that serves organisations.
+    Tenant,
 }
 
 /// What a sketch of users says about them.
@@ -183,13 +226,15 @@ pub enum UserRole {
     },
 }
 
-/// Whether a request or call failed.
+/// How a request or call ended. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// It succeeded.
     Ok,
     /// It failed.
     Failed,
+    /// Whoever asked went away before it ended: neither good nor bad. Only on requests of the SDK.
+    Cancelled,
 }
 
 /// A request that a span described.
@@ -207,6 +252,8 @@ pub struct Request {
     pub user: Option<UserHash>,
     /// Where from.
     pub region: Option<Arc<str>>,
+    /// Its span.
+    pub trace: Option<Trace>,
 }
 
 /// A call to a dependency.
@@ -222,6 +269,31 @@ pub struct Call {
     pub ending: Ending,
     /// Who saw it.
     pub source: CallSource,
+}
+
+/// A failed request or map operation, with its trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What failed.
+    pub about: FailureAbout,
+    /// The type of its error.
+    pub error: Option<Arc<str>>,
+    /// When it ended, how long it took, and its trace.
+    pub exemplar: Exemplar,
+}
+
+/// What failed. A closed set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailureAbout {
+    /// An operation on a map.
+    Map {
+        /// The map.
+        map: Arc<str>,
+        /// The operation.
+        op: Arc<str>,
+    },
+    /// A request of this scope.
+    Scope(Arc<str>),
 }
 
 /// How a call to a dependency became known.

@@ -2,25 +2,58 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::UnixNanos;
+use mapwarden::contract::{Nanos, UnixNanos};
 
-use super::objective::{Events, Place};
-use super::roles::{Applied, Role, SloRole, Track, whole};
+use super::examples::{Example, Why};
+use super::hot_keys::Told;
+use super::objective::{About, Events, Place};
+use super::roles::{self, Applied, MapGauge, Role, SloRole, Track, whole};
 use super::series::Ignored;
 use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
-use crate::accept::{Call, CallSource, Ending, Point, Request, Resource, UserRole, Users, Value};
+use crate::accept::{
+    Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Point, Request, Resource, UserRole, Users,
+    Value, Who,
+};
 
 impl Aggregate {
     pub(super) fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
+        let time = point.time.min(received);
         for role in roles {
-            if let (Role::MapEntries(key), Value::Gauge(entries)) = (role, &point.value) {
-                self.maps.at(key).holds(point.time.min(received), whole(*entries));
+            let (Role::MapGauge(key, sender, gauge), Value::Gauge(value)) = (role, &point.value) else {
+                continue;
+            };
+            let map = self.maps.at(key);
+            match gauge {
+                MapGauge::Entries => {
+                    map.rounds.tell(*sender, point.time);
+                    map.holds(time, whole(*value));
+                }
+                MapGauge::MaxEntries => map.max_entries.tell(*sender, time, whole(*value)),
+                MapGauge::LastWrite => map.last_write.tell(*sender, time, whole(*value).min(received.get())),
+                MapGauge::GuardHeld => map.guard_held.tell(time, Nanos::new(whole(*value))),
             }
         }
     }
 
-    pub(super) fn apply(&mut self, track: &Track, series: u128, applied: &Applied) {
+    pub(super) fn hot_key(
+        &mut self,
+        resource: &Resource,
+        point: &Point,
+        received: UnixNanos,
+    ) -> Result<(), Ignored> {
+        let (map, key) = roles::hot_key(resource, point).ok_or(Ignored::Malformed)?;
+        let reading = roles::reading(point, None, received)?.ok_or(Ignored::Malformed)?;
+        let is_full = self.held() >= self.max_series;
+        let hot_keys = &mut self.maps.at(&map).hot_keys;
+        if is_full && !hot_keys.holds(&key) {
+            return Err(Ignored::TooManySeries);
+        }
+        let at = reading.time.min(received);
+        hot_keys.take(&key, Told { sender: resource.id, reading, at, watching_since: self.watching_since })
+    }
+
+    pub(super) fn apply(&mut self, track: &Track, series: u128, applied: &Applied<'_>) {
         let (time, events) = (applied.time, applied.increase.events);
         if let (true, Some(mark)) = (track.is_slo(), track.mark) {
             self.dirty.marks.insert(track.id(series), mark);
@@ -30,17 +63,23 @@ impl Aggregate {
                 Role::Slo { slo, place, counts } => {
                     let events = counts.events(applied);
                     self.count(slo, place, *counts, events);
+                    self.sampled_examples(slo, applied.exemplars);
                 }
                 Role::MapOperation(key, pair) => {
                     self.maps.at(key).count(pair.clone(), time, events);
                 }
                 Role::MapRetries(key) => self.maps.at(key).retry(time, events),
+                Role::MapFailures(key, pair) => self.maps.at(key).fail(pair.clone(), time, events),
+                Role::MapSampled(key) => self.maps.at(key).sample(time, events),
+                Role::MapScope(key, scope) => self.maps.at(key).sample_in(scope, time, events),
                 Role::MapDuration(key, op) => {
                     if let Some(times) = &applied.times {
                         self.maps.at(key).took(op, time, times);
                     }
+                    let what = || format!("{op} of {}", key.1);
+                    self.examples(&key.0, About::Map(key.1.clone()), applied.exemplars, what);
                 }
-                Role::MapEntries(_) => {}
+                Role::MapGauge(..) => {}
                 Role::Requests(key, ending) => {
                     self.requests.at(key).count(time, *ending, events);
                 }
@@ -48,6 +87,8 @@ impl Aggregate {
                     if let Some(times) = &applied.times {
                         self.requests.at(key).took(time, times);
                     }
+                    let what = || format!("request {}", key.1);
+                    self.examples(&key.0, About::Scope(key.1.clone()), applied.exemplars, what);
                 }
                 Role::Calls(name, service, ending) => {
                     self.dependency(name, service, "calls").traffic.count(time, *ending, events);
@@ -59,6 +100,44 @@ impl Aggregate {
                 }
             }
         }
+    }
+
+    /// Keeps events of which our SDK made a span.
+    fn examples(
+        &mut self,
+        service: &Arc<str>,
+        about: About,
+        exemplars: &[Exemplar],
+        what: impl Fn() -> String,
+    ) {
+        for exemplar in exemplars {
+            let example = Example { exemplar: *exemplar, what: what().into(), why: Why::SlowOrFailed };
+            self.examples.at(&(service.clone(), about.clone())).add(example);
+        }
+    }
+
+    /// Keeps events that the sender of an objective's metric chose by chance.
+    fn sampled_examples(&mut self, slo: &str, exemplars: &[Exemplar]) {
+        let Some(definition) = self.objectives.get(slo).map(|objective| &objective.definition) else {
+            return;
+        };
+        let About::Metric(metric) = &definition.about else { return };
+        let key = (definition.service.clone(), definition.about.clone());
+        for exemplar in exemplars {
+            let example = Example { exemplar: *exemplar, what: metric.clone(), why: Why::Sampled };
+            self.examples.at(&key).add(example);
+        }
+    }
+
+    /// Keeps a failure that a span of our SDK told.
+    pub(super) fn failure(&mut self, service: &Arc<str>, failure: &Failure) {
+        let Failure { about, error, exemplar } = failure;
+        let (about, what) = match about {
+            FailureAbout::Map { map, op } => (About::Map(map.clone()), format!("{op} of {map}")),
+            FailureAbout::Scope(scope) => (About::Scope(scope.clone()), format!("request {scope}")),
+        };
+        let example = Example { exemplar: *exemplar, what: what.into(), why: Why::Failed(error.clone()) };
+        self.examples.at(&(service.clone(), about)).add(example);
     }
 
     fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {
@@ -85,14 +164,22 @@ impl Aggregate {
         match &users.role {
             UserRole::Affected { slo } => {
                 if let Some(objective) = self.objectives.get_mut(&format!("{service}/{slo}")) {
-                    objective.affected.merge(users.slot, &users.sketch);
+                    match users.who {
+                        Who::User => &mut objective.affected,
+                        Who::Tenant => &mut objective.affected_tenants,
+                    }
+                    .merge(users.slot, &users.sketch);
                 } else {
                     self.ignore(Ignored::UnknownObjective, 1);
                 }
             }
             UserRole::Active { scope } => {
                 let audience = self.audiences.at(&(service.clone(), scope.clone()));
-                audience.active.merge(users.slot, &users.sketch);
+                match users.who {
+                    Who::User => &mut audience.active,
+                    Who::Tenant => &mut audience.tenants,
+                }
+                .merge(users.slot, &users.sketch);
             }
         }
     }
@@ -101,6 +188,11 @@ impl Aggregate {
         let end = request.end.min(received);
         let region =
             request.region.as_ref().or(resource.region.as_ref()).cloned().unwrap_or_else(|| Arc::from(""));
+        if let (Ending::Failed, Some(trace)) = (request.ending, request.trace) {
+            let exemplar = Exemplar { at: end, duration: request.duration, trace };
+            let example = Example { exemplar, what: request.name.clone(), why: Why::Failed(None) };
+            self.examples.at(&(resource.service.clone(), About::Scope(Arc::from(SPANS)))).add(example);
+        }
         let key = (resource.service.clone(), Arc::from(SPANS), region);
         self.requests.at(&key).one(end, request.ending, request.duration);
         if let Some(user) = request.user {

@@ -34,6 +34,11 @@ impl<K: Ord + Clone, V: Default> Bounded<K, V> {
     }
 
     /// What every key holds.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values()
+    }
+
+    /// What every key holds, to be changed.
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.entries.values_mut()
     }

@@ -212,6 +212,7 @@ mod tests {
             sum: None,
             to_nanos: Some(1.0),
             buckets: Buckets::Exponential { scale: 3, offset: 159, counts: vec![1, 0, 2, 3], zero: 0 },
+            exemplars: Vec::new(),
         };
         let got = Distribution::of(&histogram).unwrap();
         assert_eq!(got.buckets, vec![(160, 1), (162, 2), (163, 3)]);

@@ -1,15 +1,21 @@
 //! One map: its operations by outcome, how long they took, and how full it is.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, UnixNanos};
 
 use super::distribution::{Distribution, DistributionRing};
+use super::hot_keys::HotKeys;
 use super::slices::{Slices, Until};
+use super::told::{Latest, Longest, Rounds};
 
 /// An operation and an outcome by name.
 pub type OpOutcome = (Arc<str>, Arc<str>);
+
+/// An operation and the type of the error that it failed with, by name.
+pub type OpError = (Arc<str>, Arc<str>);
 
 /// How many readings of the number of entries are kept: one each ten seconds for an hour.
 const READINGS: usize = 360;
@@ -21,6 +27,19 @@ pub struct Map {
     times: BTreeMap<Arc<str>, DistributionRing>,
     entries: VecDeque<(UnixNanos, u64)>,
     retries: Option<Operations>,
+    failures: BTreeMap<OpError, Operations>,
+    sampled: Option<Operations>,
+    scopes: BTreeMap<Arc<str>, Operations>,
+    /// When each process told of it.
+    pub rounds: Rounds,
+    /// Its hottest keys.
+    pub hot_keys: HotKeys,
+    /// How many entries it takes at most, where it is bounded.
+    pub max_entries: Latest,
+    /// When it was last written, in nanoseconds since 1970.
+    pub last_write: Latest,
+    /// For how long guards kept it from freeing.
+    pub guard_held: Longest,
 }
 
 /// How often something happened, since it is known and by time.
@@ -33,6 +52,11 @@ struct Operations {
 impl Operations {
     fn new() -> Self {
         Self { total: Count::ZERO, slices: Slices::for_evidence() }
+    }
+
+    /// Operations that hot keys are compared with: at the same slots, so that a share is of the same time.
+    fn like_keys() -> Self {
+        Self { total: Count::ZERO, slices: Slices::for_keys() }
     }
 
     fn count(&mut self, time: UnixNanos, happened: u64) {
@@ -52,6 +76,21 @@ impl Map {
     /// Counts closure retries.
     pub fn retry(&mut self, time: UnixNanos, happened: u64) {
         self.retries.get_or_insert_with(Operations::new).count(time, happened);
+    }
+
+    /// Counts operations that failed.
+    pub fn fail(&mut self, pair: OpError, time: UnixNanos, happened: u64) {
+        self.failures.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    }
+
+    /// Counts operations on single keys, estimated from the timed ones.
+    pub fn sample(&mut self, time: UnixNanos, happened: u64) {
+        self.sampled.get_or_insert_with(Operations::like_keys).count(time, happened);
+    }
+
+    /// Counts those within a request scope; the scope is empty outside of every one.
+    pub fn sample_in(&mut self, scope: &Arc<str>, time: UnixNanos, happened: u64) {
+        self.scopes.entry(scope.clone()).or_insert_with(Operations::like_keys).count(time, happened);
     }
 
     /// Adds how long operations took.
@@ -79,10 +118,16 @@ impl Map {
 
     /// Forgets what happened after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
-        let all = self.operations.values_mut().chain(&mut self.retries);
+        let all = self.operations.values_mut().chain(&mut self.retries).chain(self.failures.values_mut());
+        let all = all.chain(&mut self.sampled).chain(self.scopes.values_mut());
         all.for_each(|operations| operations.slices.forget_after(now));
         self.times.values_mut().for_each(|ring| ring.forget_after(now));
         self.entries.retain(|reading| reading.0 <= now);
+        self.rounds.forget_after(now);
+        self.hot_keys.forget_after(now);
+        self.max_entries.forget_after(now);
+        self.last_write.forget_after(now);
+        self.guard_held.forget_after(now);
     }
 
     /// Every pair that the sender declared, with its count, ascending.
@@ -112,6 +157,26 @@ impl Map {
         self.retries.as_ref().map_or(Count::ZERO, |retries| retries.slices.between(from, until, now).good)
     }
 
+    /// Failed operations by operation and type of error, since the map is known.
+    pub fn failures(&self) -> impl Iterator<Item = (&OpError, Count)> {
+        self.failures.iter().map(|(pair, operations)| (pair, operations.total))
+    }
+
+    /// Failed operations between two times, the most frequent first.
+    pub fn failures_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&OpError, Count)> {
+        most_first(&self.failures, |operations| operations.slices.between(from, until, now).good)
+    }
+
+    /// Operations on single keys between two times, estimated; none where they are not told.
+    pub fn sampled_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Option<Count> {
+        self.sampled.as_ref().map(|sampled| sampled.slices.between(from, until, now).good)
+    }
+
+    /// Those within each request scope, the busiest first.
+    pub fn scopes_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&Arc<str>, Count)> {
+        most_first(&self.scopes, |operations| operations.slices.between(from, until, now).good)
+    }
+
     /// How long an operation took, by time.
     pub fn times(&self, op: &str) -> Option<&DistributionRing> {
         self.times.get(op)
@@ -131,6 +196,14 @@ impl Map {
     pub fn entries_before(&self, time: UnixNanos) -> Option<(UnixNanos, u64)> {
         self.entries.iter().rev().find(|reading| reading.0 <= time).copied()
     }
+}
+
+/// What happened at all, the most frequent first.
+fn most_first<K>(all: &BTreeMap<K, Operations>, count: impl Fn(&Operations) -> Count) -> Vec<(&K, Count)> {
+    let counted = all.iter().map(|(name, operations)| (name, count(operations)));
+    let mut happened: Vec<_> = counted.filter(|(_, count)| *count > Count::ZERO).collect();
+    happened.sort_by_key(|entry| Reverse(entry.1));
+    happened
 }
 
 #[cfg(test)]

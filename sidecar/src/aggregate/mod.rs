@@ -6,11 +6,14 @@ mod apply;
 mod bounded;
 pub mod changes;
 pub mod distribution;
+pub mod examples;
+pub mod hot_keys;
 pub mod maps;
 pub mod objective;
 mod roles;
 pub mod series;
 pub mod slices;
+pub mod told;
 pub mod traffic;
 pub mod users;
 mod view;
@@ -26,6 +29,7 @@ use self::bounded::Bounded;
 pub(crate) use self::bounded::OTHER;
 use self::changes::Changes;
 use self::distribution::DistributionMark;
+use self::examples::Examples;
 use self::maps::Map;
 use self::objective::{Kept, Objective};
 use self::roles::{Role, Track};
@@ -84,6 +88,7 @@ pub struct Aggregate {
     requests: Bounded<RequestKey, Traffic>,
     audiences: Bounded<ScopeKey, Audience>,
     dependencies: Bounded<Arc<str>, Dependency>,
+    examples: Bounded<(Arc<str>, objective::About), Examples>,
     changes: Changes,
     ignored: BTreeMap<Ignored, u64>,
     resets: u64,
@@ -136,6 +141,7 @@ impl Aggregate {
             requests: Bounded::new((other(), other(), other())),
             audiences: Bounded::new((other(), other())),
             dependencies: Bounded::new(other()),
+            examples: Bounded::new((other(), objective::About::Metric(other()))),
             changes: Changes::default(),
             ignored: Ignored::ALL.map(|reason| (reason, 0)).into(),
             resets: 0,
@@ -197,7 +203,10 @@ impl Aggregate {
         let points = || {
             batch.observations.iter().filter_map(|observation| match observation {
                 Observation::Point(point) => Some(point),
-                Observation::Users(_) | Observation::Request(_) | Observation::Call(_) => None,
+                Observation::Users(_)
+                | Observation::Request(_)
+                | Observation::Call(_)
+                | Observation::Failure(_) => None,
             })
         };
         self.learn_team(resource, batch.received);
@@ -218,6 +227,7 @@ impl Aggregate {
                 Observation::Users(users) => self.users(&resource.service, users),
                 Observation::Request(request) => self.request(resource, request, batch.received),
                 Observation::Call(call) => self.call(&resource.service, call, batch.received),
+                Observation::Failure(failure) => self.failure(&resource.service, failure),
             }
         }
         seen
@@ -265,6 +275,9 @@ impl Aggregate {
         if point.time > received + AHEAD {
             return Err(Ignored::FromTheFuture);
         }
+        if roles::is_hot_key(point) {
+            return self.hot_key(resource, point, received);
+        }
         let id = roles::series_id(resource, point);
         let mut series = match self.series.remove(&id) {
             Some(series) => series,
@@ -273,10 +286,10 @@ impl Aggregate {
                 if roles.is_empty() {
                     return Ok(());
                 }
-                if self.series.len() >= self.max_series {
+                if self.held() >= self.max_series {
                     return Err(Ignored::TooManySeries);
                 }
-                self.meet(id, roles)
+                self.meet(id, roles, resource, point)
             }
         };
         series.seen = received;
@@ -285,12 +298,25 @@ impl Aggregate {
         Ok(())
     }
 
-    fn meet(&mut self, id: u128, roles: Vec<Role>) -> Series {
+    /// How many series are held, hot keys included.
+    fn held(&self) -> usize {
+        self.series.len() + self.maps.values().map(|map| map.hot_keys.len()).sum::<usize>()
+    }
+
+    fn meet(&mut self, id: u128, roles: Vec<Role>, resource: &Resource, point: &Point) -> Series {
         let mut tracks = roles::tracks(roles);
         for track in &mut tracks {
-            track.mark = self.restored.remove(&track.id(id));
+            track.mark = self.restored.remove(&track.id(id)).or_else(|| self.birth(track, resource, point));
         }
         Series { tracks, distribution: DistributionMark::default(), seen: UnixNanos::EPOCH }
+    }
+
+    /// The mark of a series that its process, which tells all that it has in each batch, had not told the time
+    /// before: it was born since, at zero, even if the process is older than the sidecar.
+    fn birth(&self, track: &Track, resource: &Resource, point: &Point) -> Option<Mark> {
+        let Some(Role::MapFailures(map, _)) = track.roles.first() else { return None };
+        let before = self.maps.get(map)?.rounds.before(resource.id)?;
+        Some(Mark { start: point.start.get(), time: before.get(), value: 0, part: 0 })
     }
 
     fn count_tracks(&mut self, id: u128, series: &mut Series, point: &Point, received: UnixNanos) {
@@ -319,7 +345,8 @@ impl Aggregate {
                     increase.from = increase.from.before(ahead);
                     let times = times.take().filter(|_| !is_base);
                     let time = reading.time.before(ahead);
-                    self.apply(track, id, &roles::Applied { increase, time, times });
+                    let exemplars = roles::exemplars(point);
+                    self.apply(track, id, &roles::Applied { increase, time, times, exemplars });
                 }
                 Err(reason) => self.ignore(reason, 1),
             }
@@ -332,10 +359,12 @@ impl Aggregate {
         self.watching_since = self.watching_since.min(now);
         self.objectives.values_mut().for_each(|objective| objective.forget_after(now));
         self.maps.values_mut().for_each(|map| map.forget_after(now));
+        self.examples.values_mut().for_each(|examples| examples.forget_after(now));
         self.requests.values_mut().for_each(|traffic| traffic.forget_after(now));
         self.dependencies.values_mut().for_each(|dependency| dependency.traffic.forget_after(now));
         for audience in self.audiences.values_mut() {
             audience.active.forget_after(now);
+            audience.tenants.forget_after(now);
             audience.failed.forget_after(now);
         }
         let marks = self
@@ -351,6 +380,7 @@ impl Aggregate {
     /// of the latter are returned by id, because the store has them.
     pub fn forget_silent(&mut self, now: UnixNanos) -> Vec<u128> {
         let mut forgotten = Vec::new();
+        self.maps.values_mut().for_each(|map| map.hot_keys.forget_silent(now));
         self.series.retain(|id, series| {
             let is_slo = series.tracks.iter().any(Track::is_slo);
             let is_kept = now.since(series.seen) < if is_slo { SILENT_SLI } else { SILENT };

@@ -47,6 +47,11 @@ pub enum SliKind {
     },
     /// Lookups that found their key.
     HitRatio,
+    /// Seconds at whose end a map's last write was at most so long ago.
+    Freshness {
+        /// The oldest last write that is still good.
+        threshold: Nanos,
+    },
 }
 
 impl SliKind {
@@ -56,12 +61,13 @@ impl SliKind {
             Self::Availability => "availability",
             Self::Latency { .. } => "latency",
             Self::HitRatio => "hit_ratio",
+            Self::Freshness { .. } => "freshness",
         }
     }
 }
 
 /// What an objective is about. A closed set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum About {
     /// A map of the SDK.
     Map(Arc<str>),
@@ -104,6 +110,8 @@ pub struct Objective {
     places: BTreeMap<Place, Slices>,
     /// Users who met a bad event.
     pub affected: UserRing,
+    /// Tenants who met a bad event.
+    pub affected_tenants: UserRing,
     /// Until when telemetry accounts for the time.
     pub covered_until: UnixNanos,
     /// Bad events whose totals have not arrived yet, where both are counted by different series; and since when.
@@ -148,6 +156,7 @@ impl Objective {
             slices: Slices::for_budget(),
             places: BTreeMap::new(),
             affected: UserRing::default(),
+            affected_tenants: UserRing::default(),
             covered_until: since,
             debts: BTreeMap::new(),
             interval: Nanos::ZERO,
@@ -228,6 +237,7 @@ impl Objective {
         self.slices.forget_after(now);
         self.places.values_mut().for_each(|slices| slices.forget_after(now));
         self.affected.forget_after(now);
+        self.affected_tenants.forget_after(now);
         self.covered_until = self.covered_until.min(now);
         self.since = self.since.min(now);
         self.debts.clear();

@@ -12,7 +12,7 @@ use super::distribution::Distribution;
 use super::objective::{About, Definition, Events, Objective, Place, SliKind};
 use super::series::{Ignored, Increase, Mark, Reading};
 use super::{MapKey, RequestKey};
-use crate::accept::{Attributes, Buckets, Ending, Histogram, Point, Resource, Temporality, Value};
+use crate::accept::{Attributes, Buckets, Ending, Exemplar, Histogram, Point, Resource, Temporality, Value};
 use crate::config::{Indicator, Selector, SloConfig};
 
 /// How a series counts towards an objective.
@@ -35,10 +35,16 @@ pub(super) enum Role {
     MapOperation(MapKey, (Arc<str>, Arc<str>)),
     /// Times of a map's operation.
     MapDuration(MapKey, Arc<str>),
-    /// Entries of a map.
-    MapEntries(MapKey),
+    /// Something that one process tells of a map's present.
+    MapGauge(MapKey, u64, MapGauge),
     /// Closure retries of a map.
     MapRetries(MapKey),
+    /// Operations of a map that failed, by operation and type of error.
+    MapFailures(MapKey, (Arc<str>, Arc<str>)),
+    /// Operations on single keys of a map, estimated.
+    MapSampled(MapKey),
+    /// The same within a request scope.
+    MapScope(MapKey, Arc<str>),
     /// Requests by service, scope, region.
     Requests(RequestKey, Ending),
     /// Times of such requests.
@@ -49,14 +55,29 @@ pub(super) enum Role {
     CallDuration(Arc<str>, Arc<str>),
 }
 
+/// What a gauge tells of a map.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MapGauge {
+    /// How many entries it has.
+    Entries,
+    /// How many it takes at most.
+    MaxEntries,
+    /// When it was last written.
+    LastWrite,
+    /// For how long guards kept it from freeing.
+    GuardHeld,
+}
+
 /// What a point adds, ready for every role.
-pub(super) struct Applied {
+pub(super) struct Applied<'a> {
     /// What its series increased by, in our time.
     pub(super) increase: Increase,
     /// The end of the time that it accounts for, in our time.
     pub(super) time: UnixNanos,
     /// The times it adds, for a histogram.
     pub(super) times: Option<Distribution>,
+    /// Single events of it that a trace tells about.
+    pub(super) exemplars: &'a [Exemplar],
 }
 
 impl Role {
@@ -68,7 +89,7 @@ impl Role {
 
 impl SloRole {
     /// The events that a point adds to the role's objective.
-    pub(super) fn events(self, applied: &Applied) -> Events {
+    pub(super) fn events(self, applied: &Applied<'_>) -> Events {
         let Increase { events, part, from, is_reset: _ } = applied.increase;
         let (good, bad) = match self {
             Self::All(Verdict::Good) => (events, 0),
@@ -84,15 +105,29 @@ pub(super) fn is_objective(point: &Point) -> bool {
     &*point.metric == wire::OBJECTIVE.name
 }
 
+/// Whether a point tells of a hot key. Which keys are hot changes all the time: they are bounded by the map, and
+/// are no series of their own.
+pub(super) fn is_hot_key(point: &Point) -> bool {
+    &*point.metric == wire::MAP_HOT_KEY_OPERATIONS.name
+}
+
+/// The map and the key that a point of a hot key is about; none where it does not keep the contract.
+pub(super) fn hot_key(resource: &Resource, point: &Point) -> Option<(MapKey, Arc<str>)> {
+    let get = |name| value_of(&point.attributes, name).cloned();
+    Some(((resource.service.clone(), get(attribute::MAP)?), get(attribute::KEY)?))
+}
+
 /// The objective that a point declares; none where it does not keep the contract.
 pub(super) fn definition(resource: &Resource, point: &Point) -> Option<Definition> {
     let Value::Gauge(target) = point.value else { return None };
     let target = Ratio::new(target).ok().filter(|target| target.get() > 0.0 && target.get() < 1.0)?;
     let get = |name| value_of(&point.attributes, name);
+    let threshold = || get(attribute::THRESHOLD)?.parse().ok().map(Nanos::new);
     let sli = match &**get(attribute::SLI)? {
         "availability" => SliKind::Availability,
         "hit_ratio" => SliKind::HitRatio,
-        "latency" => SliKind::Latency { threshold: Nanos::new(get(attribute::THRESHOLD)?.parse().ok()?) },
+        "latency" => SliKind::Latency { threshold: threshold()? },
+        "freshness" => SliKind::Freshness { threshold: threshold()? },
         _ => return None,
     };
     let about = match (get(attribute::MAP), get(attribute::SCOPE)) {
@@ -199,10 +234,10 @@ fn our_role(
 ) -> Result<Option<Role>, Ignored> {
     let need = |name| value_of(&point.attributes, name).cloned().ok_or(Ignored::Malformed);
     let service = || resource.service.clone();
-    let map = || need(attribute::MAP).map(|map| (service(), map));
     let ending = || match &*need(attribute::OUTCOME)? {
         wire::OK => Ok(Ending::Ok),
         wire::FAILED => Ok(Ending::Failed),
+        wire::CANCELLED => Ok(Ending::Cancelled),
         _ => Err(Ignored::Malformed),
     };
     let scope = || {
@@ -219,14 +254,6 @@ fn our_role(
         let verdict =
             Verdict::ALL.into_iter().find(|known| *verdict == *known.name()).ok_or(Ignored::Malformed)?;
         Role::Slo { slo, place: place(resource, point), counts: SloRole::All(verdict) }
-    } else if metric == wire::MAP_OPERATIONS.name {
-        Role::MapOperation(map()?, (need(attribute::OP)?, need(attribute::OUTCOME)?))
-    } else if metric == wire::MAP_DURATION.name {
-        Role::MapDuration(map()?, need(attribute::OP)?)
-    } else if metric == wire::MAP_ENTRIES.name {
-        Role::MapEntries(map()?)
-    } else if metric == wire::MAP_RETRIES.name {
-        Role::MapRetries(map()?)
     } else if metric == wire::REQUESTS.name {
         Role::Requests(scope()?, ending()?)
     } else if metric == wire::REQUEST_DURATION.name {
@@ -235,6 +262,38 @@ fn our_role(
         Role::Calls(need(attribute::DEPENDENCY)?, service(), ending()?)
     } else if metric == wire::DEPENDENCY_DURATION.name {
         Role::CallDuration(need(attribute::DEPENDENCY)?, service())
+    } else {
+        return map_role(resource, point);
+    };
+    Ok(Some(role))
+}
+
+/// The role of one of our own metrics of maps; none for every other metric.
+fn map_role(resource: &Resource, point: &Point) -> Result<Option<Role>, Ignored> {
+    let need = |name| value_of(&point.attributes, name).cloned().ok_or(Ignored::Malformed);
+    let map = || need(attribute::MAP).map(|map| (resource.service.clone(), map));
+    let gauge = |gauge| Ok(Role::MapGauge(map()?, resource.id, gauge));
+    let metric = &*point.metric;
+    let role = if metric == wire::MAP_OPERATIONS.name {
+        Role::MapOperation(map()?, (need(attribute::OP)?, need(attribute::OUTCOME)?))
+    } else if metric == wire::MAP_DURATION.name {
+        Role::MapDuration(map()?, need(attribute::OP)?)
+    } else if metric == wire::MAP_ENTRIES.name {
+        gauge(MapGauge::Entries)?
+    } else if metric == wire::MAP_MAX_ENTRIES.name {
+        gauge(MapGauge::MaxEntries)?
+    } else if metric == wire::MAP_LAST_WRITE.name {
+        gauge(MapGauge::LastWrite)?
+    } else if metric == wire::MAP_GUARD_HELD.name {
+        gauge(MapGauge::GuardHeld)?
+    } else if metric == wire::MAP_RETRIES.name {
+        Role::MapRetries(map()?)
+    } else if metric == wire::MAP_FAILURES.name {
+        Role::MapFailures(map()?, (need(attribute::OP)?, need(attribute::ERROR_TYPE)?))
+    } else if metric == wire::MAP_SAMPLED_OPERATIONS.name {
+        Role::MapSampled(map()?)
+    } else if metric == wire::MAP_SCOPE_OPERATIONS.name {
+        Role::MapScope(map()?, need(attribute::SCOPE)?)
     } else {
         return Ok(None);
     };
@@ -349,6 +408,16 @@ pub(super) fn distribution(point: &Point) -> Option<Distribution> {
             Distribution::of(histogram)
         }
         Value::Sum { .. } | Value::Gauge(_) => None,
+    }
+}
+
+/// The single events of a point's histogram that a trace tells about.
+pub(super) fn exemplars(point: &Point) -> &[Exemplar] {
+    match &point.value {
+        Value::Histogram { histogram, temporality: Temporality::Cumulative | Temporality::Delta } => {
+            &histogram.exemplars
+        }
+        Value::Sum { .. } | Value::Gauge(_) => &[],
     }
 }
 

@@ -50,11 +50,13 @@ pub enum Ignored {
     FromTheFuture,
     /// Bad events for which no total arrived within two minutes: they were counted bad and beside the total.
     BadAboveTotal,
+    /// A hot key of a map that has as many as it may, all of them told of late.
+    TooManyHotKeys,
 }
 
 impl Ignored {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Duplicate,
         Self::TooManySeries,
         Self::UnknownObjective,
@@ -62,6 +64,7 @@ impl Ignored {
         Self::ThresholdOffBound,
         Self::FromTheFuture,
         Self::BadAboveTotal,
+        Self::TooManyHotKeys,
     ];
 
     /// The label's value.
@@ -74,6 +77,7 @@ impl Ignored {
             Self::ThresholdOffBound => "threshold_off_bound",
             Self::FromTheFuture => "from_the_future",
             Self::BadAboveTotal => "bad_above_total",
+            Self::TooManyHotKeys => "too_many_hot_keys",
         }
     }
 }

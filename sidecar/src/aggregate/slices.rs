@@ -212,6 +212,11 @@ impl Slices {
         Self { rings: [Level::Second, Level::TenSeconds, Level::Minute].map(Ring::new).into() }
     }
 
+    /// Slices that reach 70 minutes back, for what there may be many of.
+    pub fn for_keys() -> Self {
+        Self { rings: [Level::Second, Level::TenSeconds].map(Ring::new).into() }
+    }
+
     /// Counts events that ended at `time`.
     pub fn add(&mut self, time: UnixNanos, good: Count, bad: Count) {
         let counts = Counts { good, bad, covered: Nanos::ZERO };

@@ -17,6 +17,8 @@ pub struct Traffic {
     pub ok: Count,
     /// Failed, since it is known.
     pub failed: Count,
+    /// Given up by whoever asked, since it is known.
+    pub cancelled: Count,
     /// Ended, by time.
     slices: Slices,
     /// Took, by time.
@@ -31,6 +33,7 @@ impl Default for Traffic {
         Self {
             ok: Count::ZERO,
             failed: Count::ZERO,
+            cancelled: Count::ZERO,
             slices: Slices::for_evidence(),
             times: DistributionRing::default(),
             last: UnixNanos::EPOCH,
@@ -54,6 +57,7 @@ impl Traffic {
                 self.failed += ended;
                 self.slices.add(time, Count::ZERO, ended);
             }
+            Ending::Cancelled => self.cancelled += ended,
         }
         self.last = self.last.max(time);
     }
@@ -112,6 +116,8 @@ impl Default for Dependency {
 pub struct Audience {
     /// Everyone.
     pub active: UserRing,
+    /// Every tenant.
+    pub tenants: UserRing,
     /// Those whose request failed, where spans told.
     pub failed: UserRing,
 }

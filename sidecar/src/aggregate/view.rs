@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mapwarden::contract::UnixNanos;
 
+use super::examples::Examples;
 use super::maps::Map;
-use super::objective::Objective;
+use super::objective::{About, Objective};
 use super::series::Ignored;
 use super::traffic::{Audience, Dependency, Traffic};
 use super::{Aggregate, MapKey, RequestKey};
@@ -35,6 +36,11 @@ impl<'a> WindowView<'a> {
         self.known.requests.iter()
     }
 
+    /// Traces of single events of a map, a scope or a metric.
+    pub fn examples(&self, service: &Arc<str>, about: &About) -> Option<&'a Examples> {
+        self.known.examples.get(&(service.clone(), about.clone()))
+    }
+
     /// The users of a scope.
     pub fn audience(&self, service: &Arc<str>, scope: &str) -> Option<&'a Audience> {
         self.known.audiences.get(&(service.clone(), Arc::from(scope)))
@@ -50,9 +56,9 @@ impl<'a> WindowView<'a> {
         self.known.changes.newest_first()
     }
 
-    /// How many series are held.
+    /// How many series are held, hot keys included.
     pub fn series(&self) -> usize {
-        self.known.series.len()
+        self.known.held()
     }
 
     /// Points left out, by reason; every reason is there.

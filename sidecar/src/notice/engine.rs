@@ -1,21 +1,18 @@
 //! Opens, updates and resolves notices.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, UnixNanos, UserSketch};
-use siphasher::sip128::{Hasher128 as _, SipHasher24};
-use ulid::Ulid;
 
-use super::evidence::{self, Fault};
+use super::evidence::Crowd;
 use super::onset::{Onset, onset};
-use super::{Event, Known, Notice, NoticeEvent, State, patterns};
-use crate::aggregate::objective::{About, Objective};
+use super::open::{Open, blank};
+use super::{Event, Notice, NoticeEvent, State};
+use crate::aggregate::objective::Objective;
 use crate::aggregate::slices::{Counts, Level};
-use crate::aggregate::traffic::Audience;
 use crate::aggregate::users::{REACH, UserRing};
-use crate::aggregate::{SPANS, WindowView, timestamp};
+use crate::aggregate::{WindowView, timestamp};
 use crate::budget::{BudgetState, Tier, wilson};
 
 /// How long an objective must be kept before its notice is resolved. Lowered, a fault that flickers makes
@@ -33,10 +30,6 @@ const RECENT: Nanos = Nanos::from_secs(10);
 
 /// How many resolved notices are kept.
 const RESOLVED: usize = 100;
-
-/// After which age an open notice is told again; then each five minutes.
-const UPDATES: [Nanos; 4] =
-    [Nanos::from_secs(10), Nanos::from_secs(30), Nanos::from_secs(60), Nanos::from_secs(180)];
 
 /// All notices. Stage state: one [`Notices::step`] at a time, which is pure but for what it keeps.
 #[derive(Default)]
@@ -60,20 +53,6 @@ pub struct Counters {
     pub parts: BTreeMap<&'static str, (u64, u64)>,
 }
 
-/// An open notice and what it goes on counting.
-struct Open {
-    notice: Notice,
-    tier: Tier,
-    onset: Onset,
-    floor: UnixNanos,
-    users_since: UnixNanos,
-    affected: UserSketch,
-    active: UserSketch,
-    burning_at: UnixNanos,
-    opened_at: UnixNanos,
-    told: usize,
-}
-
 /// A notice as the store keeps it, with the users it goes on counting.
 #[derive(Clone, Debug)]
 pub struct Kept {
@@ -83,19 +62,41 @@ pub struct Kept {
     pub tier: Option<Tier>,
     /// The end of the fault before, in nanoseconds since 1970.
     pub floor: UnixNanos,
-    /// Users who met a bad event, as [`UserSketch::encode`] writes them; empty once resolved.
+    /// The users that it goes on counting.
+    pub users: KeptCrowd,
+    /// The tenants, likewise.
+    pub tenants: KeptCrowd,
+}
+
+/// Users or tenants as [`UserSketch::encode`] writes them; empty once a notice is resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptCrowd {
+    /// Those who met a bad event.
     pub affected: Vec<u8>,
-    /// Users who were there, likewise.
+    /// Those who were there.
     pub active: Vec<u8>,
+}
+
+impl KeptCrowd {
+    fn of(crowd: &Crowd) -> Self {
+        Self { affected: crowd.affected.encode(), active: crowd.active.encode() }
+    }
+
+    fn restore(&self) -> Crowd {
+        Crowd {
+            affected: UserSketch::decode(&self.affected).unwrap_or_default(),
+            active: UserSketch::decode(&self.active).unwrap_or_default(),
+        }
+    }
 }
 
 /// One objective under examination.
 #[derive(Clone, Copy)]
-struct Case<'a> {
-    id: &'a str,
-    objective: &'a Objective,
-    budget: &'a BudgetState,
-    view: &'a WindowView<'a>,
+pub(super) struct Case<'a> {
+    pub(super) id: &'a str,
+    pub(super) objective: &'a Objective,
+    pub(super) budget: &'a BudgetState,
+    pub(super) view: &'a WindowView<'a>,
 }
 
 /// Whether a fault still goes on.
@@ -171,8 +172,8 @@ impl Notices {
             onset,
             floor,
             users_since,
-            affected: UserSketch::new(),
-            active: UserSketch::new(),
+            users: Crowd::default(),
+            tenants: Crowd::default(),
             burning_at: view.now,
             opened_at: view.now,
             told: 0,
@@ -253,18 +254,22 @@ impl Notices {
                 notice,
                 tier: Some(open.tier),
                 floor: open.floor,
-                affected: open.affected.encode(),
-                active: open.active.encode(),
+                users: KeptCrowd::of(&open.users),
+                tenants: KeptCrowd::of(&open.tenants),
             },
-            None => {
-                Kept { notice, tier: None, floor: UnixNanos::EPOCH, affected: Vec::new(), active: Vec::new() }
-            }
+            None => Kept {
+                notice,
+                tier: None,
+                floor: UnixNanos::EPOCH,
+                users: KeptCrowd::default(),
+                tenants: KeptCrowd::default(),
+            },
         }
     }
 
     /// Puts back what the store kept, in any order.
     pub fn restore(&mut self, kept: Vec<Kept>) {
-        for Kept { notice, tier, floor, affected, active } in kept {
+        for Kept { notice, tier, floor, users, tenants } in kept {
             let times =
                 |time: jiff::Timestamp| UnixNanos::new(u64::try_from(time.as_nanosecond()).unwrap_or(0));
             if notice.state == State::Resolved {
@@ -279,8 +284,8 @@ impl Notices {
                 onset: Onset { at: times(notice.onset), uncertainty: notice.onset_uncertainty },
                 floor,
                 users_since: times(notice.impact.since),
-                affected: UserSketch::decode(&affected).unwrap_or_default(),
-                active: UserSketch::decode(&active).unwrap_or_default(),
+                users: users.restore(),
+                tenants: tenants.restore(),
                 burning_at: times(notice.updated),
                 opened_at: times(notice.opened),
                 told: 0,
@@ -291,67 +296,6 @@ impl Notices {
         }
         self.resolved.make_contiguous().sort_by(|a, b| b.id.cmp(&a.id));
         self.resolved.truncate(RESOLVED);
-    }
-}
-
-impl Open {
-    /// Takes every number anew, up to the last moment at which the fault went on.
-    fn refresh(&mut self, case: Case<'_>) {
-        let Case { objective, budget, view, id: _ } = case;
-        let until = self.burning_at;
-        let audience = audience(objective, view);
-        let failed = match objective.definition.about {
-            About::Metric(_) => audience.map(|audience| &audience.failed),
-            About::Scope(_) | About::Map(_) => Some(&objective.affected),
-        };
-        if let Some(ring) = failed {
-            ring.collect(self.users_since, until, &mut self.affected);
-        }
-        if let Some(audience) = audience {
-            audience.active.collect(self.users_since, until, &mut self.active);
-        }
-        let fault = Fault {
-            view,
-            objective,
-            budget,
-            onset: self.onset,
-            until,
-            floor: self.floor,
-            users_since: self.users_since,
-            affected: &self.affected,
-            active: &self.active,
-        };
-        let traffic = evidence::region_traffic(&fault);
-        let notice = &mut self.notice;
-        notice.severity = self.tier.severity();
-        notice.onset = timestamp(self.onset.at);
-        notice.onset_uncertainty = self.onset.uncertainty;
-        notice.updated = timestamp(view.now);
-        notice.budget = fault.cost();
-        notice.slis = evidence::slis(&fault);
-        notice.recent_changes = evidence::recent_changes(&fault);
-        notice.impact = evidence::impact(&fault);
-        notice.dependencies = evidence::dependencies(&fault);
-        notice.map = evidence::map(&fault);
-        notice.coverage = fault.coverage();
-        notice.hypotheses = patterns::hypotheses(notice, &traffic);
-        notice.summary = summary(notice, objective);
-    }
-
-    /// Leaves out the updates that were due until now: after a restart they are not all told at once.
-    fn skip_to(&mut self, now: UnixNanos) {
-        while self.is_due(now) {
-            self.told += 1;
-        }
-    }
-
-    fn is_due(&self, now: UnixNanos) -> bool {
-        let age = now.since(self.opened_at);
-        let next = UPDATES.get(self.told).copied().unwrap_or_else(|| {
-            let later = u64::try_from(self.told - UPDATES.len()).unwrap_or(0);
-            Nanos::from_secs(300 * (later + 1))
-        });
-        age >= next
     }
 }
 
@@ -369,16 +313,6 @@ impl Counters {
             *(if is_present { present } else { missing }) += 1;
         }
     }
-}
-
-/// The users that the objective's events belong to.
-fn audience<'a>(objective: &Objective, view: &WindowView<'a>) -> Option<&'a Audience> {
-    let scope: &str = match &objective.definition.about {
-        About::Scope(scope) => scope,
-        About::Metric(_) => SPANS,
-        About::Map(_) => return None,
-    };
-    view.audience(&objective.definition.service, scope)
 }
 
 fn firing(budget: &BudgetState) -> impl Iterator<Item = Tier> {
@@ -437,79 +371,4 @@ fn is_recovered(objective: &Objective, burning_at: UnixNanos, recovery: Nanos, n
     let quiet = now.since(burning_at);
     let covered = objective.slices().since(burning_at, now).covered;
     quiet >= recovery && covered.get() >= quiet.get() / 2
-}
-
-/// A notice with no evidence yet. Its id is a ULID of the time, its random part made from the objective.
-fn blank(id: &str, objective: &Objective, tier: Tier, now: UnixNanos) -> Notice {
-    let mut hasher = SipHasher24::new();
-    hasher.write(id.as_bytes());
-    hasher.write_u64(now.get());
-    let definition = &objective.definition;
-    let untaken = || "not taken yet".to_owned();
-    Notice {
-        id: Ulid::from_parts(now.get() / 1_000_000, hasher.finish128().as_u128()).to_string(),
-        slo: id.to_owned(),
-        service: definition.service.to_string(),
-        team: definition
-            .team
-            .as_ref()
-            .map_or_else(|| Known::missing("not told by the service"), |team| Known::Value(team.to_string())),
-        state: State::Open,
-        severity: tier.severity(),
-        summary: String::new(),
-        onset: timestamp(now),
-        onset_uncertainty: Nanos::ZERO,
-        opened: timestamp(now),
-        updated: timestamp(now),
-        resolved: None,
-        budget: super::Budget {
-            target: definition.target,
-            remaining: Known::missing(untaken()),
-            spent_by_this: Known::missing(untaken()),
-            exhausted_in: Known::missing(untaken()),
-            known_for: Nanos::ZERO,
-        },
-        slis: Vec::new(),
-        recent_changes: Known::missing(untaken()),
-        impact: super::Impact {
-            affected_users: Known::missing(untaken()),
-            interval: Known::missing(untaken()),
-            share_of_active: Known::missing(untaken()),
-            regions: Known::missing(untaken()),
-            latency: Known::missing(untaken()),
-            since: timestamp(now),
-            until: timestamp(now),
-            basis: String::new(),
-        },
-        dependencies: Known::missing(untaken()),
-        map: Known::missing(untaken()),
-        hypotheses: Vec::new(),
-        coverage: Known::missing(untaken()),
-    }
-}
-
-/// One line for a pager: what, how bad, for whom, and the likeliest reason.
-fn summary(notice: &Notice, objective: &Objective) -> String {
-    let percent = |value: f64| format!("{:.2}%", value * 100.0);
-    let sli = notice.slis.first();
-    let moved = sli.and_then(|sli| match (sli.baseline.value(), sli.current.value()) {
-        (Some(before), Some(now)) => Some(format!("{} {} -> {}", sli.name, percent(*before), percent(*now))),
-        (None, Some(now)) => Some(format!("{} {}", sli.name, percent(*now))),
-        (_, None) => None,
-    });
-    let mut line = moved.unwrap_or_else(|| objective.definition.sli.name().to_owned());
-    line.push_str(&format!(" (target {})", percent(objective.definition.target.get()).replace(".00%", "%")));
-    if let Some(users) = notice.impact.affected_users.value() {
-        let regions = notice.impact.regions.value().and_then(|regions| {
-            regions
-                .iter()
-                .max_by(|a, b| a.1.get().total_cmp(&b.1.get()))
-                .map(|(name, share)| format!(", {:.0}% {name}", share.get() * 100.0))
-        });
-        line.push_str(&format!(", {users} users{}", regions.unwrap_or_default()));
-    }
-    if let Some(change) = patterns::suspect(notice) {
-        line.push_str(&format!(", suspect {}", patterns::name_of(change)));
-    }
-    line
 }

@@ -4,6 +4,7 @@
 mod engine;
 mod evidence;
 mod onset;
+mod open;
 mod patterns;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use mapwarden::contract::{BudgetFraction, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 
-pub use self::engine::{Counters, Kept, Notices};
+pub use self::engine::{Counters, Kept, KeptCrowd, Notices};
 pub(crate) use self::evidence::health;
 use crate::accept::{ChangeKind, ChangeSource};
 use crate::budget::Severity;
@@ -85,6 +86,9 @@ pub struct Notice {
     pub dependencies: Known<Vec<DependencyHealth>>,
     /// The map that changed most.
     pub map: Known<MapEvidence>,
+    /// Traces of single events of it, at most three: failures first, then the slowest.
+    #[serde(default)]
+    pub examples: Vec<ExampleTrace>,
     /// What may be behind it, the likeliest first.
     pub hypotheses: Vec<Hypothesis>,
     /// Share of the time since the onset for which telemetry arrived.
@@ -116,10 +120,10 @@ pub struct Budget {
     pub known_for: Nanos,
 }
 
-/// How an SLI changed. For a ratio, values are ratios; for a latency, seconds.
+/// How an SLI changed. For a ratio, values are ratios; for a latency, seconds. The events of a freshness are seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SliDelta {
-    /// `availability`, `latency`, `hit_ratio`, or `latency_p95`.
+    /// `availability`, `latency`, `hit_ratio`, `freshness`, or `latency_p95`.
     pub name: String,
     /// What the values are.
     pub unit: SliUnit,
@@ -199,6 +203,15 @@ pub struct Impact {
     pub interval: Known<(u64, u64)>,
     /// Affected users of all users seen in the same time.
     pub share_of_active: Known<Ratio>,
+    /// How many different tenants met a bad event in the same time.
+    #[serde(default = "Impact::tenants_untold")]
+    pub affected_tenants: Known<u64>,
+    /// 95 % interval of that number, a point while exact; only where tenants are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants_interval: Option<(u64, u64)>,
+    /// Affected tenants of all tenants seen in the same time; only where tenants are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_active_tenants: Option<Ratio>,
     /// Share of the bad events by region, largest first in the rendered forms.
     pub regions: Known<BTreeMap<String, Ratio>>,
     /// How slow it was since the onset, for all requests of the affected scope.
@@ -209,6 +222,12 @@ pub struct Impact {
     pub until: Timestamp,
     /// Whose events were counted.
     pub basis: String,
+}
+
+impl Impact {
+    fn tenants_untold() -> Known<u64> {
+        Known::missing("the service tells no tenants")
+    }
 }
 
 /// Percentiles in seconds.
@@ -256,14 +275,70 @@ pub enum Health {
 pub struct MapEvidence {
     /// The map's name.
     pub name: String,
-    /// The share of operations that the hottest key takes.
+    /// The share of the operations on single keys that the hottest key takes since the onset.
     pub hot_key_share: Known<Ratio>,
+    /// That key, and what its share rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot_key: Option<HotKey>,
+    /// The request scopes that use the map most since the onset, at most three.
+    #[serde(default)]
+    pub scopes: Vec<ScopeShare>,
+    /// Operations on single keys since the onset, estimated: what the hot key and the scopes are shares of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Count>,
+    /// What failed since the onset, by operation and type of error, the most frequent first, at most three.
+    #[serde(default)]
+    pub failures: Vec<MapFailure>,
+    /// Entries of those that it takes at most; only where it is bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<Ratio>,
     /// How the number of entries changes, per hour, relative to before: 3.4 is +340 %/h.
     pub entries: Known<f64>,
     /// Retries and conflicts a second, as a multiple of before.
     pub conflicts: Known<f64>,
+    /// The longest time without a write since the onset; only where the service tells of writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_write: Option<Nanos>,
     /// What changed most: an outcome's share of its operation before and since the onset.
     pub shifts: Vec<OutcomeShift>,
+}
+
+/// The key that most operations ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HotKey {
+    /// Its pseudonym, or what the map's `display_key` makes of it.
+    pub key: String,
+    /// Operations on it since the onset, estimated.
+    pub operations: Count,
+    /// Its share in the hour before the onset.
+    pub baseline: Known<Ratio>,
+    /// The share of whichever key was the hottest then: a key has another pseudonym in processes that share no key
+    /// for pseudonyms, and another name where the map does not hold it.
+    pub hottest_before: Known<Ratio>,
+    /// How the operations were counted.
+    pub basis: String,
+}
+
+/// A request scope's share of the operations on a map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScopeShare {
+    /// The scope; empty is outside of every one.
+    pub scope: String,
+    /// Its share of the operations on single keys.
+    pub share: Ratio,
+    /// Its operations, estimated.
+    pub operations: Count,
+}
+
+/// Operations of a map that failed alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapFailure {
+    /// The operation.
+    pub op: String,
+    /// The type of the error, or `panic`.
+    pub error_type: String,
+    /// How many, every one counted.
+    pub count: Count,
 }
 
 /// How the share of one outcome changed.
@@ -277,6 +352,23 @@ pub struct OutcomeShift {
     pub baseline: Ratio,
     /// Its share since the onset.
     pub current: Ratio,
+}
+
+/// One event of a fault that a trace tells about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExampleTrace {
+    /// The trace, 32 hexadecimal digits.
+    pub trace_id: String,
+    /// The span in it, 16 hexadecimal digits.
+    pub span_id: String,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration: Nanos,
+    /// What it was: `request checkout`, `get of sessions`, a span's or a metric's name.
+    pub what: String,
+    /// Why it is an example: `failed: timeout`, `slow or failed`, `slow`.
+    pub why: String,
 }
 
 /// What may be behind a fault.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accept::Change;
 use crate::budget::Severity;
-use crate::notice::{DependencyHealth, Known, Notice, Percentiles};
+use crate::notice::{DependencyHealth, Known, MapFailure, Notice, Percentiles, ScopeShare};
 pub use crate::notice::{Event, NoticeEvent};
 
 /// Everything that can be asked, at one moment. Serialised as it is by the admin API.
@@ -102,13 +102,13 @@ pub struct SloView {
     pub name: String,
     /// The team.
     pub team: Known<String>,
-    /// `availability`, `latency` or `hit_ratio`.
+    /// `availability`, `latency`, `hit_ratio` or `freshness`.
     pub sli: String,
     /// What it is about, in words: `map sessions`, `scope checkout`, `metric http.server.request.duration`.
     pub about: String,
     /// `sdk` or `config`.
     pub source: String,
-    /// A latency threshold.
+    /// The slowest good event of a latency objective, the oldest good last write of a freshness objective.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Nanos>,
     /// The promised share of good events.
@@ -179,12 +179,46 @@ pub struct MapView {
     pub name: String,
     /// Entries, as last told.
     pub entries: Known<u64>,
+    /// Entries beyond which it takes no new key.
+    pub max_entries: Known<u64>,
+    /// Entries of those that it takes at most.
+    pub full: Known<Ratio>,
+    /// When it was last written; of several processes, by the one that is furthest behind.
+    pub last_write: Known<Timestamp>,
+    /// The longest time for which guards kept it from freeing what was removed, as told in the last minute.
+    pub guard_held: Known<Nanos>,
     /// Closure retries since it is known.
     pub retries: Count,
     /// Operations a second over the last minute.
     pub rate: f64,
+    /// How the work of the last minute divides, estimated from the operations that are timed.
+    pub work: Known<WorkView>,
+    /// Failed operations since it is known, by operation and type of error.
+    pub failures: Vec<MapFailure>,
     /// Every operation that happened.
     pub operations: Vec<OperationView>,
+}
+
+/// How the work on a map divides over the last minute.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkView {
+    /// Operations on single keys, estimated: what the shares are of.
+    pub sampled: Count,
+    /// The hottest keys, at most ten.
+    pub hot_keys: Vec<KeyView>,
+    /// By request scope, the busiest first; the empty scope is outside of every one.
+    pub scopes: Vec<ScopeShare>,
+}
+
+/// One hot key.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyView {
+    /// Its pseudonym, or what the map's `display_key` makes of it.
+    pub key: String,
+    /// Its share of the operations on single keys.
+    pub share: Ratio,
+    /// Its operations, estimated.
+    pub operations: Count,
 }
 
 /// One operation of one map.
@@ -213,7 +247,9 @@ pub struct RequestView {
     pub ok: Count,
     /// Requests that failed, since it is known.
     pub failed: Count,
-    /// Requests a second over the last minute.
+    /// Requests that whoever asked gave up, since it is known.
+    pub cancelled: Count,
+    /// Requests that succeeded or failed, a second over the last minute.
     pub rate: f64,
     /// The median over the last 5 minutes.
     pub p50: Known<Nanos>,

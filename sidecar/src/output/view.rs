@@ -1,21 +1,19 @@
 //! From the stages' outputs to the [`View`] that everything reads.
 
+mod maps;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mapwarden::contract::{Count, Nanos, Ratio};
+use mapwarden::contract::{Nanos, Ratio};
 
-use super::{
-    Durability, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, TierView, View,
-    WindowView,
-};
+use self::maps::map_view;
+use super::{Durability, NoticeEvents, PartCount, RequestView, SloView, TierView, View, WindowView};
 use crate::aggregate::distribution::Distribution;
-use crate::aggregate::maps::Map;
 use crate::aggregate::objective::{About, Objective, SliKind};
-use crate::aggregate::slices::Until;
 use crate::aggregate::traffic::Traffic;
-use crate::aggregate::{self, MapKey, RequestKey, timestamp};
+use crate::aggregate::{self, RequestKey, timestamp};
 use crate::budget::{BudgetState, Window};
 use crate::notice::{Known, Notices, Percentiles, health};
 
@@ -90,7 +88,7 @@ fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices)
         about,
         source: source.to_owned(),
         threshold: match definition.sli {
-            SliKind::Latency { threshold } => Some(threshold),
+            SliKind::Latency { threshold } | SliKind::Freshness { threshold } => Some(threshold),
             SliKind::Availability | SliKind::HitRatio => None,
         },
         target: definition.target,
@@ -130,29 +128,6 @@ fn tier(state: &crate::budget::TierState) -> TierView {
     }
 }
 
-fn map_view((service, name): &MapKey, map: &Map, known: &aggregate::WindowView<'_>) -> MapView {
-    let mut operations: BTreeMap<&Arc<str>, BTreeMap<String, Count>> = BTreeMap::new();
-    for ((op, outcome), count) in map.operations() {
-        operations.entry(op).or_default().insert(outcome.to_string(), count);
-    }
-    let last_minute = map.all_between(known.now.before(RATE), Until::Through(known.now), known.now);
-    MapView {
-        service: service.to_string(),
-        name: name.to_string(),
-        entries: map.entries().map_or_else(|| Known::missing("not told by the service"), Known::Value),
-        retries: map.retries(),
-        rate: last_minute.as_f64() / RATE.as_secs_f64(),
-        operations: operations
-            .into_iter()
-            .map(|(op, outcomes)| {
-                let times = map.times(op).map(|ring| ring.last(QUANTILES, known.now)).unwrap_or_default();
-                let (p50, tail) = quantiles(&times);
-                OperationView { op: op.to_string(), outcomes, p50, tail }
-            })
-            .collect(),
-    }
-}
-
 fn request(
     (service, scope, region): &RequestKey,
     traffic: &Traffic,
@@ -165,6 +140,7 @@ fn request(
         region: region.to_string(),
         ok: traffic.ok,
         failed: traffic.failed,
+        cancelled: traffic.cancelled,
         rate: traffic.last(RATE, known.now).total().as_f64() / RATE.as_secs_f64(),
         p50,
         tail,

@@ -7,7 +7,7 @@
 //! | `objectives` | SLO id | postcard of [`objective::Kept`] |
 //! | `slices` | SLO id, level (0 finest), slot | good, bad, covered nanoseconds |
 //! | `marks` | series id | start, time, value, part |
-//! | `notices` | notice id | postcard of (JSON of the notice, tier, floor, affected users, active users) |
+//! | `notices` | notice id | postcard of (JSON of the notice, tier, floor, affected users, active users), then of (affected tenants, active tenants), which older rows end before |
 //! | `changes` | position, newest 0 | JSON of the change |
 //!
 //! Slices and the marks of the series that they were counted from are written in one transaction: a process
@@ -411,18 +411,44 @@ fn write_unsaved(write: &redb::WriteTransaction, unsaved: &Unsaved) -> Result<()
 }
 
 fn write_notice(kept: &notice::Kept) -> Result<Vec<u8>, StoreError> {
-    let notice::Kept { notice, tier, floor, affected, active } = kept;
+    let notice::Kept { notice, tier, floor, users, tenants } = kept;
+    let users = (&users.affected, &users.active);
+    let tenants = (&tenants.affected, &tenants.active);
     let row = StoreError::Row { table: "notices" };
     let Ok(json) = serde_json::to_string(notice) else { return Err(row) };
     let tier = tier.map(Tier::name);
-    postcard::to_stdvec(&(json, tier, floor.get(), affected, active)).map_err(|_| row)
+    postcard::to_stdvec(&(json, tier, floor.get(), users, tenants)).map_err(|_| row)
 }
 
 fn read_notice(bytes: &[u8]) -> Result<notice::Kept, StoreError> {
     let row = |_| StoreError::Row { table: "notices" };
-    let (json, tier, floor, affected, active): (String, Option<String>, u64, Vec<u8>, Vec<u8>) =
-        postcard::from_bytes(bytes).map_err(row)?;
+    type Sketches = (Vec<u8>, Vec<u8>);
+    let (head, rest): ((String, Option<String>, u64, Sketches), _) =
+        postcard::take_from_bytes(bytes).map_err(row)?;
+    let (json, tier, floor, users) = head;
+    let tenants: Sketches =
+        if rest.is_empty() { Sketches::default() } else { postcard::from_bytes(rest).map_err(row)? };
+    let crowd = |(affected, active): Sketches| notice::KeptCrowd { affected, active };
     let notice = serde_json::from_str(&json).map_err(|_| StoreError::Row { table: "notices" })?;
     let tier = tier.and_then(|name| Tier::ALL.into_iter().find(|tier| tier.name() == name));
-    Ok(notice::Kept { notice, tier, floor: UnixNanos::new(floor), affected, active })
+    let floor = UnixNanos::new(floor);
+    Ok(notice::Kept { notice, tier, floor, users: crowd(users), tenants: crowd(tenants) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_of_before_there_were_tenants_is_read() {
+        let notice = include_str!("../notice/templates/samples/missing.json");
+        let sketches = |first: u8| (vec![first], vec![first, first]);
+        let old = postcard::to_stdvec(&(notice, Some("quick_page"), 7_u64, sketches(1))).unwrap();
+        let mut kept = read_notice(&old).unwrap();
+        assert_eq!((kept.floor, kept.users.active.len()), (UnixNanos::new(7), 2));
+        assert_eq!(kept.tenants, notice::KeptCrowd::default());
+        kept.tenants = notice::KeptCrowd { affected: vec![3], active: Vec::new() };
+        let again = read_notice(&write_notice(&kept).unwrap()).unwrap();
+        assert_eq!((again.users, again.tenants, again.tier), (kept.users, kept.tenants, kept.tier));
+    }
 }

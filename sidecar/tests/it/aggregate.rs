@@ -53,6 +53,7 @@ fn histogram(counts: [u64; 3]) -> Value {
         sum: None,
         to_nanos: Some(1e9),
         buckets: Buckets::Explicit { bounds: Arc::from([0.3, 1.0]), counts: counts.to_vec() },
+        exemplars: Vec::new(),
     };
     Value::Histogram { temporality: Temporality::Cumulative, histogram }
 }
@@ -177,6 +178,22 @@ fn a_clock_that_was_set_back_blinds_nobody() {
     assert_eq!(totals(&aggregate, "up"), (147, 0));
     let window = objective(&aggregate, "up").window(Window::M5, at(102));
     assert_eq!(window.good, Count::new(47), "all that was counted since the clock went back");
+}
+
+#[test]
+fn a_request_that_was_given_up_is_neither_good_nor_bad() {
+    let mut aggregate = Aggregate::new(Vec::new(), 10, at(0));
+    let ended = [("ok", 7), ("failed", 2), ("cancelled", 5)];
+    let told = ended.map(|(outcome, count)| {
+        let pairs = [("mapwarden.outcome", outcome), ("mapwarden.scope", "checkout")];
+        point("mapwarden.requests", &pairs, 1, 10, sum(count))
+    });
+    aggregate.take(&batch(10, told.to_vec()));
+    let view = aggregate.at(at(10));
+    let (_, traffic) = view.requests().next().unwrap();
+    assert_eq!([traffic.ok, traffic.failed, traffic.cancelled].map(Count::get), [7, 2, 5]);
+    assert_eq!(traffic.last(Nanos::from_secs(60), at(10)).total(), Count::new(9));
+    assert_eq!(ignored(&aggregate, "malformed"), 0);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod demo;
 mod golden;
 mod mounted;
 mod names;
+mod notice_maps;
 mod notices;
 mod output_admin;
 mod output_alertmanager;

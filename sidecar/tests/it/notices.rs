@@ -8,20 +8,22 @@ use mapwarden::contract::names::{attribute, wire};
 use mapwarden::contract::{Nanos, UnixNanos, UserHash, UserSketch};
 use mapwarden_sidecar::accept::{
     Attributes, Batch, Change, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, UserRole,
-    Users, Value,
+    Users, Value, Who,
 };
 use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
 use mapwarden_sidecar::budget::{BudgetState, Severity, evaluate};
 use mapwarden_sidecar::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion};
+use mapwarden_sidecar::output::view::{Facts, view};
+use mapwarden_sidecar::output::{Durability, View};
 
-const START: u64 = 1_800_000_000;
+pub(crate) const START: u64 = 1_800_000_000;
 const SLO: &str = "order-service/checkout-availability";
 
-fn at(second: u64) -> UnixNanos {
+pub(crate) fn at(second: u64) -> UnixNanos {
     UnixNanos::new((START + second) * 1_000_000_000)
 }
 
-fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+pub(crate) fn attributes(pairs: &[(&str, &str)]) -> Attributes {
     let mut pairs: Vec<(Arc<str>, Arc<str>)> =
         pairs.iter().map(|(k, v)| (Arc::from(*k), Arc::from(*v))).collect();
     pairs.sort();
@@ -33,7 +35,8 @@ struct Process {
     resource: Arc<Resource>,
     start: UnixNanos,
     counts: BTreeMap<(&'static str, &'static str), u64>,
-    users: BTreeMap<(u64, &'static str), UserSketch>,
+    /// Users and tenants by slot and role.
+    users: BTreeMap<(u64, &'static str), [UserSketch; 2]>,
 }
 
 impl Process {
@@ -62,8 +65,12 @@ impl Process {
         *self.counts.entry((region, "bad")).or_default() += bad;
         let slot = (START + second) / 5 * 5;
         for (role, users) in [(wire::ACTIVE, good + bad), (wire::AFFECTED, bad)] {
-            let sketch = self.users.entry((slot, role)).or_default();
-            (0..users).for_each(|user| sketch.insert(UserHash::keyed(&[7; 16], &format!("{region}-{user}"))));
+            let [sketch, tenants] = self.users.entry((slot, role)).or_default();
+            let hash = |id: u64| UserHash::keyed(&[7; 16], &format!("{region}-{id}"));
+            for user in 0..users {
+                sketch.insert(hash(user));
+                tenants.insert(hash(user % 8));
+            }
         }
     }
 
@@ -93,29 +100,32 @@ impl Process {
             let value = Value::Sum { temporality: Temporality::Cumulative, value };
             observations.push(point(wire::SLI_EVENTS.name, attributes(&pairs), value));
         }
-        for ((slot, role), sketch) in self.users.iter().rev().take(4) {
+        for ((slot, role), sketches) in self.users.iter().rev().take(4) {
             let role = match *role {
                 wire::ACTIVE => UserRole::Active { scope: Arc::from("checkout") },
                 _ => UserRole::Affected { slo: Arc::from("checkout-availability") },
             };
             let (region, slot) = (Arc::from(""), UnixNanos::new(slot * 1_000_000_000));
-            let users = Users { role, region, slot, width: Nanos::from_secs(5), sketch: sketch.clone() };
-            observations.push(Observation::Users(users));
+            for (who, sketch) in [Who::User, Who::Tenant].into_iter().zip(sketches) {
+                let (role, region, width, sketch) =
+                    (role.clone(), Arc::clone(&region), Nanos::from_secs(5), sketch.clone());
+                observations.push(Observation::Users(Users { who, role, region, slot, width, sketch }));
+            }
         }
         Batch { resource: self.resource.clone(), received: at(second), observations }
     }
 }
 
 /// The sidecar's pure half.
-struct Sidecar {
-    aggregate: Aggregate,
+pub(crate) struct Sidecar {
+    pub(crate) aggregate: Aggregate,
     budgets: BTreeMap<String, BudgetState>,
-    notices: Notices,
+    pub(crate) notices: Notices,
     told: Vec<(u64, NoticeEvent)>,
 }
 
 impl Sidecar {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             aggregate: Aggregate::new(Vec::new(), 10_000, at(0)),
             budgets: BTreeMap::new(),
@@ -124,7 +134,7 @@ impl Sidecar {
         }
     }
 
-    fn step(&mut self, second: u64) {
+    pub(crate) fn step(&mut self, second: u64) {
         let view = self.aggregate.at(at(second));
         let evaluated = view
             .objectives()
@@ -132,6 +142,12 @@ impl Sidecar {
         self.budgets = evaluated.collect();
         let events = self.notices.step(&view, &self.budgets);
         self.told.extend(events.into_iter().map(|event| (second, event)));
+    }
+
+    /// What the sidecar shows at a moment.
+    pub(crate) fn view(&self, second: u64) -> View {
+        let facts = Facts { started: timestamp(at(0)), durability: Durability::Memory };
+        view(&self.aggregate.at(at(second)), &self.budgets, &self.notices, facts)
     }
 
     fn run(
@@ -160,7 +176,7 @@ impl Sidecar {
         });
     }
 
-    fn told(&self, event: Event) -> Vec<(u64, &Notice)> {
+    pub(crate) fn told(&self, event: Event) -> Vec<(u64, &Notice)> {
         let of_kind = self.told.iter().filter(|(_, told)| told.event == event);
         of_kind.map(|(second, told)| (*second, &*told.notice)).collect()
     }
@@ -219,6 +235,9 @@ fn a_bad_deploy_is_one_notice_with_every_part() {
     let impact = &notice.impact;
     assert_eq!((impact.affected_users.value(), impact.interval.value()), (Some(&20), Some(&(20, 20))));
     assert_eq!(impact.share_of_active.value().map(|share| share.get()), Some(0.2));
+    assert_eq!((impact.affected_tenants.value(), impact.tenants_interval), (Some(&8), Some((8, 8))));
+    assert_eq!(impact.share_of_active_tenants.map(|share| share.get()), Some(8.0 / 24.0));
+    assert!(notice.summary.contains(", 20 users of 8 tenants, 100% eu-west-1"), "{}", notice.summary);
     let regions = impact.regions.value().unwrap();
     assert_eq!(regions.keys().collect::<Vec<_>>(), ["eu-west-1"]);
     assert_eq!(notice.hypotheses[0].pattern, "bad-deploy");
@@ -311,6 +330,7 @@ fn a_restart_keeps_the_notice_and_its_users() {
     let now = &sidecar.notices.all()[0];
     assert_eq!((&now.id, now.onset), (&before.id, before.onset));
     assert_eq!(now.impact.affected_users.value(), Some(&20));
+    assert_eq!((now.impact.affected_tenants.value(), now.impact.tenants_interval), (Some(&8), Some((8, 8))));
     assert_eq!(sidecar.told(Event::Opened).len(), 1);
     assert!(
         now.updated > before.updated
@@ -319,7 +339,7 @@ fn a_restart_keeps_the_notice_and_its_users() {
 }
 
 /// What a restart does to notices: through what the store keeps of them.
-fn restart(sidecar: &mut Sidecar) {
+pub(crate) fn restart(sidecar: &mut Sidecar) {
     let kept = sidecar.notices.all().iter().map(|notice| sidecar.notices.keep(notice)).collect();
     sidecar.notices = Notices::default();
     sidecar.notices.restore(kept);

@@ -33,9 +33,9 @@ async fn json(router: &Router, path: &str) -> Value {
 async fn lists_are_arrays_and_items_are_found_by_name() {
     let (router, _tx) = admin(view());
     let slos = json(&router, "/api/v1/slos").await;
-    assert_eq!(slos.as_array().unwrap().len(), 5);
-    assert_eq!(json(&router, "/api/v1/slos/order-service/sessions-availability").await, slos[3]);
-    assert_eq!(json(&router, "/api/v1/slos/sessions-availability").await, slos[3]);
+    assert_eq!(slos.as_array().unwrap().len(), 6);
+    assert_eq!(json(&router, "/api/v1/slos/order-service/sessions-availability").await, slos[4]);
+    assert_eq!(json(&router, "/api/v1/slos/sessions-availability").await, slos[4]);
     assert_eq!(slos[0]["remaining"]["missing"], "no event in the period");
     let maps = json(&router, "/api/v1/maps").await;
     assert_eq!(json(&router, "/api/v1/maps/routing").await, maps[1]);

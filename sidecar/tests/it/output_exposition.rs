@@ -80,6 +80,14 @@ fn every_number_of_the_view_is_a_sample() {
             6.6e-7,
         ),
         (r#"mapwarden_map_entries{service="numbers",map="sessions"}"#, 88_231.0),
+        (r#"mapwarden_map_max_entries{service="numbers",map="sessions"}"#, 90_000.0),
+        (r#"mapwarden_map_hot_key_share_ratio{service="numbers",map="sessions"}"#, 0.61),
+        (r#"mapwarden_map_guard_held_seconds{service="numbers",map="sessions"}"#, 41.0),
+        (r#"mapwarden_map_last_write_timestamp_seconds{service="numbers",map="routing"}"#, 1795256273.0),
+        (
+            r#"mapwarden_map_failures_total{service="numbers",map="sessions",op="load",error_type="timeout"}"#,
+            412.0,
+        ),
         (
             r#"mapwarden_requests_total{service="numbers",scope="checkout",region="eu-west-1",outcome="failed"}"#,
             6_557.0,
@@ -87,6 +95,10 @@ fn every_number_of_the_view_is_a_sample() {
         (
             r#"mapwarden_request_latency_seconds{service="numbers",scope="checkout",region="eu-west-1",percentile="95"}"#,
             2.9,
+        ),
+        (
+            r#"mapwarden_requests_total{service="numbers",scope="checkout",region="eu-west-1",outcome="cancelled"}"#,
+            17.0,
         ),
         (r#"mapwarden_dependency_up{dependency="redis"}"#, 0.5),
         (r#"mapwarden_notice_parts_total{part="impact",state="missing"}"#, 1.0),
@@ -110,6 +122,10 @@ fn what_is_not_measured_has_no_sample() {
     }
     assert!(!text.contains(r#"mapwarden_dependency_up{dependency="fraud-check"}"#));
 
+    for metric in [names::MAP_MAX_ENTRIES, names::MAP_HOT_KEY_SHARE, names::MAP_FAILURES] {
+        let unbounded = format!(r#"{}{{service="gaps",map="routing""#, metric.name);
+        assert!(!text.contains(&unbounded), "{unbounded} in\n{text}");
+    }
     let entries = r#"mapwarden_map_entries{service="gaps",map="sessions"}"#;
     assert!(text.contains(entries));
     view.maps.iter_mut().for_each(|map| map.entries = Known::missing("no telemetry"));

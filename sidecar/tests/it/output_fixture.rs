@@ -9,13 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use mapwarden_sidecar::accept::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::budget::{Tier, Window};
-use mapwarden_sidecar::notice::{DependencyHealth, Health, Known, Notice, Percentiles};
+use mapwarden_sidecar::notice::{
+    DependencyHealth, Health, Known, MapFailure, Notice, Percentiles, ScopeShare,
+};
 use mapwarden_sidecar::output::admin::{self, Admin};
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::output::render::Templates;
 use mapwarden_sidecar::output::{
-    Durability, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, TierView, View,
-    WindowView,
+    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, TierView,
+    View, WindowView, WorkView,
 };
 use tokio::sync::watch;
 
@@ -85,7 +87,11 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
         sli: sli.to_owned(),
         about: about.to_owned(),
         source: "sdk".to_owned(),
-        threshold: (sli == "latency").then(|| Nanos::from_millis(250)),
+        threshold: match sli {
+            "latency" => Some(Nanos::from_millis(250)),
+            "freshness" => Some(Nanos::from_secs(30)),
+            _ => None,
+        },
         target: Ratio::new(target).unwrap(),
         period: Nanos::from_secs(2_592_000),
         since: at("2026-11-20T16:00:00Z"),
@@ -124,9 +130,47 @@ fn map(name: &str, entries: u64, rate: f64, operations: Vec<OperationView>) -> M
         service: "order-service".to_owned(),
         name: name.to_owned(),
         entries: Known::Value(entries),
+        max_entries: Known::missing("the map has no bound, or the service tells of none"),
+        full: Known::missing("the map has no bound, or the service tells of none"),
+        last_write: Known::Value(at("2026-11-21T10:17:53Z")),
+        guard_held: Known::Value(Nanos::from_millis(2)),
         retries: Count::new(31),
         rate,
+        work: Known::missing("keys are not sampled"),
+        failures: Vec::new(),
         operations,
+    }
+}
+
+/// A bounded map that is nearly full, with a hot key and failures.
+fn pressed(map: MapView) -> MapView {
+    let ratio = |share| Ratio::new(share).unwrap();
+    let key = |key: &str, share: f64, operations| KeyView {
+        key: key.to_owned(),
+        share: ratio(share),
+        operations: Count::new(operations),
+    };
+    let scope = |scope: &str, share: f64, operations| ScopeShare {
+        scope: scope.to_owned(),
+        share: ratio(share),
+        operations: Count::new(operations),
+    };
+    let failure = |op: &str, error: &str, count| MapFailure {
+        op: op.to_owned(),
+        error_type: error.to_owned(),
+        count: Count::new(count),
+    };
+    MapView {
+        max_entries: Known::Value(90_000),
+        full: Known::Value(ratio(0.980_344)),
+        guard_held: Known::Value(Nanos::from_secs(41)),
+        work: Known::Value(WorkView {
+            sampled: Count::new(110_412),
+            hot_keys: vec![key("5f1d3a90c2b7e846", 0.61, 67_351), key("<guest>", 0.02, 2_208)],
+            scopes: vec![scope("checkout", 0.87, 96_058), scope("", 0.13, 14_354)],
+        }),
+        failures: vec![failure("load", "timeout", 412), failure("update", "panic", 3)],
+        ..map
     }
 }
 
@@ -137,6 +181,7 @@ fn requests(scope: &str, region: &str, counts: (u64, u64), rate: f64, spans: [u6
         region: region.to_owned(),
         ok: Count::new(counts.0),
         failed: Count::new(counts.1),
+        cancelled: Count::new(17),
         rate,
         p50: Known::Value(Nanos::new(spans[0])),
         tail: tail(spans[1], spans[2]),
@@ -186,6 +231,7 @@ pub(crate) fn view() -> View {
             unmeasured,
             slo("checkout-availability", "availability", "scope checkout", 0.999, fine),
             slo("checkout-latency", "latency", "scope checkout", 0.99, slow),
+            slo("routing-freshness", "freshness", "map routing", 0.99, fine),
             sessions,
             slo("sessions-hit_ratio", "hit_ratio", "map sessions", 0.9, misses),
         ],
@@ -255,7 +301,7 @@ fn maps() -> Vec<MapView> {
                 operation("compute", &[("updated", 91), ("conflict", 7), ("failed", 0)], None),
             ],
         ),
-        map(
+        pressed(map(
             "sessions",
             88_231,
             1_840.2,
@@ -264,7 +310,7 @@ fn maps() -> Vec<MapView> {
                 operation("insert", &insert, Some([410, 1_900, 88_000])),
                 operation("remove", &[("removed", 119_000), ("miss", 2)], Some([300, 800, 1_400])),
             ],
-        ),
+        )),
     ]
 }
 

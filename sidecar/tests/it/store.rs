@@ -9,7 +9,7 @@ use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality
 use mapwarden_sidecar::aggregate::objective::About;
 use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window};
 use mapwarden_sidecar::budget::Tier;
-use mapwarden_sidecar::notice::{Kept, Notice, State};
+use mapwarden_sidecar::notice::{Kept, KeptCrowd, Notice, State};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
 
 const START: u64 = 1_800_000_000;
@@ -228,7 +228,9 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
         let state = if is_open { State::Open } else { State::Resolved };
         let notice = Notice { id, state, ..crate::output_fixture::measured() };
         let tier = is_open.then_some(Tier::SlowPage);
-        Kept { notice, tier, floor: at(number), affected: vec![1, 2], active: vec![3] }
+        let users = KeptCrowd { affected: vec![1, 2], active: vec![3] };
+        let tenants = KeptCrowd { affected: vec![4], active: vec![5, 6] };
+        Kept { notice, tier, floor: at(number), users, tenants }
     };
     let notices = (0..502).map(kept).collect();
     store.commit(&Commit { at: at(1), notices, ..Commit::default() }).unwrap();
@@ -237,5 +239,5 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
     assert_eq!((ids.len(), &ids[..3]), (500, &["", "3", "4"][..]));
     let (open, truth) = (&restored[0], kept(0));
     assert_eq!((&open.notice, open.tier, open.floor), (&truth.notice, truth.tier, truth.floor));
-    assert_eq!((&open.affected, &open.active), (&truth.affected, &truth.active));
+    assert_eq!((&open.users, &open.tenants), (&truth.users, &truth.tenants));
 }

@@ -92,11 +92,46 @@ pub const MAP_RETRIES: Metric = counter(
     "Times a closure of update or compute ran again because another thread was faster.",
     &["service", "map"],
 );
+/// Map failures by kind.
+pub const MAP_FAILURES: Metric = counter(
+    "mapwarden_map_failures_total",
+    "{operation}",
+    "Operations on a map that failed, by the type of the error, every one counted; absent before the first.",
+    &["service", "map", "op", "error_type"],
+);
+/// The bound of a map.
+pub const MAP_MAX_ENTRIES: Metric = gauge(
+    "mapwarden_map_max_entries",
+    "{entry}",
+    "Entries beyond which a bounded map takes no new key; absent where there is no bound.",
+    &["service", "map"],
+);
+/// Map freshness.
+pub const MAP_LAST_WRITE: Metric = gauge(
+    "mapwarden_map_last_write_timestamp_seconds",
+    "s",
+    "When a map was last written, in Unix time; of several processes, by the one that is furthest behind.",
+    &["service", "map"],
+);
+/// Guards held.
+pub const MAP_GUARD_HELD: Metric = gauge(
+    "mapwarden_map_guard_held_seconds",
+    "s",
+    "The longest time for which guards kept a map from freeing what was removed, of what was told in the last minute.",
+    &["service", "map"],
+);
+/// The hottest key.
+pub const MAP_HOT_KEY_SHARE: Metric = gauge(
+    "mapwarden_map_hot_key_share_ratio",
+    "1",
+    "Share of the operations on single keys that the hottest key took in the last minute, estimated; absent below 20.",
+    &["service", "map"],
+);
 /// Requests.
 pub const REQUESTS: Metric = counter(
     "mapwarden_requests_total",
     "{request}",
-    "Requests that ended, every one counted; outcome is ok or failed.",
+    "Requests that ended, every one counted; outcome is ok, failed or cancelled.",
     &["service", "scope", "region", "outcome"],
 );
 /// Request latency.
@@ -270,7 +305,7 @@ pub const SCRAPE_ERRORS: Metric =
     counter("scrape_errors_total", "{error}", "Scrapes of /metrics that failed.", &[]);
 
 /// Every metric that the sidecar serves.
-pub const ALL: [Metric; 46] = [
+pub const ALL: [Metric; 51] = [
     SLO_INFO,
     SLO_OBJECTIVE,
     SLI_GOOD,
@@ -285,6 +320,11 @@ pub const ALL: [Metric; 46] = [
     MAP_LATENCY,
     MAP_ENTRIES,
     MAP_RETRIES,
+    MAP_FAILURES,
+    MAP_MAX_ENTRIES,
+    MAP_LAST_WRITE,
+    MAP_GUARD_HELD,
+    MAP_HOT_KEY_SHARE,
     REQUESTS,
     REQUEST_LATENCY,
     NOTICES_OPEN,

@@ -1,17 +1,17 @@
-//! Comes in: OTLP log records of one resource. Goes out: the user sketches of our SDK among them; other records
+//! Comes in: OTLP log records of one resource. Goes out: the sketches of users and tenants of our SDK among them; other records
 //! are accepted and give nothing.
 
 use std::sync::Arc;
 
 use mapwarden::contract::names::attribute::{REGION, SCOPE, SLO, SLOT, VERDICT};
-use mapwarden::contract::names::wire::{ACTIVE, AFFECTED, SCOPE_NAME, USERS_EVENT};
+use mapwarden::contract::names::wire::{ACTIVE, AFFECTED, SCOPE_NAME, TENANTS_EVENT, USERS_EVENT};
 use mapwarden::contract::{Nanos, UnixNanos, UserSketch};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
 
 use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
-use crate::accept::{Observation, UserRole, Users};
+use crate::accept::{Observation, UserRole, Users, Who};
 
 /// How many log records there are.
 pub(super) fn count(scopes: &[ScopeLogs]) -> u64 {
@@ -25,17 +25,17 @@ pub(super) fn observe(scopes: &[ScopeLogs], words: &mut Words, tally: &mut Tally
     for scope in scopes {
         let is_ours = scope.scope.as_ref().is_some_and(|told| told.name == SCOPE_NAME);
         for record in &scope.log_records {
-            if !is_ours || record.event_name != USERS_EVENT {
+            let Some(who) = who(record).filter(|_| is_ours) else {
                 tally.accept(1);
                 continue;
-            }
-            match users(record, words) {
+            };
+            match users(who, record, words) {
                 Ok(users) => {
                     observations.push(Observation::Users(users));
                     tally.accept(1);
                 }
                 Err((reason, detail)) => {
-                    tally.reject(reason, 1, || format!("event `{USERS_EVENT}`: {detail}"));
+                    tally.reject(reason, 1, || format!("event `{}`: {detail}", record.event_name));
                 }
             }
         }
@@ -43,7 +43,16 @@ pub(super) fn observe(scopes: &[ScopeLogs], words: &mut Words, tally: &mut Tally
     observations
 }
 
-fn users(record: &LogRecord, words: &mut Words) -> Result<Users, Fault> {
+/// Whom a record tells of; none for a record of another kind.
+fn who(record: &LogRecord) -> Option<Who> {
+    match record.event_name.as_str() {
+        USERS_EVENT => Some(Who::User),
+        TENANTS_EVENT => Some(Who::Tenant),
+        _ => None,
+    }
+}
+
+fn users(who: Who, record: &LogRecord, words: &mut Words) -> Result<Users, Fault> {
     let fault = |detail: String| (Reason::UserSketch, detail);
     let attribute = |name: &str| find(&record.attributes, name);
     let needed = |name: &str| attribute(name).ok_or_else(|| fault(format!("attribute `{name}` is missing")));
@@ -70,5 +79,6 @@ fn users(record: &LogRecord, words: &mut Words) -> Result<Users, Fault> {
         _ => return Err(fault("the body is not bytes".to_owned())),
     };
     let region = attribute(REGION).map_or_else(|| Arc::from(""), |region| words.word(&region));
-    Ok(Users { role, region, slot: UnixNanos::new(record.time_unix_nano), width: Nanos::new(width), sketch })
+    let slot = UnixNanos::new(record.time_unix_nano);
+    Ok(Users { who, role, region, slot, width: Nanos::new(width), sketch })
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use mapwarden::contract::UnixNanos;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, ScopeMetrics, Sum};
+use opentelemetry_proto::tonic::metrics::v1::{
+    ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint, ScopeMetrics, Sum,
+};
 
 use super::attributes::Words;
 use super::points;
 use super::tally::{Fault, Reason, Tally};
-use crate::accept::{Observation, Point, Temporality, Value};
+use crate::accept::{Histogram, Observation, Point, Temporality, Value};
 
 /// OTLP's `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`.
 const NO_RECORDED_VALUE: u32 = 1;
@@ -52,6 +54,10 @@ struct Head {
 }
 
 impl Head {
+    const fn new(attributes: Vec<KeyValue>, start: u64, time: u64, flags: u32) -> Self {
+        Self { attributes, start, time, flags }
+    }
+
     fn check(&self) -> Result<(), Fault> {
         if self.time == 0 {
             return Err((Reason::NoTime, "time_unix_nano is 0".to_owned()));
@@ -81,7 +87,7 @@ impl Reader<'_> {
         if metric.name.is_empty() {
             return self.tally.reject(Reason::NoName, items, || "a metric has no name".to_owned());
         }
-        let name = self.words.word(&metric.name);
+        let (name, to_nanos) = (self.words.word(&metric.name), points::to_nanos(&metric.unit));
         match metric.data {
             None => self.tally.reject(Reason::NoData, items, || format!("metric `{name}` has no data")),
             Some(Data::Gauge(gauge)) => {
@@ -91,32 +97,22 @@ impl Reader<'_> {
             }
             Some(Data::Sum(sum)) => self.sum(&name, sum),
             Some(Data::Histogram(histogram)) => {
-                let temporality = temporality(histogram.aggregation_temporality);
-                let to_nanos = points::to_nanos(&metric.unit);
-                for mut point in histogram.data_points {
-                    let head = Head {
-                        attributes: std::mem::take(&mut point.attributes),
-                        start: point.start_time_unix_nano,
-                        time: point.time_unix_nano,
-                        flags: point.flags,
-                    };
-                    let histogram = || points::explicit(point, to_nanos);
-                    self.take(&name, head, || distribution(temporality.clone(), histogram));
-                }
+                let read = |mut point: HistogramDataPoint| {
+                    let attributes = std::mem::take(&mut point.attributes);
+                    let head =
+                        Head::new(attributes, point.start_time_unix_nano, point.time_unix_nano, point.flags);
+                    (head, points::explicit(point, to_nanos))
+                };
+                self.histograms(&name, histogram.aggregation_temporality, histogram.data_points, read);
             }
             Some(Data::ExponentialHistogram(histogram)) => {
-                let temporality = temporality(histogram.aggregation_temporality);
-                let to_nanos = points::to_nanos(&metric.unit);
-                for mut point in histogram.data_points {
-                    let head = Head {
-                        attributes: std::mem::take(&mut point.attributes),
-                        start: point.start_time_unix_nano,
-                        time: point.time_unix_nano,
-                        flags: point.flags,
-                    };
-                    let histogram = || points::exponential(point, to_nanos);
-                    self.take(&name, head, || distribution(temporality.clone(), histogram));
-                }
+                let read = |mut point: ExponentialHistogramDataPoint| {
+                    let attributes = std::mem::take(&mut point.attributes);
+                    let head =
+                        Head::new(attributes, point.start_time_unix_nano, point.time_unix_nano, point.flags);
+                    (head, points::exponential(point, to_nanos))
+                };
+                self.histograms(&name, histogram.aggregation_temporality, histogram.data_points, read);
             }
             Some(Data::Summary(_)) => self.tally.reject(Reason::Summary, items, || {
                 format!("metric `{name}` is a summary: accepted are sums, gauges and histograms")
@@ -139,18 +135,30 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads the points of a histogram of either kind.
+    fn histograms<P>(
+        &mut self,
+        name: &Arc<str>,
+        told: i32,
+        points: Vec<P>,
+        read: impl Fn(P) -> (Head, Result<Histogram, Fault>),
+    ) {
+        let temporality = temporality(told);
+        for point in points {
+            let (head, histogram) = read(point);
+            self.take(name, head, || {
+                Ok(Value::Histogram { temporality: temporality.clone()?, histogram: histogram? })
+            });
+        }
+    }
+
     fn number(
         &mut self,
         name: &Arc<str>,
         point: NumberDataPoint,
         make: impl FnOnce(f64) -> Result<Value, Fault>,
     ) {
-        let head = Head {
-            attributes: point.attributes,
-            start: point.start_time_unix_nano,
-            time: point.time_unix_nano,
-            flags: point.flags,
-        };
+        let head = Head::new(point.attributes, point.start_time_unix_nano, point.time_unix_nano, point.flags);
         self.take(name, head, || points::number(point.value).and_then(make));
     }
 
@@ -172,13 +180,6 @@ impl Reader<'_> {
             Err((reason, detail)) => self.tally.reject(reason, 1, || format!("metric `{name}`: {detail}")),
         }
     }
-}
-
-fn distribution(
-    temporality: Result<Temporality, Fault>,
-    histogram: impl FnOnce() -> Result<crate::accept::Histogram, Fault>,
-) -> Result<Value, Fault> {
-    Ok(Value::Histogram { temporality: temporality?, histogram: histogram()? })
 }
 
 /// OTLP's `AggregationTemporality`.

@@ -1,11 +1,14 @@
 //! Comes in: the value of one OTLP data point. Goes out: the value in our words, or why it cannot be true.
 
-use mapwarden::contract::Count;
+use mapwarden::contract::{Count, Nanos, UnixNanos};
+use opentelemetry_proto::tonic::metrics::v1::exemplar::Value as ExemplarValue;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
-use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, HistogramDataPoint};
+use opentelemetry_proto::tonic::metrics::v1::{
+    self as told, ExponentialHistogramDataPoint, HistogramDataPoint,
+};
 
 use super::tally::{Fault, Reason};
-use crate::accept::{Buckets, Histogram};
+use crate::accept::{Buckets, Exemplar, Histogram, Trace};
 
 /// The factor from a unit to nanoseconds; none where it is not a time that latencies are told in.
 pub(super) fn to_nanos(unit: &str) -> Option<f64> {
@@ -50,7 +53,7 @@ fn total(counts: &[u64]) -> Option<u64> {
 
 /// An explicit histogram: counts add up, one more count than bounds, bounds ascend.
 pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Result<Histogram, Fault> {
-    let HistogramDataPoint { count, sum, bucket_counts, explicit_bounds: bounds, .. } = point;
+    let HistogramDataPoint { count, sum, bucket_counts, explicit_bounds: bounds, exemplars, .. } = point;
     // A histogram without buckets is one bucket with everything in it (OTLP, `HistogramDataPoint`).
     let counts = if bucket_counts.is_empty() && bounds.is_empty() { vec![count] } else { bucket_counts };
     if counts.len() != bounds.len() + 1 {
@@ -67,7 +70,8 @@ pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Resu
     }
     let sum = sum.map(|sum| finite("sum", sum)).transpose()?;
     let buckets = Buckets::Explicit { bounds: bounds.into(), counts };
-    Ok(Histogram { count: Count::new(count), sum, to_nanos, buckets })
+    let exemplars = with_traces(&exemplars, to_nanos);
+    Ok(Histogram { count: Count::new(count), sum, to_nanos, buckets, exemplars })
 }
 
 /// An exponential histogram: counts add up, no negative values, a scale and indices that OTLP allows.
@@ -75,7 +79,16 @@ pub(super) fn exponential(
     point: ExponentialHistogramDataPoint,
     to_nanos: Option<f64>,
 ) -> Result<Histogram, Fault> {
-    let ExponentialHistogramDataPoint { count, sum, scale, zero_count: zero, positive, negative, .. } = point;
+    let ExponentialHistogramDataPoint {
+        count,
+        sum,
+        scale,
+        zero_count: zero,
+        positive,
+        negative,
+        exemplars,
+        ..
+    } = point;
     if negative.is_some_and(|buckets| buckets.bucket_counts.iter().any(|count| *count > 0)) {
         return Err((Reason::Negative, "histogram of negative values".to_owned()));
     }
@@ -93,7 +106,30 @@ pub(super) fn exponential(
     }
     let sum = sum.map(|sum| finite("sum", sum)).transpose()?;
     let buckets = Buckets::Exponential { scale, offset, counts, zero };
-    Ok(Histogram { count: Count::new(count), sum, to_nanos, buckets })
+    let exemplars = with_traces(&exemplars, to_nanos);
+    Ok(Histogram { count: Count::new(count), sum, to_nanos, buckets, exemplars })
+}
+
+/// The exemplars that name a trace. What is wrong with others costs nothing: no count rests on them.
+fn with_traces(exemplars: &[told::Exemplar], to_nanos: Option<f64>) -> Vec<Exemplar> {
+    let read = |exemplar: &told::Exemplar| {
+        let value = match exemplar.value? {
+            ExemplarValue::AsInt(value) => int_to_f64(value),
+            ExemplarValue::AsDouble(value) => value,
+        };
+        Some(Exemplar {
+            at: UnixNanos::new(exemplar.time_unix_nano),
+            duration: nanos(value * to_nanos?),
+            trace: Trace::of(&exemplar.trace_id, &exemplar.span_id)?,
+        })
+    };
+    exemplars.iter().filter_map(read).collect()
+}
+
+#[expect(clippy::as_conversions, reason = "a cast from float saturates; negative and NaN are zero")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
+fn nanos(value: f64) -> Nanos {
+    Nanos::new(value as u64)
 }
 
 #[cfg(test)]
@@ -154,6 +190,34 @@ mod tests {
             };
             assert_eq!(exponential(point, None).err().map(|(reason, _)| reason), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn exemplars_without_a_trace_cost_nothing() {
+        let exemplar = |value, trace_id: &[u8], span_id: &[u8]| told::Exemplar {
+            time_unix_nano: 7,
+            value,
+            trace_id: trace_id.to_vec(),
+            span_id: span_id.to_vec(),
+            ..told::Exemplar::default()
+        };
+        let double = Some(ExemplarValue::AsDouble(2.5));
+        let point = HistogramDataPoint {
+            count: 1,
+            exemplars: vec![
+                exemplar(double, &[1; 16], &[2; 8]),
+                exemplar(double, &[], &[]),
+                exemplar(double, &[0; 16], &[0; 8]),
+                exemplar(None, &[1; 16], &[2; 8]),
+                exemplar(Some(ExemplarValue::AsDouble(f64::NAN)), &[3; 16], &[4; 8]),
+            ],
+            ..HistogramDataPoint::default()
+        };
+        let got = explicit(point.clone(), Some(1e9)).unwrap().exemplars;
+        let durations: Vec<_> = got.iter().map(|exemplar| exemplar.duration).collect();
+        assert_eq!(durations, [Nanos::from_millis(2_500), Nanos::ZERO]);
+        assert_eq!((got[0].trace, got[0].at), (Trace { id: [1; 16], span: [2; 8] }, UnixNanos::new(7)));
+        assert!(explicit(point, None).unwrap().exemplars.is_empty(), "not a time");
     }
 
     #[test]

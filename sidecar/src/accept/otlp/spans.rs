@@ -1,11 +1,12 @@
 //! Comes in: OTLP spans of one resource. Goes out: a [`Request`] for every span of a server or consumer, a
-//! [`Call`] for every span of a client or producer that names whom it called.
+//! [`Call`] for every span of a client or producer that names whom it called, a [`Failure`] for every failed span of
+//! our own SDK.
 
 use std::sync::Arc;
 
 use mapwarden::contract::names::attribute::{
-    CLOUD_REGION, DB_SYSTEM, DEPENDENCY, PEER_SERVICE, REGION, SERVER_ADDRESS, SERVER_PORT, USER,
-    USER_PSEUDONYM,
+    CLOUD_REGION, DB_SYSTEM, DEPENDENCY, ERROR_TYPE, MAP, OP, PEER_SERVICE, REGION, SCOPE, SERVER_ADDRESS,
+    SERVER_PORT, USER, USER_PSEUDONYM,
 };
 use mapwarden::contract::names::wire::SCOPE_NAME;
 use mapwarden::contract::{UnixNanos, UserHash};
@@ -16,7 +17,9 @@ use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 
 use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
-use crate::accept::{Call, CallSource, Ending, Observation, Request, Resource};
+use crate::accept::{
+    Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Observation, Request, Resource, Trace,
+};
 use crate::config::PseudonymKey;
 
 /// How many spans there are.
@@ -37,13 +40,15 @@ pub(super) struct SpanReader<'a> {
 }
 
 impl SpanReader<'_> {
-    /// Reads all spans of one resource. Spans of our own SDK are accepted and give nothing: their requests and
-    /// calls are counted exactly by its metrics and sketches, and once is enough.
+    /// Reads all spans of one resource. Spans of our own SDK are accepted and give no more than examples of
+    /// failures: their requests and calls are counted exactly by its metrics and sketches, and once is enough.
     pub(super) fn observe(&mut self, scopes: &[ScopeSpans]) -> Vec<Observation> {
         let mut observations = Vec::new();
         for scope in scopes {
             if scope.scope.as_ref().is_some_and(|told| told.name == SCOPE_NAME) {
                 self.tally.accept(items(scope));
+                let failures = scope.spans.iter().filter_map(|span| self.failure(span));
+                observations.extend(failures.map(Observation::Failure));
                 continue;
             }
             for span in &scope.spans {
@@ -59,6 +64,26 @@ impl SpanReader<'_> {
             }
         }
         observations
+    }
+
+    /// A failure of a request or a map operation that a span of our SDK tells about.
+    fn failure(&mut self, span: &Span) -> Option<Failure> {
+        if ending(span) == Ending::Ok {
+            return None;
+        }
+        let get = |name| find(&span.attributes, name);
+        let about = match (get(SCOPE), get(MAP), get(OP)) {
+            (Some(scope), None, _) => FailureAbout::Scope(self.words.word(&scope)),
+            (_, Some(map), Some(op)) => {
+                FailureAbout::Map { map: self.words.word(&map), op: self.words.word(&op) }
+            }
+            (None, None, _) | (_, Some(_), None) => return None,
+        };
+        let at = UnixNanos::new(span.end_time_unix_nano);
+        let duration = at.since(UnixNanos::new(span.start_time_unix_nano));
+        let trace = Trace::of(&span.trace_id, &span.span_id)?;
+        let error = get(ERROR_TYPE).map(|error| self.words.word(&error));
+        Some(Failure { about, error, exemplar: Exemplar { at, duration, trace } })
     }
 
     fn span(&mut self, span: &Span) -> Result<Option<Observation>, Fault> {
@@ -80,6 +105,7 @@ impl SpanReader<'_> {
                 ending,
                 user: self.user(&span.attributes),
                 region: self.region(&span.attributes),
+                trace: Trace::of(&span.trace_id, &span.span_id),
             })),
             Ok(SpanKind::Client | SpanKind::Producer) => {
                 let source = CallSource::Span;

@@ -60,7 +60,7 @@ pub(super) enum Reason {
     Temporality,
     /// A summary: its quantiles cannot be aggregated.
     Summary,
-    /// A log record that says to be a user sketch and is none.
+    /// A log record that says to be a sketch of users or tenants and is none.
     UserSketch,
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mapwarden::contract::{Count, Ratio, UserSketch};
+use mapwarden::contract::{Count, Ratio};
 
-use super::{Fault, slis};
-use crate::aggregate::objective::About;
+use super::{Crowd, Fault, slis};
+use crate::aggregate::objective::{About, SliKind};
 use crate::aggregate::timestamp;
 use crate::aggregate::users::UserRing;
 use crate::notice::{Impact, Known};
@@ -15,31 +15,41 @@ use crate::notice::{Impact, Known};
 pub(in crate::notice) fn impact(fault: &Fault<'_>) -> Impact {
     let untold = || match &fault.objective.definition.about {
         About::Map(_) => "map operations are not attributed to users",
-        About::Scope(_) if fault.active.is_empty() => {
+        About::Scope(_) if fault.users.active.is_empty() => {
             "no request named its user (Scope::request(..).user(..))"
         }
-        About::Metric(_) if fault.active.is_empty() => {
+        About::Metric(_) if fault.users.active.is_empty() => {
             "no server span named its user (enduser.pseudo.id or enduser.id)"
         }
         About::Scope(_) | About::Metric(_) => "",
     };
-    let is_known = !fault.active.is_empty() || !fault.affected.is_empty();
-    let (affected_users, interval) = if is_known {
-        let (lower, upper) = fault.affected.interval();
-        (Known::Value(users(fault.affected.estimate())), Known::Value((users(lower), users(upper))))
-    } else {
-        (Known::missing(untold()), Known::missing(untold()))
+    let known = |crowd: &Crowd| {
+        let (lower, upper) = crowd.affected.interval();
+        (!crowd.is_empty()).then(|| (users(crowd.affected.estimate()), (users(lower), users(upper))))
     };
+    let (affected_users, interval) = match known(fault.users) {
+        Some((affected, interval)) => (Known::Value(affected), Known::Value(interval)),
+        None => (Known::missing(untold()), Known::missing(untold())),
+    };
+    let tenants = known(fault.tenants);
     Impact {
         affected_users,
         interval,
-        share_of_active: share(fault.affected, fault.active),
+        share_of_active: share(fault.users).map_or_else(|| Known::missing("no user was seen"), Known::Value),
+        affected_tenants: tenants.map_or_else(Impact::tenants_untold, |tenants| Known::Value(tenants.0)),
+        tenants_interval: tenants.map(|tenants| tenants.1),
+        share_of_active_tenants: share(fault.tenants),
         regions: regions(fault),
         latency: slis::percentiles(fault),
         since: timestamp(fault.users_since),
         until: timestamp(UserRing::slot_end(fault.until)),
         basis: match &fault.objective.definition.about {
-            About::Map(map) => format!("operations on the map {map}"),
+            About::Map(map) => match fault.objective.definition.sli {
+                SliKind::Freshness { .. } => format!("seconds of the map {map}"),
+                SliKind::Availability | SliKind::Latency { .. } | SliKind::HitRatio => {
+                    format!("operations on the map {map}")
+                }
+            },
             About::Scope(scope) => format!("requests of the scope {scope}"),
             About::Metric(_) => {
                 "users of failed server spans; regions by the events of the objective".to_owned()
@@ -54,10 +64,9 @@ fn users(estimate: f64) -> u64 {
     estimate.round() as u64
 }
 
-fn share(affected: &UserSketch, active: &UserSketch) -> Known<Ratio> {
-    let (affected, active) = (users(affected.estimate()), users(active.estimate()));
+fn share(crowd: &Crowd) -> Option<Ratio> {
+    let (affected, active) = (users(crowd.affected.estimate()), users(crowd.active.estimate()));
     Ratio::of(Count::new(affected), Count::new(active))
-        .map_or_else(|| Known::missing("no user was seen"), Known::Value)
 }
 
 /// The share of the bad events that each region has.

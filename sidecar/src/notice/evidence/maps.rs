@@ -5,16 +5,20 @@ use std::sync::Arc;
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 
 use super::Fault;
-use crate::aggregate::maps::{Map, OpOutcome};
+use super::keys::{Work, work};
+use crate::aggregate::maps::{Map, OpError, OpOutcome};
 use crate::aggregate::objective::About;
 use crate::aggregate::slices::Until;
-use crate::notice::{Known, MapEvidence, OutcomeShift};
+use crate::notice::{Known, MapEvidence, MapFailure, OutcomeShift};
 
 /// How many points of a share an outcome must have moved to be told.
 const SHIFT: f64 = 0.01;
 
 /// Below how many operations before and since the onset a shift says nothing.
-const ENOUGH: Count = Count::new(20);
+pub(super) const ENOUGH: Count = Count::new(20);
+
+/// How many kinds of failures are told.
+const FAILURES: usize = 3;
 
 /// The objective's own map, or the one of the service whose outcomes moved most.
 pub(in crate::notice) fn map(fault: &Fault<'_>) -> Known<MapEvidence> {
@@ -31,6 +35,28 @@ pub(in crate::notice) fn map(fault: &Fault<'_>) -> Known<MapEvidence> {
         .map_or_else(|| Known::missing("the service tells of no map"), Known::Value)
 }
 
+/// What failed since the onset, the most frequent first.
+fn failures(fault: &Fault<'_>, map: &Map) -> Vec<MapFailure> {
+    let failed = map.failures_between(fault.onset.at, fault.end(), fault.view.now);
+    let failure = |((op, error), count): (&OpError, Count)| MapFailure {
+        op: op.to_string(),
+        error_type: error.to_string(),
+        count,
+    };
+    failed.into_iter().take(FAILURES).map(failure).collect()
+}
+
+/// How full the map is; none where it has no bound.
+fn full(fault: &Fault<'_>, map: &Map) -> Option<Ratio> {
+    Ratio::of(Count::new(map.entries()?), Count::new(map.max_entries.least(fault.view.now)?))
+}
+
+/// For how long nothing was written; of several processes, that of the one that is furthest behind.
+fn without_write(fault: &Fault<'_>, map: &Map) -> Option<Nanos> {
+    let now = fault.view.now;
+    map.last_write.least(now).map(|written| now.since(UnixNanos::new(written)))
+}
+
 fn distance(shift: &OutcomeShift) -> f64 {
     shift.current.get() - shift.baseline.get()
 }
@@ -39,11 +65,18 @@ fn evidence(fault: &Fault<'_>, name: &str, map: &Map) -> MapEvidence {
     let mut shifts: Vec<_> = map.operations().filter_map(|(pair, _)| shift(fault, map, pair)).collect();
     shifts.sort_by(|a, b| distance(b).abs().total_cmp(&distance(a).abs()));
     shifts.truncate(4);
+    let Work { hot_key_share, hot_key, scopes, sampled } = work(fault, map);
     MapEvidence {
         name: name.to_owned(),
-        hot_key_share: Known::missing("keys are not sampled"),
+        hot_key_share,
+        hot_key,
+        scopes,
+        sampled,
+        failures: failures(fault, map),
+        full: full(fault, map),
         entries: growth(fault, map),
         conflicts: conflicts(fault, map),
+        without_write: without_write(fault, map),
         shifts,
     }
 }

@@ -3,7 +3,9 @@
 
 mod changes;
 mod dependencies;
+mod examples;
 mod impact;
+mod keys;
 mod maps;
 mod slis;
 
@@ -12,6 +14,7 @@ use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos, UserSketch};
 pub(super) use self::changes::recent_changes;
 pub(super) use self::dependencies::dependencies;
 pub(crate) use self::dependencies::health;
+pub(super) use self::examples::examples;
 pub(super) use self::impact::{impact, region_traffic};
 pub(super) use self::maps::map;
 pub(super) use self::slis::slis;
@@ -41,10 +44,26 @@ pub(super) struct Fault<'a> {
     pub(super) floor: UnixNanos,
     /// From when users are counted.
     pub(super) users_since: UnixNanos,
-    /// Users who met a bad event since then.
-    pub(super) affected: &'a UserSketch,
-    /// Users who were there since then.
-    pub(super) active: &'a UserSketch,
+    /// Users since then.
+    pub(super) users: &'a Crowd,
+    /// Tenants since then.
+    pub(super) tenants: &'a Crowd,
+}
+
+/// Users or tenants since the onset of a fault.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Crowd {
+    /// Those who met a bad event.
+    pub(super) affected: UserSketch,
+    /// Those who were there.
+    pub(super) active: UserSketch,
+}
+
+impl Crowd {
+    /// Whether nobody was told.
+    fn is_empty(&self) -> bool {
+        self.affected.is_empty() && self.active.is_empty()
+    }
 }
 
 impl Fault<'_> {

@@ -9,12 +9,20 @@ use super::{Health, Hypothesis, Impact, Known, MapEvidence, Notice, SuspectChang
 /// Below which score a pattern is not worth a reader's time.
 const WORTH: f64 = 0.3;
 
+/// From which share of the operations on a key is hot enough to be a reason. Lowered, every popular key is one.
+const HOT: f64 = 0.2;
+
+/// From which share of its bound on a map is full: entries are told once a batch, and removed in between.
+const FULL: f64 = 0.98;
+
 /// Every pattern that the evidence speaks for, the likeliest first. `traffic` is each region's share of all events.
 pub(super) fn hypotheses(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> Vec<Hypothesis> {
     let mut found: Vec<_> = [
         bad_change(notice),
         failing_dependency(notice),
         failing_lookups(notice),
+        hot_key(notice),
+        full_map(notice),
         one_region(notice, traffic),
     ]
     .into_iter()
@@ -93,6 +101,59 @@ fn failing_lookups(notice: &Notice) -> Option<Hypothesis> {
             shift.op, map.name, shift.outcome
         )],
         would_refute: vec![format!("requests that do not use {} fail as often", map.name)],
+    })
+}
+
+/// A key that takes far more of the operations than before.
+fn hot_key(notice: &Notice) -> Option<Hypothesis> {
+    let map: &MapEvidence = notice.map.value()?;
+    let (share, hot) = (map.hot_key_share.value()?.get(), map.hot_key.as_ref()?);
+    let (score, compared) = match &hot.baseline {
+        Known::Value(before) if share - before.get() < HOT / 2.0 => return None,
+        Known::Value(before) => {
+            (0.2 + (share - before.get()) / 2.0, format!("{:.0}% before", before.get() * 100.0))
+        }
+        // It may have been told under another name; that one key is so hot has to be new all the same.
+        Known::Missing { .. } => {
+            let hottest = hot.hottest_before.value()?.get();
+            if share - hottest < HOT / 2.0 {
+                return None;
+            }
+            (0.2 + (share - hottest) / 2.0, format!("the hottest key before: {:.0}%", hottest * 100.0))
+        }
+    };
+    if share < HOT {
+        return None;
+    }
+    let (count, sampled) = (hot.operations, map.sampled?);
+    Some(Hypothesis {
+        pattern: "hot-key".to_owned(),
+        score: score.min(0.6),
+        supports: vec![format!(
+            "the key {} takes {:.0}% of the operations on the map {} ({count} of {sampled}, estimated); {compared}",
+            hot.key,
+            share * 100.0,
+            map.name
+        )],
+        would_refute: vec!["requests for other keys fail as often, or are as slow".to_owned()],
+    })
+}
+
+/// A bounded map that has no room for a new key.
+fn full_map(notice: &Notice) -> Option<Hypothesis> {
+    let map: &MapEvidence = notice.map.value()?;
+    let full = map.full.filter(|full| full.get() >= FULL)?;
+    let rejected =
+        map.shifts.iter().find(|shift| shift.outcome == "rejected" && shift.current > shift.baseline)?;
+    let (from, to) = (rejected.baseline.get() * 100.0, rejected.current.get() * 100.0);
+    Some(Hypothesis {
+        pattern: "full-map".to_owned(),
+        score: 0.75,
+        supports: vec![
+            format!("the map {} is {:.0}% full", map.name, full.get() * 100.0),
+            format!("{} ends in rejected: {from:.1}% before, {to:.1}% now", rejected.op),
+        ],
+        would_refute: vec![format!("{} goes on rejecting below its bound", map.name)],
     })
 }
 

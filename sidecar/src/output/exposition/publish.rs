@@ -12,7 +12,7 @@ use metrics::{Counter, Gauge, Key};
 use super::labels;
 use crate::accept::{Change, ChangeKind, ChangeSource};
 use crate::budget::Severity;
-use crate::notice::{Health, Known, Percentiles, State};
+use crate::notice::{Health, Known, MapFailure, Percentiles, State};
 use crate::output::{Durability, MapView, RequestView, SloView, View};
 
 /// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
@@ -133,8 +133,19 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
 }
 
 fn map_gauges(gauges: &mut Gauges, map: &MapView) {
+    let ids = [map.service.as_str(), map.name.as_str()];
     if let Known::Value(entries) = map.entries {
-        gauges.set(&names::MAP_ENTRIES, &[&map.service, &map.name], count(entries));
+        gauges.set(&names::MAP_ENTRIES, &ids, count(entries));
+    }
+    if let Known::Value(most) = map.max_entries {
+        gauges.set(&names::MAP_MAX_ENTRIES, &ids, count(most));
+    }
+    if let Known::Value(written) = map.last_write {
+        gauges.set(&names::MAP_LAST_WRITE, &ids, seconds(written));
+    }
+    gauges.set_span(&names::MAP_GUARD_HELD, &ids, &map.guard_held);
+    if let Some(hottest) = map.work.value().and_then(|work| work.hot_keys.first()) {
+        gauges.set(&names::MAP_HOT_KEY_SHARE, &ids, hottest.share.get());
     }
     for operation in &map.operations {
         gauges.set_percentiles(
@@ -197,6 +208,10 @@ pub(super) fn counters(view: &View) {
     }
     for map in &view.maps {
         counter_of(&names::MAP_RETRIES, &[&map.service, &map.name]).absolute(map.retries.get());
+        for MapFailure { op, error_type, count } in &map.failures {
+            counter_of(&names::MAP_FAILURES, &[&map.service, &map.name, op, error_type])
+                .absolute(count.get());
+        }
         for operation in &map.operations {
             for (outcome, happened) in &operation.outcomes {
                 counter_of(&names::MAP_OPERATIONS, &[&map.service, &map.name, &operation.op, outcome])
@@ -204,9 +219,10 @@ pub(super) fn counters(view: &View) {
             }
         }
     }
-    for RequestView { service, scope, region, ok, failed, .. } in &view.requests {
+    for RequestView { service, scope, region, ok, failed, cancelled, .. } in &view.requests {
         counter_of(&names::REQUESTS, &[service, scope, region, "ok"]).absolute(ok.get());
         counter_of(&names::REQUESTS, &[service, scope, region, "failed"]).absolute(failed.get());
+        counter_of(&names::REQUESTS, &[service, scope, region, "cancelled"]).absolute(cancelled.get());
     }
     let events = view.notice_events;
     counter_of(&names::NOTICES, &["opened"]).absolute(events.opened);

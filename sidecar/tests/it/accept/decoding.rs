@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, UserHash, UserSketch};
 use mapwarden_sidecar::accept::{
-    Attributes, Batch, Buckets, Call, CallSource, Ending, Histogram, Observation, Point, Temporality,
-    UserRole, Value,
+    Attributes, Batch, Buckets, Call, CallSource, Ending, FailureAbout, Histogram, Observation, Point,
+    Temporality, UserRole, Value, Who,
 };
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -53,12 +53,14 @@ async fn every_kind_of_metric_is_read() {
         sum: Some(0.75),
         to_nanos: Some(1e9),
         buckets: Buckets::Explicit { bounds: Arc::from([0.25, 0.5]), counts: vec![1, 2, 0] },
+        exemplars: Vec::new(),
     };
     let exponential = Histogram {
         count: Count::new(4),
         sum: None,
         to_nanos: Some(1.0),
         buckets: Buckets::Exponential { scale: 3, offset: -1, counts: vec![1, 0, 2], zero: 1 },
+        exemplars: Vec::new(),
     };
     let expected = [
         ("http.requests", Value::Sum { temporality: Temporality::Cumulative, value: 7.0 }),
@@ -83,6 +85,7 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
     let key = UserHash::key("secret");
     let mut requests = Vec::new();
     let mut calls = Vec::new();
+    let mut failures = Vec::new();
     for observation in &batch.observations {
         match observation {
             Observation::Request(request) => {
@@ -91,6 +94,7 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
                 assert_eq!(request.duration, Nanos::new(150));
             }
             Observation::Call(call) => calls.push(call.clone()),
+            Observation::Failure(failure) => failures.push(failure.clone()),
             Observation::Point(_) | Observation::Users(_) => panic!("{observation:?} in a trace"),
         }
     }
@@ -100,6 +104,14 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
         ("handle order", Ending::Ok, UserHash::keyed(&key, "pseudonym of another kind"), "eu-west-1"),
     ];
     assert_eq!(requests, expected);
+    let routing = FailureAbout::Map { map: Arc::from("routing"), op: Arc::from("load") };
+    let told: Vec<_> = failures
+        .iter()
+        .map(|failure| (failure.about.clone(), failure.error.as_deref(), failure.exemplar.duration.get()))
+        .collect();
+    let scope = FailureAbout::Scope(Arc::from("checkout"));
+    assert_eq!(told, [(scope, Some("no_route"), 150), (routing, None, 90)]);
+    assert_eq!(failures[0].exemplar.trace.id[..2], [0x0a, 0xf7]);
     let names: Vec<&str> = calls.iter().map(|call| &*call.dependency).collect();
     assert_eq!(names, ["payments", "billing", "redis", "10.0.0.7:5432", "mail.example"]);
     assert!(calls.iter().all(|Call { source, .. }| *source == CallSource::Span));
@@ -142,13 +154,18 @@ async fn user_sketches_are_read_from_our_own_log_records() {
     let active =
         [("mapwarden.verdict", "active"), ("mapwarden.scope", "checkout"), ("mapwarden.slot_ns", "5")];
     let mut server = Server::start(&config()).await;
-    let sent = logs("mapwarden", vec![record(&affected, body()), record(&active, body())]);
+    let tenants = LogRecord { event_name: "mapwarden.tenants".to_owned(), ..record(&affected, body()) };
+    let sent = logs("mapwarden", vec![record(&affected, body()), record(&active, body()), tenants]);
     let answer = server.post("/v1/logs", PROTOBUF, sent).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
     let batches = server.batches();
-    let [Observation::Users(first), Observation::Users(second)] = &*batches[0].observations else {
+    let [Observation::Users(first), Observation::Users(second), Observation::Users(third)] =
+        &*batches[0].observations
+    else {
         panic!("{batches:?}")
     };
+    assert_eq!([first.who, second.who, third.who], [Who::User, Who::User, Who::Tenant]);
+    assert_eq!((&third.role, &third.sketch), (&first.role, &first.sketch));
     assert_eq!(first.role, UserRole::Affected { slo: Arc::from("checkout-availability") });
     assert_eq!((&*first.region, first.slot.get(), first.width), ("eu-west-1", 60, Nanos::from_secs(10)));
     assert_eq!(first.sketch, sketch);

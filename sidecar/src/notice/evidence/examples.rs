@@ -1,0 +1,73 @@
+//! Single events of a fault that a trace tells about, for whoever wants to see one from within.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::Fault;
+use crate::aggregate::examples::{Example, Why};
+use crate::aggregate::objective::{About, SliKind};
+use crate::aggregate::{SPANS, timestamp};
+use crate::notice::ExampleTrace;
+
+/// How many traces are told.
+const TRACES: usize = 3;
+
+/// Up to three traces of events that missed the objective or may have: failures first, then the slowest.
+pub(in crate::notice) fn examples(fault: &Fault<'_>) -> Vec<ExampleTrace> {
+    let definition = &fault.objective.definition;
+    let spans = || About::Scope(SPANS.into());
+    let about = match &definition.about {
+        About::Map(_) | About::Scope(_) => vec![definition.about.clone()],
+        About::Metric(_) => vec![definition.about.clone(), spans()],
+    };
+    let from = fault.onset.at.before(fault.onset.uncertainty);
+    let sources = about.iter().filter_map(|about| fault.view.examples(&definition.service, about));
+    let mut found: Vec<&Example> = sources
+        .flat_map(|examples| examples.between(from, fault.until))
+        .filter(|example| is_of(definition.sli, example))
+        .collect();
+    found.sort_by_key(|example| {
+        let is_failed = matches!(example.why, Why::Failed(_));
+        (!is_failed || matches!(definition.sli, SliKind::Latency { .. }), Reverse(example.exemplar.duration))
+    });
+    let mut seen = BTreeSet::new();
+    found.retain(|example| seen.insert(example.exemplar.trace.id));
+    found.into_iter().take(TRACES).map(told).collect()
+}
+
+/// Whether an event missed an objective of this kind, or may have.
+fn is_of(sli: SliKind, example: &Example) -> bool {
+    match (sli, &example.why) {
+        (SliKind::Latency { threshold }, Why::Failed(_) | Why::SlowOrFailed | Why::Sampled) => {
+            example.exemplar.duration > threshold
+        }
+        (SliKind::Availability, Why::Failed(_) | Why::SlowOrFailed) => true,
+        (SliKind::Availability, Why::Sampled) => false,
+        // Neither a miss nor a second without a write is an event that a span is made of.
+        (
+            SliKind::HitRatio | SliKind::Freshness { .. },
+            Why::Failed(_) | Why::SlowOrFailed | Why::Sampled,
+        ) => false,
+    }
+}
+
+fn told(example: &Example) -> ExampleTrace {
+    let Example { exemplar, what, why } = example;
+    ExampleTrace {
+        trace_id: hex(&exemplar.trace.id),
+        span_id: hex(&exemplar.trace.span),
+        at: timestamp(exemplar.at),
+        duration: exemplar.duration,
+        what: what.to_string(),
+        why: match why {
+            Why::Failed(Some(error)) => format!("failed: {error}"),
+            Why::Failed(None) => "failed".to_owned(),
+            Why::SlowOrFailed => "slow or failed".to_owned(),
+            Why::Sampled => "slow".to_owned(),
+        },
+    }
+}
+
+fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}

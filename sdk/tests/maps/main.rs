@@ -15,6 +15,7 @@ mod counted;
 mod differential;
 mod fallible;
 mod guards;
+mod objectives;
 mod operations;
 mod promises;
 #[cfg(feature = "serde")]

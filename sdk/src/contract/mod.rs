@@ -14,6 +14,7 @@ mod sketch;
 mod units;
 
 pub use buckets::{BUCKETS, SCALE, bucket_bounds, bucket_of};
+pub(crate) use objective::USUAL_BAD;
 pub use objective::{Objective, ObjectiveError, Sli};
 pub use op::Op;
 pub use outcome::{Outcome, OutcomeSet, Verdict};

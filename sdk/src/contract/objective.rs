@@ -61,7 +61,7 @@ pub struct Objective {
 }
 
 /// What spends an availability budget unless the objective says otherwise.
-const BAD: OutcomeSet = OutcomeSet::new(&[Outcome::Rejected, Outcome::Failed]);
+pub(crate) const USUAL_BAD: OutcomeSet = OutcomeSet::new(&[Outcome::Rejected, Outcome::Failed]);
 
 /// An objective that nothing could keep or nothing could miss.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -175,7 +175,7 @@ impl Objective {
 
     fn new(sli: Sli, target: f64) -> Result<Self, ObjectiveError> {
         let bad = match sli {
-            Sli::Availability => BAD,
+            Sli::Availability => USUAL_BAD,
             Sli::Latency { .. } | Sli::HitRatio | Sli::Freshness { .. } => OutcomeSet::default(),
         };
         match Ratio::new(target) {

@@ -46,7 +46,8 @@ where
     }
 
     pub(super) fn checked_insert(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
-        if self.is_full() { self.insert_when_full(key, value) } else { Ok(self.insert(key, value)) }
+        // Asked once: between two questions another thread could fill the map, and the refusal would be lost.
+        if self.is_full() { self.insert_when_full(key, value) } else { Ok(self.insert_in_room(key, value)) }
     }
 
     #[cold]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::contract::{Objective, Outcome, Sli};
+use crate::contract::{Objective, Outcome, Sli, USUAL_BAD};
 
 /// An objective that contradicts another one. Names are those in the telemetry, `<map>-<sli>`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -57,10 +57,10 @@ fn values(objective: &Objective) -> String {
         Sli::Freshness { threshold } => {
             format!("target {target} with a write each {:?}", Duration::from_nanos(threshold.get()))
         }
-        Sli::Availability => {
+        Sli::Availability if objective.bad() != USUAL_BAD => {
             let bad: Vec<_> = objective.bad().iter().map(Outcome::name).collect();
             format!("target {target} with the bad outcomes {}", bad.join(", "))
         }
-        Sli::HitRatio => format!("target {target}"),
+        Sli::Availability | Sli::HitRatio => format!("target {target}"),
     }
 }

@@ -144,6 +144,12 @@ where
         if self.is_full() {
             return self.insert_when_full(key, value).unwrap_or_default();
         }
+        self.insert_in_room(key, value)
+    }
+
+    /// Inserts into a map that had room for a new key when it was asked.
+    #[inline(always)]
+    pub(super) fn insert_in_room(self, key: K, value: V) -> Option<&'g V> {
         self.observe(Op::Insert, Given(key), |map, key| map.insert(key, value), replaced)
     }
 

@@ -109,8 +109,11 @@ impl ThreadCell {
 
     /// Geometric gaps have no memory: drawing anew at any time biases nothing.
     fn draw(&self, one_in: u64) {
-        let left =
-            if self.is_shared { 0 } else { gap(one_in, random(|random| random.f64())).saturating_sub(1) };
+        let left = if self.is_shared || one_in == 1 {
+            0
+        } else {
+            gap(one_in, random(|random| random.f64())).saturating_sub(1)
+        };
         self.sampling.store(left * STEP + one_in, Relaxed);
     }
 

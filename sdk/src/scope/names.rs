@@ -1,8 +1,13 @@
 //! Things by name, found without a lock and limited in number: names may come from requests, and memory must not
 //! grow with what strangers send.
+//!
+//! A table of slots that are filled once and never emptied: a look-up is a hash and a few loads. It uses no
+//! thread-local, so that requests are counted in the last destructors of a thread too.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::record::Dropped;
 
@@ -11,29 +16,42 @@ pub(crate) const OTHER: &str = "other";
 
 /// At most so many things by name, made when first asked for and never taken out.
 pub(crate) struct Names<T> {
-    by_name: papaya::HashMap<Arc<str>, Arc<T>>,
+    /// A name is in the first free slot from the one that its hash points to: the search for it ends at a free one.
+    slots: Box<[OnceLock<Named<T>>]>,
+    hasher: RandomState,
+    len: AtomicUsize,
     /// Held while one is made, so that the limit is exact and none is made twice.
     growing: Mutex<()>,
     limit: usize,
     full: Dropped,
 }
 
+type Named<T> = (Arc<str>, Arc<T>);
+
 impl<T> Names<T> {
     /// Nothing yet; a name above the limit becomes [`OTHER`] and counts as dropped.
     pub(crate) fn new(limit: usize, full: Dropped) -> Self {
-        Self { by_name: papaya::HashMap::new(), growing: Mutex::new(()), limit, full }
+        // One more than the limit, for `other`. Half empty at the limits in use; a full table is searched whole.
+        let slots = (0..(limit + 1).next_power_of_two()).map(|_| OnceLock::new());
+        Self {
+            slots: slots.collect(),
+            hasher: RandomState::new(),
+            len: AtomicUsize::new(0),
+            growing: Mutex::new(()),
+            limit,
+            full,
+        }
     }
 
     /// The thing of that name if it was made, or the one that stands for the rest once the limit is reached.
     /// Lock-free.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<T>> {
-        let things = self.by_name.pin();
-        if let Some(found) = things.get(name) {
-            return Some(Arc::clone(found));
+        if let Some(found) = self.made(name) {
+            return Some(found);
         }
-        let rest = things.get(OTHER).filter(|_| things.len() >= self.limit)?;
+        let rest = self.made(OTHER).filter(|_| self.is_full())?;
         self.full.add(1);
-        Some(Arc::clone(rest))
+        Some(rest)
     }
 
     /// The thing of that name; a new name takes a lock and allocates.
@@ -42,28 +60,57 @@ impl<T> Names<T> {
             return found;
         }
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let things = self.by_name.pin();
-        let name = if things.len() < self.limit || things.contains_key(name) {
-            name
-        } else {
-            self.full.add(1);
-            OTHER
-        };
-        Arc::clone(things.get_or_insert_with(Arc::from(name), || Arc::new(make(Arc::from(name)))))
+        if let Some(found) = self.made(name) {
+            return found;
+        }
+        if !self.is_full() {
+            return self.make(name, make);
+        }
+        self.full.add(1);
+        self.made(OTHER).unwrap_or_else(|| self.make(OTHER, make))
     }
 
     /// Everything so far, by ascending name.
     pub(crate) fn all(&self) -> Vec<(Arc<str>, Arc<T>)> {
-        let mut all: Vec<_> =
-            self.by_name.pin().iter().map(|(name, thing)| (Arc::clone(name), Arc::clone(thing))).collect();
+        let mut all: Vec<_> = self.slots.iter().filter_map(OnceLock::get).cloned().collect();
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         all
+    }
+
+    fn made(&self, name: &str) -> Option<Arc<T>> {
+        let named = self.probe(name).map_while(OnceLock::get).find(|(known, _)| **known == *name);
+        named.map(|(_, thing)| Arc::clone(thing))
+    }
+
+    /// Only while `growing` is held.
+    fn make(&self, name: &str, make: impl FnOnce(Arc<str>) -> T) -> Arc<T> {
+        let name: Arc<str> = name.into();
+        let thing = Arc::new(make(Arc::clone(&name)));
+        if let Some(free) = self.probe(&name).find(|slot| slot.get().is_none()) {
+            // It was free, and nobody else fills slots now.
+            let _ = free.set((name, Arc::clone(&thing)));
+            // Relaxed: written under the lock, and read elsewhere only to guess whether the lock can be spared.
+            self.len.fetch_add(1, Ordering::Relaxed);
+        }
+        thing
+    }
+
+    /// The slots in the order of a search for this name.
+    fn probe<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a OnceLock<Named<T>>> + use<'a, T> {
+        let slots = u64::try_from(self.slots.len()).unwrap_or(u64::MAX).max(1);
+        let home = usize::try_from(self.hasher.hash_one(name) % slots).unwrap_or(0);
+        let (before, from) = self.slots.split_at_checked(home).unwrap_or((&[], &self.slots));
+        from.iter().chain(before)
+    }
+
+    fn is_full(&self) -> bool {
+        self.len.load(Ordering::Relaxed) >= self.limit
     }
 }
 
 impl<T> fmt::Debug for Names<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Names").field("len", &self.by_name.len()).finish_non_exhaustive()
+        out.debug_struct("Names").field("len", &self.len).finish_non_exhaustive()
     }
 }
 
@@ -84,5 +131,40 @@ mod tests {
         assert_eq!(Dropped::NameLimit.count().saturating_sub(before).get(), 2);
         let all: Vec<_> = names.all().into_iter().map(|(name, _)| name.to_string()).collect();
         assert_eq!(all, ["a", "b", "other"]);
+    }
+
+    #[test]
+    fn threads_that_make_the_same_names_share_their_things() {
+        let names: Names<AtomicUsize> = Names::new(100, Dropped::SpanLimit);
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    for name in 0..100 {
+                        let thing = names.find_or_make(&format!("name-{name}"), |_| AtomicUsize::new(0));
+                        thing.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        let all = names.all();
+        assert_eq!(all.len(), 100);
+        assert!(all.iter().all(|(_, thing)| thing.load(Ordering::Relaxed) == 4), "{all:?}");
+        assert!(all.is_sorted_by(|(a, _), (b, _)| a < b));
+    }
+
+    #[test]
+    fn a_table_is_found_in_to_its_last_slot() {
+        // Full tables too. Nobody counts this reason exactly.
+        for limit in [1, 2, 3, 7, 64] {
+            let names: Names<String> = Names::new(limit, Dropped::SpanLimit);
+            for round in 0..2 {
+                for name in 0..limit {
+                    let name = format!("name-{name}");
+                    assert_eq!(*names.find_or_make(&name, |name| name.to_string()), name, "{limit} {round}");
+                }
+            }
+            assert_eq!(*names.find_or_make("one more", |name| name.to_string()), "other", "{limit}");
+            assert_eq!(names.all().len(), limit + 1);
+        }
     }
 }

@@ -75,7 +75,12 @@ pub(crate) fn post(client: &Agent, url: &str, request: &impl Message, patience: 
 /// Whether the receiver closed a connection while we still wrote to it. One that finds a request too large and reads
 /// no further answers 413, which is lost if what we wrote since makes the system reset the connection.
 fn is_broken(error: &Error) -> bool {
-    let kinds = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
+    let kinds = [
+        ErrorKind::BrokenPipe,
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::UnexpectedEof,
+    ];
     matches!(error, Error::Io(error) if kinds.contains(&error.kind()))
 }
 

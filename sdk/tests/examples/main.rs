@@ -23,7 +23,7 @@ use crate::receiver::{Receiver, attribute};
 mod receiver;
 
 /// What there is to run; a new example must be tested here.
-const EXAMPLES: [&str; 2] = ["axum_service", "thread_pool"];
+const EXAMPLES: [&str; 3] = ["axum_service", "single_flight", "thread_pool"];
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
@@ -91,4 +91,20 @@ fn thread_pool_works_off_its_jobs_and_every_count_arrives() {
         receiver.metrics().value(wire::SLI_EVENTS.name, &of)
     };
     assert_eq!((events("good"), events("bad")), (Some(1_980.0), Some(20.0)));
+}
+
+#[cfg(feature = "single-flight")]
+#[test]
+fn single_flight_asks_once_for_each_product() {
+    let receiver = Receiver::start();
+    let printed = run("single_flight", &[], &receiver);
+    assert_eq!(printed, "2000 of 3000 requests got a price; the cache holds 2 products\n");
+    assert_eq!(requests(&receiver, "price", "eu-west-1"), (Some(2_000.0), Some(1_000.0)));
+    let calls = |outcome| {
+        let of = [(name::DEPENDENCY, "price-service"), (name::OUTCOME, outcome)];
+        receiver.metrics().value(wire::DEPENDENCY_CALLS.name, &of)
+    };
+    assert_eq!(calls("ok"), Some(2.0));
+    // Whoever comes after a failed load loads anew, which a slow machine gives the time for.
+    assert!(calls("failed").is_some_and(|failed| (1.0..30.0).contains(&failed)), "{:?}", calls("failed"));
 }

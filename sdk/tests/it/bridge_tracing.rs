@@ -296,14 +296,7 @@ fn a_subscriber_that_is_gone_in_the_last_destructors_of_a_thread_ends_nothing() 
         tracing_subscriber::fmt().with_writer(std::io::sink).with_span_events(FmtSpan::FULL).finish();
     tracing::subscriber::set_global_default(written).unwrap();
     let bridge = install().unwrap();
-    let thread = |work: fn()| {
-        let work = move || {
-            // papaya's own thread-local comes first: it must outlive whoever counts by name.
-            drop(HashMap::<u32, u32>::builder().name("traced-end").build().pin());
-            work();
-        };
-        std::thread::spawn(work).join().unwrap();
-    };
+    let thread = |work: fn()| std::thread::spawn(work).join().unwrap();
     // Thread-locals die in the reverse order of their first use.
     thread(|| AT_THE_END.with_borrow_mut(|end| end.0 = Some(Scope::request("traced-end").start())));
     thread(|| {

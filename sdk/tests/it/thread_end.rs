@@ -80,6 +80,15 @@ fn work_in_the_last_destructors_of_a_thread_is_counted_and_ends_nothing() {
     });
     // Nothing comes before the destructor.
     thread(|| AT_THE_END.with_borrow(|_| ()));
+    // Neither does a map of the service: requests need none of papaya's thread-locals, before or after they are gone.
+    std::thread::spawn(|| AT_THE_END.with_borrow(|_| ())).join().unwrap();
+    std::thread::spawn(|| {
+        AT_THE_END.with_borrow(|_| ());
+        drop(full());
+        Scope::request("thread-end-kept").start().fail("x");
+    })
+    .join()
+    .unwrap();
     telemetry.flush().unwrap();
 
     let batch = receiver.metrics();
@@ -87,10 +96,10 @@ fn work_in_the_last_destructors_of_a_thread_is_counted_and_ends_nothing() {
         let of = [(name::SCOPE, scope), (name::REGION, ""), (name::OUTCOME, "failed")];
         batch.value(wire::REQUESTS.name, &of)
     };
-    assert_eq!((failed("thread-end-new"), failed("thread-end-kept")), (Some(5.0), Some(2.0)));
+    assert_eq!((failed("thread-end-new"), failed("thread-end-kept")), (Some(7.0), Some(3.0)));
     let rejected = [(name::MAP, "thread-end"), (name::OP, "try_insert"), (name::OUTCOME, "rejected")];
     assert_eq!(batch.value(wire::MAP_OPERATIONS.name, &rejected), Some(5.0));
     let spans = receiver.spans();
     let told = |name: &str| spans.iter().filter(|span| span.name == name).count();
-    assert_eq!(told("thread-end-new"), 2, "where the context was still there");
+    assert_eq!(told("thread-end-new"), 3, "where the context was still there");
 }

@@ -15,9 +15,12 @@ pub(super) fn bare<K, S: Default>(entries: usize) -> Bare<K, S> {
     papaya::HashMap::builder().capacity(entries).hasher(S::default()).build()
 }
 
-/// Still to be built, because what it times can be chosen.
-pub(super) fn observed<K, S: Default>(entries: usize) -> mapwarden::HashMapBuilder<K, u64, S> {
-    mapwarden::HashMap::builder().name("bench").capacity(entries).hasher(S::default())
+/// Still to be built, because what it times can be chosen. Maps of one name share counters and that choice.
+pub(super) fn observed<K, S: Default>(
+    name: &'static str,
+    entries: usize,
+) -> mapwarden::HashMapBuilder<K, u64, S> {
+    mapwarden::HashMap::builder().name(name).capacity(entries).hasher(S::default())
 }
 
 pub(super) fn dash<K: Hash + Eq, S: BuildHasher + Clone + Default>(entries: usize) -> Dash<K, S> {

@@ -37,7 +37,7 @@ pub(crate) const MAPWARDEN: &str = "mapwarden";
 /// papaya with cached handles of the `metrics` facade.
 pub(crate) const CACHED: &str = "metrics";
 
-/// papaya, papaya again, and ours.
+/// papaya, papaya again, and ours as it comes.
 pub(crate) fn judged<K, S>(entries: usize) -> Vec<Contender<K>>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
@@ -46,7 +46,7 @@ where
     vec![
         Contender::new(BARE, 1, maps::bare::<K, S>(entries)),
         Contender::new(AGAIN, 1, maps::bare::<K, S>(entries)),
-        Contender::new(MAPWARDEN, 1, maps::observed::<K, S>(entries).build()),
+        Contender::new(MAPWARDEN, 1, maps::observed::<K, S>("bench", entries).build()),
     ]
 }
 
@@ -58,6 +58,11 @@ where
 {
     let mut contenders = judged::<K, S>(entries);
     contenders.extend([
+        Contender::new(
+            "timed",
+            8,
+            maps::observed::<K, S>("bench-timed", entries).time_every_operation().build(),
+        ),
         Contender::new(CACHED, 8, facade::Cached::new(maps::bare::<K, S>(entries))),
         Contender::new("macros", 8, facade::Macros::new(maps::bare::<K, S>(entries))),
         Contender::new("otel", 8, instruments::Instruments::new(maps::bare::<K, S>(entries))),

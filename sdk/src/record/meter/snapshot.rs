@@ -4,6 +4,8 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
+use once_cell::race::OnceBox;
+
 use super::{Meter, OFFERS};
 use crate::contract::{Count, Nanos, Op, Outcome, UnixNanos};
 use crate::record::cell::ThreadCell;
@@ -14,12 +16,8 @@ impl Meter {
     /// Everything counted so far. Each number is at least that of the snapshot before; numbers of operations that
     /// end meanwhile may be in or not.
     pub(in crate::record) fn snapshot(&self) -> MapSnapshot {
-        let cells: Vec<&ThreadCell> = self
-            .exclusive
-            .iter()
-            .chain(&self.shared)
-            .filter_map(|cell| cell.get().map(Box::as_ref))
-            .collect();
+        let cells: Vec<&ThreadCell> =
+            self.exclusive.iter().chain(&self.shared).filter_map(OnceBox::get).collect();
         let (now, unix) = (clock::now(), UnixNanos::now());
         let operations = operations(&cells);
         // Relaxed: at most this many offers more, in whatever order threads see it.

@@ -1,0 +1,117 @@
+//! The figures as a picture: one band a scenario, throughput as bars, P99 as points on a logarithmic axis, thin lines
+//! between the quartiles. On a ground of its own, so that it can be read on light and on dark pages.
+
+use std::fmt::Write as _;
+
+use crate::drive::{Figures, Scenario};
+use crate::maps::NAMES;
+use crate::table::{operations, time};
+
+const WIDTH: f64 = 960.0;
+/// Above the first band.
+const HEAD: f64 = 64.0;
+/// Below the last.
+const FOOT: f64 = 34.0;
+/// From one map to the next.
+const STEP: f64 = 20.0;
+/// What a band's title takes.
+const TITLE: f64 = 34.0;
+/// Where bars begin and how long the longest is.
+const BARS: (f64, f64) = (112.0, 270.0);
+/// Where the axis of the P99 begins and how long it is.
+const AXIS: (f64, f64) = (500.0, 370.0);
+/// The power of ten, in nanoseconds, at which it begins.
+const SHORTEST: i32 = 1;
+
+const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2328}.strong{font-weight:600}\
+    .quiet{fill:#59636e;font-size:12px}.ground{fill:#fff;stroke:#d1d9e0}.grid{stroke:#d1d9e0}\
+    .other{fill:#9aa4af}.ours{fill:#0969da}.range{stroke:#1f2328;stroke-width:1.5}\
+    @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.quiet{fill:#9198a1}\
+    .ground{fill:#0d1117;stroke:#3d444d}.grid{stroke:#3d444d}.other{fill:#656c76}.ours{fill:#4493f8}\
+    .range{stroke:#f0f6fc}}";
+
+/// The whole picture as SVG.
+pub(crate) fn svg(scenarios: &[Scenario], figures: &[Vec<Figures>]) -> String {
+    let band = TITLE + STEP * NAMES.len() as f64 + 10.0;
+    let height = HEAD + band * scenarios.len() as f64 + FOOT;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+         aria-label=\"Throughput and P99 of concurrent maps under contention\">\n<style>{STYLE}</style>\n\
+         <rect class=\"ground\" x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"8\"/>\n",
+        WIDTH - 1.0,
+        height - 1.0
+    );
+    text(&mut out, (BARS.0, 32.0), "strong", "Operations a second, all threads");
+    text(&mut out, (BARS.0, 50.0), "quiet", "longer is better; each band has its own scale");
+    text(&mut out, (AXIS.0, 32.0), "strong", "P99 of one operation");
+    text(&mut out, (AXIS.0, 50.0), "quiet", "further left is better; logarithmic");
+    let longest = figures.iter().flatten().map(|it| it.p99.high).fold(1e5, f64::max);
+    let axis =
+        Axis { decades: (SHORTEST..).take_while(|decade| 10_f64.powi(*decade) < 10.0 * longest).collect() };
+    for (row, (scenario, figures)) in scenarios.iter().zip(figures).enumerate() {
+        draw_band(&mut out, HEAD + band * row as f64, (scenario, figures), &axis);
+    }
+    let note = "medians of the rounds; thin lines: the middle half of the rounds";
+    text(&mut out, (BARS.0, height - 14.0), "quiet", note);
+    out.push_str("</svg>\n");
+    out
+}
+
+fn draw_band(out: &mut String, top: f64, (scenario, figures): (&Scenario, &[Figures]), axis: &Axis) {
+    text(out, (16.0, top + 20.0), "strong", scenario.title);
+    let bottom = top + TITLE + STEP * NAMES.len() as f64;
+    for decade in &axis.decades {
+        let nanos = 10_f64.powi(*decade);
+        let x = axis.at(nanos);
+        line(out, "grid", (x, top + TITLE - 6.0), (x, bottom - 4.0));
+        if decade % 2 == 0 {
+            let label = time(nanos);
+            text(out, (x - 3.5 * label.len() as f64, top + 20.0), "quiet", &label);
+        }
+    }
+    let largest = figures.iter().map(|it| it.throughput.high).fold(0.0, f64::max);
+    for (row, (name, figures)) in NAMES.iter().zip(figures).enumerate() {
+        let y = top + TITLE + STEP * row as f64;
+        let (color, weight) = if row == 0 { ("ours", "strong") } else { ("other", "") };
+        text(out, (16.0, y + 11.0), weight, name);
+        let length = |value: f64| BARS.1 * value / largest;
+        let Figures { throughput, p99 } = figures;
+        let _ = writeln!(
+            out,
+            "<rect class=\"{color}\" x=\"{}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"13\" rx=\"2\"/>",
+            BARS.0,
+            length(throughput.median).max(1.0)
+        );
+        let range = (BARS.0 + length(throughput.low), BARS.0 + length(throughput.high));
+        line(out, "range", (range.0, y + 6.5), (range.1, y + 6.5));
+        text(out, (range.1.max(BARS.0) + 8.0, y + 11.0), weight, &operations(throughput.median));
+        line(out, "range", (axis.at(p99.low), y + 6.5), (axis.at(p99.high), y + 6.5));
+        let x = axis.at(p99.median);
+        let _ = writeln!(out, "<circle class=\"{color}\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"5\"/>", y + 6.5);
+        text(out, (axis.at(p99.high).max(x) + 10.0, y + 11.0), weight, &time(p99.median));
+    }
+}
+
+/// The logarithmic axis of the P99, by its powers of ten, the same for all bands.
+struct Axis {
+    decades: Vec<i32>,
+}
+
+impl Axis {
+    fn at(&self, nanos: f64) -> f64 {
+        let steps = self.decades.len().saturating_sub(1) as f64;
+        AXIS.0 + AXIS.1 * ((nanos.log10() - f64::from(SHORTEST)) / steps).clamp(0.0, 1.0)
+    }
+}
+
+fn text(out: &mut String, (x, y): (f64, f64), class: &str, text: &str) {
+    let _ = writeln!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
+}
+
+fn line(out: &mut String, class: &str, from: (f64, f64), to: (f64, f64)) {
+    let ((x1, y1), (x2, y2)) = (from, to);
+    let _ = writeln!(
+        out,
+        "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
+    );
+}

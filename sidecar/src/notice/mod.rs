@@ -296,7 +296,7 @@ pub struct MapEvidence {
     pub entries: Known<f64>,
     /// Retries and conflicts a second, as a multiple of before.
     pub conflicts: Known<f64>,
-    /// The longest time without a write since the onset; only where the service tells of writes.
+    /// How long its last write lay back at most since the onset; only where the service tells of writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_write: Option<Nanos>,
     /// What changed most: an outcome's share of its operation before and since the onset.

@@ -64,6 +64,6 @@ fn the_bounds_of_maps_of_one_name_add_up_while_all_have_one() {
     let unbounded: HashMap<u32, u32> = HashMap::builder().name("bounds").build();
     assert_eq!(snapshot("bounds").max_entries, None);
     drop(unbounded);
-    assert_eq!(second.clone().name(), "bounds");
+    assert_eq!(second.name(), "bounds");
     assert_eq!(snapshot("bounds").max_entries, Some(Count::new(10)));
 }

@@ -5,9 +5,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use mapwarden::contract::{Nanos, UnixNanos};
 
-/// After how long without a word a process's value is no longer true. Raised, a process that ended is believed for
-/// longer; lowered under its sending interval, its value comes and goes.
+/// After how long without a word the value of a process that spoke once is no longer true. Raised, a process that
+/// ended at once is believed for longer.
 const SILENT: Nanos = Nanos::from_secs(120);
+
+/// How many of its own intervals a process may be silent. Raised, a process that ended is believed for longer, which
+/// after a deploy looks like a map that nobody writes; lowered, a batch that is late makes its value come and go.
+const MISSED: u64 = 3;
+
+/// What is never taken for silence. Lowered, a process with a short interval is forgotten over a pause of its machine.
+const PAUSE: Nanos = Nanos::from_secs(5);
 
 /// How many processes are told apart; of more, the one that was silent for longest is forgotten.
 const SENDERS: usize = 64;
@@ -54,28 +61,46 @@ impl Rounds {
 /// The last value of each process.
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
-    by_sender: BTreeMap<u64, (UnixNanos, u64)>,
+    by_sender: BTreeMap<u64, Last>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    time: UnixNanos,
+    value: u64,
+    /// The time to the word before, if there was one.
+    interval: Option<Nanos>,
+}
+
+impl Last {
+    fn is_heard(&self, now: UnixNanos) -> bool {
+        let patience = self
+            .interval
+            .map_or(SILENT, |interval| Nanos::new(interval.get().saturating_mul(MISSED)).max(PAUSE));
+        now.since(self.time) <= patience
+    }
 }
 
 impl Latest {
     /// Notes what a process told at `time`; what comes late changes nothing.
     pub fn tell(&mut self, sender: u64, time: UnixNanos, value: u64) {
-        let last = self.by_sender.entry(sender).or_insert((time, value));
-        if time >= last.0 {
-            *last = (time, value);
+        let last = self.by_sender.entry(sender).or_insert(Last { time, value, interval: None });
+        if time > last.time {
+            *last = Last { time, value, interval: Some(time.since(last.time)) };
+        } else if time == last.time {
+            last.value = value;
         }
-        trim(&mut self.by_sender, |last| last.0.get());
+        trim(&mut self.by_sender, |last| last.time.get());
     }
 
     /// The smallest value of the processes that still tell.
     pub fn least(&self, now: UnixNanos) -> Option<u64> {
-        let heard = self.by_sender.values().filter(|(time, _)| now.since(*time) <= SILENT);
-        heard.map(|(_, value)| *value).min()
+        self.by_sender.values().filter(|last| last.is_heard(now)).map(|last| last.value).min()
     }
 
     /// Lets values that lie ahead of `now` be as old as `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
-        self.by_sender.values_mut().for_each(|last| last.0 = last.0.min(now));
+        self.by_sender.values_mut().for_each(|last| last.time = last.time.min(now));
     }
 }
 
@@ -135,7 +160,13 @@ mod tests {
         latest.tell(1, at(90), 5);
         assert_eq!(latest.least(at(100)), Some(7));
         assert_eq!(latest.least(at(121)), Some(30));
-        assert_eq!(latest.least(at(300)), None);
+        assert_eq!(latest.least(at(401)), None, "three times its 100 s are over");
+        for second in 500..510 {
+            latest.tell(3, at(second), 1);
+            latest.tell(4, at(second), 2);
+        }
+        latest.tell(4, at(514), 3);
+        assert_eq!((latest.least(at(514)), latest.least(at(515))), (Some(1), Some(3)), "it told each second");
         for sender in 0..1_000 {
             latest.tell(sender, at(300 + sender), sender);
         }

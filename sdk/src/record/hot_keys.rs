@@ -36,19 +36,37 @@ pub(super) struct HotKeys {
     /// Apart from the rest, because every offer searches them.
     hashes: Vec<u64>,
     keys: Vec<Key>,
+    /// All operations that were offered.
+    all: Flow,
+}
+
+/// Operations, and how many of them came of late.
+#[derive(Debug, Default)]
+struct Flow {
+    count: u64,
+    /// Of the count, what the last snapshot saw.
+    seen: u64,
+    recent: f64,
+}
+
+impl Flow {
+    const fn add(&mut self, weight: u64) {
+        self.count = self.count.saturating_add(weight);
+    }
+
+    fn pass(&mut self) {
+        self.recent = self.recent * KEPT + Count::new(self.count.saturating_sub(self.seen)).as_f64();
+        self.seen = self.count;
+    }
 }
 
 #[derive(Debug)]
 struct Key {
-    /// At most this many operations, in the whole stream.
-    count: u64,
+    /// At most so many operations of the whole stream.
+    flow: Flow,
     /// What the count held when the key took its place.
     inherited: u64,
     offers: u32,
-    /// Of the count, what the last snapshot saw.
-    seen: u64,
-    /// Operations of late.
-    recent: f64,
     /// Since when, from the first snapshot on that tells it: the start of its series must not change.
     since: Option<UnixNanos>,
     /// When it took its place, in nanoseconds of the recorder's clock.
@@ -58,25 +76,17 @@ struct Key {
 
 impl Key {
     const fn new(inherited: u64, weight: u64, now: u64) -> Self {
-        let count = inherited.saturating_add(weight);
-        Self {
-            count,
-            inherited,
-            offers: 1,
-            seen: inherited,
-            recent: 0.0,
-            since: None,
-            entered: now,
-            name: None,
-        }
+        let flow = Flow { count: inherited.saturating_add(weight), seen: inherited, recent: 0.0 };
+        Self { flow, inherited, offers: 1, since: None, entered: now, name: None }
     }
 }
 
 impl HotKeys {
     /// Counts an operation on a key.
     pub(super) fn offer(&mut self, KeyHash(hash): KeyHash, weight: u64, now: u64) {
+        self.all.add(weight);
         if let Some(key) = self.position(hash).and_then(|place| self.keys.get_mut(place)) {
-            key.count = key.count.saturating_add(weight);
+            key.flow.add(weight);
             key.offers = key.offers.saturating_add(1);
             return;
         }
@@ -85,10 +95,10 @@ impl HotKeys {
             self.keys.push(Key::new(0, weight, now));
             return;
         }
-        let coldest = self.keys.iter_mut().zip(&mut self.hashes).min_by_key(|(key, _)| key.count);
+        let coldest = self.keys.iter_mut().zip(&mut self.hashes).min_by_key(|(key, _)| key.flow.count);
         if let Some((key, place)) = coldest {
             *place = hash;
-            *key = Key::new(key.count, weight, now);
+            *key = Key::new(key.flow.count, weight, now);
         }
     }
 
@@ -112,15 +122,12 @@ impl HotKeys {
     /// The hottest keys of late, hottest first, without those that any tail of cool keys would bring. `unix` is the
     /// recorder's time `now`.
     pub(super) fn hottest(&mut self, now: u64, unix: UnixNanos) -> Vec<HotKey> {
-        for key in &mut self.keys {
-            key.recent = key.recent * KEPT + Count::new(key.count.saturating_sub(key.seen)).as_f64();
-            key.seen = key.count;
-        }
-        let all: f64 = self.keys.iter().map(|key| key.recent).sum();
-        let least = all / f64::from(u32::try_from(TRACKED).unwrap_or(u32::MAX));
-        let is_hot = |key: &Key| key.offers > 1 && key.recent > 0.0 && key.recent >= least;
+        self.all.pass();
+        self.keys.iter_mut().for_each(|key| key.flow.pass());
+        let least = self.all.recent / f64::from(u32::try_from(TRACKED).unwrap_or(u32::MAX));
+        let is_hot = |key: &Key| key.offers > 1 && key.flow.recent > 0.0 && key.flow.recent >= least;
         let mut hot: Vec<_> = self.keys.iter_mut().zip(&self.hashes).filter(|(key, _)| is_hot(key)).collect();
-        hot.sort_by(|(a, _), (b, _)| b.recent.total_cmp(&a.recent));
+        hot.sort_by(|(a, _), (b, _)| b.flow.recent.total_cmp(&a.flow.recent));
         hot.into_iter().take(TOLD).map(|(key, hash)| key.tell(*hash, now, unix)).collect()
     }
 }
@@ -131,7 +138,7 @@ impl Key {
         HotKey {
             key: self.name.clone().unwrap_or_else(|| format!("{hash:016x}").into()),
             since: *self.since.get_or_insert(entered),
-            operations: Count::new(self.count.saturating_sub(self.inherited)),
+            operations: Count::new(self.flow.count.saturating_sub(self.inherited)),
         }
     }
 }
@@ -160,6 +167,16 @@ mod tests {
         // It may have been pushed out before it had gained a lead, never after.
         assert!((hot - 100..=hot).contains(&told[0].1), "{told:?} of {hot}");
         assert_eq!(told.len(), 1, "the tail is not hot");
+    }
+
+    #[test]
+    fn among_equals_none_is_hot() {
+        let mut keys = HotKeys::default();
+        let mut random = fastrand::Rng::with_seed(4);
+        for _ in 0..60 {
+            (0..200).for_each(|_| keys.offer(KeyHash(random.u64(..400)), 1, 0));
+            assert_eq!(told(&mut keys), []);
+        }
     }
 
     #[test]
@@ -200,7 +217,7 @@ mod tests {
             for hot in keys.hottest(0, UnixNanos::EPOCH) {
                 proptest::prop_assert!(hot.operations.get() <= truth[&*hot.key]);
             }
-            let total: u64 = keys.keys.iter().map(|key| key.count).sum();
+            let total: u64 = keys.keys.iter().map(|key| key.flow.count).sum();
             proptest::prop_assert_eq!(total, truth.values().sum::<u64>());
         }
     }

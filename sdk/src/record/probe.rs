@@ -36,7 +36,8 @@ impl GuardProbe {
         let longest = self.longest.swap(0, Relaxed);
         match self.state.load(Relaxed) {
             IDLE => {
-                self.state.store(WANTED, Relaxed);
+                // Exchanged, not stored: where two ask at once, a probe may be on its way for the other one by now.
+                let _ = self.state.compare_exchange(IDLE, WANTED, Relaxed, Relaxed);
                 longest
             }
             WANTED => longest,

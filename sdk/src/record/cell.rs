@@ -6,11 +6,13 @@
 //! are relaxed: every number stands for itself, publishes no other memory, and coherence alone makes each grow
 //! in the eyes of one reader.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+#[cfg(all(test, mapwarden_loom))]
+mod loom_tests;
 
 use super::outcomes::{SLOTS, slot};
 use super::random::random;
 use super::sampler::{gap, one_in};
+use super::sync::{AtomicU64, Relaxed};
 use crate::contract::{Op, Outcome};
 
 /// What one operation takes off the sampling word: its upper 48 bits count down, its lower 16 hold the weight.

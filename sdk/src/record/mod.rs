@@ -18,6 +18,7 @@ mod random;
 mod registry;
 mod sampler;
 mod samples;
+mod sync;
 mod thread;
 
 use std::sync::Arc;

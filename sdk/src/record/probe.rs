@@ -1,7 +1,7 @@
 //! Where the probe of a map's guards is. Comes in: wishes of the snapshot, and probes that come and go. Goes out: for
 //! how long one was on its way.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use super::sync::{AtomicU64, Relaxed};
 
 /// Nobody asks.
 const IDLE: u64 = 0;
@@ -62,5 +62,43 @@ mod tests {
         assert!(!probe.take(91));
         assert_eq!(probe.ask(100), 60);
         assert!(probe.take(110));
+    }
+}
+
+#[cfg(all(test, mapwarden_loom))]
+mod loom_tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+
+    use loom::thread;
+
+    use super::*;
+
+    /// One question, and the way of one probe if it was this thread's to send. `away` is not what is tested: it counts.
+    fn ask_and_send(probe: &GuardProbe, away: &AtomicUsize, now: u64) {
+        assert!(probe.ask(now) <= 3, "no probe was sent before 10");
+        if probe.take(now) {
+            assert_eq!(away.fetch_add(1, Relaxed), 0, "one at a time");
+            thread::yield_now();
+            away.fetch_sub(1, Relaxed);
+            probe.returned(now + 1);
+        }
+    }
+
+    #[test]
+    fn loom_one_probe_is_away_at_a_time_and_none_is_ever_stuck() {
+        loom::model(|| {
+            let (probe, away) = (Arc::new(GuardProbe::default()), Arc::new(AtomicUsize::new(0)));
+            let other = thread::spawn({
+                let (probe, away) = (Arc::clone(&probe), Arc::clone(&away));
+                move || ask_and_send(&probe, &away, 10)
+            });
+            ask_and_send(&probe, &away, 11);
+            other.join().unwrap();
+            probe.ask(20);
+            assert!(probe.take(21), "the next question is always answered");
+            probe.returned(25);
+            assert_eq!(probe.ask(30), 4, "with its own way only");
+        });
     }
 }

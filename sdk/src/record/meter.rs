@@ -4,6 +4,8 @@
 //! Memory: 3.0 KB a name, 1.4 KB more for each thread number that used it (at most 128, then 8 shared cells), 2.5 KB
 //! for each kind of operation that was timed, 7 KB for what is sampled and 1 KB for what the last snapshot saw.
 
+#[cfg(test)]
+mod laws;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};

@@ -18,7 +18,7 @@ use super::hot_keys::KeyHash;
 use super::objectives::Objectives;
 use super::outcomes::{position, usual_outcome};
 use super::previous::Previous;
-use super::probe::GuardProbe;
+use super::probe::{GuardProbe, Wish};
 use super::samples::Samples;
 use super::thread::ThreadNumber;
 use super::{Exemplar, SpanFacts, clock, current_scope, has_span_hook, span_hook};
@@ -220,11 +220,12 @@ impl Meter {
         self.entries.fetch_add(change, Relaxed);
     }
 
-    /// Takes the wish for a probe, if there is one, with the number of threads that may hold a guard.
-    pub(crate) fn take_probe(&self) -> Option<usize> {
-        self.probe
-            .take(clock::now())
-            .then(|| self.exclusive.iter().filter(|cell| cell.get().is_some()).count() + SPARE)
+    /// Takes the wish for a probe or for a push of it, if there is one for this thread, with the number of threads that may
+    /// hold a guard.
+    pub(crate) fn take_probe(&self) -> Option<(Wish, usize)> {
+        let thread = u64::try_from(ThreadNumber::if_known().index()).unwrap_or(u64::MAX);
+        let wish = self.probe.take(thread, clock::now())?;
+        Some((wish, self.exclusive.iter().filter(|cell| cell.get().is_some()).count() + SPARE))
     }
 
     /// Notes that the probe is back.

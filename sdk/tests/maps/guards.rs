@@ -1,6 +1,7 @@
 //! For how long guards keep a map from freeing what was removed.
 
 use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 use mapwarden::HashMap;
 use mapwarden::contract::Nanos;
@@ -67,4 +68,25 @@ fn another_thread_s_guard_is_seen() {
     });
     held("held-elsewhere");
     assert_eq!(held("held-elsewhere"), Nanos::ZERO);
+}
+
+#[test]
+fn a_probe_that_was_sent_amid_a_crowd_of_guards_comes_back_when_they_are_gone() {
+    let map: HashMap<u32, u32> = HashMap::builder().name("held-by-many").time_every_operation().build();
+    map.pin().insert(1, 1);
+    held("held-by-many");
+    let crowd: Vec<_> = (0..200).map(|_| map.owned_guard()).collect();
+    assert_eq!(map.pin().get(&1), Some(&1));
+    assert!(held("held-by-many") > Nanos::ZERO);
+    drop(crowd);
+    // Reads alone must do. They go on for as long as the probe takes, which is some hundred milliseconds.
+    let patience = Instant::now();
+    let is_still_held = || {
+        map.pin().get(&1);
+        held("held-by-many");
+        held("held-by-many") > Nanos::ZERO
+    };
+    while is_still_held() {
+        assert!(patience.elapsed() < Duration::from_mins(1), "nothing is held any more");
+    }
 }

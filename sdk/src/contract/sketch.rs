@@ -222,4 +222,36 @@ mod tests {
             assert!(UserSketch::decode(wrong).is_err());
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn however_users_are_split_and_merged_the_sketch_is_that_of_all(
+            bounds in proptest::array::uniform6(0..7_000_u32),
+        ) {
+            let [a, b, c] = [0, 2, 4].map(|at| users(bounds[at].min(bounds[at + 1])..bounds[at].max(bounds[at + 1])));
+            let merged = |parts: [&UserSketch; 3]| {
+                parts.into_iter().fold(UserSketch::new(), |mut all, part| {
+                    all.merge(part);
+                    all
+                })
+            };
+            let mut right = b.clone();
+            right.merge(&c);
+            let mut nested = a.clone();
+            nested.merge(&right);
+            let mut everybody = UserSketch::new();
+            for at in [0, 2, 4] {
+                for id in bounds[at].min(bounds[at + 1])..bounds[at].max(bounds[at + 1]) {
+                    everybody.insert(UserHash::keyed(b"another key here", &format!("user-{id}")));
+                }
+            }
+            proptest::prop_assert_eq!(&nested, &everybody);
+            for order in [[&a, &b, &c], [&c, &a, &b], [&b, &c, &a], [&c, &b, &a]] {
+                proptest::prop_assert_eq!(&merged(order), &everybody);
+            }
+            proptest::prop_assert_eq!(&merged([&nested, &right, &a]), &everybody, "again without effect");
+        }
+    }
 }

@@ -6,11 +6,13 @@
 //! are relaxed: every number stands for itself, publishes no other memory, and coherence alone makes each grow
 //! in the eyes of one reader.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+#[cfg(all(test, mapwarden_loom))]
+mod loom_tests;
 
 use super::outcomes::{SLOTS, slot};
 use super::random::random;
 use super::sampler::{gap, one_in};
+use super::sync::{AtomicU64, Relaxed};
 use crate::contract::{Op, Outcome};
 
 /// What one operation takes off the sampling word: its upper 48 bits count down, its lower 16 hold the weight.
@@ -172,6 +174,12 @@ impl ThreadCell {
         }
     }
 
+    /// Times one in so many from now on.
+    #[cfg(test)]
+    pub(super) fn draw_for_test(&self, one_in: u64) {
+        self.draw(one_in);
+    }
+
     /// All operations that were counted.
     pub(super) fn total(&self) -> u64 {
         self.counts.iter().fold(0, |total, count| total.wrapping_add(count.load(Relaxed)))
@@ -186,6 +194,7 @@ impl ThreadCell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Count;
     use crate::record::random::seed_for_test;
 
     /// Does one operation as the meter does. Gives the weight if it was timed.
@@ -232,6 +241,49 @@ mod tests {
             assert!((all * 98 / 100..all * 102 / 100).contains(&reads), "{reads} of {all}");
             assert_eq!(cell.get(Op::Get, Outcome::Hit), all, "counts are exact");
             assert_eq!(cell.get(Op::Insert, Outcome::Replaced), rounds);
+        }
+    }
+
+    /// Operations in step with a workload of period 64, while N changes at random, when the timed ones say so as well,
+    /// and the snapshot calls for operations now and then. Gives how far the estimate of the rare kind is from its
+    /// number, in standard deviations as the sampler states its variance.
+    fn deviation(is_shared: bool, random: &mut fastrand::Rng) -> f64 {
+        let cell = ThreadCell::new(0, is_shared);
+        let (mut estimate, mut truth, mut variance) = (0, 0, 0);
+        for number in 0..4096_u64 {
+            let rare = number % 64 == 0;
+            let weight = cell.one_in();
+            let timed = run(
+                &cell,
+                if rare { Op::Insert } else { Op::Get },
+                if rare { Outcome::Replaced } else { Outcome::Hit },
+            );
+            if rare {
+                (estimate, truth, variance) = (estimate + timed, truth + 1, variance + weight - 1);
+            }
+            match random.u32(..) % 256 {
+                0 => cell.time_next(),
+                1..4 => cell.draw(1 << random.u32(..7)),
+                _ if timed > 0 && random.bool() => cell.draw(1 << random.u32(..7)),
+                _ => {}
+            }
+        }
+        (Count::new(estimate).as_f64() - Count::new(truth).as_f64()) / Count::new(variance).as_f64().sqrt()
+    }
+
+    #[test]
+    fn weights_are_unbiased_with_the_stated_variance_whenever_n_changes_and_whoever_changes_it() {
+        seed_for_test(23);
+        let mut random = fastrand::Rng::with_seed(29);
+        for is_shared in [false, true] {
+            let runs = 4000_u32;
+            let deviations: Vec<f64> = (0..runs).map(|_| deviation(is_shared, &mut random)).collect();
+            let mean = deviations.iter().sum::<f64>() / f64::from(runs);
+            let variance = deviations.iter().map(|it| it * it).sum::<f64>() / f64::from(runs);
+            // The standard errors are 1 / sqrt(4,000) = 1.6 % and, the tails being a little longer than a normal
+            // distribution's, some 3 %: 4.5 of them.
+            assert!(mean.abs() < 0.071, "biased by {mean} standard deviations");
+            assert!((0.86..1.14).contains(&variance), "{variance} of the stated variance");
         }
     }
 

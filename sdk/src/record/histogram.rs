@@ -1,9 +1,9 @@
 //! Times of operations in the buckets of the contract. Comes in: a time and its weight. Goes out: a
 //! [`Distribution`]. Shared by all threads: only timed operations come here, a few thousand a second and thread.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use super::sync::{AtomicU64, Relaxed};
 use super::{Distribution, Exemplar};
 use crate::contract::{BUCKETS, Nanos, bucket_of};
 
@@ -16,9 +16,9 @@ pub(super) struct Histogram {
 }
 
 impl Histogram {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            counts: [const { AtomicU64::new(0) }; BUCKETS],
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
             sum: AtomicU64::new(0),
             exemplar: Mutex::new(None),
         }
@@ -65,5 +65,34 @@ mod tests {
         assert_eq!(snapshot.counts[bucket_of(Nanos::new(1000))], 4);
         assert_eq!(snapshot.counts.iter().sum::<u64>(), 4);
         assert_eq!(snapshot.sum, Nanos::new(4000));
+    }
+}
+
+#[cfg(all(test, mapwarden_loom))]
+mod loom_tests {
+    use std::sync::Arc;
+
+    use loom::thread;
+
+    use super::*;
+
+    #[test]
+    fn loom_no_weight_is_lost_between_threads_and_none_is_taken_back() {
+        const TIME: Nanos = Nanos::new(1000);
+        loom::model(|| {
+            let histogram = Arc::new(Histogram::new());
+            let adders: Vec<_> = [1, 64]
+                .map(|weight| {
+                    let histogram = Arc::clone(&histogram);
+                    thread::spawn(move || histogram.add(TIME, weight))
+                })
+                .into();
+            let numbers =
+                || [&histogram.counts[bucket_of(TIME)], &histogram.sum].map(|number| number.load(Relaxed));
+            let (first, second) = (numbers(), numbers());
+            assert!(first.iter().zip(second).all(|(first, second)| *first <= second));
+            adders.into_iter().for_each(|adder| adder.join().unwrap());
+            assert_eq!(numbers(), [65, 65_000]);
+        });
     }
 }

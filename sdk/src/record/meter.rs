@@ -1,9 +1,11 @@
-//! All counts of the maps of one name. Comes in: ended operations. Goes out: a [`MapSnapshot`](super::MapSnapshot). Per operation on the
-//! hot path no lock, no allocation, no system call and no atomic read-modify-write.
+//! All counts of the maps of one name. Comes in: ended operations. Goes out: a [`MapSnapshot`](super::MapSnapshot). Per
+//! operation on the hot path no lock, no allocation, no system call and no atomic read-modify-write.
 //!
 //! Memory: 1.9 KB a name, 1.4 KB more for each thread number that used it (at most 128, then 8 shared cells), 2.5 KB
 //! for each kind of operation that was timed, 7 KB for what is sampled and 1 KB for what the last snapshot saw.
 
+#[cfg(test)]
+mod laws;
 mod operation;
 mod snapshot;
 
@@ -19,7 +21,7 @@ use super::hot_keys::KeyHash;
 use super::objectives::Objectives;
 use super::outcomes::position;
 use super::previous::Previous;
-use super::probe::GuardProbe;
+use super::probe::{GuardProbe, Wish};
 use super::samples::Samples;
 use super::thread::ThreadNumber;
 use super::{Exemplar, SpanFacts, clock, has_span_hook, span_hook};
@@ -213,11 +215,12 @@ impl Meter {
         self.entries.fetch_add(change, Relaxed);
     }
 
-    /// Takes the wish for a probe, if there is one, with the number of threads that may hold a guard.
-    pub(crate) fn take_probe(&self) -> Option<usize> {
-        self.probe
-            .take(clock::now())
-            .then(|| self.exclusive.iter().filter(|cell| cell.get().is_some()).count() + SPARE)
+    /// Takes the wish for a probe or for a push of it, if there is one for this thread, with the number of threads that may
+    /// hold a guard.
+    pub(crate) fn take_probe(&self) -> Option<(Wish, usize)> {
+        let thread = u64::try_from(ThreadNumber::if_known().index()).unwrap_or(u64::MAX);
+        let wish = self.probe.take(thread, clock::now())?;
+        Some((wish, self.exclusive.iter().filter(|cell| cell.get().is_some()).count() + SPARE))
     }
 
     /// Notes that the probe is back.

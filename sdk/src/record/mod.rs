@@ -19,6 +19,7 @@ mod random;
 mod registry;
 mod sampler;
 mod samples;
+mod sync;
 mod thread;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(crate) use dropped::Dropped;
 pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
 pub(crate) use meter::{Ended, Meter, Running};
+pub(crate) use probe::Wish;
 pub(crate) use pseudonym::{key_hash, set_key_secret};
 pub(crate) use random::random;
 pub use registry::{Registry, Source, SpanFacts, SpanIds, current_scope, registry, span_hook};

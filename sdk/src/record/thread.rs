@@ -5,7 +5,9 @@
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, PoisonError};
+
+use super::sync::Mutex;
 
 /// The number of the current thread. No two live threads share one below [`ThreadNumber::LEAVING`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,38 +56,50 @@ impl Drop for Lease {
     fn drop(&mut self) {
         NUMBER.set(ThreadNumber::LEAVING);
         if let Some(number) = self.number.take() {
-            lock(|numbers| numbers.free.push(Reverse(number)));
+            NUMBERS.give_back(number);
         }
     }
 }
 
-/// Which numbers are taken.
-struct Numbers {
+/// Which numbers are taken. Its lock also orders the last stores of a number's former thread before the first loads of
+/// its next one, which lets both be relaxed.
+#[derive(Default)]
+struct Numbers(Mutex<Given>);
+
+#[derive(Default)]
+struct Given {
     /// Given back, smallest on top.
     free: BinaryHeap<Reverse<ThreadNumber>>,
     /// Never given out yet.
     next: usize,
 }
 
-static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { free: BinaryHeap::new(), next: 0 });
+static NUMBERS: LazyLock<Numbers> = LazyLock::new(Numbers::default);
 
-/// The lock also orders the last stores of a number's former thread before the first loads of its next one,
-/// which lets both be relaxed.
-fn lock<T>(change: impl FnOnce(&mut Numbers) -> T) -> T {
-    change(&mut NUMBERS.lock().unwrap_or_else(PoisonError::into_inner))
+impl Numbers {
+    /// The lowest number that no thread holds.
+    fn take(&self) -> ThreadNumber {
+        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match given.free.pop() {
+            Some(Reverse(number)) => number,
+            None => {
+                let number = ThreadNumber(given.next);
+                given.next += 1;
+                number
+            }
+        }
+    }
+
+    /// Lets another thread have the number; this one must have made its last store under it.
+    fn give_back(&self, number: ThreadNumber) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).free.push(Reverse(number));
+    }
 }
 
 #[cold]
 fn first() -> ThreadNumber {
     let number = LEASE.try_with(|lease| {
-        let number = lock(|numbers| match numbers.free.pop() {
-            Some(Reverse(number)) => number,
-            None => {
-                let number = ThreadNumber(numbers.next);
-                numbers.next += 1;
-                number
-            }
-        });
+        let number = NUMBERS.take();
         lease.number.set(Some(number));
         number
     });
@@ -146,5 +160,37 @@ mod tests {
         };
         let highest = (0..500).map(|_| std::thread::spawn(thread).join().unwrap()).max();
         assert!(highest < Some(300), "{highest:?}");
+    }
+}
+
+#[cfg(all(test, mapwarden_loom))]
+mod loom_tests {
+    use std::sync::Arc;
+
+    use loom::thread;
+
+    use super::*;
+    use crate::contract::{Op, Outcome};
+    use crate::record::cell::ThreadCell;
+
+    #[test]
+    fn loom_a_cell_is_handed_over_with_every_count() {
+        loom::model(|| {
+            let numbers = Arc::new(Numbers::default());
+            let cells = Arc::new([0; 2].map(ThreadCell::exclusive));
+            let live = || {
+                let (numbers, cells) = (Arc::clone(&numbers), Arc::clone(&cells));
+                move || {
+                    let number = numbers.take();
+                    cells[number.index()].count(Op::Get, Outcome::Hit);
+                    numbers.give_back(number);
+                }
+            };
+            let threads = [live(), live()].map(thread::spawn);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            live()();
+            let counted: u64 = cells.iter().map(|cell| cell.get(Op::Get, Outcome::Hit)).sum();
+            assert_eq!(counted, 3);
+        });
     }
 }

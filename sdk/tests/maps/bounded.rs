@@ -1,5 +1,11 @@
 //! A map with `max_entries`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
 use mapwarden::contract::{Count, Op, Outcome};
 use mapwarden::{Compute, HashMap, OccupiedError, Operation};
 
@@ -79,21 +85,33 @@ fn threads_pass_the_bound_by_their_number_at_most() {
     assert_eq!(of(Outcome::Inserted), u64::try_from(map.len()).unwrap());
 }
 
-/// Two threads bring the same new keys to a full map, over and over.
-fn race(map: &HashMap<u64, u64>, keys: u64, bring: impl Fn(u64) + Sync) {
-    let barrier = std::sync::Barrier::new(2);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
+/// How long two threads may take for everything. Long, because a busy machine is no failure.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Two threads bring the same new keys to a full map, over and over. Not scoped: where one panics, the other waits for
+/// it at the barrier for ever, and only the test may tell.
+fn race(map: HashMap<u64, u64>, keys: u64, bring: impl Fn(&HashMap<u64, u64>, u64) + Send + Sync + 'static) {
+    let (map, bring, barrier) = (Arc::new(map), Arc::new(bring), Arc::new(Barrier::new(2)));
+    let (done, both_done) = channel();
+    for _ in 0..2 {
+        let (map, bring, barrier, done) =
+            (Arc::clone(&map), Arc::clone(&bring), Arc::clone(&barrier), done.clone());
+        thread::spawn(move || {
+            let brought = catch_unwind(AssertUnwindSafe(|| {
                 for key in 1_000..1_000 + keys {
                     if key % 100 == 0 {
                         barrier.wait();
                     }
-                    bring(key);
+                    bring(&map, key);
                 }
-            });
-        }
-    });
+            }));
+            // Nobody listens where the other one failed first.
+            let _ = done.send(brought.is_ok());
+        });
+    }
+    for _ in 0..2 {
+        assert_eq!(both_done.recv_timeout(PATIENCE), Ok(true), "a thread panicked or was never answered");
+    }
     assert!((100..=101).contains(&map.len()), "{}", map.len());
 }
 
@@ -106,7 +124,7 @@ fn full_of_100(name: &str) -> HashMap<u64, u64> {
 #[test]
 fn threads_that_try_the_same_new_key_are_both_answered() {
     let map = full_of_100("tried-at-once");
-    race(&map, 200_000, |key| {
+    race(map, 200_000, |map, key| {
         let pin = map.pin();
         // Either answer: the other thread's entry may be there for a moment.
         let (Ok(value) | Err(OccupiedError { current: value, .. })) = pin.try_insert(1_000 + key % 4, 7);
@@ -117,7 +135,7 @@ fn threads_that_try_the_same_new_key_are_both_answered() {
 #[test]
 fn an_entry_that_is_updated_while_it_is_refused_stays_out() {
     let map = full_of_100("updated-at-once");
-    race(&map, 60_000, |key| {
+    race(map, 60_000, |map, key| {
         map.pin().update_or_insert(key, |value| value + 1, 1);
     });
 }

@@ -1,6 +1,9 @@
 //! For how long guards keep a map from freeing what was removed.
 
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 use mapwarden::HashMap;
 use mapwarden::contract::Nanos;
@@ -67,4 +70,69 @@ fn another_thread_s_guard_is_seen() {
     });
     held("held-elsewhere");
     assert_eq!(held("held-elsewhere"), Nanos::ZERO);
+}
+
+#[test]
+fn a_probe_that_was_sent_amid_a_crowd_of_guards_comes_back_when_they_are_gone() {
+    let map: HashMap<u32, u32> = HashMap::builder().name("held-by-many").time_every_operation().build();
+    map.pin().insert(1, 1);
+    held("held-by-many");
+    let crowd: Vec<_> = (0..200).map(|_| map.owned_guard()).collect();
+    assert_eq!(map.pin().get(&1), Some(&1));
+    assert!(held("held-by-many") > Nanos::ZERO);
+    drop(crowd);
+    // Reads alone must do. They go on for as long as the probe takes, which is some hundred milliseconds.
+    let patience = Instant::now();
+    let is_still_held = || {
+        map.pin().get(&1);
+        held("held-by-many");
+        held("held-by-many") > Nanos::ZERO
+    };
+    while is_still_held() {
+        assert!(patience.elapsed() < Duration::from_mins(1), "nothing is held any more");
+    }
+}
+
+#[test]
+fn a_probe_that_is_away_comes_back_with_its_map_s_end() {
+    let map: HashMap<u32, u32> = HashMap::builder().name("held-to-the-end").time_every_operation().build();
+    map.pin().insert(1, 1);
+    held("held-to-the-end");
+    let crowd: Vec<_> = (0..200).map(|_| map.owned_guard()).collect();
+    // Sent, and too little to be taken over from this thread.
+    assert_eq!(map.pin().get(&1), Some(&1));
+    drop(crowd);
+    assert!(held("held-to-the-end") > Nanos::ZERO);
+    drop(map);
+    held("held-to-the-end");
+    assert_eq!(held("held-to-the-end"), Nanos::ZERO);
+}
+
+/// Uses a map when its thread ends.
+#[derive(Default)]
+struct AtTheEnd(RefCell<Option<Arc<HashMap<u32, u32>>>>);
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        if let Some(map) = self.0.take() {
+            map.pin().insert(2, 2);
+        }
+    }
+}
+
+#[test]
+fn a_probe_may_be_sent_in_a_thread_s_last_destructor() {
+    thread_local!(static AT_THE_END: AtTheEnd = AtTheEnd::default());
+    let map: HashMap<u32, u32> = HashMap::builder().name("held-last").time_every_operation().build();
+    let map = Arc::new(map);
+    for _ in 0..20 {
+        held("held-last");
+        let theirs = Arc::clone(&map);
+        let thread = std::thread::spawn(|| AT_THE_END.with(|end| *end.0.borrow_mut() = Some(theirs)));
+        thread.join().unwrap();
+    }
+    map.pin().get(&1);
+    held("held-last");
+    assert_eq!(held("held-last"), Nanos::ZERO);
+    assert_eq!(map.pin().get(&2), Some(&2));
 }

@@ -11,6 +11,7 @@
 
 mod bounded;
 mod bounds;
+mod churn;
 mod counted;
 mod differential;
 mod fallible;

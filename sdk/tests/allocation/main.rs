@@ -7,10 +7,13 @@
     reason = "clippy's exemptions for tests end at their helpers"
 )]
 
+mod operations;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mapwarden::record::registry;
 
@@ -64,9 +67,15 @@ macro_rules! reads_and_writes {
     };
 }
 
-// One test, so that no other one allocates beside it.
+/// Tests take turns, so that none allocates beside another one.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn operations_allocate_what_papaya_allocates_and_threads_leave_nothing() {
+    let _turn = turn();
     let bare = papaya::HashMap::builder().capacity(4096).hasher(Hasher::default()).build();
     let map =
         mapwarden::HashMap::builder().name("allocation").capacity(4096).hasher(Hasher::default()).build();

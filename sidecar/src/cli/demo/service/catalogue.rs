@@ -11,8 +11,16 @@ use serde::{Deserialize, Serialize};
 /// How many prices are kept. The generated load fits; a recorded workload of more keys than this evicts.
 const CAPACITY: usize = 32_768;
 
+/// Prices from here on are changed by people.
+const BY_HAND: Price = Price(9_000);
+
+/// A price that no program may change.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a price of {} cents or more is changed by hand", BY_HAND.0)]
+struct ChangedByHand;
+
 /// The price of an item in cents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Price(pub(crate) u64);
 
 /// What was done to the catalogue, told by the return values of the map.
@@ -77,9 +85,12 @@ impl Catalogue {
         price
     }
 
-    /// Changes an item's price, if it is in the catalogue.
+    /// Raises an item's price, if it is in the catalogue and not changed by hand, which the map counts as failed.
     pub(crate) fn reprice(&self, item: u64) {
-        self.prices.pin().update(item, |price| Price(price.0 + 1));
+        let raise =
+            |price: &Price| if *price < BY_HAND { Ok(Price(price.0 + 1)) } else { Err(ChangedByHand) };
+        // Nobody waits for it: the next round asks again.
+        let _ = self.prices.pin().try_update(item, raise).is_ok();
     }
 
     /// Lines a new key up, and takes the oldest out of the line where there are too many.
@@ -123,5 +134,9 @@ mod tests {
         catalogue.reprice(7);
         assert_eq!(catalogue.price(7, &mut lookups), Price(before.0 + 1));
         assert_eq!(lookups.hits, Count::new(1));
+        let dear = catalogue.price(96, &mut lookups);
+        catalogue.reprice(96);
+        assert!(dear >= BY_HAND);
+        assert_eq!(catalogue.price(96, &mut lookups), dear);
     }
 }

@@ -8,7 +8,7 @@ use mapwarden::contract::names::{Kind, Metric, exposition};
 use crate::repository::{Text, parse, strings, texts};
 
 /// Words that begin like our names and are none: the sidecar's library crate, a file, a domain.
-const NOT_NAMES: [&str; 3] = ["mapwarden_sidecar", "mapwarden.yaml", "mapwarden.io"];
+const NOT_NAMES: [&str; 4] = ["mapwarden_sidecar", "mapwarden_loom", "mapwarden.yaml", "mapwarden.io"];
 
 /// Labels that Prometheus and its operator put on every series of a target, and on histograms.
 const TARGET_LABELS: [&str; 7] = ["job", "instance", "namespace", "pod", "container", "endpoint", "le"];

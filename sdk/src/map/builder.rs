@@ -14,6 +14,7 @@ use super::keys::DisplayKey;
 use super::name::Name;
 use super::shared_collector::SharedCollector;
 use crate::contract::Objective;
+use crate::record;
 
 /// Builds a [`HashMap`]: papaya's options, and name, objectives and bound.
 ///
@@ -134,7 +135,7 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
         collector.never()
     }
 
-    /// Makes the map. Takes a lock to find the counters of its name. Of two objectives of one kind the first stays.
+    /// Makes the map. A name that is new takes a lock. Of two objectives of one kind the first stays.
     pub fn build(self) -> HashMap<K, V, S> {
         let (map, objectives) = self.build_without_objectives();
         for objective in objectives {
@@ -179,7 +180,8 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
 
     fn build_without_objectives(self) -> (HashMap<K, V, S>, Vec<Objective>) {
         let Self { inner, name, objectives, max_entries, display_key, times_all } = self;
-        let map = HashMap::named(name.resolve(), inner.build(), max_entries, display_key);
+        let map =
+            HashMap::counted_by(record::meter(&name.resolve()), inner.build(), max_entries, display_key);
         if times_all {
             map.meter.time_all();
         }

@@ -10,7 +10,7 @@ use papaya::{LocalGuard, OwnedGuard};
 use super::keys::DisplayKey;
 use super::name::map_type;
 use super::{HashMapBuilder, HashMapRef};
-use crate::record::{self, Meter};
+use crate::record::Meter;
 
 /// A concurrent hash map that counts what is done with it.
 ///
@@ -135,13 +135,12 @@ impl<K, V, S> HashMap<K, V, S> {
             .build()
     }
 
-    pub(super) fn named(
-        name: Arc<str>,
+    pub(super) fn counted_by(
+        meter: Arc<Meter>,
         inner: papaya::HashMap<K, V, S>,
         max_entries: usize,
         display_key: Option<DisplayKey<K>>,
     ) -> Self {
-        let meter = record::meter(name);
         Self {
             inner,
             entries: Entries::none(Arc::clone(&meter), max_entries),

@@ -28,8 +28,8 @@ where
     S: BuildHasher + Clone,
 {
     fn clone(&self) -> Self {
-        let name = Arc::clone(self.meter.name());
-        let clone = Self::named(name, self.inner.clone(), self.max_entries, self.display_key.clone());
+        let meter = Arc::clone(&self.meter);
+        let clone = Self::counted_by(meter, self.inner.clone(), self.max_entries, self.display_key.clone());
         clone.entries.tell(clone.inner.len());
         clone
     }

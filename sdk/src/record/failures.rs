@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::names::OTHER;
 use crate::contract::{Count, Op};
 
 /// The type of what ends an operation without returning.
@@ -12,9 +13,6 @@ pub(crate) const PANIC: &str = "panic";
 /// Pairs of operation and type that are told apart. Raised, a map whose loaders have more error types sends more
 /// series.
 const MAX_KINDS: usize = 64;
-
-/// The type of the errors beyond.
-const OTHER: &str = "other";
 
 /// The failures of the maps of one name.
 #[derive(Debug, Default)]

@@ -2,10 +2,10 @@
 //! [`MapSnapshot`](super::MapSnapshot) a name. Nothing is ever taken out: the counts of a dropped map stay, and maps
 //! of one name, alive or not, add up. Memory follows the number of different names, which is bounded.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use super::meter::Meter;
+use super::names::Names;
 use super::registry::registry;
 use super::{Dropped, Snapshot, Source};
 
@@ -13,38 +13,24 @@ use super::{Dropped, Snapshot, Source};
 /// and sends more series, before the rest becomes one.
 const MAX_MAPS: usize = 256;
 
-/// The name of the maps beyond.
-const OTHER: &str = "other";
-
-#[derive(Default)]
 struct Maps {
-    meters: Mutex<BTreeMap<Arc<str>, Arc<Meter>>>,
+    meters: Names<Meter>,
 }
 
 impl Source for Maps {
     fn snapshot(&self, into: &mut Snapshot) {
-        let meters: Vec<Arc<Meter>> =
-            self.meters.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        into.maps.extend(meters.iter().map(|meter| meter.snapshot()));
+        into.maps.extend(self.meters.all().iter().map(|(_, meter)| meter.snapshot()));
     }
 }
 
-/// The meter of this name, or the one of all names beyond the limit. Takes a lock: for building maps, not for using them.
-pub(crate) fn meter(name: Arc<str>) -> Arc<Meter> {
+/// The meter of this name, or the one of all names beyond the limit. A new name takes a lock.
+pub(crate) fn meter(name: &str) -> Arc<Meter> {
     static MAPS: LazyLock<Arc<Maps>> = LazyLock::new(|| {
-        let maps = Arc::new(Maps::default());
+        let maps = Arc::new(Maps { meters: Names::new(MAX_MAPS, Dropped::NameLimit) });
         registry().register(Arc::<Maps>::clone(&maps));
         maps
     });
-    let mut meters = MAPS.meters.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = if meters.len() < MAX_MAPS || meters.contains_key(&name) {
-        name
-    } else {
-        Dropped::NameLimit.add(1);
-        OTHER.into()
-    };
-    let meter = meters.entry(name).or_insert_with_key(|name| Arc::new(Meter::new(Arc::clone(name))));
-    Arc::clone(meter)
+    MAPS.meters.find_or_make(name, Meter::new)
 }
 
 #[cfg(test)]
@@ -53,9 +39,9 @@ mod tests {
 
     #[test]
     fn one_name_is_one_meter_and_names_come_in_order() {
-        let first = meter("maps-test-b".into());
-        assert!(Arc::ptr_eq(&first, &meter("maps-test-b".into())));
-        meter("maps-test-a".into());
+        let first = meter("maps-test-b");
+        assert!(Arc::ptr_eq(&first, &meter("maps-test-b")));
+        meter("maps-test-a");
         let names: Vec<_> = registry().snapshot().maps.into_iter().map(|map| map.name).collect();
         assert!(names.is_sorted());
         assert!(names.contains(&"maps-test-a".into()) && names.contains(&"maps-test-b".into()));

@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::Sampled;
 use super::hot_keys::{HotKeys, KeyHash};
+use super::names::OTHER;
 use crate::contract::{Count, UnixNanos};
 
 /// Scopes of one map that are told apart. Raised, a map that is used by more kinds of requests sends more series.
 const MAX_SCOPES: usize = 64;
-
-/// The name of the scopes beyond.
-const OTHER: &str = "other";
 
 /// The samples of the maps of one name.
 #[derive(Debug, Default)]

@@ -5,9 +5,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
-use super::names::Names;
 use crate::contract::{BUCKETS, Count, Nanos, Objective, Sli, Verdict, bucket_of};
-use crate::record::{Distribution, Dropped, Exemplar, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot};
+use crate::record::{
+    Distribution, Dropped, Exemplar, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot,
+};
 
 /// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
 /// more series; a service in more regions than this sees the rest as one.

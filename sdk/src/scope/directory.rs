@@ -3,11 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use super::counters::{ScopeCounters, Times};
-use super::names::Names;
 use super::users::Users;
 use crate::contract::UnixNanos;
-use crate::record::Dropped;
-use crate::record::{DependencySnapshot, Snapshot, Source, registry};
+use crate::record::{DependencySnapshot, Dropped, Names, Snapshot, Source, registry};
 
 /// Scopes, and dependencies, that are told apart. Raised, a service that names them after what strangers send
 /// takes more memory before the rest becomes one.

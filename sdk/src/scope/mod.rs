@@ -17,7 +17,6 @@ mod installation;
 #[cfg(feature = "tower")]
 mod layer;
 mod limits;
-mod names;
 mod promises;
 mod request;
 mod spans;

@@ -86,7 +86,7 @@ impl<K, S> HashSetBuilder<K, S> {
         collector.never()
     }
 
-    /// Makes the set. Takes a lock to find the counters of its name. Of two objectives of one kind the first stays.
+    /// Makes the set. A name that is new takes a lock. Of two objectives of one kind the first stays.
     pub fn build(self) -> HashSet<K, S> {
         HashSet::of(self.map.build())
     }

@@ -9,10 +9,10 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::record::Dropped;
+use super::Dropped;
 
-/// The name that stands for every name above the limit.
-pub(crate) const OTHER: &str = "other";
+/// The name that stands for every name above a limit.
+pub(super) const OTHER: &str = "other";
 
 /// At most so many things by name, made when first asked for and never taken out.
 pub(crate) struct Names<T> {

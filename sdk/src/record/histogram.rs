@@ -1,7 +1,7 @@
-//! Times of operations in the buckets of the contract. Comes in: a time and its weight. Goes out: a
-//! [`Distribution`]. Shared by all threads: only timed operations come here, a few thousand a second and thread.
+//! Times of operations, requests and calls in the buckets of the contract. Comes in: a time and its weight. Goes out: a
+//! [`Distribution`]. Shared by all threads: of operations only timed ones come here, a few thousand a second and thread.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::sync::{AtomicU64, Relaxed};
 use super::{Distribution, Exemplar};
@@ -9,14 +9,14 @@ use crate::contract::{BUCKETS, Nanos, bucket_of};
 
 /// 304 counts, a sum and an example, 2,512 bytes.
 #[derive(Debug)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     counts: [AtomicU64; BUCKETS],
     sum: AtomicU64,
     exemplar: Mutex<Option<Exemplar>>,
 }
 
 impl Histogram {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
             sum: AtomicU64::new(0),
@@ -24,16 +24,19 @@ impl Histogram {
         }
     }
 
-    /// Keeps an example, instead of the one before. Never waits.
-    pub(super) fn exemplify(&self, exemplar: Exemplar) {
-        if let Ok(mut kept) = self.exemplar.try_lock() {
-            *kept = Some(exemplar);
+    /// Keeps an event of which a span was made, instead of the one before. Never waits: where another is being kept or
+    /// read, that one stays.
+    pub(crate) fn keep(&self, told: Exemplar) {
+        match self.exemplar.try_lock() {
+            Ok(mut exemplar) => *exemplar = Some(told),
+            Err(TryLockError::Poisoned(exemplar)) => *exemplar.into_inner() = Some(told),
+            Err(TryLockError::WouldBlock) => {}
         }
     }
 
-    /// Adds `weight` operations that took `time`. Two atomic adds, relaxed: each number only has to be exact and
+    /// Adds `weight` events that took `time`. Two atomic adds, relaxed: each number only has to be exact and
     /// to grow, no other memory is published by it.
-    pub(super) fn add(&self, time: Nanos, weight: u64) {
+    pub(crate) fn add(&self, time: Nanos, weight: u64) {
         if let Some(count) = self.counts.get(bucket_of(time)) {
             count.fetch_add(weight, Relaxed);
         }
@@ -41,7 +44,7 @@ impl Histogram {
     }
 
     /// What was added so far. Beside writers the sum may run ahead of the counts by the operations just ending.
-    pub(super) fn snapshot(&self) -> Distribution {
+    pub(crate) fn snapshot(&self) -> Distribution {
         let mut counts = Box::new([0; BUCKETS]);
         for (into, from) in counts.iter_mut().zip(&self.counts) {
             *into = from.load(Relaxed);
@@ -54,6 +57,7 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::UnixNanos;
 
     #[test]
     fn weights_land_in_the_bucket_of_their_time() {
@@ -65,6 +69,20 @@ mod tests {
         assert_eq!(snapshot.counts[bucket_of(Nanos::new(1000))], 4);
         assert_eq!(snapshot.counts.iter().sum::<u64>(), 4);
         assert_eq!(snapshot.sum, Nanos::new(4000));
+    }
+
+    #[test]
+    fn an_exemplar_that_is_being_read_is_not_waited_for() {
+        let exemplar =
+            |at| Exemplar { at: UnixNanos::new(at), duration: Nanos::new(1), trace: [1; 16], span: [2; 8] };
+        let times = Histogram::new();
+        times.keep(exemplar(1));
+        let being_read = times.exemplar.lock().unwrap();
+        times.keep(exemplar(2));
+        drop(being_read);
+        assert_eq!(times.snapshot().exemplar, Some(exemplar(1)));
+        times.keep(exemplar(3));
+        assert_eq!(times.snapshot().exemplar, Some(exemplar(3)));
     }
 }
 

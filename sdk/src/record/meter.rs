@@ -300,7 +300,7 @@ impl Meter {
         let told = span_hook(&SpanFacts { map: &self.name, op, outcome, error, start, duration });
         let histogram = self.durations.get(position(op)).and_then(OnceLock::get);
         if let (Some((trace, span)), Some(histogram)) = (told, histogram) {
-            histogram.exemplify(Exemplar { at, duration, trace, span });
+            histogram.keep(Exemplar { at, duration, trace, span });
         }
     }
 }

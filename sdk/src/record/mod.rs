@@ -29,6 +29,7 @@ use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, 
 
 pub(crate) use cell::{Due, ThreadCell};
 pub(crate) use dropped::Dropped;
+pub(crate) use histogram::Histogram;
 pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
 pub(crate) use meter::{Ended, Meter, Running};

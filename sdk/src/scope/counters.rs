@@ -1,13 +1,13 @@
 //! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms,
-//! verdicts and the last bad event that has a span. Every event is counted with atomic additions; the total is the sum of its outcomes, never a number
-//! of its own.
+//! verdicts and the last bad event that has a span. Every event is counted with atomic additions; the total is the sum
+//! of its outcomes, never a number of its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::contract::{BUCKETS, Count, Nanos, Objective, Sli, Verdict, bucket_of};
+use crate::contract::{Count, Nanos, Objective, Sli, Verdict};
 use crate::record::{
-    Distribution, Dropped, Exemplar, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot,
+    Distribution, Dropped, Exemplar, Histogram, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot,
 };
 
 /// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
@@ -29,10 +29,7 @@ pub(crate) struct Times {
     ok: AtomicU64,
     failed: AtomicU64,
     cancelled: AtomicU64,
-    sum: AtomicU64,
-    buckets: Box<[AtomicU64; BUCKETS]>,
-    /// The last failed or slow event that was told.
-    exemplar: Mutex<Option<Exemplar>>,
+    durations: Box<Histogram>,
 }
 
 impl Times {
@@ -41,9 +38,7 @@ impl Times {
             ok: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
-            sum: AtomicU64::new(0),
-            buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
-            exemplar: Mutex::default(),
+            durations: Box::new(Histogram::new()),
         }
     }
 
@@ -57,22 +52,14 @@ impl Times {
             Ending::Cancelled => &self.cancelled,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        if ending == Ending::Cancelled {
-            return;
-        }
-        self.sum.fetch_add(time.get(), Ordering::Relaxed);
-        if let Some(bucket) = self.buckets.get(bucket_of(time)) {
-            bucket.fetch_add(1, Ordering::Relaxed);
+        if ending != Ending::Cancelled {
+            self.durations.add(time, 1);
         }
     }
 
-    /// Keeps an event of which a span was made. Never waits: where another is being kept or read, that one stays.
+    /// Keeps an event of which a span was made; see [`Histogram::keep`].
     pub(crate) fn keep(&self, told: Exemplar) {
-        match self.exemplar.try_lock() {
-            Ok(mut exemplar) => *exemplar = Some(told),
-            Err(TryLockError::Poisoned(exemplar)) => *exemplar.into_inner() = Some(told),
-            Err(TryLockError::WouldBlock) => {}
-        }
+        self.durations.keep(told);
     }
 
     pub(crate) fn ok(&self) -> Count {
@@ -88,12 +75,7 @@ impl Times {
     }
 
     pub(crate) fn distribution(&self) -> Distribution {
-        let mut counts = Box::new([0; BUCKETS]);
-        for (count, bucket) in counts.iter_mut().zip(self.buckets.iter()) {
-            *count = bucket.load(Ordering::Relaxed);
-        }
-        let exemplar = *self.exemplar.lock().unwrap_or_else(PoisonError::into_inner);
-        Distribution { counts, sum: Nanos::new(self.sum.load(Ordering::Relaxed)), exemplar }
+        self.durations.snapshot()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::contract::UnixNanos;
 
 fn named(name: &str, objective: Objective) -> NamedObjective {
     NamedObjective { name: Arc::from(name), objective }
@@ -95,20 +94,6 @@ fn regions_above_the_limit_are_one_and_no_event_is_lost() {
     assert_eq!(other.ok, Count::new(6));
     assert_eq!(Dropped::RegionLimit.count().saturating_sub(before), Count::new(6));
     assert_eq!(snapshot.objectives[0].events.len(), 65);
-}
-
-#[test]
-fn an_exemplar_that_is_being_read_is_not_waited_for() {
-    let exemplar =
-        |at| Exemplar { at: UnixNanos::new(at), duration: Nanos::new(1), trace: [1; 16], span: [2; 8] };
-    let times = Times::new();
-    times.keep(exemplar(1));
-    let being_read = times.exemplar.lock().unwrap();
-    times.keep(exemplar(2));
-    drop(being_read);
-    assert_eq!(times.distribution().exemplar, Some(exemplar(1)));
-    times.keep(exemplar(3));
-    assert_eq!(times.distribution().exemplar, Some(exemplar(3)));
 }
 
 #[test]

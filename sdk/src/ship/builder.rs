@@ -69,21 +69,9 @@ pub enum InstallError {
         /// What was said.
         endpoint: String,
     },
-    /// An objective was given twice.
-    #[error("objective `{name}` is given twice: an SLI of a scope has one objective")]
-    DuplicateObjective {
-        /// The objective's name on the wire.
-        name: String,
-    },
-    /// Something was promised for requests that only maps can keep.
-    #[error(
-        "objective `{name}` is about maps: accepted for requests are latency, and availability with its usual bad \
-         outcomes"
-    )]
-    NotOfRequests {
-        /// The objective's name on the wire.
-        name: String,
-    },
+    /// An objective of a scope was given twice, or is one that only maps can keep.
+    #[error(transparent)]
+    Promise(#[from] PromiseError),
     /// The interval is too short or too long.
     #[error("interval {interval:?} is not in [10 ms, 1 h]")]
     Interval {
@@ -277,15 +265,6 @@ fn endpoint_of(text: &str) -> Result<String, InstallError> {
     let uri: Uri = text.parse().map_err(|_| refused())?;
     let is_http = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
     if is_http && uri.query().is_none() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(refused()) }
-}
-
-impl From<PromiseError> for InstallError {
-    fn from(refused: PromiseError) -> Self {
-        match refused {
-            PromiseError::Duplicate { name } => Self::DuplicateObjective { name },
-            PromiseError::NotOfRequests { name } => Self::NotOfRequests { name },
-        }
-    }
 }
 
 fn quoted(names: &[&str]) -> String {

@@ -32,33 +32,28 @@ where
     /// The value of a key, counted as a load that found it; not counted where it is not there.
     pub(super) fn look_up(self, key: &K) -> Option<&'g V> {
         let Self { map, cell, under } = self;
-        match map.meter.begin_untimed(cell, Op::Load) {
-            Ok(untimed) => match under.get_key_value(key) {
-                Some((_, value)) => {
+        let found = match map.meter.begin_untimed(cell, Op::Load) {
+            Ok(untimed) => {
+                let found = under.get_key_value(key);
+                if found.is_some() {
                     untimed.end(Outcome::Hit);
-                    Some(value)
-                }
-                None => {
+                } else {
                     untimed.abandon();
-                    None
                 }
-            },
-            Err(due) => {
-                let mut running = map.meter.begin_due(cell, Op::Load, due);
-                let hash = if running.is_timed() { map.sample(&Asked(key), under) } else { None };
-                running.start();
-                match under.get_key_value(key) {
-                    Some((_, value)) => {
-                        running.end_on(Outcome::Hit, hash);
-                        Some(value)
-                    }
-                    None => {
-                        running.abandon();
-                        None
-                    }
-                }
+                found
             }
-        }
+            Err(due) => {
+                let running = map.begin_due(cell, (Op::Load, due), &Asked(key), under);
+                let found = under.get_key_value(key);
+                if found.is_some() {
+                    map.ended(running.end(Outcome::Hit));
+                } else {
+                    running.abandon();
+                }
+                found
+            }
+        };
+        found.map(|(_, value)| value)
     }
 
     #[cold]
@@ -71,11 +66,11 @@ where
     }
 
     /// Runs the loader, unless another thread was faster, and keeps what it gives if there is room.
-    pub(super) fn end_load<F, E>(self, running: Running<'_>, key: K, f: F) -> Result<&'g V, E>
+    pub(super) fn end_load<F, E>(self, mut running: Running<'_>, key: K, f: F) -> Result<&'g V, E>
     where
         F: FnOnce() -> Result<V, E>,
     {
-        let hash = self.map.sample(&Asked(&key), self.under);
+        running.sample(self.map.sample(&Asked(&key), self.under));
         let is_full = self.is_full();
         let mut f = Some(f);
         let loaded = self.under.compute(key, |entry| match (entry, f.take()) {
@@ -86,23 +81,16 @@ where
             },
             (None, None) => unreachable!("papaya asks for an absent key once"),
         });
-        let result = match loaded {
+        let (ended, result) = match loaded {
             Compute::Inserted(key, value) => {
                 let is_refused = is_full && self.take_out(key);
-                running.end_on(if is_refused { Outcome::Rejected } else { Outcome::Inserted }, hash);
-                Ok(value)
+                (running.end(if is_refused { Outcome::Rejected } else { Outcome::Inserted }), Ok(value))
             }
-            Compute::Aborted(Ok(value)) => {
-                running.end_on(Outcome::Hit, hash);
-                Ok(value)
-            }
-            Compute::Aborted(Err(error)) => {
-                running.fail(type_name::<E>());
-                Err(error)
-            }
+            Compute::Aborted(Ok(value)) => (running.end(Outcome::Hit), Ok(value)),
+            Compute::Aborted(Err(error)) => (running.fail(type_name::<E>()), Err(error)),
             Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
         };
-        self.map.tell_entries();
+        self.map.ended(ended);
         result
     }
 

@@ -9,7 +9,8 @@ use papaya::Equivalent;
 
 use super::HashMap;
 use super::under::Under;
-use crate::record::{KeyHash, key_hash};
+use crate::contract::Op;
+use crate::record::{Due, Ended, KeyHash, Running, ThreadCell, key_hash};
 
 /// The longest name of a key, in characters. Raised, longer names travel every second.
 const MAX_NAME: usize = 64;
@@ -99,6 +100,33 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
+    /// Begins an operation on one key that takes the cold way, and its clock.
+    pub(super) fn begin_due<'m, 'g, U>(
+        &'m self,
+        cell: &'m ThreadCell,
+        (op, due): (Op, Due),
+        key: &impl KeyOf<'g, K, V, U>,
+        under: U,
+    ) -> Running<'m> {
+        let mut running = self.meter.begin_due(cell, op, due);
+        if running.is_timed() {
+            running.sample(self.sample(key, under));
+        }
+        running.start();
+        running
+    }
+
+    /// Does what is due after a timed operation only, because it costs more than a count.
+    pub(super) fn ended(&self, ended: Ended) {
+        match ended {
+            Ended::Timed => {
+                self.tell_entries();
+                self.send_probe();
+            }
+            Ended::Untimed => {}
+        }
+    }
+
     /// The pseudonym of a key under a timed operation. A hot key gets its name here, at most once.
     pub(super) fn sample<'g, U>(&self, key: &impl KeyOf<'g, K, V, U>, under: U) -> Option<KeyHash> {
         let hash = key.hash()?;

@@ -9,7 +9,7 @@ use super::HashMap;
 use super::keys::{Asked, Given, KeyOf};
 use super::under::Under;
 use crate::contract::{Op, Outcome};
-use crate::record::{Due, Ended, ThreadCell};
+use crate::record::{Due, ThreadCell};
 
 /// A map, the cell in which the current thread counts, and papaya's map underneath.
 pub(super) struct Observed<'m, K, V, S, U> {
@@ -65,14 +65,9 @@ where
         (op, due, key): (Op, Due, Key),
         (run, outcome): (impl FnOnce(U, Key::Of) -> T, impl FnOnce(&T) -> Outcome),
     ) -> T {
-        let mut running = map.meter.begin_due(cell, op, due);
-        let hash = if running.is_timed() { map.sample(&key, under) } else { None };
-        running.start();
+        let running = map.begin_due(cell, (op, due), &key, under);
         let result = run(under, key.of());
-        if running.end_on(outcome(&result), hash) == Ended::Timed {
-            map.tell_entries();
-            map.send_probe();
-        }
+        map.ended(running.end(outcome(&result)));
         result
     }
 

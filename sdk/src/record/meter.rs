@@ -166,20 +166,20 @@ impl Meter {
     /// Begins an operation for which [`Meter::begin_untimed`] gave this. Its clock is not started.
     pub(crate) fn begin_due<'m>(&'m self, cell: &'m ThreadCell, op: Op, due: Due) -> Running<'m> {
         let due = cell.is_timed(due).then_some(due);
-        Running { meter: self, cell, op, due, at: 0 }
+        Running { meter: self, cell, op, due, at: 0, key: None }
     }
 
     /// Begins an operation on one key that is off the hot path whether it is timed or not, and its clock.
     pub(crate) fn begin<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> Running<'m> {
         let due = cell.count_down().filter(|due| cell.is_timed(*due));
-        let mut running = Running { meter: self, cell, op, due, at: 0 };
+        let mut running = Running { meter: self, cell, op, due, at: 0, key: None };
         running.start();
         running
     }
 
     /// Begins an operation that is always timed, and its clock.
     pub(crate) fn begin_always<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> Running<'m> {
-        Running { meter: self, cell, op, due: Some(Due::ALWAYS), at: clock::now() }
+        Running { meter: self, cell, op, due: Some(Due::ALWAYS), at: clock::now(), key: None }
     }
 
     /// The time now, for an operation whose thread may be another one when it ends.
@@ -191,7 +191,7 @@ impl Meter {
     /// Begins an operation that is always timed and began then.
     #[cfg(feature = "single-flight")]
     pub(crate) fn begin_since(&self, op: Op, at: u64) -> Running<'_> {
-        Running { meter: self, cell: self.cell(), op, due: Some(Due::ALWAYS), at }
+        Running { meter: self, cell: self.cell(), op, due: Some(Due::ALWAYS), at, key: None }
     }
 
     /// Counts a caller that waited for another one's load.

@@ -51,6 +51,20 @@ fn a_guard_of_any_kind_is_seen_while_it_is_held_and_after() {
 }
 
 #[test]
+fn a_map_that_only_loads_is_probed_and_tells_its_entries() {
+    let map: HashMap<u32, u32> = HashMap::builder().name("held-by-loads").time_every_operation().build();
+    let load = || map.pin().try_get_or_insert_with(1, || Ok::<_, ()>(1)).is_ok();
+    for when in ["loaded", "found"] {
+        held("held-by-loads");
+        let guard = map.guard();
+        assert!(load());
+        assert!(held("held-by-loads") > Nanos::ZERO, "{when}");
+        drop(guard);
+    }
+    assert_eq!(snapshot("held-by-loads").entries.get(), 1);
+}
+
+#[test]
 fn another_thread_s_guard_is_seen() {
     let map: HashMap<u32, u32> = HashMap::builder().name("held-elsewhere").time_every_operation().build();
     let (end, ended) = channel::<()>();

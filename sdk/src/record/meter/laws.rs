@@ -38,8 +38,9 @@ fn run(meter: &Meter, cell: &ThreadCell, (op, outcome): (Op, Outcome), key: u64)
         }
         Err(due) => {
             let mut running = meter.begin_due(cell, op, due);
+            running.sample(Some(KeyHash(key)));
             running.start();
-            match running.end_on(outcome, Some(KeyHash(key))) {
+            match running.end(outcome) {
                 Ended::Timed => due.weight,
                 Ended::Untimed => 0,
             }

@@ -20,6 +20,8 @@ pub(crate) struct Running<'m> {
     pub(super) due: Option<Due>,
     /// When it began, see [`clock`]; 0 before.
     pub(super) at: u64,
+    /// The key that it is a sample of, if somebody asks for samples.
+    pub(super) key: Option<KeyHash>,
 }
 
 /// An operation on the hot way: nothing but what a panic needs.
@@ -91,22 +93,23 @@ impl Running<'_> {
         self.due.is_some()
     }
 
+    /// Takes it as a sample of this key when it ends.
+    pub(crate) fn sample(&mut self, key: Option<KeyHash>) {
+        self.key = key;
+    }
+
     /// Starts the clock, if it is to be timed.
     pub(crate) fn start(&mut self) {
         self.at = if self.due.is_some() { clock::now() } else { 0 };
     }
 
-    /// Counts the operation, with its time if it was timed.
+    /// Counts the operation, with its time and key if it was timed.
     pub(crate) fn end(self, outcome: Outcome) -> Ended {
-        self.end_as(Ending { outcome, error: None }, None)
-    }
-
-    /// The same, and takes it as a sample of its key.
-    pub(crate) fn end_on(self, outcome: Outcome, key: Option<KeyHash>) -> Ended {
+        let key = self.key;
         self.end_as(Ending { outcome, error: None }, key)
     }
 
-    /// Counts the operation as failed of an error of this type.
+    /// Counts the operation as failed of an error of this type, which is a sample of no key.
     pub(crate) fn fail(self, error: &'static str) -> Ended {
         self.end_as(Ending { outcome: Outcome::Failed, error: Some(error) }, None)
     }
@@ -117,7 +120,7 @@ impl Running<'_> {
     }
 
     fn end_as(self, ending: Ending, key: Option<KeyHash>) -> Ended {
-        let Self { meter, cell, op, due, at } = self;
+        let Self { meter, cell, op, due, at, key: _ } = self;
         std::mem::forget(self);
         let Some(due) = due else {
             cell.count_any(op, ending.outcome);

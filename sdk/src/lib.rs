@@ -101,7 +101,7 @@
 //!
 //! Memory: 2 KB a map name, 1.4 KB more for each thread that uses it at the same time, 2.5 KB for each kind of
 //! operation that was timed, 8 KB for samples. Maps of one name are one to the telemetry; a process tells 256 names
-//! apart, and 128 threads alive at once have counters of their own, the others share eight. Counts stay when a map
+//! apart, and 255 threads alive at once have counters of their own, the others share eight. Counts stay when a map
 //! or a thread ends.
 //!
 //! # Async

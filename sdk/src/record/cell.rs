@@ -15,12 +15,15 @@ use super::sampler::{gap, one_in};
 use super::sync::{AtomicU64, Relaxed};
 use crate::contract::{Op, Outcome};
 
-/// What one operation takes off the sampling word: its upper 48 bits count down, its lower 16 hold the weight.
-/// [`MAX_ONE_IN`](super::sampler::MAX_ONE_IN) and its weight must fit below.
-const STEP: u64 = 1 << 16;
+/// What one operation adds to its count, and takes off the turn. A count's lower bits stay set, those of a turn hold its
+/// weight, so that one comparison of the two words says whether the turn has come, whatever it weighs.
+const ONE: u64 = 1 << 4;
 
-/// The sampling word that times the next operation, and each after it, with weight 1.
-const EVERY: u64 = 1;
+/// A count of 0.
+const NOTHING: u64 = ONE - 1;
+
+/// The turn that has come for the next operation, and each after it, with weight 1.
+const EVERY: u64 = 0;
 
 /// How many timed operations make an estimate of the rate. Raised, N settles later and steadier.
 const WINDOW_TIMED: u64 = 64;
@@ -51,16 +54,17 @@ impl Due {
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct ThreadCell {
-    /// How many operations come before the next timed one, times [`STEP`], plus N, its weight. One word, so that
-    /// the operation whose turn it is and its weight always belong together, although the snapshot may write here
-    /// too. In a shared cell the count stays 0: all its operations take the cold way.
-    sampling: AtomicU64,
+    /// Which operation is timed next: the one that finds so many hits of `get` counted, times [`ONE`], plus the binary
+    /// logarithm of N, its weight. A hit brings the turn nearer by its count alone; everything else moves the turn. One
+    /// word, so that the operation whose turn it is and its weight always belong together, although the snapshot may
+    /// write here too. In a shared cell the turn is at 0: all its operations take the cold way.
+    turn: AtomicU64,
     /// When the current estimate of the rate began.
     window_start: AtomicU64,
     /// Timed operations since then.
     window_timed: AtomicU64,
     is_shared: bool,
-    /// By [`slot`]. `get`'s come first and share the cache line of `sampling`.
+    /// By [`slot`], times [`ONE`] and [`NOTHING`] more. `get`'s come first and share the cache line of `turn`.
     counts: [AtomicU64; SLOTS],
 }
 
@@ -77,58 +81,69 @@ impl ThreadCell {
 
     fn new(now: u64, is_shared: bool) -> Self {
         Self {
-            sampling: AtomicU64::new(EVERY),
+            turn: AtomicU64::new(EVERY),
             window_start: AtomicU64::new(now),
             window_timed: AtomicU64::new(0),
             is_shared,
-            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            counts: std::array::from_fn(|_| AtomicU64::new(NOTHING)),
         }
     }
 
-    /// Counts down to the next timed operation: a load and a store. Says where this one takes the cold way.
+    /// Says where an operation takes the cold way. Else it costs a `get` a load and a comparison, because it brings
+    /// the turn nearer when it ends, and every other operation a store more.
+    ///
+    /// A `get` inside the `Hash` or `Eq` of a key of another `get` is timed in the other one's place.
     #[inline(always)]
-    pub(super) fn count_down(&self) -> Option<Due> {
-        let word = self.sampling.load(Relaxed);
-        match word.checked_sub(STEP) {
-            Some(left) => {
-                // A snapshot that called for the next operation meanwhile is overwritten and calls again.
-                self.sampling.store(left, Relaxed);
-                None
-            }
-            None => Some(Due::drawn(word)),
+    pub(super) fn due(&self, op: Op) -> Option<Due> {
+        let turn = self.turn.load(Relaxed);
+        if self.hits() >= turn {
+            return Some(Due::drawn(1 << (turn % ONE)));
         }
+        if !is_get(op) {
+            // A snapshot that called for the next operation meanwhile is overwritten and calls again.
+            self.turn.store(turn - ONE, Relaxed);
+        }
+        None
     }
 
     /// Draws which operation is timed after this one, and says whether this one is.
-    pub(super) fn is_timed(&self, due: Due) -> bool {
+    pub(super) fn is_timed(&self, op: Op, due: Due) -> bool {
         let weight = due.weight;
         if self.is_shared {
             return weight <= 1 || random(|random| random.u64(..weight)) == 0;
         }
-        self.draw(weight);
+        self.draw(weight, u64::from(is_get(op)));
         true
     }
 
-    /// Geometric gaps have no memory: drawing anew at any time biases nothing.
-    fn draw(&self, one_in: u64) {
-        let left = if self.is_shared || one_in == 1 {
-            0
+    /// Geometric gaps have no memory: drawing anew at any time biases nothing. `begun` operations will bring the turn
+    /// nearer when they end, but had theirs.
+    fn draw(&self, one_in: u64, begun: u64) {
+        let turn = if self.is_shared || one_in == 1 {
+            EVERY
         } else {
-            gap(one_in, random(|random| random.f64())).saturating_sub(1)
+            let gap = gap(one_in, random(|random| random.f64()));
+            (self.hits() / ONE + begun + gap - 1) * ONE
         };
-        self.sampling.store(left * STEP + one_in, Relaxed);
+        self.turn.store(turn + u64::from(one_in.ilog2()), Relaxed);
     }
 
     /// Times the next operation and those after it, because the thread has become slow; what it counts for is 1,
     /// since it was not left to the coin. Called by the snapshot beside the cell's writer.
     pub(super) fn time_next(&self) {
         // Relaxed: one word, whose value before or after is right for whoever reads it.
-        self.sampling.store(EVERY, Relaxed);
+        self.turn.store(EVERY, Relaxed);
     }
 
     /// N as of now.
     pub(super) fn one_in(&self) -> u64 {
-        self.sampling.load(Relaxed) % STEP
+        1 << (self.turn.load(Relaxed) % ONE)
+    }
+
+    /// The word that the turn waits for.
+    #[inline(always)]
+    fn hits(&self) -> u64 {
+        self.counts.get(slot(Op::Get, Outcome::Hit)).map_or(0, |count| count.load(Relaxed))
     }
 
     /// Counts an operation of the cell's only writer: a load and a store. The count is read when the operation ends
@@ -136,7 +151,12 @@ impl ThreadCell {
     #[inline(always)]
     pub(super) fn count(&self, op: Op, outcome: Outcome) {
         if let Some(count) = self.counts.get(slot(op, outcome)) {
-            count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+            count.store(count.load(Relaxed).wrapping_add(ONE), Relaxed);
+        }
+        if is_get(op) && !matches!(outcome, Outcome::Hit) {
+            // No hit, so that the turn comes to it. Left alone where it has come, which a snapshot may have made it.
+            let turn = self.turn.load(Relaxed);
+            self.turn.store(turn.checked_sub(ONE).unwrap_or(turn), Relaxed);
         }
     }
 
@@ -151,7 +171,7 @@ impl ThreadCell {
         if !self.is_shared {
             self.count(op, outcome);
         } else if let Some(count) = self.counts.get(slot(op, outcome)) {
-            count.fetch_add(1, Relaxed);
+            count.fetch_add(ONE, Relaxed);
         }
     }
 
@@ -170,25 +190,31 @@ impl ThreadCell {
         // next one.
         let after = one_in(timed.saturating_mul(due.weight), elapsed);
         if after != due.weight {
-            self.draw(after);
+            self.draw(after, 0);
         }
     }
 
     /// Times one in so many from now on.
     #[cfg(test)]
     pub(super) fn draw_for_test(&self, one_in: u64) {
-        self.draw(one_in);
+        self.draw(one_in, 0);
     }
 
     /// All operations that were counted.
     pub(super) fn total(&self) -> u64 {
-        self.counts.iter().fold(0, |total, count| total.wrapping_add(count.load(Relaxed)))
+        self.counts.iter().map(|count| count.load(Relaxed) / ONE).sum()
     }
 
     /// How often the pair was counted.
     pub(super) fn get(&self, op: Op, outcome: Outcome) -> u64 {
-        self.counts.get(slot(op, outcome)).map_or(0, |count| count.load(Relaxed))
+        self.counts.get(slot(op, outcome)).map_or(0, |count| count.load(Relaxed) / ONE)
     }
+}
+
+/// Whether its hits are what the turn waits for.
+#[inline(always)]
+const fn is_get(op: Op) -> bool {
+    matches!(op, Op::Get)
 }
 
 #[cfg(test)]
@@ -199,11 +225,11 @@ mod tests {
 
     /// Does one operation as the meter does. Gives the weight if it was timed.
     fn run(cell: &ThreadCell, op: Op, outcome: Outcome) -> u64 {
-        let Some(due) = cell.count_down() else {
+        let Some(due) = cell.due(op) else {
             cell.count(op, outcome);
             return 0;
         };
-        let is_timed = cell.is_timed(due);
+        let is_timed = cell.is_timed(op, due);
         cell.count_any(op, outcome);
         if is_timed { due.weight } else { 0 }
     }
@@ -226,7 +252,7 @@ mod tests {
     fn sampling_is_unbiased_even_in_step_with_the_workload() {
         seed_for_test(11);
         for cell in [ThreadCell::exclusive(0), ThreadCell::shared(0)] {
-            cell.draw(64);
+            cell.draw(64, 0);
             let (mut reads, mut writes) = (0, 0);
             let rounds = 200_000_u64;
             for _ in 0..rounds {
@@ -253,18 +279,19 @@ mod tests {
         for number in 0..4096_u64 {
             let rare = number % 64 == 0;
             let weight = cell.one_in();
-            let timed = run(
-                &cell,
-                if rare { Op::Insert } else { Op::Get },
-                if rare { Outcome::Replaced } else { Outcome::Hit },
-            );
+            let (op, outcome) = match number % 64 {
+                0 => (Op::Insert, Outcome::Replaced),
+                it if it % 3 == 0 => (Op::Get, Outcome::Miss),
+                _ => (Op::Get, Outcome::Hit),
+            };
+            let timed = run(&cell, op, outcome);
             if rare {
                 (estimate, truth, variance) = (estimate + timed, truth + 1, variance + weight - 1);
             }
             match random.u32(..) % 256 {
                 0 => cell.time_next(),
-                1..4 => cell.draw(1 << random.u32(..7)),
-                _ if timed > 0 && random.bool() => cell.draw(1 << random.u32(..7)),
+                1..4 => cell.draw(1 << random.u32(..7), 0),
+                _ if timed > 0 && random.bool() => cell.draw(1 << random.u32(..7), 0),
                 _ => {}
             }
         }
@@ -294,18 +321,21 @@ mod tests {
             cell.adapt(timed * 100, Due::drawn(1));
         }
         assert_eq!(cell.one_in(), 1024, "64 operations in 6.4 us");
-        assert!((0..100).any(|_| cell.count_down().is_none()), "most operations are not timed any more");
+        assert!((0..100).any(|_| cell.due(Op::Insert).is_none()), "most operations are not timed any more");
         cell.adapt(10_000_000_000, Due::drawn(1024));
         assert_eq!(cell.one_in(), 1, "1,024 operations in 10 s");
-        assert!((0..100).all(|_| cell.count_down() == Some(Due::drawn(1))), "every operation is timed again");
+        assert!(
+            (0..100).all(|_| cell.due(Op::Insert) == Some(Due::drawn(1))),
+            "every operation is timed again"
+        );
     }
 
     #[test]
     fn an_operation_that_the_snapshot_calls_for_counts_once() {
         let cell = ThreadCell::exclusive(0);
-        cell.draw(1024);
-        while cell.count_down().is_some() {
-            cell.draw(1024);
+        cell.draw(1024, 0);
+        while cell.due(Op::Insert).is_some() {
+            cell.draw(1024, 0);
         }
         cell.time_next();
         assert_eq!(run(&cell, Op::Get, Outcome::Hit), 1);

@@ -1,5 +1,5 @@
 //! A small number for every live thread, so that its cells are found by index. Comes in: the current thread.
-//! Goes out: its [`ThreadNumber`]. Numbers are reused after a thread's end, lowest first, so that cells carry on
+//! Goes out: its [`ThreadNumber`] and its [`Place`]. Numbers are reused after a thread's end, lowest first, so that cells carry on
 //! and memory follows the number of threads alive at once, not the number ever started.
 
 use std::cell::Cell;
@@ -8,6 +8,36 @@ use std::collections::BinaryHeap;
 use std::sync::{LazyLock, PoisonError};
 
 use super::sync::Mutex;
+
+/// How many threads alive at once have a place of their own in every table. Raised, every map name takes 8 bytes a thread
+/// more; the type of [`Place`] allows no more than this.
+pub(super) const PLACES: usize = 255;
+
+/// Where the current thread stands in a table of `PLACES + 1`. A byte, so that no look-up there can miss and needs no
+/// check. The last place stays empty: it is that of threads without one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(u8);
+
+impl Place {
+    const NONE: Self = Self(u8::MAX);
+
+    /// The current thread's, or the last one where it has none or has not asked for its number yet: one thread-local read.
+    #[inline(always)]
+    pub(super) fn if_known() -> Self {
+        PLACE.get()
+    }
+
+    /// The place as an index.
+    #[inline(always)]
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// That of a thread with this number.
+    fn of(number: ThreadNumber) -> Self {
+        u8::try_from(number.index()).map_or(Self::NONE, Self)
+    }
+}
 
 /// The number of the current thread. No two live threads share one below [`ThreadNumber::LEAVING`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,22 +57,21 @@ impl ThreadNumber {
         if number == Self::UNSET { first() } else { number }
     }
 
-    /// The current thread's number, or one beyond every table where it has none yet: one thread-local read.
-    #[inline(always)]
+    /// The current thread's number, or one beyond every table where it has none yet.
     pub(super) fn if_known() -> Self {
         NUMBER.get()
     }
 
     /// The number as an index.
-    #[inline(always)]
     pub(super) const fn index(self) -> usize {
         self.0
     }
 }
 
-// Two thread-locals: the number alone has no destructor, so that reading it needs no check of whether the
-// destructor is registered and works in destructors that run later than ours.
+// Apart from the lease, which has a destructor: reading the others needs no check of whether it is registered and works
+// in destructors that run later than ours.
 thread_local! {
+    static PLACE: Cell<Place> = const { Cell::new(Place::NONE) };
     static NUMBER: Cell<ThreadNumber> = const { Cell::new(ThreadNumber::UNSET) };
     static LEASE: Lease = const { Lease { number: Cell::new(None) } };
 }
@@ -54,7 +83,7 @@ struct Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        NUMBER.set(ThreadNumber::LEAVING);
+        set(ThreadNumber::LEAVING);
         if let Some(number) = self.number.take() {
             NUMBERS.give_back(number);
         }
@@ -104,8 +133,13 @@ fn first() -> ThreadNumber {
         number
     });
     let number = number.unwrap_or(ThreadNumber::LEAVING);
-    NUMBER.set(number);
+    set(number);
     number
+}
+
+fn set(number: ThreadNumber) {
+    NUMBER.set(number);
+    PLACE.set(Place::of(number));
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const N: u64 = 8;
 fn drawn() -> Arc<ThreadCell> {
     seed_for_test(3);
     let cell = ThreadCell::exclusive(0);
-    cell.sampling.store(STEP + N, Relaxed);
+    cell.turn.store(ONE + u64::from(N.ilog2()), Relaxed);
     Arc::new(cell)
 }
 
@@ -34,20 +34,20 @@ fn loom_a_weight_belongs_to_the_word_that_made_it_due() {
         // What the writer knows of the gap that it drew.
         let mut left = 1;
         for _ in 0..3 {
-            match cell.count_down() {
+            match cell.due(Op::Insert) {
                 None => left -= 1,
                 Some(due) => {
                     let expected = if left == 0 { [1, N] } else { [1, 1] };
                     assert!(expected.contains(&due.weight), "{due:?} with {left} left");
-                    cell.draw(N);
-                    left = cell.sampling.load(Relaxed) / STEP;
+                    cell.draw(N, 0);
+                    left = cell.turn.load(Relaxed) / ONE;
                 }
             }
         }
         assert!([1, N].contains(&snapshot.join().unwrap()));
         // Lost or not, the call left a word that counts on, and the next call is heard.
         cell.time_next();
-        assert_eq!(cell.count_down(), Some(Due::drawn(1)));
+        assert_eq!(cell.due(Op::Insert), Some(Due::drawn(1)));
     });
 }
 
@@ -92,7 +92,7 @@ fn loom_no_order_of_estimates_hides_a_shared_cell_s_operations_from_the_cold_way
         let writers = [100, WINDOW_NANOS].map(|now| {
             let cell = Arc::clone(&cell);
             thread::spawn(move || {
-                let due = cell.count_down().expect("nothing is counted down");
+                let due = cell.due(Op::Insert).expect("nothing is counted down");
                 assert!(due.weight == 1 || due.weight == MAX_ONE_IN, "{due:?}");
                 // An estimate each, the fastest rate and the slowest.
                 cell.window_timed.store(WINDOW_TIMED, Relaxed);
@@ -101,7 +101,7 @@ fn loom_no_order_of_estimates_hides_a_shared_cell_s_operations_from_the_cold_way
         });
         cell.time_next();
         writers.into_iter().for_each(|writer| writer.join().unwrap());
-        let due = cell.count_down().expect("nothing is counted down");
+        let due = cell.due(Op::Insert).expect("nothing is counted down");
         assert_eq!(due.weight, cell.one_in());
     });
 }

@@ -290,16 +290,7 @@ mod tests {
 
     /// A hundred good events a second since `start`.
     fn told(start: UnixNanos, second: u32) -> Input {
-        let resource = Resource {
-            id: 1,
-            service: Arc::from("shop"),
-            version: None,
-            revision: None,
-            environment: None,
-            team: None,
-            instance: None,
-            region: None,
-        };
+        let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
         let time = UnixNanos::new(start.get() + u64::from(second) * 1_000_000_000);
         let point = |metric: &str, pairs: &[(&str, &str)], value| {
             let attributes =

@@ -51,9 +51,9 @@ use std::{io, ops};
 
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit, with_recorder};
 
-use super::points::{Value, each};
 use crate::contract::names::{Kind, Metric, facade, wire};
 use crate::contract::{Count, Nanos, bucket_bounds};
+use crate::record::points::{Value, each};
 use crate::record::{Distribution, Snapshot, registry};
 
 /// Where the buckets of map operations end, as powers of two in nanoseconds: 64 ns to 17 ms. Widened, every map has a
@@ -133,13 +133,13 @@ pub fn publish(snapshot: &Snapshot) {
     with_recorder(|recorder| {
         describe(recorder);
         each(snapshot, &mut |metric, attributes, value| {
-            // Everything that is told here has a name in the facade, see its tests.
+            // Hot keys have no name in the facade; everything else that is told has, see its tests.
             let Some(published) = facade::of(metric) else { return };
             let labels = published.labels.iter().zip(attributes);
             let labels: Vec<Label> =
-                labels.map(|(label, (_, value))| Label::new(*label, (*value).to_owned())).collect();
+                labels.map(|(label, (_, value))| Label::new(*label, value.to_string())).collect();
             match value {
-                Value::Whole(count) => whole(recorder, &published, labels, count),
+                Value::Whole(count) | Value::Since(_, count) => whole(recorder, &published, labels, count),
                 Value::Share(share) => gauge(recorder, published.name, labels, share.get()),
                 Value::Times(times) => distribution(recorder, metric, (&published, &labels), times),
             }

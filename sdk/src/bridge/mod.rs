@@ -17,7 +17,5 @@
 pub mod metrics;
 #[cfg(feature = "opentelemetry-metrics")]
 pub mod opentelemetry;
-#[cfg(any(feature = "metrics", feature = "opentelemetry-metrics"))]
-mod points;
 #[cfg(feature = "tracing")]
 pub mod tracing;

@@ -34,9 +34,9 @@ use std::time::{Duration, Instant};
 use ::opentelemetry::KeyValue;
 use ::opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use super::points::{Value, each};
 use crate::contract::names::{Kind, Metric, attribute, meter, wire};
 use crate::contract::{BUCKETS, Count, bucket_bounds};
+use crate::record::points::{Value, each};
 use crate::record::registry;
 
 /// How long a snapshot serves the instruments of one collection. Raised, a reader that leaves instruments out may be told
@@ -133,13 +133,13 @@ impl State {
         each(&registry().snapshot(), &mut |metric, attributes, value| {
             let Some(told) = meter::of(metric) else { return };
             let points = points.entry(told.name).or_default();
-            let keys = attributes.iter().map(|(name, value)| KeyValue::new(*name, (*value).to_owned()));
+            let keys = attributes.iter().map(|(name, value)| KeyValue::new(*name, value.to_string()));
             let keys: Vec<KeyValue> = keys.collect();
             match value {
-                Value::Whole(count) => points.whole.push((keys, count)),
+                Value::Whole(count) | Value::Since(_, count) => points.whole.push((keys, count)),
                 Value::Share(share) => points.shares.push((keys, share.get())),
                 Value::Times(times) => {
-                    let values = attributes.iter().map(|(_, value)| (*value).to_owned());
+                    let values = attributes.iter().map(|(_, value)| value.to_string());
                     let series = (metric.name, values.collect());
                     let since = since(&times.counts, before.get(&series).map(Box::as_ref));
                     for (percentile, share) in PERCENTILES {

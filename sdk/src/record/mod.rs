@@ -13,6 +13,8 @@ mod names;
 mod objective_names;
 mod objectives;
 mod outcomes;
+#[cfg(any(feature = "otlp", feature = "metrics", feature = "opentelemetry-metrics"))]
+pub(crate) mod points;
 mod previous;
 mod probe;
 mod pseudonym;

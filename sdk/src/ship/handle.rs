@@ -101,6 +101,6 @@ impl TelemetryHandle {
 }
 
 /// Everything that was dropped since the process started, by reason.
-pub(super) fn dropped() -> Vec<(&'static str, Count)> {
+fn dropped() -> Vec<(&'static str, Count)> {
     Dropped::ALL.into_iter().map(|reason| (reason.name(), reason.count())).collect()
 }

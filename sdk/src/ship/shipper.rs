@@ -14,7 +14,7 @@ use ureq::Agent;
 use super::control::{Control, Wake};
 use super::delivery::{Delivery, Fault, deliver};
 use super::encode::{self, Totals};
-use super::handle::{FlushError, dropped};
+use super::handle::FlushError;
 use super::lane::{Lanes, Signal};
 use super::parts::Parts;
 use super::post::{Answer, post};
@@ -135,7 +135,7 @@ impl Shipper {
     }
 
     fn send_metrics(&mut self, snapshot: &Snapshot, now: UnixNanos) -> Delivery {
-        let totals = Totals { batches: number(), unconfirmed: now.since(self.confirmed), dropped: dropped() };
+        let totals = Totals { batches: number(), unconfirmed: now.since(self.confirmed) };
         let batches = totals.batches;
         self.control.note(|health| health.batches = batches);
         let request = encode::metrics(&self.resource, snapshot, &totals, self.start, now);

@@ -16,9 +16,11 @@ use std::process::Command;
 
 use mapwarden::contract::names::{attribute as name, wire};
 
-use crate::receiver::{Receiver, attribute};
+use crate::receiver::Receiver;
+#[cfg(feature = "tower")]
+use crate::receiver::attribute;
 
-#[allow(dead_code, reason = "shared with another test program, which uses all of it")]
+#[expect(dead_code, reason = "shared with another test program, which uses all of it")]
 #[path = "../it/receiver.rs"]
 mod receiver;
 

@@ -33,7 +33,7 @@ pub struct Batch {
 }
 
 /// A sender: one process of one version of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resource {
     /// A hash of all its attributes: two resources are one exactly if this is equal.
     pub id: u64,

@@ -66,11 +66,7 @@ fn own_resource() -> Resource {
         id: 0,
         service: Arc::from("mapwarden-sidecar"),
         version: Some(Arc::from(env!("CARGO_PKG_VERSION"))),
-        revision: None,
-        environment: None,
-        team: None,
-        instance: None,
-        region: None,
+        ..Resource::default()
     }
 }
 

@@ -90,16 +90,7 @@ mod tests {
     use super::*;
 
     fn resource(id: u64, version: &str) -> Resource {
-        Resource {
-            id,
-            service: Arc::from("shop"),
-            version: Some(Arc::from(version)),
-            revision: None,
-            environment: None,
-            team: None,
-            instance: None,
-            region: None,
-        }
+        Resource { id, service: Arc::from("shop"), version: Some(Arc::from(version)), ..Resource::default() }
     }
 
     fn at(second: i64) -> Timestamp {

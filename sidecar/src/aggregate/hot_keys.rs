@@ -1,14 +1,13 @@
 //! The hot keys of one map: how often each was used, by time, out of what its processes tell of the few hottest.
 //! Never holds more keys than it may, however often they change, and never counts an operation twice.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, UnixNanos};
 
 use super::series::{self, Ignored, Mark, Reading};
-use super::slices::{Slices, Until};
+use super::slices::{Slices, Until, most_first};
 use super::told::{Rounds, trim};
 
 /// How far back keys are remembered.
@@ -120,10 +119,7 @@ impl HotKeys {
 
     /// Operations on each key between two times, the hottest first.
     pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&Arc<str>, Count)> {
-        let all = self.keys.iter().map(|(key, hot)| (key, hot.slices.between(from, until, now).good));
-        let mut used: Vec<_> = all.filter(|(_, operations)| *operations > Count::ZERO).collect();
-        used.sort_by_key(|entry| Reverse(entry.1));
-        used
+        most_first(self.keys.iter().map(|(key, hot)| (key, &hot.slices)), from, until, now)
     }
 
     /// Forgets keys that were told too long ago to say anything.

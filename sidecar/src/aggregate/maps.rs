@@ -1,6 +1,5 @@
 //! One map: its operations by outcome, how long they took, and how full it is.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use mapwarden::contract::{Count, Nanos, UnixNanos};
 
 use super::distribution::{Distribution, DistributionRing};
 use super::hot_keys::HotKeys;
-use super::slices::{Slices, Until};
+use super::slices::{Slices, Until, most_first};
 use super::told::{Latest, Longest, Rounds};
 
 /// An operation and an outcome by name.
@@ -164,7 +163,7 @@ impl Map {
 
     /// Failed operations between two times, the most frequent first.
     pub fn failures_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&OpError, Count)> {
-        most_first(&self.failures, |operations| operations.slices.between(from, until, now).good)
+        most_first(named(&self.failures), from, until, now)
     }
 
     /// Operations on single keys between two times, estimated; none where they are not told.
@@ -174,7 +173,7 @@ impl Map {
 
     /// Those within each request scope, the busiest first.
     pub fn scopes_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&Arc<str>, Count)> {
-        most_first(&self.scopes, |operations| operations.slices.between(from, until, now).good)
+        most_first(named(&self.scopes), from, until, now)
     }
 
     /// How long an operation took, by time.
@@ -198,12 +197,8 @@ impl Map {
     }
 }
 
-/// What happened at all, the most frequent first.
-fn most_first<K>(all: &BTreeMap<K, Operations>, count: impl Fn(&Operations) -> Count) -> Vec<(&K, Count)> {
-    let counted = all.iter().map(|(name, operations)| (name, count(operations)));
-    let mut happened: Vec<_> = counted.filter(|(_, count)| *count > Count::ZERO).collect();
-    happened.sort_by_key(|entry| Reverse(entry.1));
-    happened
+fn named<K>(all: &BTreeMap<K, Operations>) -> impl Iterator<Item = (&K, &Slices)> {
+    all.iter().map(|(name, operations)| (name, &operations.slices))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Good and bad events in slices of time: half-open slots of a fixed width, kept at several widths so that a
 //! window of any length is a short sum. Every level counts every event; nothing is rolled up or estimated.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
@@ -308,6 +309,20 @@ impl Slices {
     fn ring(&self, level: Level) -> Option<&Ring> {
         self.rings.iter().find(|ring| ring.level == level)
     }
+}
+
+/// The names of what happened at all between two times, and how often, the most frequent first. What happened counts as
+/// good, as it does for all that is evidence and no objective.
+pub(super) fn most_first<'a, K>(
+    named: impl Iterator<Item = (K, &'a Slices)>,
+    from: UnixNanos,
+    until: Until,
+    now: UnixNanos,
+) -> Vec<(K, Count)> {
+    let counted = named.map(|(name, slices)| (name, slices.between(from, until, now).good));
+    let mut happened: Vec<_> = counted.filter(|(_, count)| *count > Count::ZERO).collect();
+    happened.sort_by_key(|entry| Reverse(entry.1));
+    happened
 }
 
 #[cfg(test)]

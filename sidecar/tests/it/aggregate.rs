@@ -59,16 +59,7 @@ fn histogram(counts: [u64; 3]) -> Value {
 }
 
 fn batch(second: u64, observations: Vec<Observation>) -> Batch {
-    let resource = Resource {
-        id: 1,
-        service: Arc::from("shop"),
-        version: None,
-        revision: None,
-        environment: None,
-        team: None,
-        instance: None,
-        region: None,
-    };
+    let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
     Batch { resource: Arc::new(resource), received: at(second), observations }
 }
 

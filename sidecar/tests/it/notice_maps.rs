@@ -24,11 +24,7 @@ impl Process {
             id,
             service: Arc::from("gateway"),
             version: Some(Arc::from("v1")),
-            revision: None,
-            environment: None,
-            team: None,
-            instance: None,
-            region: None,
+            ..Resource::default()
         };
         Self(Arc::new(resource))
     }

@@ -45,11 +45,8 @@ impl Process {
             id,
             service: Arc::from("order-service"),
             version: Some(Arc::from(version)),
-            revision: None,
-            environment: None,
             team: Some(Arc::from("checkout")),
-            instance: None,
-            region: None,
+            ..Resource::default()
         };
         Self {
             resource: Arc::new(resource),

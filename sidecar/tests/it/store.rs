@@ -37,16 +37,7 @@ impl Drop for Folder {
 
 /// What the SDK tells at a second: 100 requests a second since the start, of which one in ten is bad.
 fn told(second: u64) -> Batch {
-    let resource = Resource {
-        id: 1,
-        service: Arc::from("shop"),
-        version: None,
-        revision: None,
-        environment: None,
-        team: None,
-        instance: None,
-        region: None,
-    };
+    let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
     let point = |metric: &str, pairs: &[(&str, &str)], value| {
         let attributes = pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
         Observation::Point(Point {

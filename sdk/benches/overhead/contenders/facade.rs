@@ -2,11 +2,11 @@
 //! Behind the facade is the Prometheus recorder.
 
 use std::hash::{BuildHasher, Hash};
-use std::hint::black_box;
 use std::time::Instant;
 
 use super::Variant;
 use super::maps::Bare;
+use super::timed::timed;
 use crate::load::Step;
 
 /// Handles looked up once, as careful services do it.
@@ -42,24 +42,15 @@ impl<K, S> Cached<K, S> {
 
 impl<K: Hash + Eq + Clone + Send + Sync, S: BuildHasher + Send + Sync> Variant<K> for Cached<K, S> {
     fn run(&self, steps: &[Step<K>], per_pin: usize) {
-        for steps in steps.chunks(per_pin) {
-            let map = self.map.pin();
-            for step in steps {
-                let began = Instant::now();
-                match step {
-                    Step::Get(key) => {
-                        let found = black_box(map.get(key).is_some());
-                        self.get.record(began.elapsed());
-                        if found { &self.hits } else { &self.misses }.increment(1);
-                    }
-                    Step::Insert(key) => {
-                        let found = black_box(map.insert(key.clone(), 1).is_some());
-                        self.insert.record(began.elapsed());
-                        if found { &self.replaced } else { &self.inserted }.increment(1);
-                    }
-                }
-            }
-        }
+        let got = |found, began: Instant| {
+            self.get.record(began.elapsed());
+            if found { &self.hits } else { &self.misses }.increment(1);
+        };
+        let inserted = |found, began: Instant| {
+            self.insert.record(began.elapsed());
+            if found { &self.replaced } else { &self.inserted }.increment(1);
+        };
+        timed(&self.map, steps, per_pin, got, inserted);
     }
 }
 
@@ -82,21 +73,8 @@ impl<K: Hash + Eq + Clone + Send + Sync, S: BuildHasher + Send + Sync> Variant<K
             metrics::counter!("map_operations", "map" => "macros", "op" => op, "outcome" => outcome)
                 .increment(1);
         };
-        for steps in steps.chunks(per_pin) {
-            let map = self.map.pin();
-            for step in steps {
-                let began = Instant::now();
-                match step {
-                    Step::Get(key) => {
-                        let found = black_box(map.get(key).is_some());
-                        tell("get", if found { "hit" } else { "miss" }, began);
-                    }
-                    Step::Insert(key) => {
-                        let found = black_box(map.insert(key.clone(), 1).is_some());
-                        tell("insert", if found { "replaced" } else { "inserted" }, began);
-                    }
-                }
-            }
-        }
+        let got = |found, began| tell("get", if found { "hit" } else { "miss" }, began);
+        let inserted = |found, began| tell("insert", if found { "replaced" } else { "inserted" }, began);
+        timed(&self.map, steps, per_pin, got, inserted);
     }
 }

@@ -16,6 +16,7 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 
 use super::Variant;
 use super::maps::Bare;
+use super::timed::timed;
 use crate::load::Step;
 
 /// The attributes of one way to end, made once, as careful services do it.
@@ -64,22 +65,9 @@ impl<K, S> Instruments<K, S> {
 
 impl<K: Hash + Eq + Clone + Send + Sync, S: BuildHasher + Send + Sync> Variant<K> for Instruments<K, S> {
     fn run(&self, steps: &[Step<K>], per_pin: usize) {
-        for steps in steps.chunks(per_pin) {
-            let map = self.map.pin();
-            for step in steps {
-                let began = Instant::now();
-                match step {
-                    Step::Get(key) => {
-                        let found = black_box(map.get(key).is_some());
-                        self.tell(if found { &self.hit } else { &self.miss }, began);
-                    }
-                    Step::Insert(key) => {
-                        let found = black_box(map.insert(key.clone(), 1).is_some());
-                        self.tell(if found { &self.replaced } else { &self.inserted }, began);
-                    }
-                }
-            }
-        }
+        let got = |found, began| self.tell(if found { &self.hit } else { &self.miss }, began);
+        let inserted = |found, began| self.tell(if found { &self.replaced } else { &self.inserted }, began);
+        timed(&self.map, steps, per_pin, got, inserted);
     }
 }
 

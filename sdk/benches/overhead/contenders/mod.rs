@@ -3,6 +3,7 @@
 mod facade;
 mod instruments;
 mod maps;
+mod timed;
 
 use std::hash::{BuildHasher, Hash};
 

@@ -34,10 +34,13 @@ pub const ALL: [(Metric, Metric); 3] = [
     (wire::DEPENDENCY_DURATION, DEPENDENCY_LATENCY),
 ];
 
+/// What no meter is given: hot keys, which come and go, and what only the shipper can say, of its own batches.
+const OMITTED: [Metric; 3] = [wire::MAP_HOT_KEY_OPERATIONS, wire::BATCHES, wire::UNCONFIRMED];
+
 /// What a meter is given for a metric of the wire: itself, or its percentiles if it is a histogram. None of hot keys,
-/// which come and go, and of batches, which a meter makes by itself.
+/// which come and go, and of the shipper's own batches.
 pub fn of(metric: &Metric) -> Option<Metric> {
-    if *metric == wire::MAP_HOT_KEY_OPERATIONS || *metric == wire::BATCHES {
+    if OMITTED.contains(metric) {
         return None;
     }
     let percentiles = ALL.into_iter().find_map(|(wire, meter)| (wire == *metric).then_some(meter));
@@ -47,7 +50,14 @@ pub fn of(metric: &Metric) -> Option<Metric> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::names::Kind;
+    use crate::contract::names::{Kind, facade};
+
+    #[test]
+    fn a_meter_is_given_what_the_facade_is() {
+        for metric in &wire::ALL {
+            assert_eq!(of(metric).is_some(), facade::of(metric).is_some(), "{}", metric.name);
+        }
+    }
 
     #[test]
     fn no_histogram_is_left_and_percentiles_have_one_attribute_more() {

@@ -1,6 +1,7 @@
-//! Counts, times and objectives as cumulative OTLP metrics.
+//! Counts, times and objectives as cumulative OTLP metrics: what comes in are a snapshot's points and what the shipper
+//! says about itself, what goes out is one request. Never adds a metric that is not declared.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -14,12 +15,10 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::{instrumentation, integer, signed, text};
-use crate::contract::names::{self, attribute, wire};
-use crate::contract::{Count, Nanos, SCALE, Sli, UnixNanos, Verdict};
-use crate::record::{
-    self, DependencySnapshot, Distribution, HotKey, MapSnapshot, ObjectiveSnapshot, RegionSnapshot, Sampled,
-    ScopeSnapshot, Snapshot,
-};
+use crate::contract::names::{self, Kind, wire};
+use crate::contract::{Count, Nanos, SCALE, UnixNanos};
+use crate::record::points::{self, Attribute, AttributeValue};
+use crate::record::{self, Distribution, Snapshot};
 
 /// What the shipper says about itself.
 #[derive(Clone, Debug)]
@@ -28,8 +27,6 @@ pub(crate) struct Totals {
     pub(crate) batches: Count,
     /// The time since the receiver last confirmed every count.
     pub(crate) unconfirmed: Nanos,
-    /// Things dropped, by reason.
-    pub(crate) dropped: Vec<(&'static str, Count)>,
 }
 
 /// A snapshot as one request; its sketches of users travel as logs.
@@ -40,12 +37,11 @@ pub(crate) fn metrics(
     start: UnixNanos,
     now: UnixNanos,
 ) -> ExportMetricsServiceRequest {
-    let mut points = Points { start, now, ..Points::default() };
-    let Snapshot { maps, scopes, dependencies, users: _ } = snapshot;
-    maps.iter().for_each(|map| points.map(map));
-    scopes.iter().for_each(|scope| points.scope(scope));
-    dependencies.iter().for_each(|dependency| points.dependency(dependency));
-    points.totals(totals);
+    let Totals { batches, unconfirmed } = totals;
+    let mut points = Points::new(start, now);
+    points::each(snapshot, &mut |metric, attributes, value| points.add(metric, attributes, value));
+    points.add(&wire::BATCHES, &[], points::Value::Whole(*batches));
+    points.add(&wire::UNCONFIRMED, &[], points::Value::Whole(Count::new(unconfirmed.get())));
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(resource.clone()),
@@ -59,162 +55,39 @@ pub(crate) fn metrics(
     }
 }
 
-/// The points of each metric.
-#[derive(Debug, Default)]
+/// The points of each metric, by its name.
+#[derive(Debug)]
 struct Points {
     start: UnixNanos,
     now: UnixNanos,
-    map_operations: Vec<NumberDataPoint>,
-    map_durations: Vec<ExponentialHistogramDataPoint>,
-    map_entries: Vec<NumberDataPoint>,
-    map_retries: Vec<NumberDataPoint>,
-    map_failures: Vec<NumberDataPoint>,
-    map_max_entries: Vec<NumberDataPoint>,
-    map_last_write: Vec<NumberDataPoint>,
-    map_guard_held: Vec<NumberDataPoint>,
-    map_sampled: Vec<NumberDataPoint>,
-    map_hot_keys: Vec<NumberDataPoint>,
-    map_scopes: Vec<NumberDataPoint>,
-    requests: Vec<NumberDataPoint>,
-    request_durations: Vec<ExponentialHistogramDataPoint>,
-    calls: Vec<NumberDataPoint>,
-    call_durations: Vec<ExponentialHistogramDataPoint>,
-    objectives: Vec<NumberDataPoint>,
-    events: Vec<NumberDataPoint>,
-    batches: Vec<NumberDataPoint>,
-    unconfirmed: Vec<NumberDataPoint>,
-    dropped: Vec<NumberDataPoint>,
+    numbers: BTreeMap<&'static str, Vec<NumberDataPoint>>,
+    times: BTreeMap<&'static str, Vec<ExponentialHistogramDataPoint>>,
 }
 
 impl Points {
-    fn map(&mut self, map: &MapSnapshot) {
-        let MapSnapshot {
-            name,
-            operations,
-            durations,
-            entries,
-            max_entries,
-            retries,
-            failures,
-            last_write,
-            guard_held,
-            sampled,
-            objectives,
-        } = map;
-        let named = || text(attribute::MAP, &**name);
-        for (op, outcome, count) in operations {
-            let attributes =
-                vec![named(), text(attribute::OP, op.name()), text(attribute::OUTCOME, outcome.name())];
-            self.map_operations.push(self.count(attributes, *count));
-        }
-        for (op, distribution) in durations {
-            let attributes = vec![named(), text(attribute::OP, op.name())];
-            self.map_durations.push(self.distribution(attributes, distribution));
-        }
-        self.map_entries.push(self.count(vec![named()], *entries));
-        self.map_max_entries.extend(max_entries.map(|bound| self.count(vec![named()], bound)));
-        self.map_retries.push(self.count(vec![named()], *retries));
-        for (op, error, count) in failures {
-            let attributes =
-                vec![named(), text(attribute::OP, op.name()), text(attribute::ERROR_TYPE, *error)];
-            self.map_failures.push(self.count(attributes, *count));
-        }
-        self.map_last_write.extend(last_write.map(|at| self.count(vec![named()], Count::new(at.get()))));
-        self.map_guard_held.push(self.count(vec![named()], Count::new(guard_held.get())));
-        self.sampled(sampled, &named);
-        for objective in objectives {
-            self.objective(objective, named());
-            for (_, good, bad) in &objective.events {
-                self.verdicts(&objective.name, None, *good, *bad);
+    const fn new(start: UnixNanos, now: UnixNanos) -> Self {
+        Self { start, now, numbers: BTreeMap::new(), times: BTreeMap::new() }
+    }
+
+    fn add(&mut self, metric: &names::Metric, attributes: &[Attribute<'_>], value: points::Value<'_>) {
+        let attributes = attributes.iter().map(|(name, value)| encoded(name, *value)).collect();
+        let (start, number) = match value {
+            points::Value::Times(times) => {
+                let point = self.distribution(attributes, times);
+                return self.times.entry(metric.name).or_default().push(point);
             }
-        }
-    }
-
-    fn sampled(&mut self, sampled: &Sampled, named: &impl Fn() -> KeyValue) {
-        let Sampled { operations, hot_keys, scopes } = sampled;
-        self.map_sampled.push(self.count(vec![named()], *operations));
-        for HotKey { key, since, operations } in hot_keys {
-            let point = self.count(vec![named(), text(attribute::KEY, &**key)], *operations);
-            self.map_hot_keys.push(NumberDataPoint { start_time_unix_nano: since.get(), ..point });
-        }
-        for (scope, operations) in scopes {
-            let attributes = vec![named(), text(attribute::SCOPE, &**scope)];
-            self.map_scopes.push(self.count(attributes, *operations));
-        }
-    }
-
-    fn scope(&mut self, scope: &ScopeSnapshot) {
-        let ScopeSnapshot { name, regions, objectives } = scope;
-        for RegionSnapshot { region, ok, failed, cancelled, duration } in regions {
-            let told = [text(attribute::SCOPE, &**name), text(attribute::REGION, &**region)];
-            let counts = [(wire::OK, ok), (wire::FAILED, failed), (wire::CANCELLED, cancelled)];
-            for (outcome, count) in counts {
-                let mut attributes = told.to_vec();
-                attributes.push(text(attribute::OUTCOME, outcome));
-                self.requests.push(self.count(attributes, *count));
-            }
-            self.request_durations.push(self.distribution(told.to_vec(), duration));
-        }
-        for objective in objectives {
-            self.objective(objective, text(attribute::SCOPE, &**name));
-            for (region, good, bad) in &objective.events {
-                self.verdicts(&objective.name, Some(region), *good, *bad);
-            }
-        }
-    }
-
-    fn dependency(&mut self, dependency: &DependencySnapshot) {
-        let DependencySnapshot { name, ok, failed, duration } = dependency;
-        let named = || text(attribute::DEPENDENCY, &**name);
-        for (outcome, count) in [(wire::OK, ok), (wire::FAILED, failed)] {
-            self.calls.push(self.count(vec![named(), text(attribute::OUTCOME, outcome)], *count));
-        }
-        self.call_durations.push(self.distribution(vec![named()], duration));
-    }
-
-    fn objective(&mut self, objective: &ObjectiveSnapshot, about: KeyValue) {
-        let ObjectiveSnapshot { name, objective, events: _ } = objective;
-        let mut attributes =
-            vec![text(attribute::SLO, &**name), text(attribute::SLI, objective.sli().name()), about];
-        match objective.sli() {
-            Sli::Latency { threshold } | Sli::Freshness { threshold } => {
-                attributes.push(integer(attribute::THRESHOLD, threshold.get()));
-            }
-            Sli::Availability | Sli::HitRatio => {}
-        }
-        self.objectives.push(self.number(attributes, Value::AsDouble(objective.target().get())));
-    }
-
-    fn verdicts(&mut self, slo: &Arc<str>, region: Option<&Arc<str>>, good: Count, bad: Count) {
-        for (verdict, count) in Verdict::ALL.into_iter().zip([good, bad]) {
-            let mut attributes = vec![text(attribute::SLO, &**slo), text(attribute::VERDICT, verdict.name())];
-            attributes.extend(region.map(|region| text(attribute::REGION, &**region)));
-            self.events.push(self.count(attributes, count));
-        }
-    }
-
-    fn totals(&mut self, totals: &Totals) {
-        let Totals { batches, unconfirmed, dropped } = totals;
-        self.batches.push(self.count(Vec::new(), *batches));
-        self.unconfirmed.push(self.number(Vec::new(), Value::AsInt(signed(unconfirmed.get()))));
-        for (reason, count) in dropped {
-            self.dropped.push(self.count(vec![text(attribute::REASON, *reason)], *count));
-        }
-    }
-
-    fn count(&self, attributes: Vec<KeyValue>, count: Count) -> NumberDataPoint {
-        self.number(attributes, Value::AsInt(signed(count.get())))
-    }
-
-    fn number(&self, attributes: Vec<KeyValue>, value: Value) -> NumberDataPoint {
-        NumberDataPoint {
+            points::Value::Whole(count) => (self.start, Value::AsInt(signed(count.get()))),
+            points::Value::Since(since, count) => (since, Value::AsInt(signed(count.get()))),
+            points::Value::Share(share) => (self.start, Value::AsDouble(share.get())),
+        };
+        self.numbers.entry(metric.name).or_default().push(NumberDataPoint {
             attributes,
-            start_time_unix_nano: self.start.get(),
+            start_time_unix_nano: start.get(),
             time_unix_nano: self.now.get(),
             exemplars: Vec::new(),
             flags: 0,
-            value: Some(value),
-        }
+            value: Some(number),
+        });
     }
 
     fn distribution(
@@ -237,30 +110,24 @@ impl Points {
         }
     }
 
-    fn into_metrics(self) -> Vec<Metric> {
-        let metrics = [
-            sum(&wire::MAP_OPERATIONS, self.map_operations),
-            histogram(&wire::MAP_DURATION, self.map_durations),
-            gauge(&wire::MAP_ENTRIES, self.map_entries),
-            sum(&wire::MAP_RETRIES, self.map_retries),
-            sum(&wire::MAP_FAILURES, self.map_failures),
-            gauge(&wire::MAP_MAX_ENTRIES, self.map_max_entries),
-            gauge(&wire::MAP_LAST_WRITE, self.map_last_write),
-            gauge(&wire::MAP_GUARD_HELD, self.map_guard_held),
-            sum(&wire::MAP_SAMPLED_OPERATIONS, self.map_sampled),
-            sum(&wire::MAP_HOT_KEY_OPERATIONS, self.map_hot_keys),
-            sum(&wire::MAP_SCOPE_OPERATIONS, self.map_scopes),
-            sum(&wire::REQUESTS, self.requests),
-            histogram(&wire::REQUEST_DURATION, self.request_durations),
-            sum(&wire::DEPENDENCY_CALLS, self.calls),
-            histogram(&wire::DEPENDENCY_DURATION, self.call_durations),
-            gauge(&wire::OBJECTIVE, self.objectives),
-            sum(&wire::SLI_EVENTS, self.events),
-            sum(&wire::BATCHES, self.batches),
-            gauge(&wire::UNCONFIRMED, self.unconfirmed),
-            sum(&wire::DROPPED, self.dropped),
-        ];
-        metrics.into_iter().flatten().collect()
+    /// Every metric that has a point, as it is declared. That every point fits its metric's kind is tested below.
+    fn into_metrics(mut self) -> Vec<Metric> {
+        let sent = wire::ALL.iter().filter_map(|metric| {
+            let data = match metric.kind {
+                Kind::Counter => sum(self.numbers.remove(metric.name)?),
+                Kind::Gauge => Data::Gauge(Gauge { data_points: self.numbers.remove(metric.name)? }),
+                Kind::Histogram => histogram(self.times.remove(metric.name)?),
+            };
+            Some(described(metric, data))
+        });
+        sent.collect()
+    }
+}
+
+fn encoded(name: &str, value: AttributeValue<'_>) -> KeyValue {
+    match value {
+        AttributeValue::Text(value) => text(name, value),
+        AttributeValue::Whole(value) => integer(name, value.get()),
     }
 }
 
@@ -288,44 +155,42 @@ fn nanoseconds(time: Nanos) -> f64 {
     Count::new(time.get()).as_f64()
 }
 
-fn sum(metric: &names::Metric, points: Vec<NumberDataPoint>) -> Option<Metric> {
-    described(metric, points, |data_points| {
-        Data::Sum(Sum {
-            data_points,
-            aggregation_temporality: AggregationTemporality::Cumulative.into(),
-            is_monotonic: true,
-        })
+fn sum(data_points: Vec<NumberDataPoint>) -> Data {
+    Data::Sum(Sum {
+        data_points,
+        aggregation_temporality: AggregationTemporality::Cumulative.into(),
+        is_monotonic: true,
     })
 }
 
-fn gauge(metric: &names::Metric, points: Vec<NumberDataPoint>) -> Option<Metric> {
-    described(metric, points, |data_points| Data::Gauge(Gauge { data_points }))
-}
-
-fn histogram(metric: &names::Metric, points: Vec<ExponentialHistogramDataPoint>) -> Option<Metric> {
-    described(metric, points, |data_points| {
-        Data::ExponentialHistogram(ExponentialHistogram {
-            data_points,
-            aggregation_temporality: AggregationTemporality::Cumulative.into(),
-        })
+fn histogram(data_points: Vec<ExponentialHistogramDataPoint>) -> Data {
+    Data::ExponentialHistogram(ExponentialHistogram {
+        data_points,
+        aggregation_temporality: AggregationTemporality::Cumulative.into(),
     })
 }
 
-/// A metric without a point is not sent.
-fn described<P>(metric: &names::Metric, points: Vec<P>, data: impl FnOnce(Vec<P>) -> Data) -> Option<Metric> {
-    (!points.is_empty()).then(|| Metric {
+fn described(metric: &names::Metric, data: Data) -> Metric {
+    Metric {
         name: metric.name.to_owned(),
         description: metric.help.to_owned(),
         unit: metric.unit.to_owned(),
         metadata: Vec::new(),
-        data: Some(data(points)),
-    })
+        data: Some(data),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
-    use crate::contract::{BUCKETS, bucket_of};
+    use crate::contract::names::attribute;
+    use crate::contract::{BUCKETS, Objective, Op, Outcome, bucket_of};
+    use crate::record::{
+        DependencySnapshot, HotKey, MapSnapshot, ObjectiveSnapshot, RegionSnapshot, Sampled, ScopeSnapshot,
+    };
 
     #[test]
     fn zeros_at_both_ends_are_left_out_and_every_count_keeps_its_index() {
@@ -356,47 +221,105 @@ mod tests {
         }
     }
 
+    /// One of everything that can be told.
+    fn everything() -> Snapshot {
+        let name = Arc::<str>::from;
+        let count = Count::new;
+        let times = |bucket: usize| {
+            let mut counts = Box::new([0; BUCKETS]);
+            counts[bucket] = 3;
+            let at = UnixNanos::new(5);
+            let exemplar = record::Exemplar { at, duration: Nanos::new(7), trace: [1; 16], span: [2; 8] };
+            Distribution { counts, sum: Nanos::new(21), exemplar: Some(exemplar) }
+        };
+        let kept = |name: &str, objective, region: &str| ObjectiveSnapshot {
+            name: Arc::from(name),
+            objective,
+            events: vec![(Arc::from(region), count(8), count(2))],
+        };
+        let latency = Objective::latency(Duration::from_millis(250), 0.99).unwrap();
+        let map = MapSnapshot {
+            name: name("sessions"),
+            operations: vec![(Op::Get, Outcome::Hit, count(3)), (Op::Get, Outcome::Miss, Count::ZERO)],
+            durations: vec![(Op::Get, times(9))],
+            entries: count(4),
+            max_entries: Some(count(5)),
+            retries: count(6),
+            failures: vec![(Op::Get, "timeout", count(7))],
+            last_write: Some(UnixNanos::new(8)),
+            guard_held: Nanos::new(9),
+            sampled: Sampled {
+                operations: count(10),
+                hot_keys: vec![HotKey { key: name("ann"), since: UnixNanos::new(11), operations: count(12) }],
+                scopes: vec![(name(""), count(13)), (name("checkout"), count(14))],
+            },
+            objectives: vec![kept("sessions-hit_ratio", Objective::hit_ratio(0.9).unwrap(), "")],
+        };
+        let region = name("eu");
+        let (ok, failed, cancelled) = (count(15), count(16), count(17));
+        let scope = ScopeSnapshot {
+            name: name("checkout"),
+            regions: vec![RegionSnapshot { region, ok, failed, cancelled, duration: times(0) }],
+            objectives: vec![kept("checkout-latency", latency, "eu")],
+        };
+        let call = DependencySnapshot { name: name("payments"), ok, failed, duration: times(BUCKETS - 1) };
+        Snapshot { maps: vec![map], scopes: vec![scope], dependencies: vec![call], users: Vec::new() }
+    }
+
+    /// Everything, of a process that started at 1, at 20.
+    fn sent() -> Vec<Metric> {
+        let totals = Totals { batches: Count::new(18), unconfirmed: Nanos::new(19) };
+        let (start, now) = (UnixNanos::new(1), UnixNanos::new(20));
+        let request = metrics(&Resource::default(), &everything(), &totals, start, now);
+        let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
+        scopes.flat_map(|scope| scope.metrics).collect()
+    }
+
     #[test]
     fn every_metric_that_is_sent_is_declared_with_its_kind() {
-        let point = NumberDataPoint::default;
-        let spread = ExponentialHistogramDataPoint::default;
-        let points = Points {
-            start: UnixNanos::EPOCH,
-            now: UnixNanos::EPOCH,
-            map_operations: vec![point()],
-            map_durations: vec![spread()],
-            map_entries: vec![point()],
-            map_retries: vec![point()],
-            map_failures: vec![point()],
-            map_max_entries: vec![point()],
-            map_last_write: vec![point()],
-            map_guard_held: vec![point()],
-            map_sampled: vec![point()],
-            map_hot_keys: vec![point()],
-            map_scopes: vec![point()],
-            requests: vec![point()],
-            request_durations: vec![spread()],
-            calls: vec![point()],
-            call_durations: vec![spread()],
-            objectives: vec![point()],
-            events: vec![point()],
-            batches: vec![point()],
-            unconfirmed: vec![point()],
-            dropped: vec![point()],
-        };
-        let sent: Vec<_> = points
-            .into_metrics()
+        let sent: Vec<_> = sent()
             .into_iter()
             .map(|metric| {
                 let kind = match metric.data {
-                    Some(Data::Sum(_)) => names::Kind::Counter,
-                    Some(Data::Gauge(_)) => names::Kind::Gauge,
-                    _ => names::Kind::Histogram,
+                    Some(Data::Sum(_)) => Kind::Counter,
+                    Some(Data::Gauge(_)) => Kind::Gauge,
+                    _ => Kind::Histogram,
                 };
                 (metric.name, kind)
             })
             .collect();
         let declared: Vec<_> = wire::ALL.iter().map(|metric| (metric.name.to_owned(), metric.kind)).collect();
         assert_eq!(sent, declared);
+    }
+
+    #[test]
+    fn a_hot_key_counts_since_it_became_one_and_everything_else_since_the_process_started() {
+        for metric in sent() {
+            let starts: Vec<_> = match metric.data.unwrap() {
+                Data::Sum(Sum { data_points, .. }) | Data::Gauge(Gauge { data_points }) => {
+                    data_points.iter().map(|point| point.start_time_unix_nano).collect()
+                }
+                Data::ExponentialHistogram(ExponentialHistogram { data_points, .. }) => {
+                    data_points.iter().map(|point| point.start_time_unix_nano).collect()
+                }
+                other @ (Data::Histogram(_) | Data::Summary(_)) => panic!("{other:?}"),
+            };
+            let expected = if metric.name == wire::MAP_HOT_KEY_OPERATIONS.name { 11 } else { 1 };
+            assert!(starts.iter().all(|start| *start == expected), "{}: {starts:?}", metric.name);
+        }
+    }
+
+    #[test]
+    fn names_are_texts_and_a_threshold_is_a_number() {
+        let promises = sent().into_iter().find(|metric| metric.name == wire::OBJECTIVE.name).unwrap();
+        let Some(Data::Gauge(Gauge { data_points })) = promises.data else { panic!("a gauge") };
+        let latency = data_points.into_iter().find(|point| point.attributes.len() == 4).unwrap();
+        let expected = [
+            text(attribute::SLO, "checkout-latency"),
+            text(attribute::SLI, "latency"),
+            text(attribute::SCOPE, "checkout"),
+            integer(attribute::THRESHOLD, 250_000_000),
+        ];
+        assert_eq!(latency.attributes, expected);
     }
 }

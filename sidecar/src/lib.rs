@@ -8,6 +8,8 @@ pub mod cli;
 pub mod config;
 mod http;
 pub mod problem;
+pub mod spec;
+pub mod yaml;
 
 pub mod accept;
 pub mod aggregate;

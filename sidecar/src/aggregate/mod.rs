@@ -39,7 +39,7 @@ use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
 pub use self::window::Window;
 use crate::accept::{Batch, Change, Observation, Point, Resource, Temporality};
-use crate::config::SloConfig;
+use crate::spec::Slo;
 
 /// How far ahead of the sidecar's clock a point may lie.
 const AHEAD: Nanos = Nanos::from_secs(300);
@@ -75,7 +75,7 @@ pub const SPANS: &str = "spans";
 
 /// All that is known. Stage state; ask it through [`Aggregate::at`].
 pub struct Aggregate {
-    configured: Vec<SloConfig>,
+    configured: Vec<Slo>,
     max_series: usize,
     watching_since: UnixNanos,
     series: HashMap<u128, Series>,
@@ -127,7 +127,7 @@ pub struct Unsaved {
 impl Aggregate {
     /// Starts to watch at `watching_since`: series that began earlier and were not restored count from their
     /// first point on.
-    pub fn new(configured: Vec<SloConfig>, max_series: usize, watching_since: UnixNanos) -> Self {
+    pub fn new(configured: Vec<Slo>, max_series: usize, watching_since: UnixNanos) -> Self {
         let other = || Arc::from(OTHER);
         let mut aggregate = Self {
             configured: Vec::new(),
@@ -253,7 +253,7 @@ impl Aggregate {
     /// Tells the configured objectives of a sender's service whose they are; those of the SDK bring their team along.
     fn learn_team(&mut self, resource: &Resource, now: UnixNanos) {
         let is_news = |known: &&objective::Definition| {
-            matches!(known.about, objective::About::Metric(_))
+            matches!(known.about, objective::About::Metric(_) | objective::About::Derived(_))
                 && known.service == resource.service
                 && resource.team.is_some()
                 && known.team != resource.team
@@ -443,7 +443,7 @@ impl Aggregate {
         let is_configured = self.objectives.contains_key(&kept.definition.id());
         !is_configured
             && match kept.definition.about {
-                objective::About::Metric(_) => true,
+                objective::About::Metric(_) | objective::About::Derived(_) => true,
                 objective::About::Map(_) | objective::About::Scope(_) => {
                     self.watching_since.since(UnixNanos::new(kept.covered_until)) >= ABANDONED
                 }

@@ -75,6 +75,8 @@ pub enum About {
     Scope(Arc<str>),
     /// A metric that the configuration names.
     Metric(Arc<str>),
+    /// What the sidecar sees no single events of: queries, other objectives; in words.
+    Derived(Arc<str>),
 }
 
 /// Where an event happened: the finest that bad events are told apart by.

@@ -13,7 +13,7 @@ use super::objective::{About, Definition, Events, Objective, Place, SliKind};
 use super::series::{Ignored, Increase, Mark, Reading};
 use super::{MapKey, RequestKey};
 use crate::accept::{Attributes, Buckets, Ending, Exemplar, Histogram, Point, Resource, Temporality, Value};
-use crate::config::{Indicator, Selector, SloConfig};
+use crate::spec::{Indicator, Selector, Slo};
 
 /// How a series counts towards an objective.
 #[derive(Clone, Copy, Debug)]
@@ -140,11 +140,20 @@ pub(super) fn definition(resource: &Resource, point: &Point) -> Option<Definitio
 }
 
 /// The objective that the configuration declares.
-pub(super) fn definition_of(slo: &SloConfig) -> Definition {
-    let (sli, metric) = match &slo.indicator {
-        Indicator::Events { total, bad: _ } => (SliKind::Availability, &total.metric),
+pub(super) fn definition_of(slo: &Slo) -> Definition {
+    let metric = |selector: &Selector| About::Metric(Arc::from(selector.metric.as_str()));
+    let (sli, about) = match &slo.indicator {
+        Indicator::Events { total, bad: _ } => (SliKind::Availability, metric(total)),
         Indicator::Latency { series, threshold } => {
-            (SliKind::Latency { threshold: *threshold }, &series.metric)
+            (SliKind::Latency { threshold: *threshold }, metric(series))
+        }
+        Indicator::Queried(queried) => {
+            let source = queried.source.as_deref().unwrap_or("the default source");
+            (SliKind::Availability, About::Derived(format!("queries of {source}").into()))
+        }
+        Indicator::Composite { members } => {
+            let members: Vec<&str> = members.iter().map(|member| member.slo.as_str()).collect();
+            (SliKind::Availability, About::Derived(format!("objectives {}", members.join(", ")).into()))
         }
     };
     Definition {
@@ -152,7 +161,7 @@ pub(super) fn definition_of(slo: &SloConfig) -> Definition {
         name: Arc::from(slo.name.as_str()),
         team: None,
         sli,
-        about: About::Metric(Arc::from(metric.as_str())),
+        about,
         target: slo.target,
     }
 }
@@ -188,7 +197,7 @@ fn is_cumulative(value: &Value) -> bool {
 pub(super) fn roles_of(
     resource: &Resource,
     point: &Point,
-    configured: &[SloConfig],
+    configured: &[Slo],
     objectives: &BTreeMap<String, Objective>,
 ) -> Result<Vec<Role>, Ignored> {
     if let Some(role) = our_role(resource, point, objectives)? {
@@ -199,7 +208,7 @@ pub(super) fn roles_of(
     Ok(of_service.filter_map(|slo| configured_role(slo, point, &place)).collect())
 }
 
-fn configured_role(slo: &SloConfig, point: &Point, place: &Place) -> Option<Role> {
+fn configured_role(slo: &Slo, point: &Point, place: &Place) -> Option<Role> {
     let counts = match &slo.indicator {
         Indicator::Events { total, bad } => match (selects(total, point), selects(bad, point)) {
             (true, true) => Some(SloRole::All(Verdict::Bad)),
@@ -210,8 +219,9 @@ fn configured_role(slo: &SloConfig, point: &Point, place: &Place) -> Option<Role
         Indicator::Latency { series, threshold } => {
             selects(series, point).then_some(SloRole::UpTo(*threshold))
         }
+        Indicator::Queried(_) | Indicator::Composite { .. } => None,
     };
-    Some(Role::Slo { slo: format!("{}/{}", slo.service, slo.name), place: place.clone(), counts: counts? })
+    Some(Role::Slo { slo: slo.id(), place: place.clone(), counts: counts? })
 }
 
 fn selects(selector: &Selector, point: &Point) -> bool {

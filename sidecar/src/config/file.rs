@@ -4,11 +4,9 @@ use std::collections::HashSet;
 
 use mapwarden::contract::{Nanos, Ratio};
 
-use super::document::Node;
-use super::reader::{Fields, Reader, address, host_port, web_url};
-use super::{
-    Config, Contract, ContractMode, Indicator, Matcher, Probe, ProbeTarget, Selector, Sink, SloConfig,
-};
+use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink};
+use crate::spec::{Indicator, Matcher, Selector, Slo};
+use crate::yaml::{Fields, Node, Reader, address, host_port, web_url};
 
 /// The keys of the file.
 const KEYS: [&str; 10] = [
@@ -43,7 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node, config: &mut Config
         contract(reader, node, &mut config.contract);
     }
     let slos = reader.list("slos", fields.get("slos"));
-    config.slos = unique(reader, slos, slo, |slo| format!("{}/{}", slo.service, slo.name));
+    config.slos = unique(reader, slos, slo, Slo::id);
     let probes = reader.list("probes", fields.get("probes"));
     config.probes = unique(reader, probes, probe, |probe| probe.name.clone());
     if let Some(node) = fields.get("sinks") {
@@ -94,7 +92,7 @@ fn contract(reader: &mut Reader<'_>, node: &Node, contract: &mut Contract) {
     contract.mode = told.unwrap_or(contract.mode);
 }
 
-fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<SloConfig> {
+fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<Slo> {
     let fields = reader.object("slos[]", node, &["name", "service", "target", "events", "latency"])?;
     let name = reader.required_text("slos[]", &fields, "name");
     let service = reader.required_text("slos[]", &fields, "service");
@@ -108,7 +106,7 @@ fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<SloConfig> {
             None
         }
     };
-    Some(SloConfig { name: name?, service: service?, target: target?, indicator: indicator? })
+    Some(Slo::new(service?, name?, target?, indicator?))
 }
 
 fn target(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ratio> {

@@ -1,22 +1,20 @@
 //! What operators may set: a YAML file, overridden by the environment, overridden by flags. Comes in: text.
 //! Goes out: a [`Config`] in which every value is known to be right, or every problem with its line.
 
-mod document;
 mod file;
-mod problem;
 mod pseudonym;
-mod reader;
 mod settings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use mapwarden::contract::Nanos;
 use mapwarden::contract::names::attribute::REQUIRED;
-use mapwarden::contract::{Nanos, Ratio};
 
-pub use self::problem::{Origin, Problem, Problems};
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
+use crate::spec::Slo;
+pub use crate::yaml::{Origin, Problem, Problems};
 
 /// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
 const MAX_BODY: usize = 4 << 20;
@@ -37,7 +35,7 @@ pub struct Config {
     /// What senders must tell about themselves.
     pub contract: Contract,
     /// Objectives over series that the sidecar receives.
-    pub slos: Vec<SloConfig>,
+    pub slos: Vec<Slo>,
     /// Dependencies that the sidecar probes.
     pub probes: Vec<Probe>,
     /// Where notices go.
@@ -88,56 +86,6 @@ pub enum ContractMode {
     Warn,
     /// It is refused with the reason.
     Enforce,
-}
-
-/// An objective over series that any OpenTelemetry service sends.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SloConfig {
-    /// The name, unique within the service.
-    pub name: String,
-    /// The `service.name` whose series count.
-    pub service: String,
-    /// The promised share of good events, in (0, 1).
-    pub target: Ratio,
-    /// What counts as an event and which are bad.
-    pub indicator: Indicator,
-}
-
-/// Which series make an SLI.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Indicator {
-    /// All events of one selector, the bad ones of another.
-    Events {
-        /// All events.
-        total: Selector,
-        /// The bad events among them.
-        bad: Selector,
-    },
-    /// The values of a histogram; good at or below the threshold, which must be a bucket's bound.
-    Latency {
-        /// The histogram.
-        series: Selector,
-        /// The slowest good value.
-        threshold: Nanos,
-    },
-}
-
-/// Series of one metric.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selector {
-    /// The metric's name.
-    pub metric: String,
-    /// What the attributes must be; all of them.
-    pub matching: Vec<Matcher>,
-}
-
-/// What one attribute must be. The pattern may end in `*`: `5*` matches `503`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Matcher {
-    /// The attribute's name.
-    pub attribute: String,
-    /// The exact value, or a prefix followed by `*`.
-    pub pattern: String,
 }
 
 /// A dependency that the sidecar asks for its health.

@@ -3,11 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::document;
 use super::file;
-use super::problem::{Origin, Problem, Problems};
-use super::reader::{Reader, address, web_url};
 use super::{Config, PseudonymKey, Sink};
+use crate::yaml::{self, Origin, Problem, Problems, Reader, Value, address, web_url};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
 #[derive(Clone, Debug, Default)]
@@ -123,8 +121,8 @@ fn read_file(path: &Path, config: &mut Config) -> Vec<Problem> {
         Err(error) => return whole(format!("cannot be read: {error}")),
     };
     let mut reader = Reader::new(path);
-    match document::parse(&text) {
-        Ok(document) if document.value == document::Value::Nothing => {}
+    match yaml::parse(&text) {
+        Ok(document) if document.value == Value::Nothing => {}
         Ok(document) => file::read(&mut reader, &document, config),
         Err(error) => {
             let place = error.location();

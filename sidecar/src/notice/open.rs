@@ -42,7 +42,7 @@ impl Open {
         let audience = audience(objective, view);
         let failed = match objective.definition.about {
             About::Metric(_) => audience.map(|audience| &audience.failed),
-            About::Scope(_) | About::Map(_) => Some(&objective.affected),
+            About::Scope(_) | About::Map(_) | About::Derived(_) => Some(&objective.affected),
         };
         let since = self.users_since;
         let collect = |ring: Option<&UserRing>, sketch: &mut UserSketch| {
@@ -108,7 +108,7 @@ fn audience<'a>(objective: &Objective, view: &WindowView<'a>) -> Option<&'a Audi
     let scope: &str = match &objective.definition.about {
         About::Scope(scope) => scope,
         About::Metric(_) => SPANS,
-        About::Map(_) => return None,
+        About::Map(_) | About::Derived(_) => return None,
     };
     view.audience(&objective.definition.service, scope)
 }

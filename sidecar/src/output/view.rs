@@ -78,6 +78,7 @@ fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices)
         About::Map(map) => (format!("map {map}"), "sdk"),
         About::Scope(scope) => (format!("scope {scope}"), "sdk"),
         About::Metric(metric) => (format!("metric {metric}"), "config"),
+        About::Derived(what) => (what.to_string(), "config"),
     };
     SloView {
         id: id.to_owned(),

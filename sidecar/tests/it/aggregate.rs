@@ -8,7 +8,7 @@ use mapwarden_sidecar::accept::{
 };
 use mapwarden_sidecar::aggregate::objective::Objective;
 use mapwarden_sidecar::aggregate::{Aggregate, Window};
-use mapwarden_sidecar::config::{Indicator, Matcher, Selector, SloConfig};
+use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
 
 const START: u64 = 1_800_000_000;
 
@@ -22,11 +22,11 @@ fn selector(metric: &str, matching: &[(&str, &str)]) -> Selector {
     Selector { metric: metric.into(), matching: matching.iter().map(matcher).collect() }
 }
 
-fn slo(name: &str, indicator: Indicator) -> SloConfig {
-    SloConfig { name: name.into(), service: "shop".into(), target: Ratio::new(0.99).unwrap(), indicator }
+fn slo(name: &str, indicator: Indicator) -> Slo {
+    Slo::new("shop", name, Ratio::new(0.99).unwrap(), indicator)
 }
 
-fn latency(name: &str, millis: u64) -> SloConfig {
+fn latency(name: &str, millis: u64) -> Slo {
     let indicator =
         Indicator::Latency { series: selector("duration", &[]), threshold: Nanos::from_millis(millis) };
     slo(name, indicator)

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use mapwarden::contract::{Nanos, Ratio};
 use mapwarden_sidecar::config::{
-    Config, Contract, ContractMode, Indicator, Matcher, Probe, ProbeTarget, Problems, PseudonymKey, Selector,
-    Settings, Sink, SloConfig,
+    Config, Contract, ContractMode, Probe, ProbeTarget, Problems, PseudonymKey, Settings, Sink,
 };
+use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
 
 use crate::golden::assert_golden;
 
@@ -68,27 +68,24 @@ fn a_complete_file_is_read() {
     assert_eq!(config.contract, Contract { required, mode: ContractMode::Enforce });
     let metric = "http.server.request.duration";
     let expected = [
-        SloConfig {
-            name: "checkout-availability".to_owned(),
-            service: "shop".to_owned(),
-            target: Ratio::new(0.999).unwrap(),
-            indicator: Indicator::Events {
+        Slo::new(
+            "shop",
+            "checkout-availability",
+            Ratio::new(0.999).unwrap(),
+            Indicator::Events {
                 total: selector(metric, &[("http.route", "/checkout")]),
                 bad: selector(
                     metric,
                     &[("http.route", "/checkout"), ("http.response.status_code", "5*"), ("tls", "true")],
                 ),
             },
-        },
-        SloConfig {
-            name: "checkout-latency".to_owned(),
-            service: "shop".to_owned(),
-            target: Ratio::new(0.99).unwrap(),
-            indicator: Indicator::Latency {
-                series: selector(metric, &[]),
-                threshold: Nanos::from_millis(250),
-            },
-        },
+        ),
+        Slo::new(
+            "shop",
+            "checkout-latency",
+            Ratio::new(0.99).unwrap(),
+            Indicator::Latency { series: selector(metric, &[]), threshold: Nanos::from_millis(250) },
+        ),
     ];
     assert_eq!(config.slos, expected);
     let (second, url) = (Nanos::from_secs(1), "https://payments.example/health".to_owned());

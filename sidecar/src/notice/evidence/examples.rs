@@ -17,7 +17,7 @@ pub(in crate::notice) fn examples(fault: &Fault<'_>) -> Vec<ExampleTrace> {
     let definition = &fault.objective.definition;
     let spans = || About::Scope(SPANS.into());
     let about = match &definition.about {
-        About::Map(_) | About::Scope(_) => vec![definition.about.clone()],
+        About::Map(_) | About::Scope(_) | About::Derived(_) => vec![definition.about.clone()],
         About::Metric(_) => vec![definition.about.clone(), spans()],
     };
     let from = fault.onset.at.before(fault.onset.uncertainty);

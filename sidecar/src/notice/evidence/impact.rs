@@ -21,6 +21,7 @@ pub(in crate::notice) fn impact(fault: &Fault<'_>) -> Impact {
         About::Metric(_) if fault.users.active.is_empty() => {
             "no server span named its user (enduser.pseudo.id or enduser.id)"
         }
+        About::Derived(_) => "the sidecar sees no single events of the objective",
         About::Scope(_) | About::Metric(_) => "",
     };
     let known = |crowd: &Crowd| {
@@ -51,6 +52,7 @@ pub(in crate::notice) fn impact(fault: &Fault<'_>) -> Impact {
                 }
             },
             About::Scope(scope) => format!("requests of the scope {scope}"),
+            About::Derived(what) => what.to_string(),
             About::Metric(_) => {
                 "users of failed server spans; regions by the events of the objective".to_owned()
             }

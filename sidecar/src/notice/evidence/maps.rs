@@ -26,7 +26,7 @@ pub(in crate::notice) fn map(fault: &Fault<'_>) -> Known<MapEvidence> {
     let of_service = fault.view.maps().filter(|(key, _)| key.0 == *service);
     let own = |name: &Arc<str>| match &fault.objective.definition.about {
         About::Map(map) => map == name,
-        About::Scope(_) | About::Metric(_) => true,
+        About::Scope(_) | About::Metric(_) | About::Derived(_) => true,
     };
     let candidates = of_service.filter(|(key, _)| own(&key.1)).map(|(key, map)| evidence(fault, &key.1, map));
     let most = |evidence: &MapEvidence| evidence.shifts.first().map_or(0.0, |shift| distance(shift).abs());

@@ -65,6 +65,7 @@ fn times(fault: &Fault<'_>, from: UnixNanos, until: Until) -> Option<Distributio
     let scope = match &fault.objective.definition.about {
         About::Scope(scope) => &**scope,
         About::Metric(_) => SPANS,
+        About::Derived(_) => return None,
         About::Map(map) => {
             let (_, map) = fault.view.maps().find(|(key, _)| key.0 == *service && key.1 == *map)?;
             for ring in map.all_times() {

@@ -45,7 +45,7 @@ pub struct Problem {
 
 impl Problem {
     /// The line and column, for the order of a report.
-    pub(super) fn place(&self) -> Option<(Option<u64>, Option<u64>)> {
+    pub(crate) fn place(&self) -> Option<(Option<u64>, Option<u64>)> {
         match self.origin {
             Origin::File { line, column, .. } => Some((line, column)),
             Origin::Setting(_) => None,

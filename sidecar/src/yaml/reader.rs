@@ -13,31 +13,31 @@ use super::document::{Node, Value};
 use super::problem::{Origin, Problem};
 
 /// Reads parts and collects problems.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     path: &'a Path,
-    pub(super) problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// The fields of an object whose names were checked.
-pub(super) struct Fields<'n> {
+pub(crate) struct Fields<'n> {
     place: Location,
     fields: &'n [(Spanned<String>, Node)],
 }
 
 impl<'n> Fields<'n> {
     /// A field's value; none where it is absent or empty.
-    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         let (_, node) = self.fields.iter().find(|(key, _)| key.value == name)?;
         Some(node).filter(|node| node.value != Value::Nothing)
     }
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(path: &'a Path) -> Self {
+    pub(crate) fn new(path: &'a Path) -> Self {
         Self { path, problems: Vec::new() }
     }
 
-    pub(super) fn problem(&mut self, place: Location, message: String) {
+    pub(crate) fn problem(&mut self, place: Location, message: String) {
         // The parser says 0 where it does not know.
         let known = |number| Some(number).filter(|number| *number > 0);
         let (line, column) = (known(place.line()), known(place.column()));
@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object with no other fields than the accepted ones.
-    pub(super) fn object<'n>(&mut self, name: &str, node: &'n Node, accepted: &[&str]) -> Option<Fields<'n>> {
+    pub(crate) fn object<'n>(&mut self, name: &str, node: &'n Node, accepted: &[&str]) -> Option<Fields<'n>> {
         let accepted = accepted.join(", ");
         let Value::Object(fields) = &node.value else {
             let message = format!("`{name}` is {}: accepted is an object with {accepted}", node.value);
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The members of a list; an absent list is empty.
-    pub(super) fn list<'n>(&mut self, name: &str, node: Option<&'n Node>) -> &'n [Node] {
+    pub(crate) fn list<'n>(&mut self, name: &str, node: Option<&'n Node>) -> &'n [Node] {
         match node.map(|node| (&node.value, node.referenced)) {
             None => &[],
             Some((Value::List(values), _)) => values,
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     }
 
     /// All fields of an object as texts, for names that users choose.
-    pub(super) fn texts(&mut self, name: &str, node: Option<&Node>) -> Vec<(String, String)> {
+    pub(crate) fn texts(&mut self, name: &str, node: Option<&Node>) -> Vec<(String, String)> {
         match node.map(|node| (&node.value, node.referenced)) {
             None => Vec::new(),
             Some((Value::Object(fields), _)) => fields
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A field that must be there.
-    pub(super) fn required<'n>(&mut self, of: &str, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
+    pub(crate) fn required<'n>(&mut self, of: &str, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
         let node = fields.get(name);
         if node.is_none() {
             self.problem(fields.place, format!("`{of}` lacks `{name}`"));
@@ -103,13 +103,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A required field as text.
-    pub(super) fn required_text(&mut self, of: &str, fields: &Fields<'_>, name: &str) -> Option<String> {
+    pub(crate) fn required_text(&mut self, of: &str, fields: &Fields<'_>, name: &str) -> Option<String> {
         let node = self.required(of, fields, name)?;
         self.text(name, node)
     }
 
     /// A text; whole numbers and truths count as what was written, floats do not: 1.10 would become 1.1.
-    pub(super) fn text(&mut self, name: &str, node: &Node) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str, node: &Node) -> Option<String> {
         match &node.value {
             Value::Text(text) if !text.trim().is_empty() => Some(text.clone()),
             Value::Integer(number) => Some(number.to_string()),
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number, whole or not.
-    pub(super) fn number(&mut self, name: &str, node: &Node) -> Option<f64> {
+    pub(crate) fn number(&mut self, name: &str, node: &Node) -> Option<f64> {
         let number = match &node.value {
             Value::Float(number) => Some(*number),
             Value::Integer(number) => i32::try_from(*number).ok().map(f64::from),
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number within bounds; with `KiB` and `MiB` where they make sense.
-    pub(super) fn size(
+    pub(crate) fn size(
         &mut self,
         name: &str,
         node: &Node,
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A span of time above zero.
-    pub(super) fn duration(&mut self, name: &str, node: &Node) -> Option<Nanos> {
+    pub(crate) fn duration(&mut self, name: &str, node: &Node) -> Option<Nanos> {
         let duration = match &node.value {
             Value::Text(text) => duration(text),
             Value::Nothing
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that passes a check, see [`address`] and [`web_url`].
-    pub(super) fn checked<T>(
+    pub(crate) fn checked<T>(
         &mut self,
         name: &str,
         node: &Node,
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A path, relative to the folder of the file that names it.
-    pub(super) fn path(&mut self, name: &str, node: &Node) -> Option<PathBuf> {
+    pub(crate) fn path(&mut self, name: &str, node: &Node) -> Option<PathBuf> {
         let text = self.text(name, node)?;
         Some(self.path.parent().map_or_else(|| PathBuf::from(&text), |folder| folder.join(&text)))
     }
@@ -209,13 +209,13 @@ fn duration(text: &str) -> Option<Nanos> {
 }
 
 /// An address to listen on.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let accepted = "accepted is IP:port, e.g. 127.0.0.1:4318, port 0 for a free one";
     text.parse().map_err(|_| format!("`{text}` is not an address: {accepted}"))
 }
 
 /// A URL to send to.
-pub(super) fn web_url(text: &str) -> Result<String, String> {
+pub(crate) fn web_url(text: &str) -> Result<String, String> {
     let is_web =
         Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
     let problem = || format!("`{text}` is not a URL: accepted are http://host... and https://host...");
@@ -223,7 +223,7 @@ pub(super) fn web_url(text: &str) -> Result<String, String> {
 }
 
 /// A host and a port to connect to.
-pub(super) fn host_port(text: &str) -> Result<String, String> {
+pub(crate) fn host_port(text: &str) -> Result<String, String> {
     let is_there = text
         .rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));

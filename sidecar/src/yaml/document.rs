@@ -6,11 +6,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
 /// A value and where it stands.
-pub(super) type Node = Spanned<Value>;
+pub(crate) type Node = Spanned<Value>;
 
 /// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Nothing,
     Truth(bool),
     Integer(i128),
@@ -36,7 +36,7 @@ impl fmt::Display for Value {
 }
 
 /// Reads one document; an empty one is [`Value::Nothing`].
-pub(super) fn parse(text: &str) -> Result<Node, serde_saphyr::Error> {
+pub(crate) fn parse(text: &str) -> Result<Node, serde_saphyr::Error> {
     let is_empty = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
     if is_empty {
         return Ok(Spanned::new(Value::Nothing, Location::UNKNOWN, Location::UNKNOWN));

@@ -1,0 +1,53 @@
+//! The time over which a promise is kept.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use mapwarden::contract::Nanos;
+
+/// The period of a budget. A closed set.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Period {
+    /// The last so much time, at every moment.
+    Rolling(Nanos),
+    /// Months, weeks or whatever the calendar divides, one after the other.
+    Calendar(Calendar),
+}
+
+/// Calendar periods, one after the other, in a time zone, where a day may have 23 or 25 hours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calendar {
+    /// The start of one of them, in the zone.
+    pub start: DateTime,
+    /// What one of them is long: so many units.
+    pub count: u32,
+    /// Of this unit.
+    pub unit: CalendarUnit,
+    /// The zone.
+    pub zone: TimeZone,
+}
+
+/// What calendar periods are counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalendarUnit {
+    /// Days of the zone.
+    Day,
+    /// Weeks of seven such days.
+    Week,
+    /// Months.
+    Month,
+    /// Three months.
+    Quarter,
+    /// Years.
+    Year,
+}
+
+impl Period {
+    /// 30 rolling days.
+    pub const DEFAULT: Self = Self::Rolling(Nanos::from_secs(30 * 86_400));
+}
+
+impl Default for Period {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -13,6 +13,7 @@ mod commands;
 mod config;
 mod demo;
 mod golden;
+mod laws;
 mod mounted;
 mod names;
 mod notice_maps;

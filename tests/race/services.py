@@ -27,9 +27,9 @@ class Service:
 
     def counts(self, now: float) -> dict[str, int]:
         """Its requests by status code, since it began."""
-        total = int(RATE * (now - self.begin))
-        bad = int(RATE * self.share * max(0.0, now - self.outage))
-        return {"200": total - bad, "500": bad}
+        well, failing = min(now, self.outage) - self.begin, max(0.0, now - self.outage)
+        # Each by itself, so that neither ever falls.
+        return {"200": int(RATE * well) + int(RATE * (1 - self.share) * failing), "500": int(RATE * self.share * failing)}
 
     def first_failure(self) -> float:
         return self.outage + 1 / (RATE * self.share)

@@ -30,6 +30,10 @@ class Scenario:
         return self.start + second + (ahead[-1] if ahead else 0)
 
     @property
+    def is_calendar(self) -> bool:
+        return "period" in self.file
+
+    @property
     def end(self) -> int:
         return self.file["end"]
 

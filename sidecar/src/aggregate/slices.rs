@@ -271,8 +271,9 @@ impl Slices {
         let first = level.slot(from);
         self.ring(level)
             .into_iter()
-            .flat_map(|ring| ring.slices.iter())
-            .filter(move |slice| slice.slot >= first)
+            .flat_map(move |ring| {
+                ring.slices.range(ring.slices.partition_point(|slice| slice.slot < first)..)
+            })
             .map(move |slice| (level.start(slice.slot), slice.counts))
     }
 

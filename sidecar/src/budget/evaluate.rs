@@ -1,14 +1,22 @@
 //! From counts over windows to a budget and its tiers.
 
-use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
+use mapwarden::contract::{BudgetFraction, BurnRate, Nanos, Ratio, UnixNanos};
 
 use super::interval::wilson;
-use super::{BudgetState, Tier, TierState, Window, WindowBurn};
+use super::sequential::{Hypothesis, Sequential};
+use super::{BudgetState, MIN_BAD, Rise, Tier, TierState, Window, WindowBurn};
 use crate::aggregate::objective::Objective;
 
-/// How many bad events the long window must hold before a tier fires. Lowered to 1, one failure at one request a
-/// minute pages for a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
-const MIN_BAD: Count = Count::new(5);
+/// The share of the period's budget that a rise must have spent before the sequential test alone tells of it: what may
+/// be spent in 22 minutes of 30 days, 1.3 s of a total outage for 99.9 %. It is a fortieth of what the quick tier asks.
+/// Lowered, a blip that heals by itself wakes somebody; raised, a drop is told later. Each notice that the test opens
+/// has spent at least this, so that an objective that keeps its budget has at most 2,000 of them in a period,
+/// whatever its traffic is like.
+const SHARE: f64 = 0.000_5;
+
+/// The largest error ratio that the sequential test can guard. Raised, it would have to tell a total outage from nearly
+/// one.
+const GUARDED: f64 = 0.5;
 
 /// Evaluates one objective at `now`. A tier fires while the burn rate is above its factor in both windows, the
 /// long one holds at least 5 bad events, and the lower 95 % bound of its burn rate is above 1. A tier whose
@@ -23,7 +31,36 @@ pub fn evaluate(objective: &Objective, previous: Option<&BudgetState>, now: Unix
     let remaining = find(&windows, Window::D30)
         .and_then(|period| BudgetFraction::new(1.0 - period.error_ratio?.get() / allowed.get()).ok());
     let tiers = Tier::ALL.iter().map(|tier| tier_state(*tier, &windows, allowed, previous)).collect();
-    BudgetState { exhausted_in: exhausted_in(remaining, &windows), windows, remaining, tiers }
+    let rise = rise(objective, &windows, previous, now);
+    BudgetState { exhausted_in: exhausted_in(remaining, &windows), windows, remaining, tiers, rise }
+}
+
+/// What the sequential test says; none where the target leaves it no tier to guard.
+fn rise(
+    objective: &Objective,
+    windows: &[WindowBurn],
+    previous: Option<&BudgetState>,
+    now: UnixNanos,
+) -> Option<Rise> {
+    let allowed = objective.definition.target.complement();
+    let limit =
+        |tier: Tier| Ratio::new(tier.factor() * allowed.get()).ok().filter(|limit| limit.get() <= GUARDED);
+    let (tier, limit) = Tier::ALL.into_iter().find_map(|tier| Some((tier, limit(tier)?)))?;
+    let hypothesis = Hypothesis { limit, interval: objective.interval(), memory: tier.long().length() };
+    let before = previous.and_then(|state| state.rise.as_ref());
+    let mut test = before.map_or(Sequential::new(), |rise| rise.test);
+    let evidence = test.look(objective.slices(), &hypothesis, now);
+    let budget = find(windows, Window::D30).and_then(|period| budget(objective, period, allowed, now));
+    let spent = budget.map_or(0.0, |budget| evidence.bad.as_f64() / budget);
+    Some(Rise { tier, evidence, spent, share: SHARE, test })
+}
+
+/// How many bad events a whole period allows, if its events go on to come as they did in what of it was measured.
+fn budget(objective: &Objective, period: &WindowBurn, allowed: Ratio, now: UnixNanos) -> Option<f64> {
+    let length = period.window.length().as_secs_f64();
+    let known = now.since(objective.since).as_secs_f64().clamp(1.0, length);
+    let events = (period.good + period.bad).as_f64() * length / known;
+    (events > 0.0).then_some(events * allowed.get())
 }
 
 fn find(windows: &[WindowBurn], window: Window) -> Option<&WindowBurn> {

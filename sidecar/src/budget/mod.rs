@@ -3,14 +3,20 @@
 
 mod evaluate;
 mod interval;
+mod sequential;
 
 pub use self::evaluate::evaluate;
 pub(crate) use self::evaluate::time_left;
 pub use self::interval::wilson;
+pub use self::sequential::{Evidence, Sequential};
 pub use crate::aggregate::Window;
 
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
+
+/// How many bad events there must be before anybody is told. Lowered to 1, one failure at one request a minute pages for
+/// a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
+const MIN_BAD: Count = Count::new(5);
 
 /// How loud an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -140,4 +146,28 @@ pub struct BudgetState {
     pub exhausted_in: Option<Nanos>,
     /// Every tier, in the order of [`Tier::ALL`].
     pub tiers: Vec<TierState>,
+    /// What the sequential test says; none where the target leaves no room for it.
+    pub rise: Option<Rise>,
+}
+
+/// What the sequential test says of an objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rise {
+    /// The tier on whose behalf it looks: the loudest whose factor leaves room. A burn above that factor is a rise.
+    pub tier: Tier,
+    /// What speaks for a rise.
+    pub evidence: Evidence,
+    /// The share of the period's budget that was spent since the evidence began to grow.
+    pub spent: f64,
+    /// The share that must have been spent before anybody is told.
+    pub share: f64,
+    /// The test itself, as it goes on.
+    test: Sequential,
+}
+
+impl Rise {
+    /// Whether the error ratio has surely risen, and at a cost worth telling: `times` what is asked at first.
+    pub fn is_firing(&self, times: f64) -> bool {
+        self.evidence.is_conclusive() && self.spent >= self.share * times
+    }
 }

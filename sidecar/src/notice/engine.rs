@@ -7,13 +7,13 @@ use mapwarden::contract::{Count, Nanos, UnixNanos, UserSketch};
 
 use super::evidence::Crowd;
 use super::onset::{Onset, onset};
-use super::open::{Open, blank};
-use super::{Event, Notice, NoticeEvent, State};
+use super::open::{Cause, Open, blank};
+use super::{Event, Notice, NoticeEvent, State, trigger};
 use crate::aggregate::objective::Objective;
 use crate::aggregate::slices::{Counts, Level};
 use crate::aggregate::users::{REACH, UserRing};
 use crate::aggregate::{WindowView, timestamp};
-use crate::budget::{BudgetState, Tier, wilson};
+use crate::budget::{BudgetState, Rise, Tier, wilson};
 
 /// How long an objective must be kept before its notice is resolved. Lowered, a fault that flickers makes
 /// several notices; raised, the all-clear comes later.
@@ -21,6 +21,9 @@ const RECOVERY: Nanos = Nanos::from_secs(15);
 
 /// How far back notices count that were resolved and opened again.
 const FLICKER: Nanos = Nanos::from_secs(3_600);
+
+/// How far back notices count that the sequential test opened alone. Raised, what heals by itself is told less often.
+const HABIT: Nanos = Nanos::from_secs(86_400);
 
 /// How often the recovery doubles at most: from 15 s to 8 minutes.
 const MAX_DOUBLINGS: usize = 5;
@@ -157,17 +160,25 @@ impl Notices {
     fn begin(&mut self, case: Case<'_>) -> Option<(Event, Notice)> {
         let Case { id, objective, budget, view } = case;
         let floor = self.floors.get(id).copied().unwrap_or(UnixNanos::EPOCH);
-        let is_new = |tier: &Tier| match burning(*tier, objective, floor, view.now) {
+        let is_new = |tier: Tier| match burning(tier, objective, floor, view.now) {
             Burning::Yes => true,
             Burning::Undecided => floor == UnixNanos::EPOCH,
             Burning::No(_) => false,
         };
-        let tier = firing(budget).find(is_new)?;
+        let fired = firing(budget).find(|tier| is_new(*tier));
+        let louder = |rise: &&Rise| fired.is_none_or(|tier| rise.tier.severity() > tier.severity());
+        let rise = self.risen(id, budget, view.now).filter(louder).filter(|rise| is_new(rise.tier));
+        let cause = match (rise, fired) {
+            (Some(rise), _) => Cause { tier: rise.tier, trigger: trigger::risen(rise, fired) },
+            (None, Some(tier)) => Cause { tier, trigger: trigger::fired(tier) },
+            (None, None) => return None,
+        };
+        let tier = cause.tier;
         let onset = onset(objective.slices(), objective.interval(), floor, view.now)?;
         // Users are kept for ten minutes: of an older fault, the first ones are not known, and `since` says so.
         let users_since = UserRing::slot_start(onset.at.max(view.now.before(REACH)));
         let mut open = Open {
-            notice: blank(id, objective, tier, view.now),
+            notice: blank(id, objective, &cause, view.now),
             tier,
             onset,
             floor,
@@ -186,9 +197,14 @@ impl Notices {
 
     fn go_on(&mut self, case: Case<'_>, mut open: Open) -> Option<(Event, Notice)> {
         let Case { id, objective, budget, view } = case;
-        let louder = firing(budget).find(|tier| tier.severity() > open.tier.severity());
+        let rise = self.risen(id, budget, view.now);
+        let firing_now = || firing(budget).chain(rise.map(|rise| rise.tier));
+        let louder = firing_now().find(|tier| tier.severity() > open.tier.severity());
         open.tier = louder.unwrap_or(open.tier);
-        let is_firing = firing(budget).any(|tier| tier == open.tier);
+        let is_firing = firing_now().any(|tier| tier == open.tier);
+        if let Some(trigger) = &mut open.notice.trigger {
+            trigger.tier = trigger.tier.take().or_else(|| Some(firing(budget).next()?.name().to_owned()));
+        }
         let goes_on = match burning(open.tier, objective, open.floor, view.now) {
             Burning::Yes => true,
             Burning::No(counts) => {
@@ -217,6 +233,20 @@ impl Notices {
         let told = (is_due || louder.is_some()).then(|| (Event::Updated, open.notice.clone()));
         self.open.insert(id.to_owned(), open);
         told
+    }
+
+    /// The rise of which the sequential test alone would tell. It asks for twice the cost for each notice of the last
+    /// day that it opened and no tier ever joined: what heals by itself every hour wakes nobody every hour.
+    fn risen<'a>(&self, slo: &str, budget: &'a BudgetState, now: UnixNanos) -> Option<&'a Rise> {
+        let rise = budget.rise.as_ref().filter(|rise| rise.is_firing(1.0))?;
+        let day_ago = timestamp(now.before(HABIT));
+        let is_alone = |notice: &&Notice| {
+            notice.slo == slo
+                && notice.resolved > Some(day_ago)
+                && notice.trigger.as_ref().is_some_and(trigger::is_alone)
+        };
+        let again = self.resolved.iter().filter(is_alone).count();
+        rise.is_firing((0..again).fold(1.0, |times, _| times * 2.0)).then_some(rise)
     }
 
     /// How long the objective must be kept: twice as long for each of its notices that was resolved within the

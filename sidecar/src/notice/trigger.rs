@@ -1,0 +1,46 @@
+//! What opened a notice, with its evidence. Comes in: what the budget stage says. Goes out: [`Trigger`]s. Never decides.
+
+use super::{RiseEvidence, Trigger, TriggerKind};
+use crate::aggregate::timestamp;
+use crate::budget::{Rise, Tier};
+
+/// A tier that fired.
+pub(super) fn fired(tier: Tier) -> Trigger {
+    let (factor, long, short) = (tier.factor(), tier.long().name(), tier.short().name());
+    Trigger {
+        kind: TriggerKind::Tier,
+        why: format!("the burn rate is above {factor} over {long} and over {short}"),
+        tier: Some(tier.name().to_owned()),
+        rise: None,
+    }
+}
+
+/// A rise that the sequential test saw, and the tier that fired in the same moment.
+pub(super) fn risen(rise: &Rise, tier: Option<Tier>) -> Trigger {
+    let evidence = &rise.evidence;
+    let told = RiseEvidence {
+        e_value: evidence.e_value(),
+        limit: evidence.limit,
+        since: timestamp(evidence.since),
+        bad: evidence.bad,
+        total: evidence.total,
+    };
+    let RiseEvidence { e_value, limit, since: _, bad, total } = told;
+    let limit = limit.get() * 100.0;
+    Trigger {
+        kind: TriggerKind::Sequential,
+        why: format!(
+            "{bad} of {total} events were bad, surely more than {limit:.4} % (e-value {e_value:.1e})"
+        ),
+        tier: tier.map(|tier| tier.name().to_owned()),
+        rise: Some(told),
+    }
+}
+
+/// Whether the sequential test told of it, and no tier ever agreed.
+pub(super) const fn is_alone(trigger: &Trigger) -> bool {
+    match trigger.kind {
+        TriggerKind::Sequential => trigger.tier.is_none(),
+        TriggerKind::Tier => false,
+    }
+}

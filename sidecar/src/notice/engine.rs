@@ -197,13 +197,14 @@ impl Notices {
 
     fn go_on(&mut self, case: Case<'_>, mut open: Open) -> Option<(Event, Notice)> {
         let Case { id, objective, budget, view } = case;
+        open.tier = agreed(open.tier, budget);
         let rise = self.risen(id, budget, view.now);
         let firing_now = || firing(budget).chain(rise.map(|rise| rise.tier));
         let louder = firing_now().find(|tier| tier.severity() > open.tier.severity());
         open.tier = louder.unwrap_or(open.tier);
         let is_firing = firing_now().any(|tier| tier == open.tier);
         if let Some(trigger) = &mut open.notice.trigger {
-            trigger.tier = trigger.tier.take().or_else(|| Some(firing(budget).next()?.name().to_owned()));
+            trigger.tier = trigger.tier.take().or_else(|| Some(firing(budget).next()?.name()));
         }
         let goes_on = match burning(open.tier, objective, open.floor, view.now) {
             Burning::Yes => true,
@@ -310,7 +311,7 @@ impl Notices {
             }
             let quietest = || Tier::ALL.into_iter().rev().find(|tier| tier.severity() == notice.severity);
             let mut open = Open {
-                tier: tier.or_else(quietest).unwrap_or(Tier::SlowTicket),
+                tier: tier.or_else(quietest).unwrap_or(Tier::SLOW_TICKET),
                 onset: Onset { at: times(notice.onset), uncertainty: notice.onset_uncertainty },
                 floor,
                 users_since: times(notice.impact.since),
@@ -343,6 +344,14 @@ impl Counters {
             *(if is_present { present } else { missing }) += 1;
         }
     }
+}
+
+/// The objective's own tier of that name; where it has none, after a restart or under other terms, the quietest of the
+/// same severity.
+fn agreed(tier: Tier, budget: &BudgetState) -> Tier {
+    let own = || budget.tiers.iter().map(|state| state.tier);
+    let named = own().find(|own| own.name() == tier.name());
+    named.or_else(|| own().rfind(|own| own.severity() == tier.severity())).unwrap_or(tier)
 }
 
 fn firing(budget: &BudgetState) -> impl Iterator<Item = Tier> {

@@ -6,11 +6,11 @@ use crate::budget::{Rise, Tier};
 
 /// A tier that fired.
 pub(super) fn fired(tier: Tier) -> Trigger {
-    let (factor, long, short) = (tier.factor(), tier.long().name(), tier.short().name());
+    let (factor, long, short) = (tier.factor(), tier.long(), tier.short());
     Trigger {
         kind: TriggerKind::Tier,
         why: format!("the burn rate is above {factor} over {long} and over {short}"),
-        tier: Some(tier.name().to_owned()),
+        tier: Some(tier.name()),
         rise: None,
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn risen(rise: &Rise, tier: Option<Tier>) -> Trigger {
         why: format!(
             "{bad} of {total} events were bad, surely more than {limit:.4} % (e-value {e_value:.1e})"
         ),
-        tier: tier.map(|tier| tier.name().to_owned()),
+        tier: tier.map(Tier::name),
         rise: Some(told),
     }
 }

@@ -14,7 +14,7 @@ use crate::aggregate::distribution::Distribution;
 use crate::aggregate::objective::{About, Objective, SliKind};
 use crate::aggregate::traffic::Traffic;
 use crate::aggregate::{self, RequestKey, timestamp};
-use crate::budget::{BudgetState, Window};
+use crate::budget::BudgetState;
 use crate::notice::{Known, Notices, Percentiles, health};
 
 /// How far back rates look.
@@ -93,7 +93,8 @@ fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices)
             SliKind::Availability | SliKind::HitRatio => None,
         },
         target: definition.target,
-        period: Window::D30.length(),
+        period: budget.period.length,
+        period_until: budget.period.next.map(timestamp),
         since: timestamp(objective.since),
         good: objective.totals.good,
         total: objective.totals.total(),

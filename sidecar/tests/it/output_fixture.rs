@@ -94,6 +94,7 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
         },
         target: Ratio::new(target).unwrap(),
         period: Nanos::from_secs(2_592_000),
+        period_until: None,
         since: at("2026-11-20T16:00:00Z"),
         good: Count::new(if period_error.is_some() { 8_412_733 } else { 0 }),
         total: Count::new(if period_error.is_some() { 8_421_002 } else { 0 }),

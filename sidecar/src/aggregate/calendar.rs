@@ -204,92 +204,32 @@ mod tests {
 
     #[test]
     fn a_period_begins_and_ends_at_the_midnight_of_its_zone() {
+        use CalendarUnit::{Day, Month, Quarter, Week, Year};
+        // (name, the start that the calendar names, units, of which, a moment, where its period begins, where it ends)
         let cases = [
+            ("a month", "2026-01-01", 1, Month, "11-21T10:00:00Z", "10-31T23:00:00Z", "11-30T23:00:00Z"),
+            ("in summer", "2026-01-01", 1, Month, "07-31T21:59:59Z", "06-30T22:00:00Z", "07-31T22:00:00Z"),
+            ("at its end", "2026-01-01", 1, Month, "07-31T22:00:00Z", "07-31T22:00:00Z", "08-31T22:00:00Z"),
+            ("23 hours", "2026-01-01", 1, Day, "03-29T12:00:00Z", "03-28T23:00:00Z", "03-29T22:00:00Z"),
+            ("25 hours", "2026-01-01", 1, Day, "10-25T12:00:00Z", "10-24T22:00:00Z", "10-25T23:00:00Z"),
+            ("two weeks", "2026-01-05", 2, Week, "02-01T00:00:00Z", "01-18T23:00:00Z", "02-01T23:00:00Z"),
+            ("before", "2027-01-01", 1, Quarter, "12-31T22:59:59Z", "09-30T22:00:00Z", "12-31T23:00:00Z"),
+            ("a year", "2020-07-01", 1, Year, "06-30T21:59:59Z", "2025-06-30T22:00:00Z", "06-30T22:00:00Z"),
             (
-                "a month",
-                "2026-01-01T00:00",
+                "from the 31st",
+                "2026-01-31",
                 1,
-                CalendarUnit::Month,
-                "2026-11-21T10:00:00Z",
-                "2026-10-31T23:00:00Z",
-                "2026-11-30T23:00:00Z",
-            ),
-            (
-                "a month in summer",
-                "2026-01-01T00:00",
-                1,
-                CalendarUnit::Month,
-                "2026-07-31T21:59:59Z",
-                "2026-06-30T22:00:00Z",
-                "2026-07-31T22:00:00Z",
-            ),
-            (
-                "its last moment is over",
-                "2026-01-01T00:00",
-                1,
-                CalendarUnit::Month,
-                "2026-07-31T22:00:00Z",
-                "2026-07-31T22:00:00Z",
-                "2026-08-31T22:00:00Z",
-            ),
-            (
-                "a day of 23 hours",
-                "2026-01-01T00:00",
-                1,
-                CalendarUnit::Day,
-                "2026-03-29T12:00:00Z",
-                "2026-03-28T23:00:00Z",
-                "2026-03-29T22:00:00Z",
-            ),
-            (
-                "a day of 25 hours",
-                "2026-01-01T00:00",
-                1,
-                CalendarUnit::Day,
-                "2026-10-25T12:00:00Z",
-                "2026-10-24T22:00:00Z",
-                "2026-10-25T23:00:00Z",
-            ),
-            (
-                "two weeks",
-                "2026-01-05T00:00",
-                2,
-                CalendarUnit::Week,
-                "2026-02-01T00:00:00Z",
-                "2026-01-18T23:00:00Z",
-                "2026-02-01T23:00:00Z",
-            ),
-            (
-                "a quarter before the first",
-                "2026-01-01T00:00",
-                1,
-                CalendarUnit::Quarter,
-                "2025-12-31T22:59:59Z",
-                "2025-09-30T22:00:00Z",
-                "2025-12-31T23:00:00Z",
-            ),
-            (
-                "a year with a leap day",
-                "2020-01-01T00:00",
-                1,
-                CalendarUnit::Year,
-                "2024-12-31T22:00:00Z",
-                "2023-12-31T23:00:00Z",
-                "2024-12-31T23:00:00Z",
-            ),
-            (
-                "months from the 31st",
-                "2026-01-31T00:00",
-                1,
-                CalendarUnit::Month,
-                "2026-03-01T12:00:00Z",
-                "2026-02-27T23:00:00Z",
-                "2026-03-30T22:00:00Z",
+                Month,
+                "03-01T12:00:00Z",
+                "02-27T23:00:00Z",
+                "03-30T22:00:00Z",
             ),
         ];
+        let in_2026 =
+            |text: &str| at(&if text.len() < 20 { format!("2026-{text}") } else { text.to_owned() });
         for (name, start, count, unit, time, from, until) in cases {
-            let bounds = berlin(start, count, unit).bounds(at(time)).unwrap();
-            assert_eq!(bounds, Bounds { start: at(from), end: at(until) }, "{name}");
+            let bounds = berlin(&format!("{start}T00:00"), count, unit).bounds(in_2026(time)).unwrap();
+            assert_eq!(bounds, Bounds { start: in_2026(from), end: in_2026(until) }, "{name}");
         }
     }
 

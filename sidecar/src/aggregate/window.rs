@@ -54,7 +54,7 @@ impl fmt::Display for Window {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.get() / 1_000_000;
         let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
-        let unit = units.into_iter().find(|(length, _)| millis >= *length && millis % length == 0);
+        let unit = units.into_iter().find(|(length, _)| millis >= *length && millis.is_multiple_of(*length));
         let (length, name) = unit.unwrap_or((1, "ms"));
         write!(out, "{}{name}", millis / length)
     }

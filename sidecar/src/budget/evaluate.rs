@@ -36,7 +36,14 @@ pub fn evaluate(objective: &Objective, previous: Option<&BudgetState>, now: Unix
     let remaining = Ratio::of(period.bad, period.total())
         .and_then(|ratio| BudgetFraction::new(1.0 - ratio.get() / allowed.get()).ok());
     let rise = rise(objective, &tiers, &period, previous, now);
-    let tiers = tiers.into_iter().map(|tier| tier_state(tier, &windows, allowed, previous)).collect();
+    let mut is_inhibited = false;
+    let states =
+        tiers.into_iter().map(|tier| tier_state(tier, &windows, allowed, previous)).map(|mut state| {
+            state.is_inhibited = state.is_firing && is_inhibited;
+            is_inhibited |= state.is_firing;
+            state
+        });
+    let tiers = states.collect();
     let exhausted_in = exhausted_in(remaining, &windows, &period, now);
     BudgetState { windows, period, remaining, exhausted_in, tiers, rise }
 }
@@ -144,7 +151,8 @@ fn tier_state(
     let was_firing =
         previous.is_some_and(|state| state.tiers.iter().any(|old| old.tier == tier && old.is_firing));
     let is_burning = is_over(tier.long()) && is_over(tier.short()) && is_sure;
-    TierState { tier, can_fire, is_firing: can_fire && if is_silent { was_firing } else { is_burning } }
+    let is_firing = can_fire && if is_silent { was_firing } else { is_burning };
+    TierState { tier, can_fire, is_firing, is_inhibited: false }
 }
 
 /// When the budget is spent if it goes on as in the last hour; none where it is spent, or not burning, or where its
@@ -249,7 +257,11 @@ mod tests {
             ),
         ];
         for (name, target, events, expected) in cases {
-            assert_eq!(firing(&evaluate(&objective(target, &events), None, at(0))), expected, "{name}");
+            let state = evaluate(&objective(target, &events), None, at(0));
+            assert_eq!(firing(&state), expected, "{name}");
+            let told = state.tiers.iter().filter(|tier| tier.is_firing && !tier.is_inhibited);
+            let told: Vec<_> = told.map(|tier| tier.tier.name()).collect();
+            assert_eq!(told, expected[..expected.len().min(1)], "{name}: the fastest alone is told");
         }
     }
 

@@ -69,6 +69,8 @@ pub struct TierState {
     pub can_fire: bool,
     /// Whether both windows are over the factor, with enough evidence.
     pub is_firing: bool,
+    /// Whether it fires and a louder or faster tier does, too: then it is not told outside.
+    pub is_inhibited: bool,
 }
 
 /// The period of a budget at one moment.

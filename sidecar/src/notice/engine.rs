@@ -8,6 +8,7 @@ use mapwarden::contract::{Count, Nanos, UnixNanos, UserSketch};
 use super::evidence::Crowd;
 use super::onset::{Onset, onset};
 use super::open::{Cause, Open, blank};
+use super::silence::Silences;
 use super::{Event, Notice, NoticeEvent, State, trigger};
 use crate::aggregate::objective::Objective;
 use crate::aggregate::slices::{Counts, Level};
@@ -38,6 +39,7 @@ const RESOLVED: usize = 100;
 #[derive(Default)]
 pub struct Notices {
     open: BTreeMap<String, Open>,
+    silences: Silences,
     resolved: VecDeque<Notice>,
     floors: BTreeMap<String, UnixNanos>,
     counters: Counters,
@@ -126,11 +128,16 @@ impl Notices {
                 Some(open) => self.go_on(case, open),
                 None => self.begin(case),
             };
-            if let Some((event, notice)) = happened {
+            let silence = self.silences.look(case);
+            for (event, notice) in happened.into_iter().chain(silence) {
                 match event {
                     Event::Opened => self.counters.opened += 1,
                     Event::Updated => self.counters.updated += 1,
-                    Event::Resolved => self.counters.resolved += 1,
+                    Event::Resolved => {
+                        self.counters.resolved += 1;
+                        self.resolved.push_front(notice.clone());
+                        self.resolved.truncate(RESOLVED);
+                    }
                 }
                 events.push(NoticeEvent { event, notice: Arc::new(notice) });
             }
@@ -143,13 +150,15 @@ impl Notices {
     fn end_orphans(&mut self, view: &WindowView<'_>) -> Vec<NoticeEvent> {
         let known: BTreeSet<&String> = view.objectives().map(|(id, _)| id).collect();
         let orphans: Vec<_> = self.open.extract_if(.., |slo, _| !known.contains(slo)).collect();
-        let ended = orphans.into_iter().map(|(_, open)| {
-            let mut notice = open.notice;
+        let silent = self.silences.orphans(|slo| known.contains(slo));
+        let ended = orphans.into_iter().map(|(_, open)| open.notice).chain(silent).map(|mut notice| {
             notice.state = State::Resolved;
             notice.resolved = Some(timestamp(view.now));
             notice.summary.push_str("; ended because the objective is no more");
             self.counters.resolved += 1;
-            self.counters.count_parts(&notice);
+            if !trigger::is_of_silence(&notice) {
+                self.counters.count_parts(&notice);
+            }
             self.resolved.push_front(notice.clone());
             self.resolved.truncate(RESOLVED);
             NoticeEvent { event: Event::Resolved, notice: Arc::new(notice) }
@@ -225,8 +234,6 @@ impl Notices {
             open.notice.resolved = Some(timestamp(view.now));
             self.counters.count_parts(&open.notice);
             self.floors.insert(id.to_owned(), open.burning_at);
-            self.resolved.push_front(open.notice.clone());
-            self.resolved.truncate(RESOLVED);
             return Some((Event::Resolved, open.notice));
         }
         let is_due = open.is_due(view.now);
@@ -254,15 +261,17 @@ impl Notices {
     /// last hour, so that a fault that comes and goes is one notice, not one a minute.
     fn recovery(&self, slo: &str, now: UnixNanos) -> Nanos {
         let hour_ago = timestamp(now.before(FLICKER));
-        let again =
-            self.resolved.iter().filter(|notice| notice.slo == slo && notice.resolved > Some(hour_ago));
+        let again = self.resolved.iter().filter(|notice| {
+            notice.slo == slo && notice.resolved > Some(hour_ago) && !trigger::is_of_silence(notice)
+        });
         let times = again.count().min(MAX_DOUBLINGS);
         (0..times).fold(RECOVERY, |recovery, _| Nanos::new(recovery.get() * 2))
     }
 
     /// Every notice: open ones first, then the resolved, each newest first.
     pub fn all(&self) -> Vec<Notice> {
-        let mut open: Vec<_> = self.open.values().map(|open| open.notice.clone()).collect();
+        let faults = self.open.values().map(|open| &open.notice);
+        let mut open: Vec<_> = faults.chain(self.silences.all()).cloned().collect();
         open.sort_by(|a, b| b.id.cmp(&a.id));
         open.into_iter().chain(self.resolved.iter().cloned()).collect()
     }
@@ -303,6 +312,13 @@ impl Notices {
         for Kept { notice, tier, floor, users, tenants } in kept {
             let times =
                 |time: jiff::Timestamp| UnixNanos::new(u64::try_from(time.as_nanosecond()).unwrap_or(0));
+            if trigger::is_of_silence(&notice) {
+                match notice.state {
+                    State::Open => self.silences.restore(notice),
+                    State::Resolved => self.resolved.push_back(notice),
+                }
+                continue;
+            }
             if notice.state == State::Resolved {
                 let floor = self.floors.entry(notice.slo.clone()).or_default();
                 *floor = (*floor).max(times(notice.impact.until));

@@ -6,6 +6,7 @@ mod evidence;
 mod onset;
 mod open;
 mod patterns;
+mod silence;
 mod trigger;
 
 use std::collections::BTreeMap;
@@ -131,6 +132,8 @@ pub enum TriggerKind {
     Tier,
     /// The sequential test, which needs no window to fill.
     Sequential,
+    /// Telemetry ended: nothing is known to be wrong, nor to be right.
+    NoData,
 }
 
 /// What the sequential test saw when it opened a notice.

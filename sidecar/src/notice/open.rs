@@ -9,7 +9,7 @@ use ulid::Ulid;
 use super::engine::Case;
 use super::evidence::{self, Crowd, Fault};
 use super::onset::Onset;
-use super::{Known, MapEvidence, Notice, State, Trigger, patterns};
+use super::{Known, MapEvidence, Notice, State, Trigger, TriggerKind, patterns};
 use crate::aggregate::objective::{About, Objective, SliKind};
 use crate::aggregate::traffic::Audience;
 use crate::aggregate::users::UserRing;
@@ -125,8 +125,13 @@ pub(super) fn blank(id: &str, objective: &Objective, cause: &Cause, now: UnixNan
     let mut hasher = SipHasher24::new();
     hasher.write(id.as_bytes());
     hasher.write_u64(now.get());
+    // An objective may have a notice of a fault and one of missing telemetry of the same moment.
+    hasher.write(cause.trigger.why.as_bytes());
     let definition = &objective.definition;
-    let untaken = || "not taken yet".to_owned();
+    let untaken = || match cause.trigger.kind {
+        TriggerKind::Tier | TriggerKind::Sequential => "not taken yet".to_owned(),
+        TriggerKind::NoData => "nothing is measured".to_owned(),
+    };
     Notice {
         id: Ulid::from_parts(now.get() / 1_000_000, hasher.finish128().as_u128()).to_string(),
         slo: id.to_owned(),

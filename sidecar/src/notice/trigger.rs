@@ -1,6 +1,8 @@
 //! What opened a notice, with its evidence. Comes in: what the budget stage says. Goes out: [`Trigger`]s. Never decides.
 
-use super::{RiseEvidence, Trigger, TriggerKind};
+use mapwarden::contract::Nanos;
+
+use super::{Notice, RiseEvidence, Trigger, TriggerKind};
 use crate::aggregate::timestamp;
 use crate::budget::{Rise, Tier};
 
@@ -37,10 +39,25 @@ pub(super) fn risen(rise: &Rise, tier: Option<Tier>) -> Trigger {
     }
 }
 
+/// Telemetry that ended.
+pub(super) fn ended(patience: Nanos) -> Trigger {
+    Trigger {
+        kind: TriggerKind::NoData,
+        why: format!("no telemetry for {:.0} s", patience.as_secs_f64()),
+        tier: None,
+        rise: None,
+    }
+}
+
+/// Whether a notice is of telemetry that ended, and not of a fault.
+pub(super) fn is_of_silence(notice: &Notice) -> bool {
+    notice.trigger.as_ref().is_some_and(|trigger| trigger.kind == TriggerKind::NoData)
+}
+
 /// Whether the sequential test told of it, and no tier ever agreed.
 pub(super) const fn is_alone(trigger: &Trigger) -> bool {
     match trigger.kind {
         TriggerKind::Sequential => trigger.tier.is_none(),
-        TriggerKind::Tier => false,
+        TriggerKind::Tier | TriggerKind::NoData => false,
     }
 }

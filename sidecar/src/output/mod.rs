@@ -171,6 +171,8 @@ pub struct TierView {
     pub can_fire: bool,
     /// Whether it fires.
     pub is_firing: bool,
+    /// Whether it fires and a louder or faster tier does, too, which alone is told outside.
+    pub is_inhibited: bool,
 }
 
 /// One map.

@@ -118,7 +118,7 @@ fn window(burn: &crate::budget::WindowBurn) -> WindowView {
 }
 
 fn tier(state: &crate::budget::TierState) -> TierView {
-    let crate::budget::TierState { tier, can_fire, is_firing } = *state;
+    let crate::budget::TierState { tier, can_fire, is_firing, is_inhibited } = *state;
     TierView {
         tier: tier.name(),
         severity: tier.severity(),
@@ -127,6 +127,7 @@ fn tier(state: &crate::budget::TierState) -> TierView {
         short: tier.short().name(),
         can_fire,
         is_firing,
+        is_inhibited,
     }
 }
 

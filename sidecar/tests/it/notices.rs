@@ -311,7 +311,7 @@ fn a_second_fault_is_a_second_notice_with_its_own_onset() {
 }
 
 #[test]
-fn silence_neither_opens_nor_resolves() {
+fn silence_neither_opens_nor_resolves_a_fault_and_is_told_by_itself() {
     let mut sidecar = Sidecar::new();
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..60, &mut process, healthy);
@@ -319,8 +319,36 @@ fn silence_neither_opens_nor_resolves() {
     assert_eq!(sidecar.told(Event::Opened).len(), 1);
     (90..700).for_each(|second| sidecar.step(second));
     assert!(sidecar.told(Event::Resolved).is_empty());
-    sidecar.run(700..760, &mut process, healthy);
-    assert_eq!(sidecar.told(Event::Resolved).len(), 1);
+    let opened = sidecar.told(Event::Opened);
+    assert_eq!(opened.len(), 2);
+    let (second, silence) = opened[1];
+    assert_eq!((second, silence.severity), (89 + 300, Severity::Ticket));
+    assert_eq!(silence.trigger.as_ref().map(|trigger| trigger.kind), Some(TriggerKind::NoData));
+    assert_eq!(silence.onset.as_second(), i64::try_from(START + 89).unwrap());
+    restart(&mut sidecar);
+    sidecar.step(700);
+    assert_eq!(sidecar.notices.all().len(), 2, "both are kept, and neither is told anew");
+    sidecar.run(701..760, &mut process, healthy);
+    let resolved = sidecar.told(Event::Resolved);
+    assert_eq!(resolved.len(), 2);
+    assert!(resolved[0].1.summary.ends_with("telemetry is back"), "{}", resolved[0].1.summary);
+    assert_eq!(resolved[0].0, 701);
+}
+
+#[test]
+fn a_service_that_is_gone_is_told_once_and_a_quiet_one_never() {
+    let mut sidecar = Sidecar::new();
+    let mut process = Process::new(1, "v1", 0);
+    sidecar.run(1..10, &mut process, healthy);
+    // Measured, and nothing happens: a measured zero.
+    sidecar.run(10..1_000, &mut process, |_, _| {});
+    assert!(sidecar.told.is_empty());
+    (1_000..88_000).step_by(100).for_each(|second| sidecar.step(second));
+    let told = |event| sidecar.told(event).len();
+    assert_eq!((told(Event::Opened), told(Event::Resolved)), (1, 1));
+    let (second, resolved) = sidecar.told(Event::Resolved)[0];
+    assert!((999 + 86_400..999 + 86_500).contains(&second), "{second}");
+    assert!(resolved.summary.ends_with("taken for gone after a day"), "{}", resolved.summary);
 }
 
 #[test]

@@ -128,7 +128,8 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
     }
     for tier in &slo.tiers {
         let of_tier = [ids[0], ids[1], tier.tier.as_str(), tier.severity.name()];
-        gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(tier.is_firing)));
+        let is_told = tier.is_firing && !tier.is_inhibited;
+        gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(is_told)));
     }
 }
 

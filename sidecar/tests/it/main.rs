@@ -26,5 +26,6 @@ mod output_fixture;
 mod output_render;
 mod repository;
 mod scenarios;
+mod spec;
 mod stages;
 mod store;

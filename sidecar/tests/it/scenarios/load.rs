@@ -2,6 +2,9 @@
 //! keys.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use mapwarden_sidecar::spec::{Calendar, CalendarUnit, Period};
 use serde::{Deserialize, Serialize};
 
 /// One file.
@@ -14,10 +17,27 @@ pub(super) struct Scenario {
     start: Timestamp,
     pub(super) every: u64,
     pub(super) end: u64,
+    period: Option<Month>,
     #[serde(default)]
     clock: Vec<Step>,
     pub(super) processes: Vec<Process>,
     pub(super) answer: Answer,
+}
+
+/// A period of the calendar.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Month {
+    unit: Unit,
+    start: DateTime,
+    zone: String,
+}
+
+/// Its unit.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Unit {
+    Month,
 }
 
 /// A step of the clock.
@@ -84,6 +104,14 @@ pub(super) struct Alert {
 }
 
 impl Scenario {
+    /// The period of its budget.
+    pub(super) fn period(&self) -> Period {
+        self.period.as_ref().map_or(Period::DEFAULT, |Month { unit: Unit::Month, start, zone }| {
+            let zone = TimeZone::get(zone).unwrap();
+            Period::Calendar(Calendar { start: *start, count: 1, unit: CalendarUnit::Month, zone })
+        })
+    }
+
     /// What the clock shows at a second of the scenario, in seconds since 1970.
     pub(super) fn shown(&self, second: u64) -> u64 {
         let ahead = self.clock.iter().rev().find(|step| step.at <= second).map_or(0, |step| step.ahead);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mapwarden::contract::{Ratio, UnixNanos};
 use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
 use mapwarden_sidecar::aggregate::Aggregate;
-use mapwarden_sidecar::budget::{BudgetState, Window, evaluate};
+use mapwarden_sidecar::budget::{BudgetState, evaluate};
 use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
 use serde::Serialize;
 
@@ -70,7 +70,8 @@ fn slo(scenario: &Scenario) -> Slo {
     let requests = |matching| Selector { metric: "requests".to_owned(), matching };
     let bad = vec![Matcher { attribute: "code".to_owned(), pattern: "5*".to_owned() }];
     let indicator = Indicator::Events { total: requests(Vec::new()), bad: requests(bad) };
-    Slo::new("shop", "availability", Ratio::new(scenario.target).unwrap(), indicator)
+    let target = Ratio::new(scenario.target).unwrap();
+    Slo { period: scenario.period(), ..Slo::new("shop", "availability", target, indicator) }
 }
 
 fn batch(scenario: &Scenario, process: &Process, second: u64) -> Option<Batch> {
@@ -103,7 +104,6 @@ fn evaluated(aggregate: &Aggregate, previous: Option<&BudgetState>, now: UnixNan
 }
 
 fn budget(state: &BudgetState, at: u64) -> Budget {
-    let period = state.windows.iter().find(|burn| burn.window == Window::D30).unwrap();
-    let (good, bad) = (period.good.get(), period.bad.get());
+    let (good, bad) = (state.period.good.get(), state.period.bad.get());
     Budget { at, total: good + bad, bad, left: state.remaining.map(|left| left.get()) }
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 mod http;
 pub mod problem;
+pub mod rules;
 pub mod spec;
 pub mod yaml;
 

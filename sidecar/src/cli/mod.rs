@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod rules;
 pub mod run;
 
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Command {
     /// Shows it all at work: a sidecar, an order service under load, a bad deploy, and the notice of it.
     #[command(mut_arg("log", |log| log.default_value(demo::LOG)))]
     Demo(demo::DemoArgs),
+    /// Writes rules for Prometheus out of objectives, or finds what is wrong with rules.
+    Rules(rules::RulesArgs),
     /// The order service of the demo.
     #[command(hide = true)]
     DemoService(demo::ServiceArgs),
@@ -57,6 +60,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(args) => Ok(check::check(&args)),
+        Command::Rules(args) => rules::run(&args),
         Command::Demo(args) => {
             start_log(args.log())?;
             runtime()?.block_on(demo::run(args))?;

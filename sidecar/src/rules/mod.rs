@@ -1,0 +1,92 @@
+//! Comes in: objectives. Goes out: recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics, under
+//! the names of Sloth's series, and a promtool test of each. Never asks a server, and never reads a clock: the same
+//! objectives are the same bytes.
+
+mod alert;
+mod document;
+mod promql;
+mod record;
+mod slices;
+mod subject;
+mod tier;
+mod trial;
+mod window;
+
+pub use self::alert::RUNBOOKS;
+pub use self::document::Target;
+
+use self::document::Group;
+use self::subject::Subject;
+use crate::spec::Slo;
+
+/// The rules of one objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// `service-name`: the value of `sloth_id`.
+    pub id: String,
+    /// What its files are called, without their endings.
+    pub stem: String,
+    groups: Vec<Group>,
+    test: String,
+    /// Where the rules are not all that the objective says, and why.
+    pub notes: Vec<String>,
+}
+
+/// An objective of which no rules can be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("objective `{id}`: {why}")]
+pub struct Unwritten {
+    /// `service/name`.
+    pub id: String,
+    /// Why not.
+    pub why: String,
+}
+
+impl Written {
+    /// The rules of an objective.
+    ///
+    /// # Errors
+    /// Its queries are not PromQL, or rules cannot tell what it promises.
+    pub fn new(slo: &Slo) -> Result<Self, Unwritten> {
+        let subject = Subject::new(slo);
+        let slices = slices::rules(&subject).map_err(|why| Unwritten { id: slo.id(), why })?;
+        let (quick, slow): (Vec<_>, Vec<_>) =
+            subject.windows().into_iter().partition(|window| *window <= record::QUICK);
+        let windows = |windows: Vec<window::Window>| {
+            windows.into_iter().flat_map(|window| record::window(&subject, window)).collect::<Vec<_>>()
+        };
+        let group = |kind: &str, interval, rules| Group {
+            name: format!("mapwarden-slo-{kind}-{}", subject.id),
+            interval,
+            rules,
+        };
+        let quick = slices.into_iter().chain(windows(quick)).collect();
+        let groups = vec![
+            group("sli", "1m", quick),
+            group("sli-long", "2m", windows(slow)),
+            group("meta", "1m", record::meta(&subject)),
+            group("alerts", "1m", alert::rules(&subject)),
+        ];
+        let groups: Vec<_> = groups.into_iter().filter(|group| !group.rules.is_empty()).collect();
+        let names: Vec<_> = groups.iter().map(|group| group.name.clone()).collect();
+        let stem = subject.file_stem();
+        let test = trial::write(&subject, &format!("../{stem}.yaml"), &names);
+        Ok(Self { id: subject.id.clone(), stem, groups, test, notes: subject.notes })
+    }
+
+    /// The promtool test file: it expects the rule file, in its plain form, as `../<stem>.yaml`.
+    pub fn test(&self) -> &str {
+        &self.test
+    }
+
+    /// The rule file.
+    pub fn rules(&self, target: Target) -> String {
+        document::write(target, &self.id, &self.groups)
+    }
+
+    /// The rules of several objectives in one plain rule file.
+    pub fn together(all: &[Self]) -> String {
+        let groups: Vec<_> = all.iter().flat_map(|written| written.groups.iter().cloned()).collect();
+        document::write(Target::Prometheus, "", &groups)
+    }
+}

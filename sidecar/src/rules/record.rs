@@ -1,0 +1,87 @@
+//! Comes in: an objective. Goes out: the rules that add slices up to windows and divide last, with the names and labels
+//! of Sloth's series. Where nothing was measured there is no sample; nothing is ever NaN.
+
+use super::document::{Kind, Rule};
+use super::slices::{BAD, SLICES_BAD, SLICES_TOTAL, TOTAL, record};
+use super::subject::{ID, NAME, SERVICE, Subject, WINDOW};
+use super::tier::{number, rounded};
+use super::window::{SLICE, Window};
+
+/// The longest window that is added up every minute; longer ones are every two. Raised, Prometheus reads more.
+pub(super) const QUICK: Window = Window::RECORDED[4];
+
+/// The names of the sums of a window: all events, and the bad ones.
+pub(super) fn sums(window: Window) -> (String, String) {
+    (format!("mapwarden:sli_total:increase{window}"), format!("mapwarden:sli_bad:increase{window}"))
+}
+
+/// Sloth's error ratio of a window.
+pub(super) fn ratio(window: Window) -> String {
+    format!("slo:sli_error:ratio_rate{window}")
+}
+
+/// The sums and the error ratio of one window.
+pub(super) fn window(subject: &Subject<'_>, window: Window) -> [Rule; 3] {
+    let (total_of, bad_of) = if subject.timeslice().is_some() { (SLICES_TOTAL, SLICES_BAD) } else { (TOTAL, BAD) };
+    let (total, bad) = sums(window);
+    // Folded, so that an objective whose labels change keeps what it has counted.
+    let sum = |name: &str| subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()));
+    let share = format!("clamp_max(\n  {}\n  /\n  ({} > 0)\n, 1)", subject.series(&bad), subject.series(&total));
+    let mut share = record(subject, ratio(window), share);
+    share.labels.insert(WINDOW.to_owned(), window.to_string());
+    [record(subject, total, sum(total_of)), record(subject, bad, sum(bad_of)), share]
+}
+
+/// What the objective is, how fast its budget burns and what is left of it.
+pub(super) fn meta(subject: &Subject<'_>) -> Vec<Rule> {
+    let target = rounded(1.0 - subject.allowed);
+    let constant = |value: &str| format!("vector({value})");
+    let joined = |left: &str, right: &str| {
+        format!("{}\n/ on ({ID}, {SERVICE}, {NAME}) group_left ()\n{}", subject.series(left), subject.series(right))
+    };
+    let current = subject.windows().first().copied().unwrap_or(Window::M5);
+    let mut rules = vec![
+        record(subject, "slo:objective:ratio", constant(&number(target))),
+        record(subject, "slo:error_budget:ratio", constant(&number(subject.allowed))),
+        record(subject, "slo:time_period:days", constant(&number(subject.period.in_days()))),
+        burn(subject, "slo:current_burn_rate:ratio", joined(&ratio(current), "slo:error_budget:ratio")),
+    ];
+    if subject.has_period_budget() {
+        let period = joined(&ratio(subject.period), "slo:error_budget:ratio");
+        rules.push(burn(subject, "slo:period_burn_rate:ratio", period));
+        let left = format!("1 - {}", subject.series("slo:period_burn_rate:ratio"));
+        rules.push(record(subject, "slo:period_error_budget_remaining:ratio", left));
+    }
+    rules.extend(coverage(subject));
+    let mut info = record(subject, "sloth_slo_info", constant("1"));
+    let about = [
+        ("sloth_version", format!("mapwarden-{}", env!("CARGO_PKG_VERSION"))),
+        ("sloth_mode", "mapwarden-rules".to_owned()),
+        ("sloth_spec", "prometheus/v1".to_owned()),
+        ("sloth_objective", number(target * 100.0)),
+    ];
+    info.labels.extend(about.map(|(name, value)| (name.to_owned(), value)));
+    rules.push(info);
+    rules
+}
+
+/// A burn rate: its window's label would be the only one that another rule does not have.
+fn burn(subject: &Subject<'_>, name: &str, expression: String) -> Rule {
+    let expression = format!("max without ({WINDOW}) (\n  {}\n)", expression.replace('\n', "\n  "));
+    Rule { kind: Kind::Record(name.to_owned()), expression, labels: subject.labels.clone() }
+}
+
+/// How much of an hour and of the period was measured at all.
+fn coverage(subject: &Subject<'_>) -> Vec<Rule> {
+    let hour = Window::RECORDED[2];
+    let mut windows = vec![hour];
+    if subject.has_period_budget() && subject.period > hour {
+        windows.push(subject.period);
+    }
+    let share = |window: Window| {
+        let counted = format!("count_over_time({}[{}])", subject.series(TOTAL), window.range());
+        let expression = format!("{} / {}", subject.fold("sum", &counted), window.seconds() / SLICE);
+        record(subject, format!("mapwarden:sli_coverage:ratio{window}"), expression)
+    };
+    windows.into_iter().map(share).collect()
+}

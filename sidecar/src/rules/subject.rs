@@ -1,0 +1,166 @@
+//! Comes in: an objective. Goes out: what all of its rules share: labels, selectors, windows, tiers, and what a budget is
+//! made of. Never writes a rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tier::{self, Tier, rounded};
+use super::window::Window;
+use crate::spec::{CalendarUnit, Indicator, Method, Period, Queries, Slo};
+
+/// The label that tells which objective a series is of: `service-name`, as Sloth forms it.
+pub(super) const ID: &str = "sloth_id";
+/// The service.
+pub(super) const SERVICE: &str = "sloth_service";
+/// The objective's name within the service.
+pub(super) const NAME: &str = "sloth_slo";
+/// The window of an error ratio.
+pub(super) const WINDOW: &str = "sloth_window";
+/// How loud an alert is.
+pub(super) const SEVERITY: &str = "sloth_severity";
+
+/// An objective as rules see it.
+#[derive(Debug)]
+pub(super) struct Subject<'a> {
+    pub(super) slo: &'a Slo,
+    /// `service-name`.
+    pub(super) id: String,
+    /// The labels of every series, without those that tell groups apart.
+    pub(super) labels: BTreeMap<String, String>,
+    /// The labels that tell groups apart.
+    pub(super) groups: Vec<String>,
+    /// The share of bad events that is allowed.
+    pub(super) allowed: f64,
+    /// The period; for a calendar period, its nominal length.
+    pub(super) period: Window,
+    pub(super) tiers: Vec<Tier>,
+    /// What is counted, so that a minimum and a confidence bound have a meaning.
+    pub(super) is_counted: bool,
+    /// What a reader should know of rules that are not as the objective says.
+    pub(super) notes: Vec<String>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(slo: &'a Slo) -> Self {
+        let id = format!("{}-{}", slo.service, slo.name);
+        let mut notes = Vec::new();
+        let mut labels = BTreeMap::new();
+        for (name, value) in &slo.labels {
+            labels.insert(label_name(name), value.clone());
+        }
+        labels.insert(ID.to_owned(), id.clone());
+        labels.insert(SERVICE.to_owned(), slo.service.clone());
+        labels.insert(NAME.to_owned(), slo.name.clone());
+        let is_held = matches!(slo.indicator, Indicator::Events { .. } | Indicator::Latency { .. });
+        let groups = if is_held {
+            if !slo.group_by.is_empty() {
+                notes.push("its groups are not told apart: sidecars serve one counter for all of them".to_owned());
+            }
+            vec!["namespace".to_owned()]
+        } else {
+            slo.group_by.iter().map(|name| label_name(name)).collect()
+        };
+        let allowed = rounded(slo.target.complement().get());
+        let (period, is_calendar) = period(&slo.period);
+        if is_calendar {
+            notes.push(format!(
+                "PromQL has no time zones: burn windows and alerts are as for {period}, the budget of the calendar period is left \
+                 to the sidecar"
+            ));
+        }
+        let (tiers, refused) = tier::tiers(slo, period, allowed);
+        notes.extend(refused);
+        let is_counted = match &slo.indicator {
+            Indicator::Queried(queried) => !matches!(queried.queries, Queries::Ratio { .. }),
+            Indicator::Events { .. } | Indicator::Latency { .. } | Indicator::Composite { .. } => true,
+        };
+        Self { slo, id, labels, groups, allowed, period, tiers, is_counted, notes }
+    }
+
+    /// A selector of one of this objective's series: `name{sloth_id="..",..}`.
+    pub(super) fn series(&self, name: &str) -> String {
+        let labels: Vec<_> = self.identity().map(|(name, value)| format!("{name}={}", text(value))).collect();
+        format!("{name}{{{}}}", labels.join(","))
+    }
+
+    /// The id as the name of a file: letters, digits, hyphens, underscores and full stops.
+    pub(super) fn file_stem(&self) -> String {
+        let allowed = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+        self.id.chars().map(allowed).collect::<String>().trim_start_matches('.').to_owned()
+    }
+
+    /// The three labels that identify it.
+    pub(super) fn identity(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [(ID, self.id.as_str()), (SERVICE, &self.slo.service), (NAME, &self.slo.name)].into_iter()
+    }
+
+    /// An aggregation that keeps nothing but what tells groups apart.
+    pub(super) fn fold(&self, operation: &str, inner: &str) -> String {
+        if self.groups.is_empty() {
+            format!("{operation} ({inner})")
+        } else {
+            format!("{operation} by ({}) ({inner})", self.groups.join(", "))
+        }
+    }
+
+    /// The names of the labels by which this objective's series are joined.
+    pub(super) fn joined_on(&self) -> String {
+        let names = self.identity().map(|(name, _)| name).chain(self.groups.iter().map(String::as_str));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The length of a slice that counts once; none where every event counts.
+    pub(super) fn timeslice(&self) -> Option<Window> {
+        match self.slo.method {
+            Method::Occurrences => None,
+            Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => Some(Window::new(slice)),
+        }
+    }
+
+    /// Whether the period rolls, so that its budget is a window like others.
+    pub(super) const fn has_period_budget(&self) -> bool {
+        matches!(self.slo.period, Period::Rolling(_))
+    }
+
+    /// Every window that is recorded, shortest first: Sloth's, those of the tiers, and the period.
+    pub(super) fn windows(&self) -> BTreeSet<Window> {
+        let mut windows: BTreeSet<_> = Window::RECORDED.into_iter().filter(|window| *window < self.period).collect();
+        windows.extend(self.tiers.iter().flat_map(|tier| [tier.long, tier.short]));
+        if let Some(slice) = self.timeslice() {
+            windows.retain(|window| *window >= slice);
+        }
+        if self.has_period_budget() {
+            windows.insert(self.period);
+        }
+        windows
+    }
+}
+
+/// A period's length, and whether it is a calendar's.
+fn period(period: &Period) -> (Window, bool) {
+    match period {
+        Period::Rolling(length) => (Window::new(*length), false),
+        Period::Calendar(calendar) => {
+            let days = match calendar.unit {
+                CalendarUnit::Day => 1,
+                CalendarUnit::Week => 7,
+                CalendarUnit::Month => 30,
+                CalendarUnit::Quarter => 90,
+                CalendarUnit::Year => 365,
+            };
+            (Window::days(days * u64::from(calendar.count)), true)
+        }
+    }
+}
+
+/// A name that Prometheus takes for a label: whatever else becomes an underscore.
+pub(super) fn label_name(name: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(allowed).collect();
+    let is_free = name.starts_with(|c: char| c.is_ascii_digit()) || name.starts_with("__") || name.is_empty();
+    if is_free { format!("label_{name}") } else { name }
+}
+
+/// A string in PromQL.
+pub(super) fn text(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}

@@ -1,0 +1,148 @@
+//! Comes in: a history. Goes out: what an objective's rules must say of it, by plain sums over minutes. Never looks at a
+//! rule: promtool compares the two.
+
+use std::collections::BTreeMap;
+
+use mapwarden::contract::Count;
+
+use super::history::{History, Minute};
+use crate::budget::{Severity, wilson};
+use crate::rules::alert::MIN_BAD;
+use crate::rules::subject::Subject;
+use crate::rules::tier::Tier;
+use crate::rules::window::{SLICE, Window};
+use crate::spec::Method;
+
+/// What is true of a history.
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    subject: &'a Subject<'a>,
+    /// All and bad events of each minute from 1 on, as the objective counts; none where nothing was measured.
+    counts: Vec<Option<(f64, f64)>>,
+    is_silent: Vec<bool>,
+    firing: BTreeMap<Severity, Vec<bool>>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(subject: &'a Subject<'a>, history: &History) -> Self {
+        let is_silent = history.minutes.iter().map(|minute| *minute == Minute::Silent).collect();
+        let counts = (1..=history.minutes.len()).map(|minute| counted(subject, history, minute)).collect();
+        let mut judge = Self { subject, counts, is_silent, firing: BTreeMap::new() };
+        for severity in Severity::ALL {
+            let mut firing = Vec::new();
+            for minute in 1..=history.minutes.len() {
+                let was = firing.last().copied().unwrap_or(false);
+                firing.push(judge.fires(severity, minute, was));
+            }
+            judge.firing.insert(severity, firing);
+        }
+        judge
+    }
+
+    /// All and bad events of a window that ends with a minute.
+    pub(super) fn sums(&self, window: Window, minute: usize) -> Option<(f64, f64)> {
+        let known = self.counts.get(self.first(window, minute)..minute)?.iter().flatten();
+        known.copied().reduce(|(all, bad), (more, worse)| (all + more, bad + worse))
+    }
+
+    /// The error ratio of a window; none without an event.
+    pub(super) fn ratio(&self, window: Window, minute: usize) -> Option<f64> {
+        let (all, bad) = self.sums(window, minute)?;
+        (all > 0.0).then(|| (bad / all).min(1.0))
+    }
+
+    /// What is left of the period's budget.
+    pub(super) fn remaining(&self, minute: usize) -> Option<f64> {
+        Some(1.0 - self.ratio(self.subject.period, minute)? / self.subject.allowed)
+    }
+
+    /// The share of an hour for which slices were measured.
+    pub(super) fn coverage(&self, minute: usize) -> Option<f64> {
+        let hour = self.is_silent.get(self.first(Window::RECORDED[2], minute)..minute)?;
+        let measured = hour.iter().filter(|silent| !**silent).count();
+        let measured = u32::try_from(measured).ok().filter(|measured| *measured > 0)?;
+        Some(f64::from(measured) / 60.0)
+    }
+
+    /// Whether an alert fires at the end of a minute.
+    pub(super) fn is_firing(&self, severity: Severity, minute: usize) -> bool {
+        let firing = self.firing.get(&severity).zip(minute.checked_sub(1));
+        firing.and_then(|(firing, index)| firing.get(index)).copied().unwrap_or(false)
+    }
+
+    /// The first minute from one on at whose end an alert fires, or does not.
+    pub(super) fn first_that(&self, severity: Severity, from: usize, fires: Firing) -> Option<usize> {
+        (from..=self.counts.len()).find(|minute| self.is_firing(severity, *minute) == (fires == Firing::Yes))
+    }
+
+    fn first(&self, window: Window, minute: usize) -> usize {
+        minute.saturating_sub(usize::try_from(window.seconds() / SLICE).unwrap_or(usize::MAX))
+    }
+
+    fn fires(&self, severity: Severity, minute: usize, was: bool) -> bool {
+        let alert = match severity {
+            Severity::Page => &self.subject.slo.alerting.page,
+            Severity::Ticket => &self.subject.slo.alerting.ticket,
+        };
+        if alert.is_disabled {
+            return false;
+        }
+        let tiers = || self.subject.tiers.iter().filter(|tier| tier.severity == severity);
+        let Some(shortest) = tiers().map(|tier| tier.short).min() else { return false };
+        let recent = self.is_silent.get(self.first(shortest, minute)..minute).unwrap_or_default();
+        let is_unmeasured = recent.iter().all(|silent| *silent);
+        tiers().any(|tier| self.burns(tier, minute)) || is_unmeasured && was
+    }
+
+    fn burns(&self, tier: &Tier, minute: usize) -> bool {
+        let allowed = self.subject.allowed;
+        let over = |window| self.ratio(window, minute).is_some_and(|ratio| ratio > tier.factor * allowed);
+        let is_sure = || {
+            let (all, bad) = self.sums(tier.long, minute).unwrap_or_default();
+            let lower = wilson(whole(bad), whole(all)).map(|interval| interval.0.get());
+            bad >= f64::from(MIN_BAD) && lower.is_some_and(|lower| lower > allowed)
+        };
+        over(tier.long) && over(tier.short) && (!self.subject.is_counted || is_sure())
+    }
+}
+
+/// Which way an alert goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Firing {
+    Yes,
+    No,
+}
+
+/// What a minute adds: its events, or at the end of a slice of time that slice.
+fn counted(subject: &Subject<'_>, history: &History, minute: usize) -> Option<(f64, f64)> {
+    let Some(slice) = subject.timeslice() else {
+        return match history.minute(minute)? {
+            Minute::Events(good, bad) => Some((f64::from(good + bad), f64::from(bad))),
+            Minute::Silent => None,
+        };
+    };
+    let length = usize::try_from(slice.seconds() / SLICE).ok().filter(|length| *length > 0)?;
+    if minute % length != 0 {
+        return None;
+    }
+    let events = (minute + 1 - length..=minute).filter_map(|minute| match history.minute(minute)? {
+        Minute::Events(good, bad) => Some((good, bad)),
+        Minute::Silent => None,
+    });
+    let (good, bad) = events.reduce(|(good, bad), (more, worse)| (good + more, bad + worse))?;
+    if good + bad == 0 {
+        return Some((0.0, 0.0));
+    }
+    let share = f64::from(bad) / f64::from(good + bad);
+    let missed = match subject.slo.method {
+        Method::Timeslices { target, .. } => f64::from(u8::from(share > target.complement().get())),
+        Method::Occurrences | Method::RatioTimeslices { .. } => share,
+    };
+    Some((1.0, missed))
+}
+
+/// Shares of slices add up to what is rarely whole; a bound is asked for the whole below.
+fn whole(count: f64) -> Count {
+    let seconds = std::time::Duration::try_from_secs_f64(count + 1e-9).unwrap_or_default();
+    Count::new(seconds.as_secs())
+}

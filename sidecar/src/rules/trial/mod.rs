@@ -1,0 +1,119 @@
+//! Comes in: an objective. Goes out: the promtool test file of its rules: histories of raw series, and what the rules must
+//! make of them, worked out by plain sums. Never reads the rules that it tests.
+
+mod feed;
+mod history;
+mod judge;
+mod stories;
+
+use std::fmt::Write as _;
+
+use self::feed::Feed;
+use self::judge::Judge;
+use self::stories::{Expected, Story};
+use super::alert;
+use super::document::quoted;
+use super::record::{ratio, sums};
+use super::subject::{ID, SEVERITY, Subject, text};
+use super::window::Window;
+use crate::budget::Severity;
+
+/// What is asked of the rules at the end of a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Whether an alert fires.
+    Alert(Severity),
+    /// Whether missing data is told of.
+    NoData,
+    /// The sum of all events, or of the bad ones, over a window.
+    Total(Window),
+    /// The bad ones.
+    Bad(Window),
+    /// The error ratio of a window.
+    Ratio(Window),
+    /// What is left of the period's budget.
+    Remaining,
+    /// The share of an hour that was measured.
+    Coverage,
+}
+
+/// The text of the test file. `rules` is the path of the rule file as the test file sees it, `groups` are the names of
+/// its groups, in the order in which they are evaluated.
+pub(super) fn write(subject: &Subject<'_>, rules: &str, groups: &[String]) -> String {
+    let mut out = String::from("# Written by `mapwarden rules`; run it with `promtool test rules`.\n");
+    // Writing to a String never fails.
+    let _ = writeln!(out, "rule_files: [{}]\nevaluation_interval: 1m", quoted(rules));
+    let _ = writeln!(out, "group_eval_order:");
+    for group in groups {
+        let _ = writeln!(out, "  - {}", quoted(group));
+    }
+    out.push_str("tests:\n");
+    let feed = Feed::new(subject);
+    if feed.is_none() {
+        out.push_str("  # Its queries cannot be told apart by series of our own making: only silence is tested.\n");
+    }
+    for story in stories::all(subject, feed.as_ref()) {
+        write_story(&mut out, subject, feed.as_ref(), &story);
+    }
+    out
+}
+
+fn write_story(out: &mut String, subject: &Subject<'_>, feed: Option<&Feed>, story: &Story) {
+    let interval = feed.map_or("1m", Feed::interval);
+    let _ = writeln!(out, "  - name: {}\n    interval: {interval}", quoted(story.name));
+    let series = feed.map(|feed| feed.series(subject, &story.history)).unwrap_or_default();
+    if series.is_empty() || story.history.minutes.is_empty() {
+        let _ = writeln!(out, "    input_series: []");
+    } else {
+        let _ = writeln!(out, "    input_series:");
+        for (name, values) in series {
+            let _ = writeln!(out, "      - series: {}\n        values: {}", quoted(&name), quoted(&values));
+        }
+    }
+    let _ = writeln!(out, "    promql_expr_test:");
+    let judge = Judge::new(subject, &story.history);
+    for (minute, question) in &story.questions {
+        let samples = match expected(&judge, story, *minute, *question) {
+            None => "[]".to_owned(),
+            Some(value) => format!("[{{labels: \"{{}}\", value: {value}}}]"),
+        };
+        let expression = quoted(&expression(subject, *question));
+        let _ = writeln!(
+            out,
+            "      - expr: {expression}\n        eval_time: {minute}m\n        exp_samples: {samples}"
+        );
+    }
+}
+
+fn expected(judge: &Judge<'_>, story: &Story, minute: usize, question: Question) -> Option<f64> {
+    let one = |is_so: bool| is_so.then_some(1.0);
+    match question {
+        Question::Alert(severity) => one(judge.is_firing(severity, minute)),
+        Question::NoData => one(story.no_data == Expected::At(minute)),
+        Question::Total(window) => judge.sums(window, minute).map(|(all, _)| all),
+        Question::Bad(window) => judge.sums(window, minute).map(|(_, bad)| bad),
+        Question::Ratio(window) => judge.ratio(window, minute),
+        Question::Remaining => judge.remaining(minute),
+        Question::Coverage => judge.coverage(minute),
+    }
+}
+
+fn expression(subject: &Subject<'_>, question: Question) -> String {
+    let alert = |name: &str, severity: Severity| {
+        let (name, id) = (text(name), text(&subject.id));
+        let severity = text(severity.name());
+        format!(
+            "count(ALERTS{{alertname={name},alertstate=\"firing\",{ID}={id},{SEVERITY}={severity}}})"
+        )
+    };
+    let sum = |name: &str| format!("sum({})", subject.series(name));
+    match question {
+        Question::Alert(severity) => alert(&alert::name(subject), severity),
+        Question::NoData => alert(&format!("{}NoData", alert::name(subject)), Severity::Ticket),
+        Question::Total(window) => sum(&sums(window).0),
+        Question::Bad(window) => sum(&sums(window).1),
+        Question::Ratio(window) => sum(&ratio(window)),
+        Question::Remaining => sum("slo:period_error_budget_remaining:ratio"),
+        Question::Coverage => sum("mapwarden:sli_coverage:ratio1h"),
+    }
+}

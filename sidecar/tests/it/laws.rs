@@ -79,7 +79,8 @@ proptest! {
         let slices = slices(&events);
         let now = events.last().unwrap().0 + later;
         for window in Window::ALL {
-            let width = Level::of(window).width().get() / 1_000_000_000;
+            let level = Level::ALL.into_iter().find(|level| window.length() <= level.reach()).unwrap();
+            let width = level.width().get() / 1_000_000_000;
             // The slots that start after `now - window`, up to the one that holds `now`.
             let first = (START + now) / width + 1 - window.length().get() / 1_000_000_000 / width;
             let held: Vec<_> = events.iter().copied().filter(|(second, ..)| (START + second) / width >= first).collect();

@@ -3,7 +3,9 @@
 
 mod file;
 mod pseudonym;
+mod queries;
 mod settings;
+mod source;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use mapwarden::contract::names::attribute::REQUIRED;
 
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
+pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
 use crate::spec::Slo;
 pub use crate::yaml::{Origin, Problem, Problems};
 
@@ -36,6 +39,8 @@ pub struct Config {
     pub contract: Contract,
     /// Objectives over series that the sidecar receives.
     pub slos: Vec<Slo>,
+    /// Servers that are asked for the events of objectives.
+    pub sources: Vec<Source>,
     /// Dependencies that the sidecar probes.
     pub probes: Vec<Probe>,
     /// Where notices go.
@@ -60,6 +65,7 @@ impl Default for Config {
             data_dir: None,
             contract: Contract { required: REQUIRED.map(str::to_owned).to_vec(), mode: ContractMode::Warn },
             slos: Vec::new(),
+            sources: Vec::new(),
             probes: Vec::new(),
             sinks: vec![Sink::Stdout],
             templates: None,

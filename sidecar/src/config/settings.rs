@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::file;
 use super::{Config, PseudonymKey, Sink};
+use crate::promql;
+use crate::spec::Slo;
 use crate::yaml::{self, Origin, Problem, Problems, Reader, Value, address, web_url};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
@@ -38,6 +40,10 @@ impl Settings {
             Some(path) => read_file(path, &mut config),
         };
         self.apply(&mut config, &mut problems);
+        // A source with a problem of its own is not there to be found.
+        if problems.is_empty() {
+            problems = queried(&config);
+        }
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
@@ -103,6 +109,16 @@ impl Settings {
             config.sinks.extend(named.map(|(name, url)| Sink::Alertmanager { name, url }));
         }
     }
+}
+
+/// What keeps objectives from being counted by the sources that there are.
+fn queried(config: &Config) -> Vec<Problem> {
+    let problem = |slo: &Slo| {
+        let reason = promql::check(slo, &config.sources).err()?;
+        let origin = slo.origin.clone().unwrap_or(Origin::Setting("`slos`"));
+        Some(Problem { origin, message: format!("objective `{}`: {reason}", slo.id()) })
+    };
+    config.slos.iter().filter_map(problem).collect()
 }
 
 /// `webhook`, `webhook-2`, `webhook-3`.

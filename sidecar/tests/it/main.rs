@@ -25,5 +25,6 @@ mod output_fixture;
 mod output_render;
 mod repository;
 mod spec;
+mod spec_written;
 mod stages;
 mod store;

@@ -44,6 +44,9 @@ impl Settings {
             Some(path) => read_file(path, &mut config),
         };
         self.apply(&mut config, &mut problems);
+        for slo in &mut config.slos {
+            slo.period.clone_from(&config.slo_period);
+        }
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 

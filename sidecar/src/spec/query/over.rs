@@ -105,8 +105,10 @@ fn look(tree: &Expr, is_in_rate: bool, found: &mut Found) {
 /// Every series over the window: a range that is there is replaced, a counter without one is increased.
 fn ranged(tree: Expr) -> Result<Expr, String> {
     Ok(match tree {
-        Expr::VectorSelector(series) => increase(series)?,
-        Expr::MatrixSelector(matrix) => Expr::MatrixSelector(MatrixSelector { range: SENTINEL, ..matrix }),
+        Expr::VectorSelector(series) => increase(sorted(series))?,
+        Expr::MatrixSelector(matrix) => {
+            Expr::MatrixSelector(MatrixSelector { vs: sorted(matrix.vs), range: SENTINEL })
+        }
         Expr::Aggregate(mut aggregate) => {
             *aggregate.expr = ranged(*aggregate.expr)?;
             Expr::Aggregate(aggregate)
@@ -135,6 +137,11 @@ fn ranged(tree: Expr) -> Result<Expr, String> {
     })
 }
 
+fn sorted(mut series: VectorSelector) -> VectorSelector {
+    series.matchers.matchers.sort_by_key(ToString::to_string);
+    series
+}
+
 fn increase(series: VectorSelector) -> Result<Expr, String> {
     let Ok(Expr::Call(mut call)) = parse("increase(x[5m])") else {
         return Err("`increase` is not a function".to_owned());
@@ -145,7 +152,8 @@ fn increase(series: VectorSelector) -> Result<Expr, String> {
     Ok(Expr::Call(call))
 }
 
-/// The tree as text. The parser prints it; what it prints must read as the same tree.
+/// The tree as text. The parser prints it, matchers in the order of their text; what it prints must read as the same
+/// tree.
 fn printed(tree: &Expr, one: &One<'_>) -> Result<String, String> {
     let text = tree.to_string();
     if parse(&text).as_ref() != Ok(tree) {
@@ -228,6 +236,7 @@ mod tests {
         let cases = [
             ("sum(x{a=\"b\"})", "sum(increase(x{a=\"b\"}[{{.window}}]))"),
             ("x", "sum(increase(x[{{.window}}]))"),
+            ("sum(x{b=\"1\",a!~\"2|3\"})", "sum(increase(x{a!~\"2|3\",b=\"1\"}[{{.window}}]))"),
             ("sum(x) - sum(y)", "sum(increase(x[{{.window}}])) - sum(increase(y[{{.window}}]))"),
             ("sum by (job) (x)", "sum(sum by (job) (increase(x[{{.window}}])))"),
             ("sum(x offset 5m)", "sum(increase(x[{{.window}}] offset 5m))"),

@@ -45,6 +45,9 @@ impl Settings {
             Some(path) => read_file(path, &mut config),
         };
         self.apply(&mut config, &mut problems);
+        for slo in &mut config.slos {
+            slo.period.clone_from(&config.slo_period);
+        }
         // A source with a problem of its own is not there to be found.
         if problems.is_empty() {
             problems = queried(&config);

@@ -27,5 +27,6 @@ mod output_render;
 mod promql;
 mod repository;
 mod spec;
+mod spec_written;
 mod stages;
 mod store;

@@ -17,6 +17,7 @@ mod mounted;
 mod names;
 mod notice_maps;
 mod notices;
+mod objectives;
 mod output_admin;
 mod output_alertmanager;
 mod output_deliver;

@@ -11,6 +11,7 @@ mod accept;
 mod aggregate;
 mod commands;
 mod config;
+mod cost;
 mod demo;
 mod golden;
 mod mounted;

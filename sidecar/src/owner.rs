@@ -166,6 +166,7 @@ impl Owner {
     async fn evaluate(&mut self) {
         let began = Instant::now();
         let now = UnixNanos::now();
+        self.aggregate.advance(now);
         let known = self.aggregate.at(now);
         self.budgets = known
             .objectives()

@@ -6,8 +6,10 @@ mod apply;
 mod bounded;
 pub mod calendar;
 pub mod changes;
+mod composite;
 pub mod distribution;
 pub mod examples;
+mod groups;
 pub mod hot_keys;
 pub mod maps;
 pub mod objective;
@@ -15,6 +17,7 @@ mod roles;
 pub mod series;
 pub mod slices;
 pub mod terms;
+pub mod timeslices;
 pub mod told;
 pub mod traffic;
 pub mod users;
@@ -151,7 +154,7 @@ impl Aggregate {
             resets: 0,
             dirty: Dirty::default(),
         };
-        for slo in &configured {
+        for slo in configured.iter().filter(|slo| slo.group_by.is_empty()) {
             aggregate.declare(roles::definition_of(slo), watching_since);
             if let Some(objective) = aggregate.objectives.get_mut(&slo.id()) {
                 objective.agree(Terms::of(slo), watching_since);
@@ -169,16 +172,19 @@ impl Aggregate {
         slices: Vec<(String, Level, Slice)>,
         marks: Vec<(u128, Mark)>,
     ) -> Vec<String> {
-        let (mut gone, mut calendars) = (Vec::new(), Vec::new());
+        let (mut gone, mut sums) = (Vec::new(), Vec::new());
         for kept in objectives {
             if self.is_gone(&kept) {
                 gone.push(kept.definition.id());
                 continue;
             }
-            let known = self.objectives.get(&kept.definition.id());
-            let definition = known.map_or_else(|| kept.definition.clone(), |known| known.definition.clone());
-            let terms = known.map_or_else(Terms::default, |known| known.terms().clone());
-            calendars.push((definition.id(), kept.calendar.clone()));
+            let id = kept.definition.id();
+            let known =
+                self.objectives.get(&id).map(|known| (known.definition.clone(), known.terms().clone()));
+            let (definition, terms) = known
+                .or_else(|| self.group(&id))
+                .unwrap_or_else(|| (kept.definition.clone(), Terms::default()));
+            sums.push((definition.id(), kept.calendar.clone(), kept.gathering.clone()));
             let mut objective = Objective::restore(Kept { definition, ..kept });
             objective.agree(terms, self.watching_since);
             self.objectives.insert(objective.definition.id(), objective);
@@ -188,9 +194,9 @@ impl Aggregate {
                 objective.slices_mut().restore(level, slice);
             }
         }
-        for (id, kept) in calendars {
+        for (id, calendar, gathering) in sums {
             if let Some(objective) = self.objectives.get_mut(&id) {
-                objective.restore_calendar(&kept, self.watching_since);
+                objective.restore_sums(&calendar, &gathering, self.watching_since);
             }
         }
         self.restored = marks.into_iter().collect();
@@ -324,7 +330,8 @@ impl Aggregate {
         let mut series = match self.series.remove(&id) {
             Some(series) => series,
             None => {
-                let roles = roles::roles_of(resource, point, &self.configured, &self.objectives)?;
+                let mut roles = roles::roles_of(resource, point, &self.configured, &self.objectives)?;
+                self.open_groups(&mut roles, received);
                 if roles.is_empty() {
                     return Ok(());
                 }
@@ -482,7 +489,8 @@ impl Aggregate {
 
     /// Whether nothing counts towards a kept objective any more.
     fn is_gone(&self, kept: &Kept) -> bool {
-        let is_configured = self.objectives.contains_key(&kept.definition.id());
+        let id = kept.definition.id();
+        let is_configured = self.objectives.contains_key(&id) || self.group(&id).is_some();
         !is_configured
             && match kept.definition.about {
                 objective::About::Metric(_) | objective::About::Derived(_) => true,

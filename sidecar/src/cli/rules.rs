@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use crate::config::Settings;
 use crate::rules::{Target, Written};
@@ -14,10 +14,7 @@ use crate::yaml::Problems;
 
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct RulesArgs {
-    #[command(subcommand)]
-    command: Option<RulesCommand>,
     /// The form of the rule files.
     #[arg(long, value_enum, default_value_t = Form::Prometheus)]
     target: Form,
@@ -29,9 +26,6 @@ pub struct RulesArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
-
-#[derive(Debug, Subcommand)]
-enum RulesCommand {}
 
 /// The form of the rule files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,7 +73,9 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
         }
     }
     all.sort_by(|one, other| one.stem.cmp(&other.stem));
-    if let Some(pair) = all.windows(2).find(|pair| pair.first().map(|one| &one.stem) == pair.get(1).map(|one| &one.stem)) {
+    if let Some(pair) =
+        all.windows(2).find(|pair| pair.first().map(|one| &one.stem) == pair.get(1).map(|one| &one.stem))
+    {
         let stem = pair.first().map(|one| one.stem.as_str()).unwrap_or_default();
         anyhow::bail!("two objectives are called `{stem}`: accepted is an id of its own for each");
     }

@@ -4,7 +4,7 @@
 use mapwarden::contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
 
 use super::document::{Kind, Rule};
-use super::promql::{count_of_slice, counted_pretty, over};
+use super::promql::{count_of_slice, counted, over};
 use super::subject::{Subject, text};
 use super::window::{SLICE, Window};
 use crate::spec::{Comparison, Indicator, Judged, Method, Queried, Queries};
@@ -55,7 +55,9 @@ pub(super) fn record(subject: &Subject<'_>, name: impl Into<String>, expression:
 /// The sidecars' own counters, over all pods of a namespace.
 fn held(subject: &Subject<'_>) -> (String, String) {
     let (slo, service) = (text(&subject.slo.id()), text(&subject.slo.service));
-    let counter = |name| indented(&counted_pretty(&format!("{name}{{service={service},slo={slo}}}")));
+    let counter = |name| {
+        indented(&counted(&format!("{name}{{service={service},slo={slo}}}"), std::time::Duration::ZERO))
+    };
     let total = subject.fold("sum", &counter(SLI_EVENTS.name));
     let good = subject.fold("sum", &counter(SLI_GOOD.name));
     (total, bad_of_good(subject, &good))
@@ -71,7 +73,9 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
             let part = subject.fold("sum", &of("part", count_of_slice(part))?);
             let bad = match is {
                 Judged::Good => bad_of_good(subject, &part),
-                Judged::Bad => format!("clamp_min(\n{}\n  or\n  {}\n, 0)", indent(&part), none_of_total(subject)),
+                Judged::Bad => {
+                    format!("clamp_min(\n{}\n  or\n  {}\n, 0)", indent(&part), none_of_total(subject))
+                }
             };
             Ok((total, bad))
         }
@@ -95,7 +99,8 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
                 Comparison::Gt => ">",
             };
             let total = format!("{} == 1", subject.fold("max", &format!("({value}) >= bool -Inf")));
-            let verdict = subject.fold("min", &format!("({value}) {compare} bool {}", super::tier::number(*threshold)));
+            let verdict =
+                subject.fold("min", &format!("({value}) {compare} bool {}", super::tier::number(*threshold)));
             Ok((total, format!("1 - {verdict}\nand\n{}", measured(subject))))
         }
     }
@@ -104,7 +109,11 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
 /// All events that were not good; with no good ones, all.
 fn bad_of_good(subject: &Subject<'_>, good: &str) -> String {
     let all = measured(subject);
-    format!("clamp_min(\n  {all}\n  - (\n{}\n    or\n    {}\n  )\n, 0)", indent(&indent(good)), none_of_total(subject))
+    format!(
+        "clamp_min(\n  {all}\n  - (\n{}\n    or\n    {}\n  )\n, 0)",
+        indent(&indent(good)),
+        none_of_total(subject)
+    )
 }
 
 /// The slice's events without the labels that a rule adds.
@@ -120,11 +129,13 @@ fn none_of_total(subject: &Subject<'_>) -> String {
 /// Slices of time by the clock, each counted once, by whatever is compared with its share of bad events.
 fn timeslices(subject: &Subject<'_>, verdict: &str) -> Result<[Rule; 2], String> {
     let slice = subject.timeslice().map_or(SLICE, Window::seconds);
-    if slice < SLICE || slice % SLICE != 0 {
+    if slice < SLICE || !slice.is_multiple_of(SLICE) {
         return Err(format!("its slices of {slice} s are not whole minutes"));
     }
     let window = Window::new(mapwarden::contract::Nanos::from_secs(slice));
-    let sum = |name: &str| subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()));
+    let sum = |name: &str| {
+        subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()))
+    };
     let turn = format!("and on ()\n(floor(vector(time()) / {SLICE}) % {} == 0)", slice / SLICE);
     let total = format!("({} > bool 0)\n{turn}", sum(TOTAL));
     let share = format!("clamp_max({}\n/\n({} > 0), 1)", sum(BAD), sum(TOTAL));

@@ -61,7 +61,7 @@ impl fmt::Display for Window {
         for (unit, length, is_whole) in
             [("y", 31_536_000, true), ("w", 604_800, true), ("d", 86_400, false), ("h", 3_600, false)]
         {
-            if rest >= length && (!is_whole || rest % length == 0) {
+            if rest >= length && (!is_whole || rest.is_multiple_of(length)) {
                 write!(out, "{}{unit}", rest / length)?;
                 rest %= length;
             }
@@ -108,6 +108,9 @@ mod tests {
             assert_eq!(range / SLICE + 1, window.0 / SLICE);
             assert_ne!(range % SLICE, 0, "no slice lies on the edge");
         }
-        assert_eq!((Window::M5.range(), Window::days(30).range()), ("4m30s".to_owned(), "29d23h59m30s".to_owned()));
+        assert_eq!(
+            (Window::M5.range(), Window::days(30).range()),
+            ("4m30s".to_owned(), "29d23h59m30s".to_owned())
+        );
     }
 }

@@ -24,5 +24,6 @@ mod output_exposition;
 mod output_fixture;
 mod output_render;
 mod repository;
+mod rules;
 mod stages;
 mod store;

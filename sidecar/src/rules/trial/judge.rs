@@ -64,6 +64,13 @@ impl<'a> Judge<'a> {
         Some(f64::from(measured) / 60.0)
     }
 
+    /// Whether there was no slice in the last ten minutes. Not to be asked in the eleventh, which depends on whether the
+    /// ends of a range count.
+    pub(super) fn is_unmeasured(&self, minute: usize) -> bool {
+        let mut last = (minute.saturating_sub(10)..=minute).filter_map(|minute| minute.checked_sub(1));
+        last.all(|index| self.is_silent.get(index).copied().unwrap_or(true))
+    }
+
     /// Whether an alert fires at the end of a minute.
     pub(super) fn is_firing(&self, severity: Severity, minute: usize) -> bool {
         let firing = self.firing.get(&severity).zip(minute.checked_sub(1));
@@ -122,7 +129,7 @@ fn counted(subject: &Subject<'_>, history: &History, minute: usize) -> Option<(f
         };
     };
     let length = usize::try_from(slice.seconds() / SLICE).ok().filter(|length| *length > 0)?;
-    if minute % length != 0 {
+    if !minute.is_multiple_of(length) {
         return None;
     }
     let events = (minute + 1 - length..=minute).filter_map(|minute| match history.minute(minute)? {

@@ -2,7 +2,7 @@
 //! (the `metrics` facade, OpenTelemetry's instruments), and against other maps.
 //!
 //! ```text
-//! cargo bench -p mapwarden --bench overhead            # about 11 minutes; fills the table of docs/benchmarks.md
+//! cargo bench -p mapwarden --bench overhead            # about 10 minutes; fills the table of docs/benchmarks.md
 //! cargo bench -p mapwarden --bench overhead -- --quick # under 25 seconds, rough; --write fills the table too
 //! ```
 //!

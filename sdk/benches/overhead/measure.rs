@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use crate::contenders::Contender;
+use crate::contenders::{Contender, PLACES};
 use crate::load::{Load, Step};
 
 /// How many steps a thread does before the next contender's turn, about 1 ms. Raised, the barrier weighs less and
@@ -83,20 +83,27 @@ fn round<K: Send + Sync>(
         let index = (round + turn) % contenders.len();
         let slices: Vec<&[Step<K>]> =
             load.steps.chunks_exact(SLICE).cycle().skip(round).take(shape.threads).collect();
-        times[index] = slice(&contenders[index], &slices, shape.per_pin);
+        // Every pair of places comes by: the contenders' shift against the bare map's at each turn of it.
+        let place = round + index.min(1) * (round / PLACES);
+        times[index] = slice(&contenders[index], &slices, shape.per_pin, place);
     }
     times
 }
 
 /// The mean time of the threads that do one slice each, from the moment when all are there.
-fn slice<K: Send + Sync>(contender: &Contender<K>, slices: &[&[Step<K>]], per_pin: usize) -> Duration {
+fn slice<K: Send + Sync>(
+    contender: &Contender<K>,
+    slices: &[&[Step<K>]],
+    per_pin: usize,
+    place: usize,
+) -> Duration {
     let barrier = Barrier::new(slices.len());
     let timed = |steps: &[Step<K>]| {
         // The last steps, which a contender that does a part of them does not repeat.
-        contender.map.run(&steps[SLICE - WARM..], per_pin);
+        contender.map.run_at(place, &steps[SLICE - WARM..], per_pin);
         barrier.wait();
         let began = Instant::now();
-        contender.map.run(&steps[..SLICE / contender.part], per_pin);
+        contender.map.run_at(place, &steps[..SLICE / contender.part], per_pin);
         began.elapsed()
     };
     let count = |number: usize| u32::try_from(number).expect("a small number");

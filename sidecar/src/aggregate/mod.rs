@@ -4,6 +4,7 @@
 
 mod apply;
 mod bounded;
+pub mod calendar;
 pub mod changes;
 pub mod distribution;
 pub mod examples;
@@ -13,6 +14,7 @@ pub mod objective;
 mod roles;
 pub mod series;
 pub mod slices;
+pub mod terms;
 pub mod told;
 pub mod traffic;
 pub mod users;
@@ -35,6 +37,7 @@ use self::objective::{Kept, Objective};
 use self::roles::{Role, Track};
 use self::series::{Ignored, Mark};
 use self::slices::{Level, Slice};
+use self::terms::Terms;
 use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
 pub use self::window::Window;
@@ -149,6 +152,9 @@ impl Aggregate {
         };
         for slo in &configured {
             aggregate.declare(roles::definition_of(slo), watching_since);
+            if let Some(objective) = aggregate.objectives.get_mut(&slo.id()) {
+                objective.agree(Terms::of(slo), watching_since);
+            }
         }
         aggregate.configured = configured;
         aggregate
@@ -162,21 +168,28 @@ impl Aggregate {
         slices: Vec<(String, Level, Slice)>,
         marks: Vec<(u128, Mark)>,
     ) -> Vec<String> {
-        let mut gone = Vec::new();
+        let (mut gone, mut calendars) = (Vec::new(), Vec::new());
         for kept in objectives {
             if self.is_gone(&kept) {
                 gone.push(kept.definition.id());
                 continue;
             }
-            let is_known = self.objectives.get(&kept.definition.id());
-            let definition =
-                is_known.map_or_else(|| kept.definition.clone(), |known| known.definition.clone());
-            let objective = Objective::restore(Kept { definition, ..kept });
+            let known = self.objectives.get(&kept.definition.id());
+            let definition = known.map_or_else(|| kept.definition.clone(), |known| known.definition.clone());
+            let terms = known.map_or_else(Terms::default, |known| known.terms().clone());
+            calendars.push((definition.id(), kept.calendar.clone()));
+            let mut objective = Objective::restore(Kept { definition, ..kept });
+            objective.agree(terms, self.watching_since);
             self.objectives.insert(objective.definition.id(), objective);
         }
         for (id, level, slice) in slices {
             if let Some(objective) = self.objectives.get_mut(&id) {
                 objective.slices_mut().restore(level, slice);
+            }
+        }
+        for (id, kept) in calendars {
+            if let Some(objective) = self.objectives.get_mut(&id) {
+                objective.restore_calendar(&kept, self.watching_since);
             }
         }
         self.restored = marks.into_iter().collect();

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Window;
 use super::bounded::OTHER;
-use super::slices::{Counts, Slices};
+use super::calendar::{Bounds, CalendarSums, KeptPeriod};
+use super::slices::{Counts, Slices, Until};
+use super::terms::Terms;
 use super::users::UserRing;
+use crate::spec::Period;
 
 /// What an objective promises, and about what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,6 +123,10 @@ pub struct Objective {
     debts: BTreeMap<Place, (u64, UnixNanos)>,
     /// How far apart points lie: the largest time that one of late accounted for.
     interval: Nanos,
+    /// Over which time it is kept, and how.
+    terms: Terms,
+    /// Sums by periods of the calendar, where the terms name one.
+    calendar: Option<CalendarSums>,
 }
 
 /// Events of one point.
@@ -146,6 +153,14 @@ pub struct Kept {
     pub totals: Counts,
     /// Until when telemetry accounts for the time.
     pub covered_until: u64,
+    /// Sums by periods of the calendar; rows of before there were any end before.
+    #[serde(deserialize_with = "calendar_or_none")]
+    pub calendar: Vec<KeptPeriod>,
+}
+
+/// Reads what stands at the end of newer rows only.
+fn calendar_or_none<'de, D: Deserializer<'de>>(row: D) -> Result<Vec<KeptPeriod>, D::Error> {
+    Ok(Vec::deserialize(row).unwrap_or_default())
 }
 
 impl Objective {
@@ -162,7 +177,51 @@ impl Objective {
             covered_until: since,
             debts: BTreeMap::new(),
             interval: Nanos::ZERO,
+            terms: Terms::default(),
+            calendar: None,
         }
+    }
+
+    /// Its terms.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Puts it under other terms, as of `now`. A calendar that it was not under before begins with the slices since the
+    /// start of the period.
+    pub fn agree(&mut self, terms: Terms, now: UnixNanos) {
+        self.slices.reach(terms.length());
+        match &terms.period {
+            Period::Rolling(_) => self.calendar = None,
+            Period::Calendar(calendar) => {
+                if self.calendar.as_ref().is_none_or(|sums| sums.calendar() != calendar) {
+                    self.calendar = Some(CalendarSums::new(calendar.clone()));
+                    self.restore_calendar(&[], now);
+                }
+            }
+        }
+        self.terms = terms;
+    }
+
+    /// Puts back the sums that the store kept, once its slices are there.
+    pub(crate) fn restore_calendar(&mut self, kept: &[KeptPeriod], now: UnixNanos) {
+        if let Some(calendar) = &self.calendar {
+            let mut sums = CalendarSums::new(calendar.calendar().clone());
+            sums.restore(kept, now, |bounds| {
+                self.slices.between(bounds.start, Until::Before(bounds.end), now)
+            });
+            self.calendar = Some(sums);
+        }
+    }
+
+    /// The period of the budget at `now`, and what happened in it.
+    pub fn period(&self, now: UnixNanos) -> (Bounds, Counts) {
+        let length = self.terms.length();
+        let rolling = || {
+            let bounds = Bounds { start: now.before(length), end: now };
+            (bounds, self.slices.window(Window::new(length), now))
+        };
+        self.calendar.as_ref().and_then(|sums| sums.period(now)).unwrap_or_else(rolling)
     }
 
     /// Counts events at a place, and says for how many bad events no total has come in time.
@@ -181,6 +240,9 @@ impl Objective {
             self.totals.good += good;
             self.totals.bad += bad;
             self.slices.add(to, good, bad);
+            if let Some(calendar) = &mut self.calendar {
+                calendar.add(to, &Counts { good, bad, covered: Nanos::ZERO });
+            }
             self.place(place, to).add(to, good, bad);
         }
         unmatched
@@ -213,6 +275,9 @@ impl Objective {
         let from = from.max(self.covered_until);
         if to > from {
             self.slices.cover(from, to);
+            if let Some(calendar) = &mut self.calendar {
+                calendar.cover(from, to);
+            }
             self.totals.covered = Nanos::new(self.totals.covered.get().saturating_add(to.since(from).get()));
             self.covered_until = to;
         }
@@ -236,6 +301,16 @@ impl Objective {
 
     /// Forgets what happened after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
+        if let (Some(calendar), Some(newest)) = (&mut self.calendar, self.slices.newest()) {
+            let next = now + Nanos::from_secs(1);
+            let until = calendar.period(now).map_or(newest, |(bounds, _)| bounds.end);
+            let gone = if newest >= next {
+                self.slices.between(next, Until::Before(until), newest)
+            } else {
+                Counts::default()
+            };
+            calendar.forget_after(now, &gone);
+        }
         self.slices.forget_after(now);
         self.places.values_mut().for_each(|slices| slices.forget_after(now));
         self.affected.forget_after(now);
@@ -279,6 +354,7 @@ impl Objective {
             since: self.since.get(),
             totals: self.totals,
             covered_until: self.covered_until.get(),
+            calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
         }
     }
 

@@ -32,7 +32,8 @@ impl Counts {
         Ratio::of(self.bad, self.total())
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds what happened elsewhere.
+    pub(super) fn add(&mut self, other: &Self) {
         self.good += other.good;
         self.bad += other.bad;
         self.covered = Nanos::new(self.covered.get().saturating_add(other.covered.get()));
@@ -67,11 +68,14 @@ pub enum Level {
     Quarter,
     /// 2 hours for 31 days.
     TwoHours,
+    /// 8 hours for 93 days, where a period is longer than 31 days.
+    EightHours,
 }
 
 impl Level {
     /// Every level, finest first.
-    pub const ALL: [Self; 5] = [Self::Second, Self::TenSeconds, Self::Minute, Self::Quarter, Self::TwoHours];
+    pub const ALL: [Self; 6] =
+        [Self::Second, Self::TenSeconds, Self::Minute, Self::Quarter, Self::TwoHours, Self::EightHours];
 
     /// The level's number in the store.
     pub const fn number(self) -> u8 {
@@ -81,6 +85,7 @@ impl Level {
             Self::Minute => 2,
             Self::Quarter => 3,
             Self::TwoHours => 4,
+            Self::EightHours => 5,
         }
     }
 
@@ -93,6 +98,7 @@ impl Level {
             Self::Minute => 60,
             Self::Quarter => 900,
             Self::TwoHours => 7_200,
+            Self::EightHours => 28_800,
         })
     }
 
@@ -104,23 +110,13 @@ impl Level {
             Self::Minute => 390,
             Self::Quarter => 296,
             Self::TwoHours => 372,
+            Self::EightHours => 279,
         }
     }
 
     /// How far back the level reaches.
     pub const fn reach(self) -> Nanos {
         Nanos::new(self.width().get().saturating_mul(self.slots()))
-    }
-
-    /// The level that a window is read from: the finest that reaches as far.
-    pub const fn of(window: Window) -> Self {
-        match window {
-            Window::M5 => Self::Second,
-            Window::M30 | Window::H1 => Self::TenSeconds,
-            Window::H2 | Window::H6 => Self::Minute,
-            Window::D1 | Window::D3 => Self::Quarter,
-            Window::D30 => Self::TwoHours,
-        }
     }
 
     fn slot(self, time: UnixNanos) -> u64 {
@@ -203,9 +199,22 @@ pub struct Slices {
 }
 
 impl Slices {
-    /// Slices at every level, for a budget.
+    /// Slices for a budget of at most 31 days.
     pub fn for_budget() -> Self {
-        Self { rings: Level::ALL.map(Ring::new).into() }
+        let levels = [Level::Second, Level::TenSeconds, Level::Minute, Level::Quarter, Level::TwoHours];
+        Self { rings: levels.map(Ring::new).into() }
+    }
+
+    /// Keeps slices for as long as the longest window, too: the level for more than 31 days begins with what is known.
+    pub fn reach(&mut self, longest: Nanos) {
+        let Some(known) = self.rings.last().filter(|ring| ring.level.reach() < longest) else { return };
+        let mut ring = Ring::new(Level::EightHours);
+        for slice in &known.slices {
+            ring.add(Level::EightHours.slot(known.level.start(slice.slot)), &slice.counts);
+        }
+        if known.level < Level::EightHours {
+            self.rings.push(ring);
+        }
     }
 
     /// Slices that reach six hours back, for evidence.
@@ -241,9 +250,10 @@ impl Slices {
     }
 
     /// Sums the slots that start in `(now - window, now]`, rounded to slots: at most the window, at least the
-    /// window less one slot.
+    /// window less one slot. They are those of the finest level that reaches as far; where none does, the window is cut.
     pub fn window(&self, window: Window, now: UnixNanos) -> Counts {
-        self.ring(Level::of(window)).map_or_else(Counts::default, |ring| {
+        let reaches = |ring: &&Ring| window.length() <= ring.level.reach();
+        self.rings.iter().find(reaches).or(self.rings.last()).map_or_else(Counts::default, |ring| {
             let last = ring.level.slot(now);
             let slots = window.length().get() / ring.level.width().get();
             ring.sum((last + 1).saturating_sub(slots), last)
@@ -271,8 +281,9 @@ impl Slices {
         let first = level.slot(from);
         self.ring(level)
             .into_iter()
-            .flat_map(|ring| ring.slices.iter())
-            .filter(move |slice| slice.slot >= first)
+            .flat_map(move |ring| {
+                ring.slices.range(ring.slices.partition_point(|slice| slice.slot < first)..)
+            })
             .map(move |slice| (level.start(slice.slot), slice.counts))
     }
 
@@ -345,10 +356,28 @@ mod tests {
         }
         let good = |window| slices.window(window, at(NOW)).good.get();
         let got = Window::ALL.map(|window| (window.name(), good(window)));
+        let got = got.each_ref().map(|(name, good)| (name.as_str(), *good));
         assert_eq!(
             got,
             [("5m", 2), ("30m", 3), ("1h", 3), ("2h", 5), ("6h", 5), ("1d", 5), ("3d", 6), ("30d", 6)]
         );
+    }
+
+    #[test]
+    fn a_window_of_any_length_is_read_at_the_finest_level_that_reaches() {
+        let mut slices = Slices::for_budget();
+        slices.add(at(NOW - 40 * 86_400), Count::new(1), Count::ZERO);
+        slices.add(at(NOW - 20 * 86_400), Count::new(1), Count::ZERO);
+        slices.reach(Nanos::from_secs(90 * 86_400));
+        slices.reach(Nanos::from_secs(90 * 86_400));
+        (0..700).for_each(|age| slices.add(at(NOW - age), Count::new(1), Count::ZERO));
+        let sum =
+            |slices: &Slices, secs| slices.window(Window::new(Nanos::from_secs(secs)), at(NOW)).good.get();
+        let good = |seconds| sum(&slices, seconds);
+        assert_eq!((good(1), good(420), good(600), good(610)), (1, 420, 600, 601));
+        assert_eq!((good(28 * 86_400), good(90 * 86_400)), (701, 702), "what was known is kept");
+        slices.add(at(NOW - 80 * 86_400), Count::new(1), Count::ZERO);
+        assert_eq!(sum(&slices, 90 * 86_400), 703);
     }
 
     #[test]

@@ -1,58 +1,72 @@
 //! The windows that everything is measured over.
 
+use std::fmt;
+
 use mapwarden::contract::Nanos;
 
-/// A window that events are summed over. A closed set.
+/// A window that events are summed over: the last so much time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Window {
-    /// 5 minutes.
-    M5,
-    /// 30 minutes.
-    M30,
-    /// 1 hour.
-    H1,
-    /// 2 hours.
-    H2,
-    /// 6 hours.
-    H6,
-    /// 1 day.
-    D1,
-    /// 3 days.
-    D3,
-    /// 30 days: the budget's period.
-    D30,
-}
+pub struct Window(Nanos);
 
 impl Window {
-    /// Every window, shortest first.
+    /// 5 minutes.
+    pub const M5: Self = Self::of_secs(300);
+    /// 30 minutes.
+    pub const M30: Self = Self::of_secs(1_800);
+    /// 1 hour.
+    pub const H1: Self = Self::of_secs(3_600);
+    /// 2 hours.
+    pub const H2: Self = Self::of_secs(7_200);
+    /// 6 hours.
+    pub const H6: Self = Self::of_secs(21_600);
+    /// 1 day.
+    pub const D1: Self = Self::of_secs(86_400);
+    /// 3 days.
+    pub const D3: Self = Self::of_secs(259_200);
+    /// 30 days: the budget's period where nothing else is said.
+    pub const D30: Self = Self::of_secs(2_592_000);
+
+    /// The windows of an objective over 30 days with the tiers of the SRE workbook, shortest first.
     pub const ALL: [Self; 8] =
         [Self::M5, Self::M30, Self::H1, Self::H2, Self::H6, Self::D1, Self::D3, Self::D30];
 
-    /// The name as Sloth writes it: `5m`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::M5 => "5m",
-            Self::M30 => "30m",
-            Self::H1 => "1h",
-            Self::H2 => "2h",
-            Self::H6 => "6h",
-            Self::D1 => "1d",
-            Self::D3 => "3d",
-            Self::D30 => "30d",
-        }
+    /// A window of any length.
+    pub const fn new(length: Nanos) -> Self {
+        Self(length)
+    }
+
+    const fn of_secs(seconds: u64) -> Self {
+        Self(Nanos::from_secs(seconds))
+    }
+
+    /// The name as Sloth writes it: `5m`. In the largest unit that divides it.
+    pub fn name(self) -> String {
+        self.to_string()
     }
 
     /// The length.
     pub const fn length(self) -> Nanos {
-        Nanos::from_secs(match self {
-            Self::M5 => 300,
-            Self::M30 => 1_800,
-            Self::H1 => 3_600,
-            Self::H2 => 7_200,
-            Self::H6 => 21_600,
-            Self::D1 => 86_400,
-            Self::D3 => 259_200,
-            Self::D30 => 2_592_000,
-        })
+        self.0
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.get() / 1_000_000;
+        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+        let unit = units.into_iter().find(|(length, _)| millis >= *length && millis.is_multiple_of(*length));
+        let (length, name) = unit.unwrap_or((1, "ms"));
+        write!(out, "{}{name}", millis / length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_named_in_the_largest_unit_that_divides_it() {
+        let names = [300, 1_800, 5_400, 90, 259_200, 2_419_200, 0].map(|secs| Window::of_secs(secs).name());
+        assert_eq!(names, ["5m", "30m", "90m", "90s", "3d", "28d", "0ms"]);
     }
 }

@@ -9,12 +9,20 @@ const Z: f64 = 1.959_963_984_540_054;
 /// which holds near 0 and 1 and for few events, where the usual normal interval does not. None where there was
 /// no event.
 pub fn wilson(part: Count, whole: Count) -> Option<(Ratio, Ratio)> {
-    let ratio = Ratio::of(part, whole)?.get();
-    let n = whole.as_f64();
+    if whole == Count::ZERO {
+        return None;
+    }
+    let (lower, upper) = score(part.as_f64(), whole.as_f64());
+    Some((Ratio::new(lower).ok()?, Ratio::new(upper).ok()?))
+}
+
+/// The same for events that are weighed, of which there are some.
+pub(super) fn score(part: f64, n: f64) -> (f64, f64) {
+    let ratio = (part / n).min(1.0);
     let centre = ratio + Z * Z / (2.0 * n);
     let spread = Z * (ratio * (1.0 - ratio) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let bound = |value: f64| Ratio::new((value / (1.0 + Z * Z / n)).clamp(0.0, 1.0)).ok();
-    Some((bound(centre - spread)?, bound(centre + spread)?))
+    let bound = |value: f64| (value / (1.0 + Z * Z / n)).clamp(0.0, 1.0);
+    (bound(centre - spread), bound(centre + spread))
 }
 
 #[cfg(test)]

@@ -1,17 +1,15 @@
 //! The commands of the `mapwarden` binary.
 
+pub mod check;
 pub mod demo;
 pub mod rules;
 pub mod run;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-
-use crate::config::Settings;
 
 /// Exact error budgets and fault notices, beside your service.
 #[derive(Debug, Parser)]
@@ -29,8 +27,8 @@ pub struct Cli {
 enum Command {
     /// Runs the sidecar (the default).
     Run(run::RunArgs),
-    /// Says every problem of a configuration file, with its line; exits 1 where there is one.
-    Check(CheckArgs),
+    /// Says every problem of SLO files and configuration files, each with its line; exits 1 where there is one.
+    Check(check::CheckArgs),
     /// Shows it all at work: a sidecar, an order service under load, a bad deploy, and the notice of it.
     #[command(mut_arg("log", |log| log.default_value(demo::LOG)))]
     Demo(demo::DemoArgs),
@@ -39,12 +37,6 @@ enum Command {
     /// The order service of the demo.
     #[command(hide = true)]
     DemoService(demo::ServiceArgs),
-}
-
-#[derive(Args, Debug)]
-struct CheckArgs {
-    /// The file.
-    file: PathBuf,
 }
 
 /// Runs the command that the process was started with.
@@ -67,7 +59,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(run::run(&args))?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Check(args) => Ok(check(&args)),
+        Command::Check(args) => Ok(check::check(&args)),
         Command::Rules(args) => rules::run(&args),
         Command::Demo(args) => {
             start_log(args.log())?;
@@ -93,21 +85,6 @@ fn start_log(filter: &str) -> anyhow::Result<()> {
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
-}
-
-fn check(args: &CheckArgs) -> ExitCode {
-    let settings = Settings { file: Some(args.file.clone()), ..Settings::default() };
-    match settings.read() {
-        Ok(config) => {
-            let (slos, probes, sinks) = (config.slos.len(), config.probes.len(), config.sinks.len());
-            println!("{}: ok: {slos} slos, {probes} probes, {sinks} sinks", args.file.display());
-            ExitCode::SUCCESS
-        }
-        Err(problems) => {
-            eprintln!("{problems}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,12 @@ pub struct RunArgs {
     /// The folder of the durable state; without it budgets do not outlive the sidecar.
     #[arg(long, env = "MAPWARDEN_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// An SLO file, OpenSLO's or Sloth's, or a folder of them; repeatable, comma-separated in the variable.
+    #[arg(long, env = "MAPWARDEN_SLOS", value_name = "PATH", value_delimiter = ',')]
+    slos: Vec<PathBuf>,
+    /// The period of objectives whose file does not say one [default: 30d]
+    #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
+    slo_period: Option<String>,
     /// Post notices as JSON to this URL; repeatable, comma-separated in the variable.
     #[arg(long, env = "MAPWARDEN_WEBHOOK", value_name = "URL", value_delimiter = ',')]
     webhook: Vec<String>,
@@ -43,12 +49,15 @@ impl RunArgs {
 
     /// The settings as they were told, the pseudonym key from `MAPWARDEN_PSEUDONYM_KEY`.
     pub fn settings(&self) -> Settings {
-        let Self { config, otlp_http, admin, data_dir, webhook, alertmanager, log: _ } = self.clone();
+        let Self { config, otlp_http, admin, data_dir, slos, slo_period, webhook, alertmanager, log: _ } =
+            self.clone();
         Settings {
             file: config,
             otlp_http,
             admin,
             data_dir,
+            slos,
+            slo_period,
             webhooks: webhook,
             alertmanagers: alertmanager,
             pseudonym_key: std::env::var("MAPWARDEN_PSEUDONYM_KEY").ok().filter(|secret| !secret.is_empty()),
@@ -63,6 +72,9 @@ impl RunArgs {
 /// ended by itself.
 pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = args.settings().load()?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut sidecar = Sidecar::start(config).await?;
     tracing::info!(otlp_http = %sidecar.otlp_http, admin = %sidecar.admin, "the sidecar is up");

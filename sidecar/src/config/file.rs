@@ -4,17 +4,20 @@ use std::collections::HashSet;
 
 use mapwarden::contract::{Nanos, Ratio};
 
+use super::slos::rolling;
 use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink};
 use crate::spec::{Indicator, Matcher, Selector, Slo};
 use crate::yaml::{Fields, Node, Reader, address, host_port, web_url};
 
 /// The keys of the file.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "otlp_http",
     "admin",
     "data_dir",
     "contract",
     "slos",
+    "slo_files",
+    "slo_period",
     "probes",
     "sinks",
     "templates",
@@ -42,6 +45,10 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node, config: &mut Config
     }
     let slos = reader.list("slos", fields.get("slos"));
     config.slos = unique(reader, slos, slo, Slo::id);
+    let paths = reader.list("slo_files", fields.get("slo_files"));
+    config.slo_files = paths.iter().filter_map(|node| reader.path("slo_files", node)).collect();
+    let period = fields.get("slo_period").and_then(|node| reader.checked("slo_period", node, rolling));
+    config.slo_period = period.unwrap_or_else(|| config.slo_period.clone());
     let probes = reader.list("probes", fields.get("probes"));
     config.probes = unique(reader, probes, probe, |probe| probe.name.clone());
     if let Some(node) = fields.get("sinks") {

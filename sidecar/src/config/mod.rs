@@ -4,6 +4,7 @@
 mod file;
 mod pseudonym;
 mod settings;
+mod slos;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use mapwarden::contract::names::attribute::REQUIRED;
 
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
-use crate::spec::Slo;
+use crate::spec::{DataSource, Period, Slo};
 pub use crate::yaml::{Origin, Problem, Problems};
 
 /// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
@@ -34,8 +35,16 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// What senders must tell about themselves.
     pub contract: Contract,
-    /// Objectives over series that the sidecar receives.
+    /// Objectives: those that the configuration declares, then those of [`Config::slo_files`] once they are loaded.
     pub slos: Vec<Slo>,
+    /// Files and folders of OpenSLO's and Sloth's objectives.
+    pub slo_files: Vec<PathBuf>,
+    /// The period of objectives whose file does not say one.
+    pub slo_period: Period,
+    /// Prometheus-compatible servers that SLO files declare.
+    pub data_sources: Vec<DataSource>,
+    /// What is doubtful in SLO files.
+    pub warnings: Vec<Problem>,
     /// Dependencies that the sidecar probes.
     pub probes: Vec<Probe>,
     /// Where notices go.
@@ -60,6 +69,10 @@ impl Default for Config {
             data_dir: None,
             contract: Contract { required: REQUIRED.map(str::to_owned).to_vec(), mode: ContractMode::Warn },
             slos: Vec::new(),
+            slo_files: Vec::new(),
+            slo_period: Period::DEFAULT,
+            data_sources: Vec::new(),
+            warnings: Vec::new(),
             probes: Vec::new(),
             sinks: vec![Sink::Stdout],
             templates: None,

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::file;
+use super::slos::rolling;
 use super::{Config, PseudonymKey, Sink};
+use crate::spec::Period;
 use crate::yaml::{self, Origin, Problem, Problems, Reader, Value, address, web_url};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
@@ -18,6 +20,10 @@ pub struct Settings {
     pub admin: Option<String>,
     /// `--data-dir`, `MAPWARDEN_DATA_DIR`.
     pub data_dir: Option<PathBuf>,
+    /// `--slos`, `MAPWARDEN_SLOS`: replace the file's `slo_files`.
+    pub slos: Vec<PathBuf>,
+    /// `--slo-period`, `MAPWARDEN_SLO_PERIOD`.
+    pub slo_period: Option<String>,
     /// `--webhook`, `MAPWARDEN_WEBHOOK`: replace the file's webhooks.
     pub webhooks: Vec<String>,
     /// `--alertmanager`, `MAPWARDEN_ALERTMANAGER`: replace the file's Alertmanagers.
@@ -41,13 +47,14 @@ impl Settings {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    /// Reads as [`Settings::read`], and tries whether the folders that the configuration names can be used.
+    /// Reads as [`Settings::read`], takes over the objectives of the SLO files that the configuration names, and tries
+    /// whether its folders can be used.
     ///
     /// # Errors
-    /// Every problem of the texts; where there is none, every problem of the folders.
+    /// Every problem of the texts; where there is none, every problem of the SLO files and of the folders.
     pub fn load(&self) -> Result<Config, Problems> {
-        let config = self.read()?;
-        let mut problems = Vec::new();
+        let mut config = self.read()?;
+        let mut problems = config.load_slos();
         let mut problem = |setting, message| {
             problems.push(Problem { origin: Origin::Setting(setting), message });
         };
@@ -67,6 +74,10 @@ impl Settings {
     }
 
     fn apply(&self, config: &mut Config, problems: &mut Vec<Problem>) {
+        if let Some(told) = &self.slo_period {
+            let told = checked_period(told, problems);
+            config.slo_period = told.unwrap_or_else(|| config.slo_period.clone());
+        }
         let mut checked = |setting, result: Result<_, String>| {
             result
                 .map_err(|message| problems.push(Problem { origin: Origin::Setting(setting), message }))
@@ -81,6 +92,9 @@ impl Settings {
         }
         if let Some(folder) = &self.data_dir {
             config.data_dir = Some(folder.clone());
+        }
+        if !self.slos.is_empty() {
+            config.slo_files.clone_from(&self.slos);
         }
         if let Some(secret) = &self.pseudonym_key {
             config.pseudonym_key = PseudonymKey::of_secret(secret);
@@ -103,6 +117,11 @@ impl Settings {
             config.sinks.extend(named.map(|(name, url)| Sink::Alertmanager { name, url }));
         }
     }
+}
+
+fn checked_period(told: &str, problems: &mut Vec<Problem>) -> Option<Period> {
+    let origin = Origin::Setting("--slo-period (MAPWARDEN_SLO_PERIOD)");
+    rolling(told).map_err(|message| problems.push(Problem { origin, message })).ok()
 }
 
 /// `webhook`, `webhook-2`, `webhook-3`.

@@ -7,13 +7,14 @@ use mapwarden::contract::{Count, Nanos, UnixNanos, UserSketch};
 
 use super::evidence::Crowd;
 use super::onset::{Onset, onset};
-use super::open::{Open, blank};
-use super::{Event, Notice, NoticeEvent, State};
+use super::open::{Cause, Open, blank};
+use super::silence::Silences;
+use super::{Event, Notice, NoticeEvent, State, trigger};
 use crate::aggregate::objective::Objective;
 use crate::aggregate::slices::{Counts, Level};
 use crate::aggregate::users::{REACH, UserRing};
 use crate::aggregate::{WindowView, timestamp};
-use crate::budget::{BudgetState, Tier, wilson};
+use crate::budget::{BudgetState, Rise, Tier, wilson};
 
 /// How long an objective must be kept before its notice is resolved. Lowered, a fault that flickers makes
 /// several notices; raised, the all-clear comes later.
@@ -21,6 +22,9 @@ const RECOVERY: Nanos = Nanos::from_secs(15);
 
 /// How far back notices count that were resolved and opened again.
 const FLICKER: Nanos = Nanos::from_secs(3_600);
+
+/// How far back notices count that the sequential test opened alone. Raised, what heals by itself is told less often.
+const HABIT: Nanos = Nanos::from_secs(86_400);
 
 /// How often the recovery doubles at most: from 15 s to 8 minutes.
 const MAX_DOUBLINGS: usize = 5;
@@ -35,6 +39,7 @@ const RESOLVED: usize = 100;
 #[derive(Default)]
 pub struct Notices {
     open: BTreeMap<String, Open>,
+    silences: Silences,
     resolved: VecDeque<Notice>,
     floors: BTreeMap<String, UnixNanos>,
     counters: Counters,
@@ -123,11 +128,16 @@ impl Notices {
                 Some(open) => self.go_on(case, open),
                 None => self.begin(case),
             };
-            if let Some((event, notice)) = happened {
+            let silence = self.silences.look(case);
+            for (event, notice) in happened.into_iter().chain(silence) {
                 match event {
                     Event::Opened => self.counters.opened += 1,
                     Event::Updated => self.counters.updated += 1,
-                    Event::Resolved => self.counters.resolved += 1,
+                    Event::Resolved => {
+                        self.counters.resolved += 1;
+                        self.resolved.push_front(notice.clone());
+                        self.resolved.truncate(RESOLVED);
+                    }
                 }
                 events.push(NoticeEvent { event, notice: Arc::new(notice) });
             }
@@ -140,13 +150,15 @@ impl Notices {
     fn end_orphans(&mut self, view: &WindowView<'_>) -> Vec<NoticeEvent> {
         let known: BTreeSet<&String> = view.objectives().map(|(id, _)| id).collect();
         let orphans: Vec<_> = self.open.extract_if(.., |slo, _| !known.contains(slo)).collect();
-        let ended = orphans.into_iter().map(|(_, open)| {
-            let mut notice = open.notice;
+        let silent = self.silences.orphans(|slo| known.contains(slo));
+        let ended = orphans.into_iter().map(|(_, open)| open.notice).chain(silent).map(|mut notice| {
             notice.state = State::Resolved;
             notice.resolved = Some(timestamp(view.now));
             notice.summary.push_str("; ended because the objective is no more");
             self.counters.resolved += 1;
-            self.counters.count_parts(&notice);
+            if !trigger::is_of_silence(&notice) {
+                self.counters.count_parts(&notice);
+            }
             self.resolved.push_front(notice.clone());
             self.resolved.truncate(RESOLVED);
             NoticeEvent { event: Event::Resolved, notice: Arc::new(notice) }
@@ -157,17 +169,25 @@ impl Notices {
     fn begin(&mut self, case: Case<'_>) -> Option<(Event, Notice)> {
         let Case { id, objective, budget, view } = case;
         let floor = self.floors.get(id).copied().unwrap_or(UnixNanos::EPOCH);
-        let is_new = |tier: &Tier| match burning(*tier, objective, floor, view.now) {
+        let is_new = |tier: Tier| match burning(tier, objective, floor, view.now) {
             Burning::Yes => true,
             Burning::Undecided => floor == UnixNanos::EPOCH,
             Burning::No(_) => false,
         };
-        let tier = firing(budget).find(is_new)?;
+        let fired = firing(budget).find(|tier| is_new(*tier));
+        let louder = |rise: &&Rise| fired.is_none_or(|tier| rise.tier.severity() > tier.severity());
+        let rise = self.risen(id, budget, view.now).filter(louder).filter(|rise| is_new(rise.tier));
+        let cause = match (rise, fired) {
+            (Some(rise), _) => Cause { tier: rise.tier, trigger: trigger::risen(rise, fired) },
+            (None, Some(tier)) => Cause { tier, trigger: trigger::fired(tier) },
+            (None, None) => return None,
+        };
+        let tier = cause.tier;
         let onset = onset(objective.slices(), objective.interval(), floor, view.now)?;
         // Users are kept for ten minutes: of an older fault, the first ones are not known, and `since` says so.
         let users_since = UserRing::slot_start(onset.at.max(view.now.before(REACH)));
         let mut open = Open {
-            notice: blank(id, objective, tier, view.now),
+            notice: blank(id, objective, &cause, view.now),
             tier,
             onset,
             floor,
@@ -186,9 +206,15 @@ impl Notices {
 
     fn go_on(&mut self, case: Case<'_>, mut open: Open) -> Option<(Event, Notice)> {
         let Case { id, objective, budget, view } = case;
-        let louder = firing(budget).find(|tier| tier.severity() > open.tier.severity());
+        open.tier = agreed(open.tier, budget);
+        let rise = self.risen(id, budget, view.now);
+        let firing_now = || firing(budget).chain(rise.map(|rise| rise.tier));
+        let louder = firing_now().find(|tier| tier.severity() > open.tier.severity());
         open.tier = louder.unwrap_or(open.tier);
-        let is_firing = firing(budget).any(|tier| tier == open.tier);
+        let is_firing = firing_now().any(|tier| tier == open.tier);
+        if let Some(trigger) = &mut open.notice.trigger {
+            trigger.tier = trigger.tier.take().or_else(|| Some(firing(budget).next()?.name()));
+        }
         let goes_on = match burning(open.tier, objective, open.floor, view.now) {
             Burning::Yes => true,
             Burning::No(counts) => {
@@ -208,8 +234,6 @@ impl Notices {
             open.notice.resolved = Some(timestamp(view.now));
             self.counters.count_parts(&open.notice);
             self.floors.insert(id.to_owned(), open.burning_at);
-            self.resolved.push_front(open.notice.clone());
-            self.resolved.truncate(RESOLVED);
             return Some((Event::Resolved, open.notice));
         }
         let is_due = open.is_due(view.now);
@@ -219,19 +243,35 @@ impl Notices {
         told
     }
 
+    /// The rise of which the sequential test alone would tell. It asks for twice the cost for each notice of the last
+    /// day that it opened and no tier ever joined: what heals by itself every hour wakes nobody every hour.
+    fn risen<'a>(&self, slo: &str, budget: &'a BudgetState, now: UnixNanos) -> Option<&'a Rise> {
+        let rise = budget.rise.as_ref().filter(|rise| rise.is_firing(1.0))?;
+        let day_ago = timestamp(now.before(HABIT));
+        let is_alone = |notice: &&Notice| {
+            notice.slo == slo
+                && notice.resolved > Some(day_ago)
+                && notice.trigger.as_ref().is_some_and(trigger::is_alone)
+        };
+        let again = self.resolved.iter().filter(is_alone).count();
+        rise.is_firing((0..again).fold(1.0, |times, _| times * 2.0)).then_some(rise)
+    }
+
     /// How long the objective must be kept: twice as long for each of its notices that was resolved within the
     /// last hour, so that a fault that comes and goes is one notice, not one a minute.
     fn recovery(&self, slo: &str, now: UnixNanos) -> Nanos {
         let hour_ago = timestamp(now.before(FLICKER));
-        let again =
-            self.resolved.iter().filter(|notice| notice.slo == slo && notice.resolved > Some(hour_ago));
+        let again = self.resolved.iter().filter(|notice| {
+            notice.slo == slo && notice.resolved > Some(hour_ago) && !trigger::is_of_silence(notice)
+        });
         let times = again.count().min(MAX_DOUBLINGS);
         (0..times).fold(RECOVERY, |recovery, _| Nanos::new(recovery.get() * 2))
     }
 
     /// Every notice: open ones first, then the resolved, each newest first.
     pub fn all(&self) -> Vec<Notice> {
-        let mut open: Vec<_> = self.open.values().map(|open| open.notice.clone()).collect();
+        let faults = self.open.values().map(|open| &open.notice);
+        let mut open: Vec<_> = faults.chain(self.silences.all()).cloned().collect();
         open.sort_by(|a, b| b.id.cmp(&a.id));
         open.into_iter().chain(self.resolved.iter().cloned()).collect()
     }
@@ -272,6 +312,13 @@ impl Notices {
         for Kept { notice, tier, floor, users, tenants } in kept {
             let times =
                 |time: jiff::Timestamp| UnixNanos::new(u64::try_from(time.as_nanosecond()).unwrap_or(0));
+            if trigger::is_of_silence(&notice) {
+                match notice.state {
+                    State::Open => self.silences.restore(notice),
+                    State::Resolved => self.resolved.push_back(notice),
+                }
+                continue;
+            }
             if notice.state == State::Resolved {
                 let floor = self.floors.entry(notice.slo.clone()).or_default();
                 *floor = (*floor).max(times(notice.impact.until));
@@ -280,7 +327,7 @@ impl Notices {
             }
             let quietest = || Tier::ALL.into_iter().rev().find(|tier| tier.severity() == notice.severity);
             let mut open = Open {
-                tier: tier.or_else(quietest).unwrap_or(Tier::SlowTicket),
+                tier: tier.or_else(quietest).unwrap_or(Tier::SLOW_TICKET),
                 onset: Onset { at: times(notice.onset), uncertainty: notice.onset_uncertainty },
                 floor,
                 users_since: times(notice.impact.since),
@@ -313,6 +360,14 @@ impl Counters {
             *(if is_present { present } else { missing }) += 1;
         }
     }
+}
+
+/// The objective's own tier of that name; where it has none, after a restart or under other terms, the quietest of the
+/// same severity.
+fn agreed(tier: Tier, budget: &BudgetState) -> Tier {
+    let own = || budget.tiers.iter().map(|state| state.tier);
+    let named = own().find(|own| own.name() == tier.name());
+    named.or_else(|| own().rfind(|own| own.severity() == tier.severity())).unwrap_or(tier)
 }
 
 fn firing(budget: &BudgetState) -> impl Iterator<Item = Tier> {

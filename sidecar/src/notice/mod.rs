@@ -6,6 +6,8 @@ mod evidence;
 mod onset;
 mod open;
 mod patterns;
+mod silence;
+mod trigger;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +76,9 @@ pub struct Notice {
     pub updated: Timestamp,
     /// When it was resolved.
     pub resolved: Option<Timestamp>,
+    /// What opened it; none for one of a store that was written before this was told.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
     /// What it costs.
     pub budget: Budget,
     /// What got worse: the objective's own SLI first.
@@ -103,6 +108,47 @@ pub enum State {
     Open,
     /// It is kept again.
     Resolved,
+}
+
+/// What opened a notice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Which test.
+    pub kind: TriggerKind,
+    /// What it saw, in words.
+    pub why: String,
+    /// The first burn-rate tier that fired; none where none has.
+    pub tier: Option<String>,
+    /// What the sequential test saw; only where it opened the notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rise: Option<RiseEvidence>,
+}
+
+/// Which test opened a notice. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerKind {
+    /// A burn-rate tier.
+    Tier,
+    /// The sequential test, which needs no window to fill.
+    Sequential,
+    /// Telemetry ended: nothing is known to be wrong, nor to be right.
+    NoData,
+}
+
+/// What the sequential test saw when it opened a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RiseEvidence {
+    /// The e-value: were nothing wrong, it would be this large once in so many seconds at most.
+    pub e_value: f64,
+    /// The error ratio up to which nothing would have been wrong.
+    pub limit: Ratio,
+    /// When the evidence began to grow.
+    pub since: Timestamp,
+    /// Bad events since then.
+    pub bad: Count,
+    /// All events since then.
+    pub total: Count,
 }
 
 /// What a fault costs.

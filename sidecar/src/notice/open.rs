@@ -9,7 +9,7 @@ use ulid::Ulid;
 use super::engine::Case;
 use super::evidence::{self, Crowd, Fault};
 use super::onset::Onset;
-use super::{Known, MapEvidence, Notice, State, patterns};
+use super::{Known, MapEvidence, Notice, State, Trigger, TriggerKind, patterns};
 use crate::aggregate::objective::{About, Objective, SliKind};
 use crate::aggregate::traffic::Audience;
 use crate::aggregate::users::UserRing;
@@ -19,6 +19,13 @@ use crate::budget::Tier;
 /// After which age an open notice is told again; then each five minutes.
 const UPDATES: [Nanos; 4] =
     [Nanos::from_secs(10), Nanos::from_secs(30), Nanos::from_secs(60), Nanos::from_secs(180)];
+
+/// Why a notice is opened.
+pub(super) struct Cause {
+    /// The tier by which it goes on.
+    pub(super) tier: Tier,
+    pub(super) trigger: Trigger,
+}
 
 /// An open notice and what it goes on counting.
 pub(super) struct Open {
@@ -114,12 +121,17 @@ fn audience<'a>(objective: &Objective, view: &WindowView<'a>) -> Option<&'a Audi
 }
 
 /// A notice with no evidence yet. Its id is a ULID of the time, its random part made from the objective.
-pub(super) fn blank(id: &str, objective: &Objective, tier: Tier, now: UnixNanos) -> Notice {
+pub(super) fn blank(id: &str, objective: &Objective, cause: &Cause, now: UnixNanos) -> Notice {
     let mut hasher = SipHasher24::new();
     hasher.write(id.as_bytes());
     hasher.write_u64(now.get());
+    // An objective may have a notice of a fault and one of missing telemetry of the same moment.
+    hasher.write(cause.trigger.why.as_bytes());
     let definition = &objective.definition;
-    let untaken = || "not taken yet".to_owned();
+    let untaken = || match cause.trigger.kind {
+        TriggerKind::Tier | TriggerKind::Sequential => "not taken yet".to_owned(),
+        TriggerKind::NoData => "nothing is measured".to_owned(),
+    };
     Notice {
         id: Ulid::from_parts(now.get() / 1_000_000, hasher.finish128().as_u128()).to_string(),
         slo: id.to_owned(),
@@ -129,13 +141,14 @@ pub(super) fn blank(id: &str, objective: &Objective, tier: Tier, now: UnixNanos)
             .as_ref()
             .map_or_else(|| Known::missing("not told by the service"), |team| Known::Value(team.to_string())),
         state: State::Open,
-        severity: tier.severity(),
+        severity: cause.tier.severity(),
         summary: String::new(),
         onset: timestamp(now),
         onset_uncertainty: Nanos::ZERO,
         opened: timestamp(now),
         updated: timestamp(now),
         resolved: None,
+        trigger: Some(cause.trigger.clone()),
         budget: super::Budget {
             target: definition.target,
             remaining: Known::missing(untaken()),

@@ -113,8 +113,11 @@ pub struct SloView {
     pub threshold: Option<Nanos>,
     /// The promised share of good events.
     pub target: Ratio,
-    /// The budget's period.
+    /// The budget's period; of the calendar in round numbers.
     pub period: Nanos,
+    /// When the next period begins with a budget of its own; only for a period of the calendar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_until: Option<Timestamp>,
     /// When it was first measured.
     pub since: Timestamp,
     /// Good events since then.
@@ -137,8 +140,8 @@ pub struct SloView {
 /// One window of one objective.
 #[derive(Clone, Debug, Serialize)]
 pub struct WindowView {
-    /// `5m` to `30d`.
-    pub window: &'static str,
+    /// Its length: `5m`, `30d`.
+    pub window: String,
     /// Good events.
     pub good: Count,
     /// Bad events.
@@ -154,20 +157,22 @@ pub struct WindowView {
 /// One tier of one objective.
 #[derive(Clone, Debug, Serialize)]
 pub struct TierView {
-    /// `quick_page` to `slow_ticket`.
-    pub tier: &'static str,
+    /// `quick_page` to `slow_ticket`; one's own are called by what they are, `page_1h_5m`.
+    pub tier: String,
     /// Page or ticket.
     pub severity: Severity,
     /// The burn rate above which it fires.
     pub factor: f64,
     /// The long window.
-    pub long: &'static str,
+    pub long: String,
     /// The short window.
-    pub short: &'static str,
+    pub short: String,
     /// Whether the target leaves room for it to fire at all.
     pub can_fire: bool,
     /// Whether it fires.
     pub is_firing: bool,
+    /// Whether it fires and a louder or faster tier does, too, which alone is told outside.
+    pub is_inhibited: bool,
 }
 
 /// One map.

@@ -14,7 +14,7 @@ use crate::aggregate::distribution::Distribution;
 use crate::aggregate::objective::{About, Objective, SliKind};
 use crate::aggregate::traffic::Traffic;
 use crate::aggregate::{self, RequestKey, timestamp};
-use crate::budget::{BudgetState, Window};
+use crate::budget::BudgetState;
 use crate::notice::{Known, Notices, Percentiles, health};
 
 /// How far back rates look.
@@ -93,7 +93,8 @@ fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices)
             SliKind::Availability | SliKind::HitRatio => None,
         },
         target: definition.target,
-        period: Window::D30.length(),
+        period: budget.period.length,
+        period_until: budget.period.next.map(timestamp),
         since: timestamp(objective.since),
         good: objective.totals.good,
         total: objective.totals.total(),
@@ -117,7 +118,7 @@ fn window(burn: &crate::budget::WindowBurn) -> WindowView {
 }
 
 fn tier(state: &crate::budget::TierState) -> TierView {
-    let crate::budget::TierState { tier, can_fire, is_firing } = *state;
+    let crate::budget::TierState { tier, can_fire, is_firing, is_inhibited } = *state;
     TierView {
         tier: tier.name(),
         severity: tier.severity(),
@@ -126,6 +127,7 @@ fn tier(state: &crate::budget::TierState) -> TierView {
         short: tier.short().name(),
         can_fire,
         is_firing,
+        is_inhibited,
     }
 }
 

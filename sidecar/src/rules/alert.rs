@@ -76,7 +76,12 @@ fn burn(subject: &Subject<'_>, severity: Severity, alert: &Alert, tiers: &[&Tier
     let expression = [burning.join("\nor\n"), held(subject, severity, tiers)].join(&join);
     let labels = labels(subject, severity, &alert.labels);
     let annotations = annotations(subject, told, &alert.annotations);
-    Rule { kind: Kind::Alert(name(subject), annotations), expression, labels }
+    Rule { kind: Kind::Alert(name(subject), annotations), expression, labels, after: seconds(alert) }
+}
+
+/// For how long an alert's condition must hold, in seconds.
+pub(super) const fn seconds(alert: &Alert) -> u64 {
+    alert.after.get() / 1_000_000_000
 }
 
 /// Burn above the factor in both windows, on evidence. The window's label goes, or the two would never join.
@@ -146,7 +151,7 @@ fn no_data(subject: &Subject<'_>) -> Rule {
     let ticket = &subject.slo.alerting.ticket;
     let labels = labels(subject, Severity::Ticket, &ticket.labels);
     let annotations = annotations(subject, told, &BTreeMap::new());
-    Rule { kind: Kind::Alert(format!("{}NoData", name(subject)), annotations), expression, labels }
+    Rule { kind: Kind::Alert(format!("{}NoData", name(subject)), annotations), expression, labels, after: 0 }
 }
 
 /// Which group it is, where there are some.

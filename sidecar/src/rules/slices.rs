@@ -49,7 +49,7 @@ pub(super) fn rules(subject: &Subject<'_>) -> Result<Vec<Rule>, String> {
 
 /// A rule that records a series of this objective.
 pub(super) fn record(subject: &Subject<'_>, name: impl Into<String>, expression: String) -> Rule {
-    Rule { kind: Kind::Record(name.into()), expression, labels: subject.labels.clone() }
+    Rule { kind: Kind::Record(name.into()), expression, labels: subject.labels.clone(), after: 0 }
 }
 
 /// The sidecars' own counters, over all pods of a namespace.

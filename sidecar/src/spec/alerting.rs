@@ -30,6 +30,8 @@ pub struct Alert {
     pub labels: BTreeMap<String, String>,
     /// Annotations beside those of every alert.
     pub annotations: BTreeMap<String, String>,
+    /// For how long the condition must hold before it is raised, beside what the windows ask; zero for at once.
+    pub after: Nanos,
 }
 
 /// One burn-rate tier of one's own.

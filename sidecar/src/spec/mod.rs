@@ -4,12 +4,26 @@
 mod alerting;
 mod indicator;
 mod period;
+mod source;
+
+mod document;
+mod duration;
+mod field;
+mod files;
+mod load;
+mod openslo;
+mod query;
+mod sloth;
+mod verify;
 
 pub use self::alerting::{Alert, Alerting, BurnTier};
 pub use self::indicator::{
     Comparison, Expression, Indicator, Judged, Matcher, Member, Queried, Queries, Selector,
 };
+pub use self::load::{Loaded, is_slo_file, load, load_text};
+pub(crate) use self::period::parse_period;
 pub use self::period::{Calendar, CalendarUnit, Period};
+pub use self::source::DataSource;
 
 use std::collections::BTreeMap;
 

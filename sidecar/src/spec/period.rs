@@ -41,6 +41,11 @@ pub enum CalendarUnit {
     Year,
 }
 
+/// Reads a rolling period as Prometheus writes spans: `28d`, `4w`.
+pub(crate) fn parse_period(text: &str) -> Option<Period> {
+    super::duration::prometheus(text.trim()).map(Period::Rolling)
+}
+
 impl Period {
     /// 30 rolling days.
     pub const DEFAULT: Self = Self::Rolling(Nanos::from_secs(30 * 86_400));

@@ -1,8 +1,10 @@
-//! Comes in: YAML. Goes out: a tree in which every key and value knows its line. Never judges what it reads.
+//! Comes in: YAML, one document or several. Goes out: trees in which every key and value knows its line. Never judges
+//! what it reads, and never takes more memory than its limits allow, whatever aliases multiply.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
 /// A value and where it stands.
@@ -35,13 +37,50 @@ impl fmt::Display for Value {
     }
 }
 
+/// How many values one text may hold. Raised, a larger generated file is read, at some 200 bytes a value.
+const MAX_NODES: usize = 250_000;
+
+/// How many values aliases may add to what is written. Raised, a file with many large anchors is read, and a hostile
+/// one takes more memory before it is refused.
+const MAX_REPEATED: usize = 50_000;
+
+/// How many bytes of text one file may make, aliases included. Raised, longer texts may be repeated by aliases, at
+/// that much memory.
+const MAX_TEXT: usize = 16 << 20;
+
+thread_local! {
+    /// What is left of [`MAX_TEXT`] while this thread reads a text: the parser counts what is written, not what aliases
+    /// repeat of it.
+    static TEXT_LEFT: Cell<usize> = const { Cell::new(MAX_TEXT) };
+}
+
 /// Reads one document; an empty one is [`Value::Nothing`].
 pub(crate) fn parse(text: &str) -> Result<Node, serde_saphyr::Error> {
-    let is_empty = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
-    if is_empty {
+    if is_empty(text) {
         return Ok(Spanned::new(Value::Nothing, Location::UNKNOWN, Location::UNKNOWN));
     }
-    serde_saphyr::from_str(text)
+    TEXT_LEFT.set(MAX_TEXT);
+    serde_saphyr::from_str_with_options(text, options())
+}
+
+/// Reads all documents of a text; empty ones are left out. Lines count from the start of the text.
+pub(crate) fn parse_all(text: &str) -> Result<Vec<Node>, serde_saphyr::Error> {
+    if is_empty(text) {
+        return Ok(Vec::new());
+    }
+    TEXT_LEFT.set(MAX_TEXT);
+    serde_saphyr::from_multiple_with_options(text, options())
+}
+
+fn is_empty(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+}
+
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_nodes: MAX_NODES },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPEATED },
+    }
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -83,7 +122,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Float(number))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        let left = TEXT_LEFT.get().checked_sub(text.len()).ok_or_else(|| {
+            E::custom(format!("more text than {MAX_TEXT} bytes: accepted is less, aliases included"))
+        })?;
+        TEXT_LEFT.set(left);
         Ok(Value::Text(text.to_owned()))
     }
 
@@ -135,5 +178,26 @@ mod tests {
         for text in ["", "\n", "# only a comment\n"] {
             assert_eq!(parse(text).unwrap().value, Value::Nothing, "{text:?}");
         }
+    }
+    #[test]
+    fn documents_of_one_text_are_told_apart() {
+        let nodes = parse_all("# first\na: 1\n---\n---\n- b\n---\n# nothing\n").unwrap();
+        let lines: Vec<u64> = nodes.iter().map(|node| node.referenced.line()).collect();
+        assert_eq!(lines, [2, 5]);
+        assert!(parse_all("a: 1\n---\na: [\n").is_err());
+    }
+
+    #[test]
+    fn aliases_cannot_multiply_a_text_without_end() {
+        let mut doubled = String::from("a0: &a0 [x, x, x, x, x, x, x, x]\n");
+        for level in 1..12 {
+            let before = level - 1;
+            let list = vec![format!("*a{before}"); 8].join(", ");
+            doubled.push_str(&format!("a{level}: &a{level} [{list}]\n"));
+        }
+        assert!(parse_all(&doubled).is_err(), "8^12 values");
+        let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 64].join(", "));
+        assert!(parse_all(&long).is_err(), "64 MiB of text");
+        assert!(parse_all("a: &a {b: 1}\nc: [*a, *a]\n").is_ok());
     }
 }

@@ -5,6 +5,6 @@ mod document;
 mod problem;
 mod reader;
 
-pub(crate) use self::document::{Node, Value, parse};
+pub(crate) use self::document::{Node, Value, parse, parse_all};
 pub use self::problem::{Origin, Problem, Problems};
 pub(crate) use self::reader::{Fields, Reader, address, host_port, web_url};

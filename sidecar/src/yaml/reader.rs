@@ -15,7 +15,9 @@ use super::problem::{Origin, Problem};
 /// Reads parts and collects problems.
 pub(crate) struct Reader<'a> {
     path: &'a Path,
+    source: &'a str,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// The fields of an object whose names were checked.
@@ -25,6 +27,21 @@ pub(crate) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    /// Where the object begins.
+    pub(crate) fn place(&self) -> Location {
+        self.place
+    }
+
+    /// The names of its fields, in their order, each with its place.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&'n str, Location)> + use<'n> {
+        self.fields.iter().map(|(key, _)| (key.value.as_str(), key.referenced))
+    }
+
+    /// The place of a field's name.
+    pub(crate) fn key(&self, name: &str) -> Option<Location> {
+        self.fields.iter().find(|(key, _)| key.value == name).map(|(key, _)| key.referenced)
+    }
+
     /// A field's value; none where it is absent or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         let (_, node) = self.fields.iter().find(|(key, _)| key.value == name)?;
@@ -33,34 +50,75 @@ impl<'n> Fields<'n> {
 }
 
 impl<'a> Reader<'a> {
+    /// Reads parts of a file of which only the values matter.
     pub(crate) fn new(path: &'a Path) -> Self {
-        Self { path, problems: Vec::new() }
+        Self::of(path, "")
     }
 
-    pub(crate) fn problem(&mut self, place: Location, message: String) {
+    /// Reads parts of a file whose text is there too, so that numbers can be read as they were written.
+    pub(crate) fn of(path: &'a Path, source: &'a str) -> Self {
+        Self { path, source, problems: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Where something stands.
+    pub(crate) fn origin(&self, place: Location) -> Origin {
         // The parser says 0 where it does not know.
         let known = |number| Some(number).filter(|number| *number > 0);
         let (line, column) = (known(place.line()), known(place.column()));
-        let path = self.path.to_owned();
-        self.problems.push(Problem { origin: Origin::File { path, line, column }, message });
+        Origin::File { path: self.path.to_owned(), line, column }
+    }
+
+    /// A place that was counted by hand, within a text.
+    pub(crate) fn origin_at(&self, line: u64, column: u64) -> Origin {
+        Origin::File { path: self.path.to_owned(), line: Some(line), column: Some(column) }
+    }
+
+    pub(crate) fn problem(&mut self, place: Location, message: String) {
+        let origin = self.origin(place);
+        self.problem_at(origin, message);
+    }
+
+    pub(crate) fn problem_at(&mut self, origin: Origin, message: String) {
+        self.problems.push(Problem { origin, message });
+    }
+
+    /// What is read all the same, but hardly meant.
+    pub(crate) fn warn(&mut self, place: Location, message: String) {
+        let origin = self.origin(place);
+        self.warnings.push(Problem { origin, message });
+    }
+
+    /// The text of the file.
+    pub(crate) fn source(&self) -> &'a str {
+        self.source
     }
 
     /// An object with no other fields than the accepted ones.
     pub(crate) fn object<'n>(&mut self, name: &str, node: &'n Node, accepted: &[&str]) -> Option<Fields<'n>> {
-        let accepted = accepted.join(", ");
-        let Value::Object(fields) = &node.value else {
-            let message = format!("`{name}` is {}: accepted is an object with {accepted}", node.value);
-            self.problem(node.referenced, message);
-            return None;
-        };
-        for (key, _) in fields {
-            if !accepted.split(", ").any(|accepted| accepted == key.value) {
+        let fields = self.open(name, node, &format!(" with {}", accepted.join(", ")))?;
+        for (key, _) in fields.fields {
+            if !accepted.contains(&key.value.as_str()) {
+                let accepted = accepted.join(", ");
                 let message =
                     format!("`{name}` has an unknown field `{}`: accepted are {accepted}", key.value);
                 self.problem(key.referenced, message);
             }
         }
-        Some(Fields { place: node.referenced, fields })
+        Some(fields)
+    }
+
+    /// An object whose other fields concern others.
+    pub(crate) fn any_object<'n>(&mut self, name: &str, node: &'n Node) -> Option<Fields<'n>> {
+        self.open(name, node, "")
+    }
+
+    fn open<'n>(&mut self, name: &str, node: &'n Node, with: &str) -> Option<Fields<'n>> {
+        if let Value::Object(fields) = &node.value {
+            return Some(Fields { place: node.referenced, fields });
+        }
+        let message = format!("`{name}` is {}: accepted is an object{with}", node.value);
+        self.problem(node.referenced, message);
+        None
     }
 
     /// The members of a list; an absent list is empty.
@@ -124,6 +182,29 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// A text, or whatever number or truth stands there as it was written: `1.10` is `1.10`.
+    pub(crate) fn scalar(&mut self, name: &str, node: &Node) -> Option<String> {
+        let span = node.defined.span();
+        let written = span.byte_offset().zip(span.byte_len()).and_then(|(offset, length)| {
+            let (offset, length) = (usize::try_from(offset).ok()?, usize::try_from(length).ok()?);
+            self.source.get(offset..offset.checked_add(length)?)
+        });
+        let is_plain = matches!(node.value, Value::Float(_) | Value::Integer(_) | Value::Truth(_));
+        match written.map(str::trim).filter(|written| is_plain && !written.is_empty()) {
+            Some(written) => Some(written.to_owned()),
+            None => self.text(name, node),
+        }
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn truth(&mut self, name: &str, node: &Node) -> Option<bool> {
+        if let Value::Truth(truth) = node.value {
+            return Some(truth);
+        }
+        self.problem(node.referenced, format!("`{name}` is {}: accepted are true and false", node.value));
+        None
     }
 
     /// A number, whole or not.

@@ -25,5 +25,6 @@ mod output_fixture;
 mod output_render;
 mod repository;
 mod rules;
+mod spec;
 mod stages;
 mod store;

@@ -67,17 +67,21 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
     let burn = |window: Window| {
         windows.iter().find(|view| view.window == window.name()).and_then(|view| view.burn_rate)
     };
-    let tiers = Tier::ALL.into_iter().map(|tier| TierView {
-        tier: tier.name(),
-        severity: tier.severity(),
-        factor: tier.factor(),
-        long: tier.long().name(),
-        short: tier.short().name(),
-        can_fire: tier.factor() * allowed <= 1.0,
-        is_firing: [tier.long(), tier.short()]
-            .into_iter()
-            .all(|window| burn(window).is_some_and(|burn| burn.get() > tier.factor())),
-    });
+    let tiers: Vec<TierView> = Tier::ALL
+        .into_iter()
+        .map(|tier| TierView {
+            tier: tier.name(),
+            severity: tier.severity(),
+            factor: tier.factor(),
+            long: tier.long().name(),
+            short: tier.short().name(),
+            can_fire: tier.factor() * allowed <= 1.0,
+            is_firing: [tier.long(), tier.short()]
+                .into_iter()
+                .all(|window| burn(window).is_some_and(|burn| burn.get() > tier.factor())),
+            is_inhibited: false,
+        })
+        .collect();
     let period_error = error_ratios[7];
     SloView {
         id: format!("order-service/{name}"),
@@ -94,6 +98,7 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
         },
         target: Ratio::new(target).unwrap(),
         period: Nanos::from_secs(2_592_000),
+        period_until: None,
         since: at("2026-11-20T16:00:00Z"),
         good: Count::new(if period_error.is_some() { 8_412_733 } else { 0 }),
         total: Count::new(if period_error.is_some() { 8_421_002 } else { 0 }),
@@ -105,10 +110,16 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
             Some(ratio) if ratio > 0.0 => Known::Value(Nanos::from_secs(7_800)),
             _ => Known::missing("the budget is not shrinking"),
         },
-        tiers: tiers.collect(),
+        tiers: inhibited(tiers),
         windows,
         notice: None,
     }
+}
+
+/// Only the first tier that fires is told outside.
+fn inhibited(mut tiers: Vec<TierView>) -> Vec<TierView> {
+    tiers.iter_mut().filter(|tier| tier.is_firing).skip(1).for_each(|tier| tier.is_inhibited = true);
+    tiers
 }
 
 fn tail(p95: u64, p99: u64) -> Known<Percentiles> {

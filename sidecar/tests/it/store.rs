@@ -218,7 +218,7 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
         let (id, is_open) = (format!("{number:026}"), number == 0);
         let state = if is_open { State::Open } else { State::Resolved };
         let notice = Notice { id, state, ..crate::output_fixture::measured() };
-        let tier = is_open.then_some(Tier::SlowPage);
+        let tier = is_open.then_some(Tier::SLOW_PAGE);
         let users = KeptCrowd { affected: vec![1, 2], active: vec![3] };
         let tenants = KeptCrowd { affected: vec![4], active: vec![5, 6] };
         Kept { notice, tier, floor: at(number), users, tenants }

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::hint::black_box;
 
-use super::Variant;
+use super::{PLACES, Variant};
 use crate::load::Step;
 
 pub(super) type Bare<K, S> = papaya::HashMap<K, u64, S>;
@@ -52,25 +52,40 @@ macro_rules! run {
     };
 }
 
-impl<K, S> Variant<K> for Bare<K, S>
-where
-    K: Hash + Eq + Clone + Send + Sync,
-    S: BuildHasher + Send + Sync,
-{
-    fn run(&self, steps: &[Step<K>], per_pin: usize) {
-        run!(self.pin(), steps, per_pin);
-    }
+/// A map whose loop stands at every place.
+macro_rules! placed {
+    ($map:ident, $at:ident) => {
+        impl<K, S> Variant<K> for $map<K, S>
+        where
+            K: Hash + Eq + Clone + Send + Sync,
+            S: BuildHasher + Send + Sync,
+        {
+            fn run(&self, steps: &[Step<K>], per_pin: usize) {
+                self.run_at(0, steps, per_pin);
+            }
+
+            fn run_at(&self, place: usize, steps: &[Step<K>], per_pin: usize) {
+                let copies = [$at::<K, S, 0>, $at::<K, S, 1>, $at::<K, S, 2>, $at::<K, S, 3>];
+                let more = [$at::<K, S, 4>, $at::<K, S, 5>, $at::<K, S, 6>, $at::<K, S, 7>];
+                [copies, more].as_flattened()[place % PLACES](self, steps, per_pin);
+            }
+        }
+
+        /// The loop, at a place of its own: what stands before it differs, so that no two copies are merged.
+        #[inline(never)]
+        fn $at<K, S, const PLACE: usize>(map: &$map<K, S>, steps: &[Step<K>], per_pin: usize)
+        where
+            K: Hash + Eq + Clone,
+            S: BuildHasher,
+        {
+            black_box(PLACE);
+            run!(map.pin(), steps, per_pin);
+        }
+    };
 }
 
-impl<K, S> Variant<K> for Observed<K, S>
-where
-    K: Hash + Eq + Clone + Send + Sync,
-    S: BuildHasher + Send + Sync,
-{
-    fn run(&self, steps: &[Step<K>], per_pin: usize) {
-        run!(self.pin(), steps, per_pin);
-    }
-}
+placed!(Bare, bare_at);
+placed!(Observed, observed_at);
 
 impl<K, S> Variant<K> for Dash<K, S>
 where

@@ -65,7 +65,7 @@ pub const BUDGET_EXHAUSTION: Metric = gauge(
 pub const ALERT_ACTIVE: Metric = gauge(
     "mapwarden_slo_alert_active",
     "1",
-    "1 while a burn-rate tier is over its factor in both windows, else 0.",
+    "1 while a burn-rate tier is over its factor in both windows and no louder or faster one is, else 0.",
     &["slo", "service", "tier", "severity"],
 );
 /// Map operations.

@@ -23,7 +23,7 @@ use super::{Budget, Known};
 use crate::aggregate::WindowView;
 use crate::aggregate::objective::Objective;
 use crate::aggregate::slices::{Counts, Until};
-use crate::budget::{BudgetState, Window, time_left};
+use crate::budget::{BudgetState, time_left};
 
 /// How long before the onset the baseline reaches back.
 const BASELINE: Nanos = Nanos::from_secs(3_600);
@@ -92,13 +92,13 @@ impl Fault<'_> {
         let target = self.objective.definition.target;
         let allowed = target.complement().get();
         let since = self.since();
-        let period = self.objective.window(Window::D30, self.view.now);
+        let period = &self.budget.period;
         let spent = Ratio::of(since.bad, period.total()).map(|share| share.get() / allowed);
         let remaining = self.budget.remaining;
         let rate = since.error_ratio().map(|ratio| ratio.get() / allowed);
         let exhausted_in = match (remaining.map(mapwarden::contract::BudgetFraction::get), rate) {
             (Some(left), _) if left <= 0.0 => Known::missing("the budget is spent"),
-            (Some(left), Some(rate)) if rate > 0.0 => Known::Value(time_left(left, rate)),
+            (Some(left), Some(rate)) if rate > 0.0 => Known::Value(time_left(left, rate, period.length)),
             (Some(_), _) => Known::missing("nothing is being spent"),
             (None, _) => Known::missing("nothing was measured in the period"),
         };

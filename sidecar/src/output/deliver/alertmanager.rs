@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::budget::Severity;
-use crate::notice::{Known, Notice, State};
+use crate::notice::{Known, Notice, State, TriggerKind};
 use crate::output::human;
 
 /// After what silence an alert ends by itself: the sidecar is gone then. Raised, a dead sidecar's alerts stay
@@ -72,7 +72,7 @@ fn end(notice: &Notice, now: Timestamp) -> Timestamp {
 
 fn alert(notice: &Notice, severity: Severity, text: &str, ends_at: Timestamp) -> Alert {
     let mut labels = BTreeMap::from([
-        ("alertname", "MapwardenFault".to_owned()),
+        ("alertname", if is_silence(notice) { "MapwardenNoData" } else { "MapwardenFault" }.to_owned()),
         ("notice", notice.id.clone()),
         ("service", notice.service.clone()),
         ("severity", severity.name().to_owned()),
@@ -88,6 +88,7 @@ fn alert(notice: &Notice, severity: Severity, text: &str, ends_at: Timestamp) ->
 
 fn annotations(notice: &Notice, severity: Severity, text: &str) -> BTreeMap<&'static str, String> {
     let runbook = match severity {
+        Severity::Page | Severity::Ticket if is_silence(notice) => "MapwardenTelemetryCoverageLow",
         Severity::Page => "MapwardenErrorBudgetBurnPage",
         Severity::Ticket => "MapwardenErrorBudgetBurnTicket",
     };
@@ -112,6 +113,11 @@ fn annotations(notice: &Notice, severity: Severity, text: &str) -> BTreeMap<&'st
         );
     }
     annotations
+}
+
+/// Whether telemetry ended: an alert of its own, which says nothing of a fault.
+fn is_silence(notice: &Notice) -> bool {
+    notice.trigger.as_ref().is_some_and(|trigger| trigger.kind == TriggerKind::NoData)
 }
 
 fn words<T>(value: &Known<T>, say: impl Fn(&T) -> String) -> String {

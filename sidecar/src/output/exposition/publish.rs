@@ -115,7 +115,7 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
     }
     gauges.set_span(&names::BUDGET_EXHAUSTION, &ids, &slo.exhausted_in);
     for window in &slo.windows {
-        let of_window = [ids[0], ids[1], window.window];
+        let of_window = [ids[0], ids[1], window.window.as_str()];
         if let Some(ratio) = window.error_ratio {
             gauges.set(&names::SLI_ERROR_RATIO, &of_window, ratio.get());
         }
@@ -127,8 +127,9 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
         }
     }
     for tier in &slo.tiers {
-        let of_tier = [ids[0], ids[1], tier.tier, tier.severity.name()];
-        gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(tier.is_firing)));
+        let of_tier = [ids[0], ids[1], tier.tier.as_str(), tier.severity.name()];
+        let is_told = tier.is_firing && !tier.is_inhibited;
+        gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(is_told)));
     }
 }
 

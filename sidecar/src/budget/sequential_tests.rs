@@ -1,0 +1,225 @@
+//! The laws of the sequential test, and its rate of false alarms and its delay, over simulated traffic with a fixed seed.
+
+use fastrand::Rng;
+use proptest::prelude::*;
+
+use super::*;
+
+const START: u64 = 1_800_000_000;
+
+fn at(second: u64) -> UnixNanos {
+    start_of(START + second)
+}
+
+fn hypothesis(limit: f64) -> Hypothesis {
+    Hypothesis {
+        limit: Ratio::new(limit).unwrap(),
+        interval: Nanos::from_secs(1),
+        memory: Nanos::from_secs(3_600),
+    }
+}
+
+fn add(slices: &mut Slices, second: u64, bad: u64, good: u64) {
+    slices.add(at(second), Count::new(good), Count::new(bad));
+}
+
+/// So many events, each bad with this probability.
+fn binomial(random: &mut Rng, events: u64, ratio: f64) -> u64 {
+    (0..events).map(|_| u64::from(random.f64() < ratio)).sum()
+}
+
+/// The seconds from the first bad second to the alarm; none within `most`.
+fn delay(random: &mut Rng, rate: f64, limit: f64, (before, after): (f64, f64), most: u64) -> Option<u64> {
+    let (mut slices, mut test) = (Slices::for_keys(), Sequential::new());
+    let events = move |random: &mut Rng, ratio: f64| {
+        let whole = rate.trunc();
+        let extra = u64::from(random.f64() < rate - whole);
+        let total = extra + format!("{whole}").parse::<u64>().unwrap();
+        let bad = binomial(random, total, ratio);
+        (bad, total - bad)
+    };
+    for second in 0..600 + most {
+        let (bad, good) = events(random, if second < 600 { before } else { after });
+        if bad + good > 0 {
+            add(&mut slices, second, bad, good);
+        }
+        if test.look(&slices, &hypothesis(limit), at(second)).is_conclusive() {
+            assert!(second >= 600, "an alarm before anything happened");
+            return Some(second + 1 - 600);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_level_is_reached_no_more_often_than_it_says() {
+    // At the very edge of the hypothesis, where alarms are most frequent. A level of 300 instead of a year, so that
+    // there are alarms to count: a mean of at least 300 looks between them.
+    let level = 300_f64;
+    for (limit, rate) in [(0.014_4, 100), (0.014_4, 3), (0.3, 10), (0.001_44, 300)] {
+        let mut random = Rng::with_seed(7);
+        let (looks, mut alarms) = (60_000, 0_u32);
+        let hypothesis = hypothesis(limit);
+        let mut test = Sequential::new();
+        for second in 0..looks {
+            let bad = binomial(&mut random, rate, limit);
+            // The baseline would make the hypothesis wider than the truth, and alarms rarer.
+            test.baseline = Baseline::default();
+            test.take(START + second, (bad, rate), &hypothesis);
+            if test.evidence(&hypothesis, START + second).log >= level.ln() {
+                alarms += 1;
+                test = Sequential::new();
+            }
+        }
+        let due = Count::new(looks).as_f64() / level;
+        let most = due + 3.0 * due.sqrt();
+        println!(
+            "limit {limit}, {rate}/s: {alarms} alarms of at most {due:.0} in {looks} looks at level {level}"
+        );
+        assert!(f64::from(alarms) <= most, "{alarms} alarms, {most} allowed");
+        assert!(alarms > 0, "the test of the test: nothing was ever near an alarm");
+    }
+}
+
+#[test]
+fn bursts_of_a_second_are_no_alarm_however_often_they_come_in_a_day() {
+    // 99.9 %: twice what is allowed on average, in bursts of one second of 30 % once in 150 s. Nothing here keeps to
+    // the hypothesis; that one second is one piece of evidence keeps it quiet.
+    let (mut random, mut test, mut most) = (Rng::with_seed(11), Sequential::new(), 0_f64);
+    let hypothesis = hypothesis(0.014_4);
+    for second in 0..86_400 {
+        let ratio = if random.f64() < 1.0 / 150.0 { 0.3 } else { 0.0 };
+        let bad = binomial(&mut random, 100, ratio);
+        test.take(START + second, (bad, 100), &hypothesis);
+        most = most.max(test.evidence(&hypothesis, START + second).log);
+        assert!(!test.evidence(&hypothesis, START + second).is_conclusive(), "second {second}");
+    }
+    println!("the largest evidence of a day of bursts: {most:.1} of {:.1} nats", FALSE_ALARM.ln());
+}
+
+#[test]
+fn a_drop_is_told_within_seconds() {
+    // (events a second, before, after, the most seconds that the slowest of 200 runs takes), for 99.9 %.
+    let cases = [
+        (100.0, 0.000_5, 0.1, 8),
+        (100.0, 0.000_5, 0.5, 4),
+        (100.0, 0.000_5, 1.0, 4),
+        (1_000.0, 0.000_5, 0.1, 4),
+        (1_000.0, 0.000_5, 0.03, 8),
+        (10.0, 0.000_5, 0.1, 60),
+        (10.0, 0.000_5, 1.0, 4),
+        (1.0, 0.000_5, 1.0, 8),
+        (1.0 / 60.0, 0.0, 1.0, 1_200),
+    ];
+    for (rate, before, after, most) in cases {
+        let mut random = Rng::with_seed(3);
+        let runs = if rate > 500.0 { 10 } else { 100 };
+        let mut delays: Vec<u64> = (0..runs)
+            .map(|_| delay(&mut random, rate, 0.014_4, (before, after), 3_000).expect("told at all"))
+            .collect();
+        delays.sort_unstable();
+        let (median, slowest) = (delays[delays.len() / 2], delays[delays.len() - 1]);
+        println!("{rate:.3}/s, {before} -> {after}: median {median} s, slowest of {runs} {slowest} s");
+        assert!(slowest <= most, "{rate}/s {before} -> {after}: {slowest} s");
+    }
+}
+
+#[test]
+fn one_second_is_never_enough_and_one_failure_a_day_is_nothing() {
+    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+    add(&mut slices, 0, 1_000_000, 0);
+    assert!(!test.look(&slices, &hypothesis(0.014_4), at(0)).is_conclusive());
+    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+    for day in 0..30 {
+        add(&mut slices, day * 86_400, 1, 0);
+        let evidence = test.look(&slices, &hypothesis(0.014_4), at(day * 86_400));
+        assert!(evidence.log < 6.0 && evidence.bad <= Count::new(1), "{evidence:?}");
+    }
+}
+
+#[test]
+fn a_level_that_was_always_bad_is_no_rise_and_a_rise_above_it_is() {
+    let (mut slices, mut test, mut random) = (Slices::for_budget(), Sequential::new(), Rng::with_seed(5));
+    let mut alarm = None;
+    // 5 % for two hours, where 1.44 % is the limit: an alarm at first, then it is usual.
+    for second in 0..8_000 {
+        let bad = binomial(&mut random, 100, if second < 7_990 { 0.05 } else { 0.6 });
+        add(&mut slices, second, bad, 100 - bad);
+        let evidence = test.look(&slices, &hypothesis(0.014_4), at(second));
+        if evidence.is_conclusive() {
+            alarm = Some(second);
+        }
+        if second == 7_989 {
+            assert!(alarm < Some(4_000), "{alarm:?}: {evidence:?}");
+            assert!((0.05..0.08).contains(&evidence.limit.get()), "{evidence:?}");
+        }
+    }
+    assert!(alarm > Some(7_990), "{alarm:?}");
+}
+
+#[test]
+fn silence_holds_the_evidence_and_an_old_one_is_let_go() {
+    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+    let hypothesis = hypothesis(0.014_4);
+    (0..5).for_each(|second| add(&mut slices, second, 50, 50));
+    let before = test.look(&slices, &hypothesis, at(5));
+    assert!(before.is_conclusive());
+    assert_eq!((before.since, before.bad.get(), before.total.get()), (at(0), 250, 500));
+    assert_eq!(test.look(&slices, &hypothesis, at(1_800)), before);
+    assert!(!test.look(&slices, &hypothesis, at(3_600)).is_conclusive());
+}
+
+#[test]
+fn a_clock_that_goes_back_begins_anew() {
+    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+    (100..105).for_each(|second| add(&mut slices, second, 100, 0));
+    assert!(test.look(&slices, &hypothesis(0.014_4), at(200)).is_conclusive());
+    slices.forget_after(at(50));
+    assert!(!test.look(&slices, &hypothesis(0.014_4), at(50)).is_conclusive());
+    (51..56).for_each(|second| add(&mut slices, second, 100, 0));
+    assert!(test.look(&slices, &hypothesis(0.014_4), at(56)).is_conclusive());
+}
+
+proptest! {
+    /// However often it was looked at, and in whatever order events came within ten seconds, the evidence is that of
+    /// one look at the end.
+    #[test]
+    fn looks_and_order_change_nothing(
+        mut events in prop::collection::vec((0_u64..60, 0_u64..5, 0_u64..50, 0_u64..9), 1..60),
+        looks in prop::collection::vec(0_u64..70, 0..20),
+    ) {
+        // Each event of a second comes up to nine seconds later.
+        events.sort_by_key(|(second, _, _, late)| second + late);
+        let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+        let mut events = events.into_iter().peekable();
+        for now in 0..70 {
+            while let Some((second, bad, good, _)) = events.next_if(|(second, _, _, late)| second + late <= now) {
+                add(&mut slices, second, bad, good);
+            }
+            if looks.contains(&now) {
+                test.look(&slices, &hypothesis(0.02), at(now));
+            }
+        }
+        let at_once = Sequential::new().look(&slices, &hypothesis(0.02), at(70));
+        prop_assert_eq!(test.look(&slices, &hypothesis(0.02), at(70)), at_once);
+    }
+
+    /// The expectation of what a second multiplies a stake by is at most 1 wherever the hypothesis holds: summed over
+    /// every possible number of bad events.
+    #[test]
+    fn no_bet_wins_on_average(limit in 0.000_1_f64..0.5, share in 0.0_f64..=1.0, total in 1_u32..40) {
+        let truth = limit * share;
+        for odds in ODDS {
+            let mut mean = 0.0;
+            let mut ways = 1.0;
+            for bad in 0..=total {
+                let chance = ways * truth.powi(i32::try_from(bad).unwrap())
+                    * (1.0 - truth).powi(i32::try_from(total - bad).unwrap());
+                let won = f64::from(bad) * odds.ln() - f64::from(total) * ((odds - 1.0) * limit).ln_1p();
+                mean += chance * won.exp();
+                ways = ways * f64::from(total - bad) / f64::from(bad + 1);
+            }
+            prop_assert!(mean <= 1.0 + 1e-9, "odds {}: {}", odds, mean);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `mapwarden check`: everything that is wrong with SLO files and configurations, before anything runs. Comes in: paths.
+//! Goes out: a report and an exit code. Never starts anything, and never looks beyond the files.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::config::{Config, Settings};
+use crate::spec::{self, Loaded};
+use crate::yaml::{Origin, Problem};
+
+/// What is checked.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// SLO files (OpenSLO's or Sloth's), folders of them, and configuration files; all are read as one.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How the report is written.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The period of objectives whose file does not say one [default: 30d]
+    #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
+    slo_period: Option<String>,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Lines of `file:line:column: severity: message`.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    /// How many files were read.
+    files: usize,
+    /// The ids of the objectives.
+    objectives: Vec<String>,
+    /// What is wrong or doubtful.
+    problems: Vec<Finding>,
+    /// What configuration files hold beside objectives.
+    #[serde(skip)]
+    configurations: Vec<String>,
+}
+
+/// One problem or warning.
+#[derive(Debug, Serialize)]
+struct Finding {
+    severity: Severity,
+    file: String,
+    line: Option<u64>,
+    column: Option<u64>,
+    message: String,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Severity {
+    Error,
+    Warning,
+}
+
+impl Severity {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// Checks files and says what is wrong with them; fails where there is an error.
+pub fn check(args: &CheckArgs) -> ExitCode {
+    let report = report(args);
+    let errors = report.count(Severity::Error);
+    match args.format {
+        Format::Text => report.print(),
+        Format::Json => match serde_json::to_string_pretty(&report) {
+            Ok(json) => println!("{json}"),
+            Err(error) => {
+                eprintln!("mapwarden: the report cannot be written: {error}");
+                return ExitCode::FAILURE;
+            }
+        },
+    }
+    if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn report(args: &CheckArgs) -> Report {
+    let mut report = Report::default();
+    let (mut paths, mut declared, mut period) = (Vec::new(), Vec::new(), None);
+    for path in &args.files {
+        if path.is_dir() || spec::is_slo_file(path) {
+            paths.push(path.clone());
+            continue;
+        }
+        report.files += 1;
+        match settings(args, Some(path)).read() {
+            Ok(config) => {
+                let (slos, probes, sinks) = (config.slos.len(), config.probes.len(), config.sinks.len());
+                let held = format!("{}: ok: {slos} slos, {probes} probes, {sinks} sinks", path.display());
+                report.configurations.push(held);
+                let Config { slos, slo_files, slo_period, .. } = config;
+                paths.extend(slo_files);
+                declared.extend(slos);
+                period = Some(slo_period);
+            }
+            Err(problems) => report.add(Severity::Error, problems.0),
+        }
+    }
+    let period = period.unwrap_or_else(|| match settings(args, None).read() {
+        Ok(config) => config.slo_period,
+        Err(problems) => {
+            report.add(Severity::Error, problems.0);
+            spec::Period::DEFAULT
+        }
+    });
+    let Loaded { slos, problems, warnings, files, sources: _ } = spec::load(&paths, &period, declared);
+    report.files += files;
+    report.objectives = slos.iter().map(spec::Slo::id).collect();
+    report.add(Severity::Error, problems);
+    report.add(Severity::Warning, warnings);
+    let place = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.severity);
+    report.problems.sort_by_key(place);
+    // A flag is told once, however many files there are.
+    report.problems.dedup_by_key(|finding| {
+        (finding.file.clone(), finding.line, finding.column, finding.message.clone())
+    });
+    report
+}
+
+fn settings(args: &CheckArgs, file: Option<&PathBuf>) -> Settings {
+    Settings { file: file.cloned(), slo_period: args.slo_period.clone(), ..Settings::default() }
+}
+
+impl Report {
+    fn add(&mut self, severity: Severity, problems: Vec<Problem>) {
+        let findings = problems.into_iter().map(|Problem { origin, message }| match origin {
+            Origin::File { path, line, column } => {
+                Finding { severity, file: path.display().to_string(), line, column, message }
+            }
+            Origin::Setting(name) => {
+                Finding { severity, file: name.to_owned(), line: None, column: None, message }
+            }
+        });
+        self.problems.extend(findings);
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.problems.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// Findings to standard error; what is right to standard output.
+    fn print(&self) {
+        for Finding { severity, file, line, column, message } in &self.problems {
+            let place: String =
+                [line, column].into_iter().flatten().map(|number| format!(":{number}")).collect();
+            eprintln!("{file}{place}: {}: {message}", severity.name());
+        }
+        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        let told = format!(
+            "{} in {}: {}, {}",
+            many(self.objectives.len(), "objective"),
+            many(self.files, "file"),
+            many(errors, "error"),
+            many(warnings, "warning"),
+        );
+        if errors > 0 {
+            eprintln!("{told}");
+        } else {
+            self.configurations.iter().for_each(|held| println!("{held}"));
+            println!("{told}");
+        }
+    }
+}
+
+fn many(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

@@ -1,0 +1,122 @@
+//! Comes in: a text. Goes out: its documents, each with what it says that it is. Never looks below their heads.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_saphyr::Location;
+
+use crate::yaml::{self, Node, Problem, Reader, Value};
+
+/// How large a file may be in bytes. Raised, larger generated files are read; lowered, a file that is no SLO's is
+/// refused sooner.
+pub(super) const MAX_FILE: u64 = 4 << 20;
+
+/// One document of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    /// The file as it was named.
+    pub(super) path: Arc<PathBuf>,
+    /// The whole text of the file.
+    pub(super) text: Arc<str>,
+    /// The document.
+    pub(super) root: Node,
+    /// What it says that it is.
+    pub(super) format: Format,
+}
+
+/// What a document says that it is. A closed set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// `apiVersion: openslo/...`, and its kind.
+    OpenSlo {
+        /// The version after the slash.
+        version: String,
+        /// The kind.
+        kind: String,
+    },
+    /// `version: prometheus/v1`.
+    Sloth,
+    /// `apiVersion: sloth.slok.dev/v1`, and its kind.
+    SlothKubernetes {
+        /// The kind.
+        kind: String,
+    },
+    /// Anything else, in the words of its own `apiVersion` or `version`; none where it has neither.
+    Other(Option<String>),
+}
+
+impl Document {
+    /// A reader of its parts.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader::of(&self.path, &self.text)
+    }
+}
+
+/// Reads the documents of a text; the members of a list at its top are documents too.
+pub(super) fn documents(path: &Path, text: &str) -> Result<Vec<Document>, Problem> {
+    let nodes = yaml::parse_all(text).map_err(|error| {
+        let reader = Reader::new(path);
+        let place = error.location().unwrap_or(Location::UNKNOWN);
+        Problem { origin: reader.origin(place), message: format!("is not YAML: {}", error.without_snippet()) }
+    })?;
+    let (path, text) = (Arc::new(path.to_owned()), Arc::<str>::from(text));
+    let documents = nodes.into_iter().flat_map(|node| match node.value {
+        Value::List(members) => members,
+        Value::Nothing => Vec::new(),
+        Value::Truth(_) | Value::Integer(_) | Value::Float(_) | Value::Text(_) | Value::Object(_) => {
+            vec![node]
+        }
+    });
+    let document =
+        |root: Node| Document { path: path.clone(), text: text.clone(), format: format(&root), root };
+    Ok(documents.map(document).collect())
+}
+
+fn format(root: &Node) -> Format {
+    let kind = told(root, "kind").unwrap_or_default().to_owned();
+    let version = told(root, "version");
+    let Some(group) = told(root, "apiVersion") else {
+        return match version {
+            Some("prometheus/v1") => Format::Sloth,
+            Some(_) | None => Format::Other(version.map(str::to_owned)),
+        };
+    };
+    match group.split_once('/') {
+        Some(("openslo", version)) => Format::OpenSlo { version: version.to_owned(), kind },
+        Some(("sloth.slok.dev", "v1")) => Format::SlothKubernetes { kind },
+        Some(_) | None => Format::Other(Some(group.to_owned())),
+    }
+}
+
+/// A text at the top of a document.
+fn told<'n>(root: &'n Node, name: &str) -> Option<&'n str> {
+    let Value::Object(fields) = &root.value else { return None };
+    let (_, node) = fields.iter().find(|(key, _)| key.value == name)?;
+    let Value::Text(text) = &node.value else { return None };
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_say_what_they_are() {
+        let text = "apiVersion: openslo/v1\nkind: SLO\n---\nversion: prometheus/v1\n---\n\
+                    - apiVersion: sloth.slok.dev/v1\n  kind: AlertWindows\n- apiVersion: v1\n  kind: ConfigMap\n---\n\
+                    admin: 1\n---\n7\n";
+        let found = documents(Path::new("f.yaml"), text).unwrap();
+        let formats: Vec<Format> = found.into_iter().map(|document| document.format).collect();
+        let expected = [
+            Format::OpenSlo { version: "v1".to_owned(), kind: "SLO".to_owned() },
+            Format::Sloth,
+            Format::SlothKubernetes { kind: "AlertWindows".to_owned() },
+            Format::Other(Some("v1".to_owned())),
+            Format::Other(None),
+            Format::Other(None),
+        ];
+        assert_eq!(formats, expected);
+        let problem = documents(Path::new("f.yaml"), "a: [\n").unwrap_err();
+        assert!(problem.to_string().starts_with("f.yaml:1:4: is not YAML: "), "{problem}");
+    }
+}

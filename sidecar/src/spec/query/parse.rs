@@ -1,0 +1,190 @@
+//! Comes in: PromQL. Goes out: its tree, or the parser's message and the byte at which it no longer is PromQL. Never
+//! spends more than a bounded time or stack on a text, however it nests.
+
+use std::fmt;
+
+use promql_parser::parser::{Expr, value::ValueType};
+
+/// How long a query may be in bytes. Raised, longer queries are read, and a hostile one takes longer to refuse.
+const MAX_LENGTH: usize = 16 << 10;
+
+/// How many brackets and operators a query may have: each may nest one level deeper. Raised, the tree may need more
+/// stack than a thread has.
+const MAX_OPERATORS: usize = 400;
+
+/// How long a wrong query may be for its mistake to be looked for. Raised, longer ones are searched, at a time that
+/// grows with the square.
+const MAX_SEARCHED: usize = 1_000;
+
+/// Why a text is not a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// In the words of the parser, where it has some.
+    message: String,
+    /// The byte at which it goes wrong, where that can be said.
+    pub(super) at: Option<usize>,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+/// Parses a query whose answer is one value or a set of series at one moment.
+pub(super) fn parse(text: &str) -> Result<Expr, Wrong> {
+    let plain = |message: String| Wrong { message, at: None };
+    if text.len() > MAX_LENGTH {
+        return Err(plain(format!("it has {} bytes: accepted are at most {MAX_LENGTH}", text.len())));
+    }
+    let operators = operators(text);
+    if operators > MAX_OPERATORS {
+        let accepted = format!("accepted are at most {MAX_OPERATORS}");
+        return Err(plain(format!("it has {operators} operators and brackets: {accepted}")));
+    }
+    let tree = promql_parser::parser::parse(text).map_err(|message| located(text, message))?;
+    match tree.value_type() {
+        ValueType::Vector | ValueType::Scalar => Ok(tree),
+        other @ (ValueType::Matrix | ValueType::String) => {
+            Err(plain(format!("its value is a {other}: accepted is an instant vector or a scalar")))
+        }
+    }
+}
+
+/// An upper bound of how deep a text nests.
+fn operators(text: &str) -> usize {
+    let signs = text.bytes().filter(|byte| b"()[]{}+-*/%^<>=!,".contains(byte)).count();
+    let lower = text.to_ascii_lowercase();
+    signs
+        + [" or", ")or", " and", ")and", "unless", "atan2"]
+            .map(|word| lower.matches(word).count())
+            .iter()
+            .sum::<usize>()
+}
+
+/// The grammar's message for everything that is not a mistake of types or letters.
+const UNSPECIFIC: &str = "invalid promql query";
+
+fn located(text: &str, message: String) -> Wrong {
+    let is_grammar = message == UNSPECIFIC;
+    if text.len() > MAX_SEARCHED {
+        let message = if is_grammar { "its grammar is wrong".to_owned() } else { message };
+        return Wrong { message, at: None };
+    }
+    if !is_grammar {
+        // A mistake of types is that of a function; a letter that cannot be stands where the message first appears.
+        let function = message.split_once("function ").and_then(|(_, rest)| rest.split('\'').nth(1));
+        let at = function.and_then(|name| text.find(name)).or_else(|| first_letter(text, &message));
+        return Wrong { message, at };
+    }
+    let ends = text.char_indices().map(|(at, _)| at).collect::<Vec<_>>();
+    let at = ends.into_iter().rev().find(|end| text.get(..*end).is_some_and(can_go_on));
+    let rest = at.and_then(|at| text.get(at..)).unwrap_or(text);
+    let lead = rest.len() - rest.trim_start().len();
+    let at = at.map(|at| at + lead);
+    let near: String = rest.trim().chars().take(20).collect();
+    let has_ended = can_go_on(text);
+    if has_ended {
+        return Wrong { message: "it ends too early".to_owned(), at: Some(text.trim_end().len()) };
+    }
+    Wrong { message: format!("unexpected `{near}`"), at }
+}
+
+/// Where a text begins to give a message: the letter that the parser cannot read.
+fn first_letter(text: &str, message: &str) -> Option<usize> {
+    let gives = |end: usize| {
+        text.get(..end).is_some_and(|start| {
+            promql_parser::parser::lexer(start).err().is_some_and(|told| told == message)
+        })
+    };
+    if !gives(text.len()) {
+        return None;
+    }
+    if message.starts_with("unclosed") {
+        return Some(text.len());
+    }
+    let starts = text.char_indices().rev().map(|(at, _)| at);
+    starts
+        .take_while(|at| gives(*at))
+        .last()
+        .or(text.char_indices().next_back().map(|(at, _)| at))
+        .and_then(|end| text.get(..end)?.char_indices().next_back().map(|(at, _)| at).or(Some(0)))
+}
+
+/// Whether a start of a query could be the start of one that parses: some operand, then every bracket closed.
+fn can_go_on(start: &str) -> bool {
+    let Some(closers) = closers(start) else { return false };
+    ["", "x", " x", "1", "5m", "(x)", "=\"x\"", "\"x\""].into_iter().any(|operand| {
+        match promql_parser::parser::parse(&format!("{start}{operand}{closers}")) {
+            Ok(_) => true,
+            // A mistake of types is not one of grammar; a mistake of letters is one already.
+            Err(message) => message.starts_with("expected type") || message.contains("in call to function"),
+        }
+    })
+}
+
+/// What closes the open brackets of a start; none where it ends within quotes.
+fn closers(start: &str) -> Option<String> {
+    let (mut open, mut quote, mut is_escaped) = (Vec::new(), None, false);
+    for letter in start.chars() {
+        match (quote, letter) {
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(by), _) if by == letter => quote = None,
+            (None, '"' | '\'' | '`') => quote = Some(letter),
+            (None, '(') => open.push(')'),
+            (None, '[') => open.push(']'),
+            (None, '{') => open.push('}'),
+            (None, ')' | ']' | '}') => {
+                open.pop();
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+    quote.is_none().then(|| open.into_iter().rev().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_query_says_where() {
+        let cases = [
+            ("sum(rate(x[5m])) sum(y)", "unexpected `sum(y)`", Some(17)),
+            ("sum(rate(x[5m]) y)", "unexpected `y)`", Some(16)),
+            ("sum(rate(x[5m])", "unclosed left parenthesis", Some(15)),
+            ("1 +", "it ends too early", Some(3)),
+            ("sum(x) by y", "unexpected `y`", Some(10)),
+            ("x @@ 1", "unexpected `@ 1`", Some(3)),
+            ("x[5m]", "its value is a matrix: accepted is an instant vector or a scalar", None),
+        ];
+        for (text, message, at) in cases {
+            let wrong = parse(text).unwrap_err();
+            assert_eq!((wrong.to_string().as_str(), wrong.at), (message, at), "{text}");
+        }
+        let wrong = parse("rate(x)").unwrap_err().to_string();
+        assert!(wrong.contains("rate") && wrong.contains("matrix"), "{wrong}");
+        let wrong = parse("histogram_share(0.2, x)").unwrap_err().to_string();
+        assert!(wrong.contains("histogram_share"), "{wrong}");
+    }
+
+    #[test]
+    fn letters_that_cannot_be_are_pointed_at() {
+        let wrong = parse("sum(x) ! y").unwrap_err();
+        assert_eq!(wrong.at, Some(8), "{wrong}");
+    }
+
+    #[test]
+    fn nothing_nests_without_end() {
+        for text in [
+            "(".repeat(9_000),
+            "-".repeat(9_000) + "x",
+            vec!["1"; 5_000].join("+"),
+            "x or ".repeat(2_000) + "x",
+        ] {
+            assert!(parse(&text).is_err());
+        }
+        assert!(parse(&(vec!["x"; 100].join(" or "))).is_ok());
+    }
+}

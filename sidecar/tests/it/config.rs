@@ -140,10 +140,10 @@ fn slo_files_join_the_objectives_of_the_configuration() {
     std::fs::write(folder.0.join("slos/other.yaml"), "apiVersion: v1\nkind: ConfigMap\n").unwrap();
     std::fs::write(folder.0.join("slos/notes.txt"), "not YAML: [").unwrap();
     let own = "slos: [{name: own, service: shop, target: 0.9, latency: {metric: m, threshold: 1s}}]\n";
-    let settings = folder.write(&format!("{own}slo_files: [slos, slos/openslo.yaml]\nslo_period: 28d\n"));
+    let settings = folder.write(&format!("{own}slo_files: [slos, slos/openslo.yaml]\nslo_period: 28d\nsources: [{{name: default, url: \"http://127.0.0.1:9090\"}}]\n"));
     let config = settings.load().unwrap();
     assert_eq!(config.slos.first().map(Slo::id), Some("shop/own".to_owned()));
-    assert_eq!((config.slos.len(), config.data_sources.len()), (12, 1));
+    assert_eq!((config.slos.len(), config.sources.len()), (12, 2));
     let placed = config.slos.iter().find(|slo| slo.id() == "orders/placed").unwrap();
     assert_eq!(placed.period, Period::Rolling(Nanos::from_secs(28 * 86_400)));
     let warnings: Vec<String> = config.warnings.iter().map(|warning| warning.message.clone()).collect();

@@ -99,7 +99,7 @@ fn cost_of_a_thousand_objectives() {
         lap(2);
         notices.step(&known, &budgets);
         lap(3);
-        let facts = Facts { started: timestamp(at(NOW)), durability: Durability::Memory };
+        let facts = Facts { started: timestamp(at(NOW)), durability: Durability::Memory, sources: &[] };
         std::hint::black_box(view(&known, &budgets, &notices, facts));
         lap(4);
     }

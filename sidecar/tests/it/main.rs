@@ -28,6 +28,7 @@ mod output_fixture;
 mod output_render;
 mod promql;
 mod repository;
+mod rules;
 mod spec;
 mod spec_written;
 mod stages;

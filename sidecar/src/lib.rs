@@ -103,7 +103,7 @@ impl Sidecar {
 
         let (inputs, queue) = mpsc::channel(QUEUE);
         let (mut edge, mut core, mut outlet) = (Stage::default(), Stage::default(), Stage::default());
-        outlet.tasks.spawn(publish(view.clone(), exposition.clone()));
+        outlet.tasks.spawn(tidy(view.clone(), exposition.clone()));
         let (sinks, shown) = (config.sinks.clone(), templates.clone());
         outlet.tasks.spawn(output::deliver::run(sinks, told, view.clone(), shown, outlet.stop.clone()));
         core.tasks.spawn(owner.run(queue, core.stop.clone()));
@@ -171,14 +171,10 @@ async fn query(
     }
 }
 
-/// Sets every metric from each new view, until the owner of the state is gone.
-async fn publish(mut view: watch::Receiver<Arc<View>>, exposition: Exposition) {
-    loop {
-        let now = view.borrow_and_update().clone();
-        exposition.publish(&now);
-        if view.changed().await.is_err() {
-            return;
-        }
+/// Tidies the metrics with each new view, until the owner of the state is gone.
+async fn tidy(mut view: watch::Receiver<Arc<View>>, exposition: Exposition) {
+    while view.changed().await.is_ok() {
+        exposition.tidy();
     }
 }
 

@@ -5,19 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use crate::config::Settings;
 use crate::rules::{Target, Written};
-use crate::spec::Slo;
+use crate::spec::{self, Slo};
 use crate::yaml::Problems;
 
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct RulesArgs {
-    #[command(subcommand)]
-    command: Option<RulesCommand>,
     /// The form of the rule files.
     #[arg(long, value_enum, default_value_t = Form::Prometheus)]
     target: Form,
@@ -25,13 +22,13 @@ pub struct RulesArgs {
     /// standard output.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Files that declare objectives.
+    /// The period of objectives whose file does not say one [default: 30d]
+    #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
+    slo_period: Option<String>,
+    /// SLO files (OpenSLO's or Sloth's), folders of them, and configuration files.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
-
-#[derive(Debug, Subcommand)]
-enum RulesCommand {}
 
 /// The form of the rule files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,7 +55,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
-    let slos = match objectives(&args.files) {
+    let slos = match objectives(args) {
         Ok(slos) => slos,
         Err(problems) => {
             eprintln!("{problems}");
@@ -92,17 +89,29 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// The objectives of all files, or every problem of them.
-fn objectives(files: &[PathBuf]) -> Result<Vec<Slo>, Problems> {
-    let (mut slos, mut problems) = (Vec::new(), Vec::new());
-    for file in files {
-        let settings = Settings { file: Some(file.clone()), ..Settings::default() };
-        match settings.read() {
-            Ok(config) => slos.extend(config.slos),
+/// The objectives of all files, or every problem of them; what is doubtful goes to standard error.
+fn objectives(args: &RulesArgs) -> Result<Vec<Slo>, Problems> {
+    let (mut paths, mut declared, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let settings = |file| Settings { file, slo_period: args.slo_period.clone(), ..Settings::default() };
+    let mut period = settings(None).read().map(|config| config.slo_period);
+    for path in &args.files {
+        if path.is_dir() || spec::is_slo_file(path) {
+            paths.push(path.clone());
+            continue;
+        }
+        match settings(Some(path.clone())).read() {
+            Ok(config) => {
+                paths.extend(config.slo_files);
+                declared.extend(config.slos);
+                period = Ok(config.slo_period);
+            }
             Err(Problems(more)) => problems.extend(more),
         }
     }
-    if problems.is_empty() { Ok(slos) } else { Err(Problems(problems)) }
+    let loaded = spec::load(&paths, &period?, declared);
+    loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    problems.extend(loaded.problems);
+    if problems.is_empty() { Ok(loaded.slos) } else { Err(Problems(problems)) }
 }
 
 fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {

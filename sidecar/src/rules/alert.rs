@@ -70,12 +70,18 @@ fn burn(subject: &Subject<'_>, severity: Severity, alert: &Alert, tiers: &[&Tier
         ("summary", format!("{id} burns its error budget {pace}{}.", groups(subject))),
         ("runbook_url", format!("{RUNBOOK_BASE}/{runbook}.md")),
     ];
-    let parts =
-        tiers.iter().map(|tier| tier_expression(subject, tier)).chain([held(subject, severity, tiers)]);
-    let expression = parts.collect::<Vec<_>>().join("\nor\n");
+    let burning: Vec<_> = tiers.iter().map(|tier| tier_expression(subject, tier)).collect();
+    // Joined by what identifies it: an alert's own labels may differ from those of its series.
+    let join = format!("\nor on ({})\n", subject.joined_on());
+    let expression = [burning.join("\nor\n"), held(subject, severity, tiers)].join(&join);
     let labels = labels(subject, severity, &alert.labels);
     let annotations = annotations(subject, told, &alert.annotations);
-    Rule { kind: Kind::Alert(name(subject), annotations), expression, labels }
+    Rule { kind: Kind::Alert(name(subject), annotations), expression, labels, after: seconds(alert) }
+}
+
+/// For how long an alert's condition must hold, in seconds.
+pub(super) const fn seconds(alert: &Alert) -> u64 {
+    alert.after.get() / 1_000_000_000
 }
 
 /// Burn above the factor in both windows, on evidence. The window's label goes, or the two would never join.
@@ -145,7 +151,7 @@ fn no_data(subject: &Subject<'_>) -> Rule {
     let ticket = &subject.slo.alerting.ticket;
     let labels = labels(subject, Severity::Ticket, &ticket.labels);
     let annotations = annotations(subject, told, &BTreeMap::new());
-    Rule { kind: Kind::Alert(format!("{}NoData", name(subject)), annotations), expression, labels }
+    Rule { kind: Kind::Alert(format!("{}NoData", name(subject)), annotations), expression, labels, after: 0 }
 }
 
 /// Which group it is, where there are some.

@@ -19,6 +19,8 @@ pub(super) struct Rule {
     pub(super) kind: Kind,
     pub(super) expression: String,
     pub(super) labels: BTreeMap<String, String>,
+    /// For how many seconds an alert's condition must hold.
+    pub(super) after: u64,
 }
 
 /// What a rule makes. A closed set.
@@ -65,7 +67,7 @@ pub(super) fn write(target: Target, name: &str, groups: &[Group]) -> String {
 fn write_group(text: &mut String, group: &Group) {
     // Writing to a String never fails.
     let _ = write!(text, "  - name: {}\n    interval: {}\n    rules:\n", quoted(&group.name), group.interval);
-    for Rule { kind, expression, labels } in &group.rules {
+    for Rule { kind, expression, labels, after } in &group.rules {
         let annotations = match kind {
             Kind::Record(name) => {
                 let _ = writeln!(text, "      - record: {name}");
@@ -83,6 +85,9 @@ fn write_group(text: &mut String, group: &Group) {
             });
         } else {
             let _ = writeln!(text, "        expr: {}", quoted(expression));
+        }
+        if *after > 0 {
+            let _ = writeln!(text, "        for: {after}s");
         }
         write_map(text, "labels", labels);
         if let Some(annotations) = annotations {
@@ -119,11 +124,15 @@ mod tests {
 
     fn groups() -> Vec<Group> {
         let labels = BTreeMap::from([("a".to_owned(), "x \"y\"".to_owned())]);
-        let record =
-            Rule { kind: Kind::Record("a:b".to_owned()), expression: "sum(\n  c\n)".to_owned(), labels };
+        let record = Rule {
+            kind: Kind::Record("a:b".to_owned()),
+            expression: "sum(\n  c\n)".to_owned(),
+            labels,
+            after: 0,
+        };
         let kind =
             Kind::Alert("Low".to_owned(), BTreeMap::from([("summary".to_owned(), "it: is".to_owned())]));
-        let alert = Rule { kind, expression: "a:b < 1".to_owned(), labels: BTreeMap::new() };
+        let alert = Rule { kind, expression: "a:b < 1".to_owned(), labels: BTreeMap::new(), after: 90 };
         vec![Group { name: "one".to_owned(), interval: "1m", rules: vec![record, alert] }]
     }
 
@@ -137,6 +146,7 @@ mod tests {
         assert_eq!(resource["metadata"]["name"], "mapwarden-shop-x");
         assert_eq!(plain["groups"][0]["rules"][0]["labels"]["a"], "x \"y\"");
         assert_eq!(plain["groups"][0]["rules"][0]["expr"], "sum(\n  c\n)\n");
+        assert_eq!(plain["groups"][0]["rules"][1]["for"], "90s");
         assert_eq!(plain["groups"][0]["rules"][1]["annotations"]["summary"], "it: is");
     }
 }

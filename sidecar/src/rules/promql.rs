@@ -34,9 +34,13 @@ pub(super) fn count_of_slice(expression: &Expression) -> Result<String, String> 
     let mut tree = read(expression)?;
     let is_scalable = is_linear(&tree);
     let unit = unit_of(&tree);
-    rewrite(&mut tree, is_scalable)?;
-    let text = tree.prettify();
-    Ok(if unit == Unit::PerSecond && !is_scalable { format!("(\n{text}\n) * {SLICE}") } else { text })
+    let mut counters = Counters { is_scalable, texts: Vec::new() };
+    counters.rewrite(&mut tree)?;
+    let mut text = tree.to_string();
+    for (index, counter) in counters.texts.iter().enumerate() {
+        text = text.replace(&stand_in(index), counter);
+    }
+    Ok(if unit == Unit::PerSecond && !is_scalable { format!("({text}) * {SLICE}") } else { text })
 }
 
 /// Puts a window into an expression, which is left as it is otherwise.
@@ -44,7 +48,7 @@ pub(super) fn count_of_slice(expression: &Expression) -> Result<String, String> 
 /// # Errors
 /// It is not PromQL.
 pub(super) fn over(expression: &Expression, window: &str) -> Result<String, String> {
-    Ok(parser::parse(&expression.over(window))?.prettify())
+    Ok(parser::parse(&expression.over(window))?.to_string())
 }
 
 /// Every selector of series in an expression, in its order.
@@ -54,40 +58,40 @@ pub(super) fn over(expression: &Expression, window: &str) -> Result<String, Stri
 pub(super) fn selectors(expression: &Expression) -> Result<Vec<parser::VectorSelector>, String> {
     let tree = read(expression)?;
     let mut found = Vec::new();
-    walk(&tree, &mut |node| match node {
-        Expr::VectorSelector(selector) => found.push(selector.clone()),
-        Expr::MatrixSelector(selector) => found.push(selector.vs.clone()),
-        _ => {}
+    walk(&tree, &mut |node| {
+        if let Expr::VectorSelector(selector) = node {
+            found.push(selector.clone());
+        } else if let Expr::MatrixSelector(selector) = node {
+            found.push(selector.vs.clone());
+        }
     });
     Ok(found)
 }
 
-/// One counter's events of a slice that ended [`SETTLING`] ago, series by series. In this order: the difference of the
-/// values at both ends, which loses nothing between slices; all of a series that began while its target was being
-/// scraped; what `increase` makes of the others, which began or ended with their process or were reset; after a reset
-/// between two scrapes that are longer apart than a slice, what was counted since.
+/// One counter's events of a slice that ended [`SETTLING`] ago, series by series, and never an extrapolation of what was
+/// not counted. In this order: the difference of the values at both ends, which loses nothing between slices; over a
+/// restart, what was counted before it and since; until its end, of a series that ended; all of a series that began while
+/// its target was being scraped; from its first value on, of one that began with its target; what `increase` makes of
+/// a process that restarted more than once and overtook itself.
 pub(super) fn counted(selector: &str, offset: Duration) -> String {
     let at = |age: u64| display(offset + Duration::from_secs(age));
-    let (end, start) = (at(SETTLING), at(SETTLING + SLICE));
-    let slice = display(Duration::from_secs(SLICE));
+    let (until, since) = (at(SETTLING), at(SETTLING + SLICE));
+    let (end, start) = (format!("{selector} offset {until}"), format!("{selector} offset {since}"));
+    let within = format!("{selector}[{}] offset {until}", display(Duration::from_secs(SLICE)));
     format!(
-        "(\
-         ({selector} offset {end} - {selector} offset {start} >= 0 unless resets({selector}[{slice}] offset {end}) > 0) \
-         or \
-         (0 + {selector} offset {end} unless last_over_time({selector}[{FORGOTTEN}] offset {start}) \
-         and on (job, instance) (up offset {start} == 1)) \
-         or \
-         increase({selector}[{slice}] offset {end}) \
-         or \
-         {selector} offset {end} < {selector} offset {start}\
-         )"
+        "(\n  \
+           ({end} - {start} >= 0 unless resets({within}) > 0)\n  \
+           or\n  \
+           ({end} + clamp_min(max_over_time({within}) - {start}, 0) and {end} < {start})\n  \
+           or\n  \
+           (max_over_time({within}) - {start} >= 0 unless {end})\n  \
+           or\n  \
+           (0 + {end} unless last_over_time({selector}[{FORGOTTEN}] offset {since}) and on (job, instance) (up offset {since} == 1))\n  \
+           or\n  \
+           ({end} - min_over_time({within}) unless {start})\n  \
+           or\n  \
+           increase({within})\n)"
     )
-}
-
-/// The text of a counter's slice, laid out.
-pub(super) fn counted_pretty(selector: &str) -> String {
-    let text = counted(selector, Duration::ZERO);
-    parser::parse(&text).map_or(text, |tree| tree.prettify())
 }
 
 fn display(duration: Duration) -> String {
@@ -128,7 +132,12 @@ fn is_linear(tree: &Expr) -> bool {
             _ => false,
         },
         Expr::NumberLiteral(_) => true,
-        _ => false,
+        Expr::Unary(_)
+        | Expr::Subquery(_)
+        | Expr::StringLiteral(_)
+        | Expr::VectorSelector(_)
+        | Expr::MatrixSelector(_)
+        | Expr::Extension(_) => false,
     }
 }
 
@@ -144,47 +153,62 @@ fn unit_of(tree: &Expr) -> Unit {
     unit
 }
 
-/// Replaces rates and increases over the marked window by the count of a slice, and the mark elsewhere by its length.
-fn rewrite(tree: &mut Expr, is_scalable: bool) -> Result<(), String> {
-    if let Some(text) = counter(tree, is_scalable) {
-        *tree = parser::parse(&text)?;
-        return Ok(());
-    }
-    match tree {
-        Expr::Aggregate(aggregate) => {
-            if let Some(parameter) = &mut aggregate.param {
-                rewrite(parameter, is_scalable)?;
+/// What stands in an expression for a counter's text until it is printed.
+fn stand_in(index: usize) -> String {
+    format!("mapwarden_counter_{index}_")
+}
+
+/// The counters of an expression.
+struct Counters {
+    is_scalable: bool,
+    texts: Vec<String>,
+}
+
+impl Counters {
+    /// Replaces rates and increases over the marked window by stand-ins, and the mark elsewhere by a slice's length.
+    fn rewrite(&mut self, tree: &mut Expr) -> Result<(), String> {
+        if let Some(text) = counter(tree, self.is_scalable) {
+            *tree = Expr::VectorSelector(stand_in(self.texts.len()).into());
+            self.texts.push(text);
+            return Ok(());
+        }
+        match tree {
+            Expr::Aggregate(aggregate) => {
+                if let Some(parameter) = &mut aggregate.param {
+                    self.rewrite(parameter)?;
+                }
+                self.rewrite(&mut aggregate.expr)
             }
-            rewrite(&mut aggregate.expr, is_scalable)
-        }
-        Expr::Unary(inner) => rewrite(&mut inner.expr, is_scalable),
-        Expr::Binary(both) => {
-            rewrite(&mut both.lhs, is_scalable)?;
-            rewrite(&mut both.rhs, is_scalable)
-        }
-        Expr::Paren(inner) => rewrite(&mut inner.expr, is_scalable),
-        Expr::Subquery(query) => {
-            if query.range == MARK.1 {
-                query.range = Duration::from_secs(SLICE);
+            Expr::Unary(inner) => self.rewrite(&mut inner.expr),
+            Expr::Binary(both) => {
+                self.rewrite(&mut both.lhs)?;
+                self.rewrite(&mut both.rhs)
             }
-            rewrite(&mut query.expr, is_scalable)
-        }
-        Expr::MatrixSelector(series) => {
-            if series.range == MARK.1 {
-                settle(series);
+            Expr::Paren(inner) => self.rewrite(&mut inner.expr),
+            Expr::Subquery(query) => {
+                if query.range == MARK.1 {
+                    query.range = Duration::from_secs(SLICE);
+                }
+                self.rewrite(&mut query.expr)
             }
-            Ok(())
-        }
-        Expr::Call(call) => {
-            // The counters of native histograms have no difference that could be compared with 0.
-            let is_histogram =
-                call.func.name.starts_with("histogram_") && call.func.name != "histogram_quantile";
-            call.args.args.iter_mut().try_for_each(|argument| {
-                if is_histogram { shorten(argument) } else { rewrite(argument, is_scalable) }
-            })
-        }
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::VectorSelector(_) | Expr::Extension(_) => {
-            Ok(())
+            Expr::MatrixSelector(series) => {
+                if series.range == MARK.1 {
+                    settle(series);
+                }
+                Ok(())
+            }
+            Expr::Call(call) => {
+                // The counters of native histograms have no difference that could be compared with 0.
+                let is_histogram =
+                    call.func.name.starts_with("histogram_") && call.func.name != "histogram_quantile";
+                call.args.args.iter_mut().try_for_each(|argument| {
+                    if is_histogram { shorten(argument) } else { self.rewrite(argument) }
+                })
+            }
+            Expr::NumberLiteral(_)
+            | Expr::StringLiteral(_)
+            | Expr::VectorSelector(_)
+            | Expr::Extension(_) => Ok(()),
         }
     }
 }
@@ -220,12 +244,12 @@ fn counter(tree: &Expr, is_scalable: bool) -> Option<String> {
         Some(Offset::Pos(offset)) => *offset,
         Some(Offset::Neg(_)) => return None,
     };
-    let selector = parser::VectorSelector { offset: None, ..series.vs.clone() }.to_string();
-    let counted = counted(&selector, offset);
+    let selector = parser::VectorSelector::new(series.vs.name.clone(), series.vs.matchers.clone());
+    let counted = counted(&selector.to_string(), offset);
     match call.func.name {
         "increase" => Some(counted),
         "rate" if is_scalable => Some(counted),
-        "rate" => Some(format!("({counted} / {SLICE})")),
+        "rate" => Some(format!("({counted}\n/ {SLICE})")),
         _ => None,
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn meta(subject: &Subject<'_>) -> Vec<Rule> {
 /// A burn rate: its window's label would be the only one that another rule does not have.
 fn burn(subject: &Subject<'_>, name: &str, expression: String) -> Rule {
     let expression = format!("max without ({WINDOW}) (\n  {}\n)", expression.replace('\n', "\n  "));
-    Rule { kind: Kind::Record(name.to_owned()), expression, labels: subject.labels.clone() }
+    Rule { kind: Kind::Record(name.to_owned()), expression, labels: subject.labels.clone(), after: 0 }
 }
 
 /// How much of an hour and of the period was measured at all.

@@ -4,7 +4,7 @@
 use mapwarden::contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
 
 use super::document::{Kind, Rule};
-use super::promql::{count_of_slice, counted_pretty, over};
+use super::promql::{count_of_slice, counted, over};
 use super::subject::{Subject, text};
 use super::window::{SLICE, Window};
 use crate::spec::{Comparison, Indicator, Judged, Method, Queried, Queries};
@@ -49,13 +49,15 @@ pub(super) fn rules(subject: &Subject<'_>) -> Result<Vec<Rule>, String> {
 
 /// A rule that records a series of this objective.
 pub(super) fn record(subject: &Subject<'_>, name: impl Into<String>, expression: String) -> Rule {
-    Rule { kind: Kind::Record(name.into()), expression, labels: subject.labels.clone() }
+    Rule { kind: Kind::Record(name.into()), expression, labels: subject.labels.clone(), after: 0 }
 }
 
 /// The sidecars' own counters, over all pods of a namespace.
 fn held(subject: &Subject<'_>) -> (String, String) {
     let (slo, service) = (text(&subject.slo.id()), text(&subject.slo.service));
-    let counter = |name| indented(&counted_pretty(&format!("{name}{{service={service},slo={slo}}}")));
+    let counter = |name| {
+        indented(&counted(&format!("{name}{{service={service},slo={slo}}}"), std::time::Duration::ZERO))
+    };
     let total = subject.fold("sum", &counter(SLI_EVENTS.name));
     let good = subject.fold("sum", &counter(SLI_GOOD.name));
     (total, bad_of_good(subject, &good))
@@ -127,7 +129,7 @@ fn none_of_total(subject: &Subject<'_>) -> String {
 /// Slices of time by the clock, each counted once, by whatever is compared with its share of bad events.
 fn timeslices(subject: &Subject<'_>, verdict: &str) -> Result<[Rule; 2], String> {
     let slice = subject.timeslice().map_or(SLICE, Window::seconds);
-    if slice < SLICE || slice % SLICE != 0 {
+    if slice < SLICE || !slice.is_multiple_of(SLICE) {
         return Err(format!("its slices of {slice} s are not whole minutes"));
     }
     let window = Window::new(mapwarden::contract::Nanos::from_secs(slice));

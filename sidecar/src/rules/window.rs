@@ -61,7 +61,7 @@ impl fmt::Display for Window {
         for (unit, length, is_whole) in
             [("y", 31_536_000, true), ("w", 604_800, true), ("d", 86_400, false), ("h", 3_600, false)]
         {
-            if rest >= length && (!is_whole || rest % length == 0) {
+            if rest >= length && (!is_whole || rest.is_multiple_of(length)) {
                 write!(out, "{}{unit}", rest / length)?;
                 rest %= length;
             }

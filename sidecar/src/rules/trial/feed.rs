@@ -63,10 +63,17 @@ impl Feed {
         }
     }
 
+    /// What the events of the part are, of which a series may be absent; none where nothing is scraped.
+    pub(super) fn part(&self) -> Option<Judged> {
+        let Self::Scraped(Scraped(raws)) = self else { return None };
+        let part = raws.iter().find(|raw| raw.is_part)?;
+        Some(if part.counts == Counts::Good { Judged::Good } else { Judged::Bad })
+    }
+
     /// How far samples are apart.
     pub(super) const fn interval(&self) -> &'static str {
         match self {
-            Self::Scraped(_) => "30s",
+            Self::Scraped(_) => "20s",
             Self::Recorded => "1m",
         }
     }

@@ -1,4 +1,4 @@
-//! Comes in: what happened, minute by minute. Goes out: the values that scraped counters had, every half minute, in the
+//! Comes in: what happened, minute by minute. Goes out: the values that scraped counters had, three a minute, in the
 //! notation of promtool. Never knows an objective.
 
 use std::fmt::Write as _;
@@ -34,32 +34,36 @@ impl History {
         number.checked_sub(1).and_then(|index| self.minutes.get(index)).copied()
     }
 
-    /// The values of a counter, half a minute apart from 0 on. Minute `n` is counted at `n - 1` minutes and at `n - 1/2`,
-    /// so that all of it is seen by the slice that is recorded at `n` minutes and none by the one before.
+    /// The values of a counter, 20 seconds apart from 0 on. Minute `n` is counted 80, 60 and 40 seconds before `n`
+    /// minutes, so that all of it is seen by the slice that is recorded at `n` minutes, and none by the one before. What
+    /// cannot be divided by three happens in the first third, which no range of a minute sees the beginning of.
     pub(super) fn counter(&self, counts: impl Fn(u32, u32) -> u32, is_born_late: bool) -> String {
         let mut values = Vec::new();
-        let (mut count, mut is_born) = (0, !is_born_late);
+        let mut count = 0;
+        let mut is_born = !is_born_late;
         for (number, minute) in (1..).zip(&self.minutes) {
-            if self.reset == Some(number) {
-                count = 0;
-            }
             let events = match *minute {
                 Minute::Events(good, bad) => counts(good, bad),
                 Minute::Silent => 0,
             };
-            is_born |= events > 0;
-            for added in [events / 2, events - events / 2] {
-                count += added;
+            let thirds = if events % 3 == 0 { [events / 3; 3] } else { [events, 0, 0] };
+            for (index, third) in (0..).zip(thirds) {
+                if self.reset == Some(number) && index == 1 {
+                    count = 0;
+                }
+                count += third;
+                is_born |= count > 0;
                 values.push(Some(count).filter(|_| is_born && *minute != Minute::Silent));
             }
         }
-        notation(&values)
+        // The first value would be before 0.
+        notation(values.get(1..).unwrap_or_default())
     }
 
     /// Whether the target answered: `up`.
     pub(super) fn up(&self) -> String {
-        let answers = self.minutes.iter().flat_map(|minute| [u32::from(*minute != Minute::Silent); 2]);
-        notation(&answers.map(Some).collect::<Vec<_>>())
+        let answers = self.minutes.iter().flat_map(|minute| [u32::from(*minute != Minute::Silent); 3]);
+        notation(&answers.map(Some).skip(1).collect::<Vec<_>>())
     }
 
     /// The values of a recorded slice, a minute apart from 0 on.
@@ -124,9 +128,9 @@ mod tests {
             .then(2, Minute::Events(4, 2))
             .then(2, Minute::Silent)
             .then(1, Minute::Events(0, 0));
-        assert_eq!(history.counter(|good, bad| good + bad, false), "0+0x1 3+3x3 stale _x3 12+0x1");
-        assert_eq!(history.counter(|_, bad| bad, true), "_x2 1+1x3 stale _x3 4+0x1");
-        assert_eq!(history.up(), "1+0x5 0+0x3 1+0x1");
+        assert_eq!(history.counter(|good, bad| good + bad, false), "0+0x1 2+2x5 stale _x5 12+0x2");
+        assert_eq!(history.counter(|_, bad| bad, true), "_x2 2+0x2 4+0x2 stale _x5 4+0x2");
+        assert_eq!(history.up(), "1+0x7 0+0x5 1+0x2");
         assert_eq!(history.slices(|good, bad| good + bad), "_x1 0 6+0x1 stale _x1 0");
         assert_eq!(history.slices(|_, bad| bad), "_x1 0 2+0x1 stale _x1 0");
     }

@@ -7,11 +7,11 @@ use mapwarden::contract::Count;
 
 use super::history::{History, Minute};
 use crate::budget::{Severity, wilson};
-use crate::rules::alert::MIN_BAD;
+use crate::rules::alert::{MIN_BAD, seconds};
 use crate::rules::subject::Subject;
 use crate::rules::tier::Tier;
 use crate::rules::window::{SLICE, Window};
-use crate::spec::Method;
+use crate::spec::{Alert, Method};
 
 /// What is true of a history.
 #[derive(Debug)]
@@ -29,10 +29,13 @@ impl<'a> Judge<'a> {
         let counts = (1..=history.minutes.len()).map(|minute| counted(subject, history, minute)).collect();
         let mut judge = Self { subject, counts, is_silent, firing: BTreeMap::new() };
         for severity in Severity::ALL {
-            let mut firing = Vec::new();
+            let (mut firing, mut since) = (Vec::new(), None);
             for minute in 1..=history.minutes.len() {
                 let was = firing.last().copied().unwrap_or(false);
-                firing.push(judge.fires(severity, minute, was));
+                since = judge.holds(severity, minute, was).then(|| since.unwrap_or(minute));
+                let alert = judge.alert(severity);
+                let waits = usize::try_from(seconds(alert).div_ceil(SLICE)).unwrap_or(usize::MAX);
+                firing.push(since.is_some_and(|since| minute - since >= waits));
             }
             judge.firing.insert(severity, firing);
         }
@@ -64,6 +67,13 @@ impl<'a> Judge<'a> {
         Some(f64::from(measured) / 60.0)
     }
 
+    /// Whether there was no slice in the last ten minutes. Not to be asked in the eleventh, which depends on whether the
+    /// ends of a range count.
+    pub(super) fn is_unmeasured(&self, minute: usize) -> bool {
+        let mut last = (minute.saturating_sub(10)..=minute).filter_map(|minute| minute.checked_sub(1));
+        last.all(|index| self.is_silent.get(index).copied().unwrap_or(true))
+    }
+
     /// Whether an alert fires at the end of a minute.
     pub(super) fn is_firing(&self, severity: Severity, minute: usize) -> bool {
         let firing = self.firing.get(&severity).zip(minute.checked_sub(1));
@@ -79,12 +89,16 @@ impl<'a> Judge<'a> {
         minute.saturating_sub(usize::try_from(window.seconds() / SLICE).unwrap_or(usize::MAX))
     }
 
-    fn fires(&self, severity: Severity, minute: usize, was: bool) -> bool {
-        let alert = match severity {
+    const fn alert(&self, severity: Severity) -> &'a Alert {
+        match severity {
             Severity::Page => &self.subject.slo.alerting.page,
             Severity::Ticket => &self.subject.slo.alerting.ticket,
-        };
-        if alert.is_disabled {
+        }
+    }
+
+    /// Whether an alert's condition is true at the end of a minute.
+    fn holds(&self, severity: Severity, minute: usize, was: bool) -> bool {
+        if self.alert(severity).is_disabled {
             return false;
         }
         let tiers = || self.subject.tiers.iter().filter(|tier| tier.severity == severity);
@@ -122,7 +136,7 @@ fn counted(subject: &Subject<'_>, history: &History, minute: usize) -> Option<(f
         };
     };
     let length = usize::try_from(slice.seconds() / SLICE).ok().filter(|length| *length > 0)?;
-    if minute % length != 0 {
+    if !minute.is_multiple_of(length) {
         return None;
     }
     let events = (minute + 1 - length..=minute).filter_map(|minute| match history.minute(minute)? {

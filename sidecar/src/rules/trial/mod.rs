@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use self::feed::Feed;
 use self::judge::Judge;
-use self::stories::{Expected, Story};
+use self::stories::Story;
 use super::alert;
 use super::document::quoted;
 use super::record::{ratio, sums};
@@ -75,7 +75,7 @@ fn write_story(out: &mut String, subject: &Subject<'_>, feed: Option<&Feed>, sto
     let _ = writeln!(out, "    promql_expr_test:");
     let judge = Judge::new(subject, &story.history);
     for (minute, question) in &story.questions {
-        let samples = match expected(&judge, story, *minute, *question) {
+        let samples = match expected(&judge, *minute, *question) {
             None => "[]".to_owned(),
             Some(value) => format!("[{{labels: \"{{}}\", value: {value}}}]"),
         };
@@ -87,11 +87,11 @@ fn write_story(out: &mut String, subject: &Subject<'_>, feed: Option<&Feed>, sto
     }
 }
 
-fn expected(judge: &Judge<'_>, story: &Story, minute: usize, question: Question) -> Option<f64> {
+fn expected(judge: &Judge<'_>, minute: usize, question: Question) -> Option<f64> {
     let one = |is_so: bool| is_so.then_some(1.0);
     match question {
         Question::Alert(severity) => one(judge.is_firing(severity, minute)),
-        Question::NoData => one(story.no_data == Expected::At(minute)),
+        Question::NoData => one(judge.is_unmeasured(minute)),
         Question::Total(window) => judge.sums(window, minute).map(|(all, _)| all),
         Question::Bad(window) => judge.sums(window, minute).map(|(_, bad)| bad),
         Question::Ratio(window) => judge.ratio(window, minute),

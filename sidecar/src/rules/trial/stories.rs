@@ -8,12 +8,16 @@ use super::judge::{Firing, Judge};
 use crate::budget::Severity;
 use crate::rules::subject::Subject;
 use crate::rules::window::Window;
+use crate::spec::Judged;
 
 /// Events of an ordinary minute. Even, so that both of its halves are whole.
 const TRAFFIC: u32 = 60;
 
 /// For how long nothing happens before something does, in minutes.
 const BEFORE: usize = 70;
+
+/// For how long it is in order before an outage, in minutes: long enough for quick tiers to be the quicker ones.
+const LONG_BEFORE: usize = 300;
 
 /// The longest history, in minutes. Raised, slower alerts are seen to end, and promtool takes longer.
 const LONGEST: usize = 480;
@@ -24,15 +28,6 @@ pub(super) struct Story {
     pub(super) name: &'static str,
     pub(super) history: History,
     pub(super) questions: Vec<(usize, Question)>,
-    /// When missing data is told of.
-    pub(super) no_data: Expected,
-}
-
-/// When something holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
-    Never,
-    At(usize),
 }
 
 /// Every story that makes sense for an objective; only silence where nothing can be fed in.
@@ -46,9 +41,11 @@ pub(super) fn all(subject: &Subject<'_>, feed: Option<&Feed>) -> Vec<Story> {
         };
         stories.push(in_order(subject, traffic));
         stories.extend(outage(subject, traffic, "a total outage, and its end"));
-        if let Feed::Scraped(_) = feed {
+        if let Some(part) = feed.part() {
+            stories.extend(slow_burn(subject));
+            stories.push(chance(subject));
             stories.push(quiet_hour(subject));
-            stories.push(absent_series(subject));
+            stories.push(absent_series(subject, part));
             stories.push(counter_reset(subject));
             stories.push(one_failure(subject));
             stories.extend(outage(subject, 1, "a total outage at one event a minute"));
@@ -86,7 +83,7 @@ fn numbers(subject: &Subject<'_>, minute: usize) -> Vec<(usize, Question)> {
 }
 
 fn told(name: &'static str, history: History, questions: Vec<(usize, Question)>) -> Story {
-    Story { name, history, questions, no_data: Expected::Never }
+    Story { name, history, questions }
 }
 
 /// All is well, or as good as promised.
@@ -100,8 +97,8 @@ fn in_order(subject: &Subject<'_>, traffic: u32) -> Story {
 
 /// Every event fails until the loudest alert fires, and none after that.
 fn outage(subject: &Subject<'_>, traffic: u32, name: &'static str) -> Option<Story> {
-    let (history, severity, fires) = broken(subject, traffic)?;
-    let history = history.then(LONGEST - fires, Minute::Events(traffic, 0));
+    let (history, severity, fires) = broken(subject, traffic, LONG_BEFORE)?;
+    let history = history.then(LONGEST.saturating_sub(fires), Minute::Events(traffic, 0));
     let judge = Judge::new(subject, &history);
     let ends = judge.first_that(severity, fires, Firing::No);
     let last = ends.unwrap_or(fires) + 1;
@@ -113,10 +110,10 @@ fn outage(subject: &Subject<'_>, traffic: u32, name: &'static str) -> Option<Sto
 }
 
 /// A history that ends with the minute in which the loudest alert begins to fire.
-fn broken(subject: &Subject<'_>, traffic: u32) -> Option<(History, Severity, usize)> {
+fn broken(subject: &Subject<'_>, traffic: u32, before: usize) -> Option<(History, Severity, usize)> {
     let history = begin()
-        .then(BEFORE, Minute::Events(traffic, 0))
-        .then(LONGEST - BEFORE - 1, Minute::Events(0, traffic));
+        .then(before, Minute::Events(traffic, 0))
+        .then(LONGEST - before - 1, Minute::Events(0, traffic));
     let judge = Judge::new(subject, &history);
     let first = |severity| judge.first_that(severity, 1, Firing::Yes).map(|minute| (severity, minute));
     let (severity, fires) = first(Severity::Page).or_else(|| first(Severity::Ticket))?;
@@ -136,14 +133,65 @@ fn quiet_hour(subject: &Subject<'_>) -> Story {
     told("a quiet hour", history, questions)
 }
 
-/// The part is never counted, until its first event.
-fn absent_series(subject: &Subject<'_>) -> Story {
+/// More bad events than promised, and so few that it may be chance.
+fn chance(subject: &Subject<'_>) -> Story {
+    // One in so many, a little more often than allowed; five at least.
+    let every = (0.9 / subject.allowed).max(1.0);
+    let minutes = (5.2 * every / f64::from(TRAFFIC)).clamp(f64::from(20), 120.0);
+    let mut history = begin();
+    let (mut events, mut failed) = (0.0, 0);
+    while f64::from(u32::try_from(history.minutes.len()).unwrap_or(u32::MAX)) < minutes {
+        events += f64::from(TRAFFIC);
+        let mut bad = 0;
+        while f64::from(failed + 1) * every <= events && bad < TRAFFIC {
+            (bad, failed) = (bad + 1, failed + 1);
+        }
+        history = history.then(1, Minute::Events(TRAFFIC - bad, bad));
+    }
+    let end = history.minutes.len();
+    told(
+        "bad events that may be chance",
+        history,
+        both(end).into_iter().chain(numbers(subject, end)).collect(),
+    )
+}
+
+/// A burn between the factors of the two loudest tiers of a kind, so that only the slower one sees it.
+fn slow_burn(subject: &Subject<'_>) -> Option<Story> {
+    let severity = Severity::Page;
+    let mut factors: Vec<_> =
+        subject.tiers.iter().filter(|tier| tier.severity == severity).map(|tier| tier.factor).collect();
+    factors.sort_by(|one, other| other.total_cmp(one));
+    let [quick, slow, ..] = factors.as_slice() else { return None };
+    let traffic = 10 * TRAFFIC;
+    let share = |bad: u32| f64::from(bad) / f64::from(traffic);
+    let between = |bad: &u32| {
+        let burn = share(*bad) / subject.allowed;
+        burn > slow + 0.3 * (quick - slow) && burn < slow + 0.8 * (quick - slow)
+    };
+    let bad = (1..traffic).find(between)?;
+    let history =
+        begin().then(60, Minute::Events(traffic, 0)).then(LONGEST - 61, Minute::Events(traffic - bad, bad));
+    let fires = Judge::new(subject, &history).first_that(severity, 1, Firing::Yes)?;
+    let minutes = history.minutes.into_iter().take(fires).collect();
+    let questions = both(fires - 1).into_iter().chain(both(fires)).collect();
+    Some(told("a burn that only a slower tier sees", History { minutes, ..History::default() }, questions))
+}
+
+/// The part is never counted, until its first event, which is the first value of its series.
+fn absent_series(subject: &Subject<'_>, part: Judged) -> Story {
+    let (none, one) = match part {
+        Judged::Good => (Minute::Events(0, TRAFFIC), Minute::Events(1, TRAFFIC)),
+        Judged::Bad => (Minute::Events(TRAFFIC, 0), Minute::Events(TRAFFIC, 1)),
+    };
     let history = History { is_part_born_late: true, ..begin() }
-        .then(30, Minute::Events(TRAFFIC, 0))
+        .then(20, none)
+        .then(1, one)
         .then(3, Minute::Events(TRAFFIC - 8, 8))
         .then(2, Minute::Events(TRAFFIC, 0));
     let end = history.minutes.len();
-    let questions = numbers(subject, 20).into_iter().chain(numbers(subject, end)).collect();
+    let asked = [20, 22, end].into_iter().flat_map(|minute| numbers(subject, minute));
+    let questions = asked.collect();
     told("a series that is absent until its first event", history, questions)
 }
 
@@ -154,7 +202,7 @@ fn counter_reset(subject: &Subject<'_>) -> Story {
         .then(10, Minute::Events(TRAFFIC - 2, 2))
         .then(10, Minute::Events(TRAFFIC, 0));
     let end = history.minutes.len();
-    let questions = numbers(subject, 31).into_iter().chain(numbers(subject, end)).collect();
+    let questions = [30, 31, end].into_iter().flat_map(|minute| numbers(subject, minute)).collect();
     told("counters that begin again", history, questions)
 }
 
@@ -172,23 +220,19 @@ fn one_failure(subject: &Subject<'_>) -> Story {
 
 /// The telemetry ends in the middle of an outage, and comes back when it is over.
 fn gap(subject: &Subject<'_>, traffic: u32) -> Option<Story> {
-    let (history, ..) = broken(subject, traffic)?;
+    let (history, ..) = broken(subject, traffic, BEFORE)?;
     let fires = history.minutes.len();
     let history =
-        history.then(15, Minute::Silent).then(1, Minute::Events(0, 0)).then(8, Minute::Events(traffic, 0));
-    let (in_gap, end) = (fires + 12, history.minutes.len());
-    let no_data = |minute| (minute, Question::NoData);
-    let questions =
-        both(fires + 8).into_iter().chain(both(in_gap)).chain([no_data(fires + 8), no_data(in_gap)]);
-    let questions = questions.chain(both(end)).chain([no_data(end)]).chain(numbers(subject, end)).collect();
-    Some(Story {
-        no_data: Expected::At(in_gap),
-        ..told("no data in the middle of an outage", history, questions)
-    })
+        history.then(45, Minute::Silent).then(1, Minute::Events(0, 0)).then(8, Minute::Events(traffic, 0));
+    let end = history.minutes.len();
+    let asked = [fires + 8, fires + 12, fires + 43, end].into_iter();
+    let asked = asked.flat_map(|minute| both(minute).into_iter().chain([(minute, Question::NoData)]));
+    let questions = asked.chain(numbers(subject, end)).collect();
+    Some(told("no data in the middle of an outage", history, questions))
 }
 
 /// Nothing is ever measured.
 fn silence() -> Story {
     let questions = both(15).into_iter().chain([(15, Question::NoData)]).collect();
-    Story { no_data: Expected::At(15), ..told("no data at all", History::default(), questions) }
+    told("no data at all", History::default(), questions)
 }

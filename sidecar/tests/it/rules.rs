@@ -1,0 +1,165 @@
+//! Rules for Prometheus: for objectives of every kind they are valid, do what their tests say under a real promtool, and
+//! are the same bytes whenever they are written.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mapwarden::contract::{Nanos, Ratio};
+use mapwarden_sidecar::rules::{Target, Written};
+use mapwarden_sidecar::spec::{
+    Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Method, Period, Queried, Queries,
+    Selector, Slo,
+};
+
+fn queried(queries: Queries) -> Indicator {
+    Indicator::Queried(Queried { source: None, queries })
+}
+
+fn events(total: &str, part: &str, is: Judged) -> Indicator {
+    queried(Queries::Events { total: Expression::new(total), part: Expression::new(part), is })
+}
+
+fn slo(name: &str, target: f64, indicator: Indicator) -> Slo {
+    Slo::new("shop", name, Ratio::new(target).unwrap(), indicator)
+}
+
+const REQUESTS: &str = r#"sum(rate(http_requests_total{job="shop"}[{{.window}}]))"#;
+const FAILED: &str = r#"sum(rate(http_requests_total{job="shop",code=~"(5..|429)"}[{{.window}}]))"#;
+
+fn held() -> Indicator {
+    let series = Selector { metric: "http.server.request.duration".to_owned(), matching: Vec::new() };
+    Indicator::Latency { series, threshold: Nanos::from_millis(250) }
+}
+
+/// One objective of every kind.
+fn objectives() -> Vec<Slo> {
+    let mut failures = slo("requests", 0.999, events(REQUESTS, FAILED, Judged::Bad));
+    failures.labels.insert("team".to_owned(), "payments \"core\"".to_owned());
+    failures.alerting.labels.insert("team".to_owned(), "night".to_owned());
+    failures
+        .alerting
+        .page
+        .annotations
+        .insert("summary".to_owned(), "{{ $labels.sloth_slo }} burns".to_owned());
+    let fast = r#"sum(increase(http_duration_seconds_bucket{le="0.3"}[{{ .window }}])) or vector(0)"#;
+    let all = "sum(increase(http_duration_seconds_count[{{ .window }}]))";
+    let mut latency = slo("latency", 0.99, events(all, fast, Judged::Good));
+    latency.period = Period::Rolling(Nanos::from_secs(28 * 86_400));
+    let mut grouped = slo(
+        "by-region",
+        0.95,
+        events(
+            "sum by (region) (rate(http_requests_total[{{.window}}]))",
+            r#"sum by (region) (rate(http_requests_total{code="500"}[{{.window}}]))"#,
+            Judged::Bad,
+        ),
+    );
+    grouped.group_by = vec!["region".to_owned()];
+    let is = Judged::Bad;
+    let share =
+        slo("share", 0.99, queried(Queries::Ratio { share: Expression::new("1 - avg(probe_success)"), is }));
+    let value = Expression::new("histogram_quantile(0.99, sum by (le) (rate(http_bucket[{{.window}}])))");
+    let queries = Queries::Threshold { value, good: Comparison::Lte, threshold: 0.5 };
+    let threshold = slo("threshold", 0.99, queried(queries));
+    let mut slices = slo("slices", 0.99, events(REQUESTS, FAILED, Judged::Bad));
+    let slice = Nanos::from_secs(120);
+    slices.method = Method::Timeslices { slice, target: Ratio::new(0.95).unwrap() };
+    let mut shares = slo("shares", 0.99, events(REQUESTS, FAILED, Judged::Bad));
+    shares.method = Method::RatioTimeslices { slice: Nanos::from_secs(60) };
+    let mut calendar = slo("calendar", 0.9, events(REQUESTS, FAILED, Judged::Bad));
+    let start = "2026-01-01T00:00:00".parse().unwrap();
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    calendar.period = Period::Calendar(Calendar { start, count: 1, unit: CalendarUnit::Month, zone });
+    vec![
+        slo("held", 0.999, held()),
+        failures,
+        latency,
+        grouped,
+        share,
+        threshold,
+        slices,
+        shares,
+        calendar,
+        slo(
+            "unlike",
+            0.99,
+            events("sum(rate(a[{{.window}}]))", "sum(rate(a[{{.window}}])) / 2", Judged::Bad),
+        ),
+    ]
+}
+
+fn written(slo: &Slo) -> Written {
+    Written::new(slo).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A folder of a test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(folder.join("tests")).unwrap();
+    folder
+}
+
+fn promtool(words: &[&str], file: &Path) -> (bool, String) {
+    let output = Command::new("promtool").args(words).arg(file).output().unwrap();
+    (
+        output.status.success(),
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+    )
+}
+
+fn has_promtool() -> bool {
+    let is_asked = std::env::var_os("MAPWARDEN_TEST_PROMTOOL").is_some();
+    if !is_asked {
+        eprintln!("skipped: MAPWARDEN_TEST_PROMTOOL=1 runs it against Debian's prometheus");
+    }
+    is_asked
+}
+
+#[test]
+fn rules_of_every_kind_of_objective_pass_their_tests() {
+    if !has_promtool() {
+        return;
+    }
+    let folder = folder("rules");
+    for slo in objectives() {
+        let written = written(&slo);
+        let (rules, test) = (
+            folder.join(format!("{}.yaml", written.stem)),
+            folder.join(format!("tests/{}.test.yaml", written.stem)),
+        );
+        std::fs::write(&rules, written.rules(Target::Prometheus)).unwrap();
+        std::fs::write(&test, written.test()).unwrap();
+        for (words, file) in [(["check", "rules"], &rules), (["test", "rules"], &test)] {
+            let (is_good, told) = promtool(&words, file);
+            assert!(is_good, "{}: {told}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_same_objective_is_the_same_bytes() {
+    for slo in objectives() {
+        let (one, other) = (written(&slo), written(&slo.clone()));
+        for target in [Target::Prometheus, Target::PrometheusRule] {
+            assert_eq!(one.rules(target), other.rules(target));
+        }
+        assert_eq!(one.test(), other.test());
+    }
+}
+
+#[test]
+fn what_rules_cannot_say_is_said() {
+    let composite = slo("all", 0.99, Indicator::Composite { members: Vec::new() });
+    let error = Written::new(&composite).unwrap_err().to_string();
+    assert!(error.starts_with("objective `shop/all`: it is composed of other objectives"), "{error}");
+    let error = Written::new(&slo("x", 0.99, events("sum(", FAILED, Judged::Bad))).unwrap_err().to_string();
+    assert!(error.starts_with("objective `shop/x`: its total is not PromQL: "), "{error}");
+    let notes = |name: &str| {
+        let slo = objectives().into_iter().find(|slo| slo.name == name).unwrap();
+        written(&slo).notes
+    };
+    assert_eq!(notes("requests"), [""; 0]);
+    let calendar = notes("calendar");
+    assert!(calendar[0].starts_with("PromQL has no time zones"), "{calendar:?}");
+    assert!(calendar[1].starts_with("the page over 1h and 5m above 14.4 can never fire"), "{calendar:?}");
+}

@@ -13,6 +13,7 @@ mod groups;
 pub mod hot_keys;
 pub mod maps;
 pub mod objective;
+mod ring;
 mod roles;
 pub mod series;
 pub mod slices;

@@ -35,7 +35,8 @@ fn slo(number: usize) -> Slo {
 fn told(resource: &Arc<Resource>, from: u64, to: u64, series: usize) -> Batch {
     let point = |route: usize, series: usize| {
         let status = if series == 0 { "503" } else { "200" };
-        let pairs = [("route", route.to_string()), ("series", series.to_string()), ("status", status.to_owned())];
+        let pairs =
+            [("route", route.to_string()), ("series", series.to_string()), ("status", status.to_owned())];
         let value = if series == 0 { f64::from(u8::from((to + 7).is_multiple_of(1_000))) } else { 20.0 };
         Observation::Point(Point {
             metric: Arc::from("requests"),
@@ -93,7 +94,8 @@ fn cost_of_a_thousand_objectives() {
         lap(1);
         let known = aggregate.at(at(second));
         let evaluated = known.objectives();
-        budgets = evaluated.map(|(id, slo)| (id.clone(), evaluate(slo, budgets.get(id), at(second)))).collect();
+        budgets =
+            evaluated.map(|(id, slo)| (id.clone(), evaluate(slo, budgets.get(id), at(second)))).collect();
         lap(2);
         notices.step(&known, &budgets);
         lap(3);
@@ -103,7 +105,10 @@ fn cost_of_a_thousand_objectives() {
     }
     let names = ["take 10,000 points", "advance", "evaluate", "notices", "view"];
     for (name, took) in names.iter().zip(took) {
-        println!("{name}: {:.2} ms a second", took.as_secs_f64() * 1e3 / f64::from(u32::try_from(rounds).unwrap()));
+        println!(
+            "{name}: {:.2} ms a second",
+            took.as_secs_f64() * 1e3 / f64::from(u32::try_from(rounds).unwrap())
+        );
     }
     println!("{} MiB with {} series", resident(), aggregate.at(at(NOW)).series());
 }

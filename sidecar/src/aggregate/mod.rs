@@ -41,6 +41,7 @@ use self::terms::Terms;
 use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
 pub use self::window::Window;
+use crate::accept::sources::{Steps, Taken};
 use crate::accept::{Batch, Change, Observation, Point, Resource, Temporality};
 use crate::spec::Slo;
 
@@ -203,11 +204,7 @@ impl Aggregate {
 
     /// Takes a batch into account and says which change it showed, if any.
     pub fn take(&mut self, batch: &Batch) -> Option<Change> {
-        if batch.received + CLOCK_STEP < self.latest {
-            self.forget_future(batch.received);
-            self.latest = batch.received;
-        }
-        self.latest = self.latest.max(batch.received);
+        self.hear(batch.received);
         let resource = &batch.resource;
         let seen = self
             .changes
@@ -244,6 +241,38 @@ impl Aggregate {
             }
         }
         seen
+    }
+
+    /// Takes steps of a queried objective into account and says how far it is. A step that lies before is old news: the
+    /// objective's own mark is the only one, so that whoever asks a server twice counts once.
+    pub fn take_steps(&mut self, steps: &Steps) -> Taken {
+        self.hear(steps.received);
+        for step in &steps.steps {
+            match self.taken(&steps.slo) {
+                Taken::Until(until) if step.from < until => self.ignore(Ignored::Duplicate, 1),
+                Taken::Never | Taken::Until(_) => self.step(&steps.slo, step),
+                Taken::Unknown => self.ignore(Ignored::UnknownObjective, 1),
+            }
+        }
+        self.taken(&steps.slo)
+    }
+
+    /// How far an objective is accounted for.
+    fn taken(&self, slo: &str) -> Taken {
+        match self.objectives.get(slo) {
+            None => Taken::Unknown,
+            Some(objective) if objective.totals == slices::Counts::default() => Taken::Never,
+            Some(objective) => Taken::Until(objective.covered_until),
+        }
+    }
+
+    /// Notes our time; where it went back, what lies ahead of it is forgotten.
+    fn hear(&mut self, received: UnixNanos) {
+        if received + CLOCK_STEP < self.latest {
+            self.forget_future(received);
+            self.latest = received;
+        }
+        self.latest = self.latest.max(received);
     }
 
     fn declare(&mut self, definition: objective::Definition, now: UnixNanos) {

@@ -3,8 +3,10 @@
 
 mod file;
 mod pseudonym;
+mod queries;
 mod settings;
 mod slos;
+mod source;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use mapwarden::contract::names::attribute::REQUIRED;
 
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
+pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
 use crate::spec::{DataSource, Period, Slo};
 pub use crate::yaml::{Origin, Problem, Problems};
 
@@ -45,6 +48,8 @@ pub struct Config {
     pub data_sources: Vec<DataSource>,
     /// What is doubtful in SLO files.
     pub warnings: Vec<Problem>,
+    /// Servers that are asked for the events of objectives.
+    pub sources: Vec<Source>,
     /// Dependencies that the sidecar probes.
     pub probes: Vec<Probe>,
     /// Where notices go.
@@ -73,6 +78,7 @@ impl Default for Config {
             slo_period: Period::DEFAULT,
             data_sources: Vec::new(),
             warnings: Vec::new(),
+            sources: Vec::new(),
             probes: Vec::new(),
             sinks: vec![Sink::Stdout],
             templates: None,

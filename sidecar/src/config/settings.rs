@@ -55,6 +55,7 @@ impl Settings {
     pub fn load(&self) -> Result<Config, Problems> {
         let mut config = self.read()?;
         let mut problems = config.load_slos();
+        problems.extend(config.find_sources());
         let mut problem = |setting, message| {
             problems.push(Problem { origin: Origin::Setting(setting), message });
         };

@@ -2,7 +2,7 @@
 //!
 //! The folders read in the order of the data: [`accept`] turns OTLP and probes into observations, [`aggregate`]
 //! into counts over windows, [`budget`] into budgets and burn rates, [`notice`] into fault notices, [`output`]
-//! into pages, metrics and messages. This file is the only place that wires them.
+//! into pages, metrics and messages; [`promql`] asks servers for what they count. This file is the only place that wires them.
 
 pub mod cli;
 pub mod config;
@@ -17,6 +17,7 @@ pub mod aggregate;
 pub mod budget;
 pub mod notice;
 pub mod output;
+pub mod promql;
 pub mod store;
 
 mod owner;
@@ -40,6 +41,7 @@ use self::output::admin::{self, Admin};
 use self::output::exposition::Exposition;
 use self::output::render::Templates;
 use self::owner::Owner;
+use self::promql::Sources;
 
 /// How many inputs wait for the state's owner. Raised, a longer stall of the owner is bridged at the price of
 /// memory; when it is full, senders are told to come again.
@@ -96,11 +98,12 @@ impl Sidecar {
         let templates = Templates::load(config.templates.as_deref())?;
         let exposition = Exposition::install()?;
         let (events, told) = mpsc::channel(EVENTS);
-        let (owner, view) = Owner::open(&config, events)?;
+        let (sources, boards) = Sources::new(&config.sources, &config.slos);
+        let (owner, view) = Owner::open(&config, boards, events)?;
 
         let (inputs, queue) = mpsc::channel(QUEUE);
         let (mut edge, mut core, mut outlet) = (Stage::default(), Stage::default(), Stage::default());
-        outlet.tasks.spawn(publish(view.clone(), exposition.clone()));
+        outlet.tasks.spawn(tidy(view.clone(), exposition.clone()));
         let (sinks, shown) = (config.sinks.clone(), templates.clone());
         outlet.tasks.spawn(output::deliver::run(sinks, told, view.clone(), shown, outlet.stop.clone()));
         core.tasks.spawn(owner.run(queue, core.stop.clone()));
@@ -112,6 +115,7 @@ impl Sidecar {
         let admin = admin::router(admin, deploys::router(inputs.clone()));
         edge.tasks.spawn(serve(otlp_listener, otlp, edge.stop.clone()));
         edge.tasks.spawn(serve(admin_listener, admin, edge.stop.clone()));
+        edge.tasks.spawn(query(sources, inputs.clone(), view.clone(), edge.stop.clone()));
         edge.tasks.spawn(ask(config, inputs, edge.stop.clone()));
         Ok(Self { otlp_http, admin: admin_address, view, edge, core, outlet })
     }
@@ -156,14 +160,21 @@ async fn ask(config: Config, inputs: mpsc::Sender<accept::Input>, stop: Cancella
     }
 }
 
-/// Sets every metric from each new view, until the owner of the state is gone.
-async fn publish(mut view: watch::Receiver<Arc<View>>, exposition: Exposition) {
-    loop {
-        let now = view.borrow_and_update().clone();
-        exposition.publish(&now);
-        if view.changed().await.is_err() {
-            return;
-        }
+async fn query(
+    sources: Sources,
+    inputs: mpsc::Sender<accept::Input>,
+    view: watch::Receiver<Arc<View>>,
+    stop: CancellationToken,
+) {
+    if let Err(error) = sources.run(inputs, view, stop).await {
+        tracing::error!("sources are not asked: {error}");
+    }
+}
+
+/// Tidies the metrics with each new view, until the owner of the state is gone.
+async fn tidy(mut view: watch::Receiver<Arc<View>>, exposition: Exposition) {
+    while view.changed().await.is_ok() {
+        exposition.tidy();
     }
 }
 

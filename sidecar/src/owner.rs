@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Input;
+use crate::accept::sources::SourceBoard;
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;
@@ -42,6 +43,7 @@ pub(crate) struct Owner {
     notices: Notices,
     store: Option<Durable>,
     started: Timestamp,
+    sources: Vec<SourceBoard>,
     view: watch::Sender<Arc<View>>,
     events: mpsc::Sender<NoticeEvent>,
     /// Whether inputs came since the last evaluation.
@@ -62,6 +64,7 @@ impl Owner {
     /// Opens the store, if there is to be one, and puts the state back.
     pub(crate) fn open(
         config: &Config,
+        sources: Vec<SourceBoard>,
         events: mpsc::Sender<NoticeEvent>,
     ) -> Result<(Self, watch::Receiver<Arc<View>>), StoreError> {
         let now = UnixNanos::now();
@@ -86,11 +89,13 @@ impl Owner {
             error: None,
         });
         let started = timestamp(now);
-        let facts = view::Facts { started, durability: durability(store.as_ref()) };
+        let facts = view::Facts { started, durability: durability(store.as_ref()), sources: &sources };
         let first = view::view(&aggregate.at(now), &BTreeMap::new(), &notices, facts);
         let (view, reader) = watch::channel(Arc::new(first));
         let budgets = BTreeMap::new();
-        Ok((Self { aggregate, budgets, notices, store, started, view, events, is_stale: true }, reader))
+        let owner =
+            Self { aggregate, budgets, notices, store, started, sources, view, events, is_stale: true };
+        Ok((owner, reader))
     }
 
     /// Owns the state until it is told to stop, and then takes everything that was accepted before.
@@ -130,7 +135,8 @@ impl Owner {
     }
 
     fn take(&mut self, input: Input) {
-        self.is_stale = true;
+        // Who only asks how far an objective is changes nothing.
+        self.is_stale |= !matches!(&input, Input::Steps(steps, _) if steps.steps.is_empty());
         match input {
             Input::Batch(batch) => {
                 if self.aggregate.take(&batch).is_some() {
@@ -142,6 +148,11 @@ impl Owner {
                 self.note_change();
                 // The sender may have gone away; the change is part of the state all the same.
                 let _ = done.send(());
+            }
+            Input::Steps(steps, done) => {
+                let taken = self.aggregate.take_steps(&steps);
+                // As above.
+                let _ = done.send(taken);
             }
         }
     }
@@ -155,13 +166,18 @@ impl Owner {
     async fn evaluate(&mut self) {
         let began = Instant::now();
         let now = UnixNanos::now();
+        self.aggregate.advance(now);
         let known = self.aggregate.at(now);
         self.budgets = known
             .objectives()
             .map(|(id, objective)| (id.clone(), evaluate(objective, self.budgets.get(id), now)))
             .collect();
         let happened = self.notices.step(&known, &self.budgets);
-        let facts = view::Facts { started: self.started, durability: durability(self.store.as_ref()) };
+        let facts = view::Facts {
+            started: self.started,
+            durability: durability(self.store.as_ref()),
+            sources: &self.sources,
+        };
         let view = Arc::new(view::view(&known, &self.budgets, &self.notices, facts));
         if let Some(durable) = &mut self.store {
             for notice in happened.iter().map(|event| &*event.notice) {
@@ -313,7 +329,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("mapwarden-owner-{}", std::process::id()));
         let settings = Settings { data_dir: Some(folder.clone()), ..Settings::default() };
         let (events, _told) = mpsc::channel(8);
-        let (mut owner, _view) = Owner::open(&settings.load().unwrap(), events).unwrap();
+        let (mut owner, _view) = Owner::open(&settings.load().unwrap(), Vec::new(), events).unwrap();
         let start = UnixNanos::now();
         owner.take(told(start, 1));
         owner.commit().await;

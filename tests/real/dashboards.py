@@ -18,6 +18,10 @@ class Question:
     query: str
 
 
+# Dashboards of what a Prometheus tells the sidecar, and of what its recording rules say.
+OF_SERVERS = {"mapwarden-sources"}
+
+
 def all_dashboards() -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted((REPOSITORY / "dashboards").glob("*.json"))]
 
@@ -31,10 +35,20 @@ def substituted(query: str, dashboard: dict) -> str:
     return query
 
 
-def expressions() -> list[Question]:
+def of_sidecars() -> list[dict]:
+    """The dashboards that need nothing but a sidecar."""
+    return [dashboard for dashboard in all_dashboards() if dashboard["uid"] not in OF_SERVERS]
+
+
+def of_servers() -> list[dict]:
+    """The dashboards that need a sidecar which asks a Prometheus."""
+    return [dashboard for dashboard in all_dashboards() if dashboard["uid"] in OF_SERVERS]
+
+
+def expressions(dashboards: list[dict]) -> list[Question]:
     """The PromQL of every panel and annotation."""
     found = []
-    for dashboard in all_dashboards():
+    for dashboard in dashboards:
         for panel in dashboard["panels"]:
             for target in panel.get("targets", []):
                 found.append((f"{dashboard['title']} / {panel['title']} / {target['refId']}", target["expr"], dashboard))
@@ -44,10 +58,10 @@ def expressions() -> list[Question]:
     return [Question(where, substituted(query, dashboard)) for where, query, dashboard in found]
 
 
-def variables() -> list[Question]:
+def variables(dashboards: list[dict]) -> list[Question]:
     """The `label_values(..)` of every variable."""
     return [Question(f"{dashboard['title']} / ${variable['name']}", substituted(variable["query"]["query"], dashboard))
-            for dashboard in all_dashboards() for variable in dashboard["templating"]["list"]
+            for dashboard in dashboards for variable in dashboard["templating"]["list"]
             if variable["type"] == "query"]
 
 

@@ -122,16 +122,20 @@ class Sidecar(Process):
 
 
 class Prometheus(Process):
-    """A Prometheus that scrapes one sidecar each second and evaluates the repository's alert rules."""
+    """A Prometheus that scrapes one sidecar, and what other targets there are, each second and evaluates the repository's
+    alert rules, and others."""
 
-    def __init__(self, folder: Path, target: str):
-        port = free_port()
+    def __init__(self, folder: Path, target: str, others: tuple[str, ...] = (), rules: tuple[Path, ...] = (),
+                 port: int | None = None):
+        port = port or free_port()
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.begin = time.time()
+        jobs = {"mapwarden": [target], **({"shop": list(others)} if others else {})}
         configuration = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(REPOSITORY / "alerts" / "*.yaml")],
-            "scrape_configs": [{"job_name": "mapwarden", "static_configs": [{"targets": [target]}]}],
+            "rule_files": [str(REPOSITORY / "alerts" / "*.yaml"), *map(str, rules)],
+            "scrape_configs": [{"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()],
         }
         (folder / "prometheus.yaml").write_text(json.dumps(configuration))  # JSON is YAML
         super().__init__("prometheus", [

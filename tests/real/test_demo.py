@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from dashboards import all_dashboards, expressions, label_values, variables
+from dashboards import all_dashboards, expressions, label_values, of_sidecars, variables
 from process import REPOSITORY, Alertmanager, Prometheus, Sidecar, Webhook, wait_for
 
 # What the demo has to show its fault, and then to resolve it.
@@ -116,7 +116,7 @@ def test_the_rules_are_loaded_and_page(scene):
 
 
 def test_every_question_of_the_dashboards_has_an_answer(scene):
-    questions = expressions()
+    questions = expressions(of_sidecars())
     assert len(questions) > 60
     unanswered = set(questions)
 
@@ -132,7 +132,7 @@ def test_every_question_of_the_dashboards_has_an_answer(scene):
 
 
 def test_every_variable_of_the_dashboards_has_values(scene):
-    questions = variables()
+    questions = variables(of_sidecars())
     assert questions
     for question in questions:
         selector, label = label_values(question.query)

@@ -46,7 +46,7 @@ fn main() -> std::io::Result<()> {
     let table = format!("{what} of {rounds} rounds of {time} ms for each map.\n\n{table}");
     println!("{table}");
     if !quick || is_asked("--write") {
-        report::document::fill("contention", &table)?;
+        report::document::fill("benchmarks.md", "contention", &table)?;
         std::fs::write(report::document::path("contention.svg"), plot::svg(&scenarios, &figures))?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::drive::{Figures, Scenario};
 use crate::maps::NAMES;
+use crate::report::picture::{begin, line, text};
 use crate::table::{operations, time};
 
 const WIDTH: f64 = 960.0;
@@ -23,24 +24,11 @@ const AXIS: (f64, f64) = (500.0, 370.0);
 /// The power of ten, in nanoseconds, at which it begins.
 const SHORTEST: i32 = 1;
 
-const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2328}.strong{font-weight:600}\
-    .quiet{fill:#59636e;font-size:12px}.ground{fill:#fff;stroke:#d1d9e0}.grid{stroke:#d1d9e0}\
-    .other{fill:#9aa4af}.ours{fill:#0969da}.range{stroke:#1f2328;stroke-width:1.5}\
-    @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.quiet{fill:#9198a1}\
-    .ground{fill:#0d1117;stroke:#3d444d}.grid{stroke:#3d444d}.other{fill:#656c76}.ours{fill:#4493f8}\
-    .range{stroke:#f0f6fc}}";
-
 /// The whole picture as SVG.
 pub(crate) fn svg(scenarios: &[Scenario], figures: &[Vec<Figures>]) -> String {
     let band = TITLE + STEP * NAMES.len() as f64 + 10.0;
     let height = HEAD + band * scenarios.len() as f64 + FOOT;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
-         aria-label=\"Throughput and P99 of concurrent maps under contention\">\n<style>{STYLE}</style>\n\
-         <rect class=\"ground\" x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"8\"/>\n",
-        WIDTH - 1.0,
-        height - 1.0
-    );
+    let mut out = begin((WIDTH, height), "Throughput and P99 of concurrent maps under contention");
     text(&mut out, (BARS.0, 32.0), "strong", "Operations a second, all threads");
     text(&mut out, (BARS.0, 50.0), "quiet", "longer is better; each band has its own scale");
     text(&mut out, (AXIS.0, 32.0), "strong", "P99 of one operation");
@@ -102,16 +90,4 @@ impl Axis {
         let steps = self.decades.len().saturating_sub(1) as f64;
         AXIS.0 + AXIS.1 * ((nanos.log10() - f64::from(SHORTEST)) / steps).clamp(0.0, 1.0)
     }
-}
-
-fn text(out: &mut String, (x, y): (f64, f64), class: &str, text: &str) {
-    let _ = writeln!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
-}
-
-fn line(out: &mut String, class: &str, from: (f64, f64), to: (f64, f64)) {
-    let ((x1, y1), (x2, y2)) = (from, to);
-    let _ = writeln!(
-        out,
-        "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
-    );
 }

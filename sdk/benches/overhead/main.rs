@@ -74,7 +74,11 @@ fn main() -> std::io::Result<()> {
     let (median, max) = (median(ours.clone()), largest(&ours));
     matrix.say(format!("overhead median={median:.3} max={max:.3} saved_vs_metrics={saved:.1}"));
     if !quick || is_asked("--write") {
-        report::document::fill("overhead", &format!("```text\n{}\n```", matrix.lines.join("\n")))?;
+        report::document::fill(
+            "benchmarks.md",
+            "overhead",
+            &format!("```text\n{}\n```", matrix.lines.join("\n")),
+        )?;
     }
     Ok(())
 }

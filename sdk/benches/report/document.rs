@@ -9,12 +9,12 @@ pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
 }
 
-/// Puts the text between the lines `<!-- NAME begin -->` and `<!-- NAME end -->` of `docs/benchmarks.md`.
+/// Puts the text between the lines `<!-- NAME begin -->` and `<!-- NAME end -->` of a file under `docs/`.
 ///
 /// # Errors
 /// A file that cannot be read or written, or that lacks the lines.
-pub(crate) fn fill(name: &str, text: &str) -> io::Result<()> {
-    let file = path("benchmarks.md");
+pub(crate) fn fill(file: &str, name: &str, text: &str) -> io::Result<()> {
+    let file = path(file);
     let document = fs::read_to_string(&file)?;
     let (begin, end) = (format!("<!-- {name} begin -->\n"), format!("<!-- {name} end -->"));
     let parts =

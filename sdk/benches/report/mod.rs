@@ -1,8 +1,9 @@
 //! What benches share when they tell their figures. Comes in: values of rounds, finished tables. Goes out: medians
-//! with their spread, and tables in `docs/benchmarks.md`. Never measures.
+//! with their spread, tables in the documents, and the parts of pictures. Never measures.
 
 // Each bench is a program of its own and uses the part that it needs.
 #![allow(dead_code, reason = "compiled into every bench, and none uses all of it")]
 
 pub(crate) mod document;
+pub(crate) mod picture;
 pub(crate) mod spread;

@@ -4,6 +4,7 @@
 pub mod deploys;
 pub mod otlp;
 pub mod probe;
+pub mod sources;
 
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use mapwarden::contract::{Count, Nanos, UnixNanos, UserHash, UserSketch};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use self::sources::{Steps, Taken};
+
 /// What the state's owner takes from its bounded queue.
 #[derive(Debug)]
 pub enum Input {
@@ -19,6 +22,8 @@ pub enum Input {
     Batch(Batch),
     /// A change that somebody announced; answered once it is part of the state.
     Change(Change, oneshot::Sender<()>),
+    /// Steps of a queried objective; answered with how far it is once they are part of the state.
+    Steps(Steps, oneshot::Sender<Taken>),
 }
 
 /// What one sender told at one time.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::{Nanos, UnixNanos};
+use mapwarden::contract::{Nanos, UnixNanos, Verdict};
 
 use super::examples::{Example, Why};
 use super::hot_keys::Told;
@@ -11,6 +11,7 @@ use super::roles::{self, Applied, MapGauge, Role, SloRole, Track, whole};
 use super::series::Ignored;
 use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
+use crate::accept::sources::Step;
 use crate::accept::{
     Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Point, Request, Resource, UserRole, Users,
     Value, Who,
@@ -138,6 +139,13 @@ impl Aggregate {
         };
         let example = Example { exemplar: *exemplar, what: what.into(), why: Why::Failed(error.clone()) };
         self.examples.at(&(service.clone(), about)).add(example);
+    }
+
+    /// Counts a step of a queried objective. What a server tells has no place.
+    pub(super) fn step(&mut self, slo: &String, step: &Step) {
+        let Step { from, to, good, bad } = *step;
+        let nowhere = Place { version: Arc::from(""), region: Arc::from("") };
+        self.count(slo, &nowhere, SloRole::All(Verdict::Good), Events { from, to, good, bad });
     }
 
     fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {

@@ -6,8 +6,10 @@ mod apply;
 mod bounded;
 pub mod calendar;
 pub mod changes;
+mod composite;
 pub mod distribution;
 pub mod examples;
+mod groups;
 pub mod hot_keys;
 pub mod maps;
 pub mod objective;
@@ -15,6 +17,7 @@ mod roles;
 pub mod series;
 pub mod slices;
 pub mod terms;
+pub mod timeslices;
 pub mod told;
 pub mod traffic;
 pub mod users;
@@ -41,6 +44,7 @@ use self::terms::Terms;
 use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
 pub use self::window::Window;
+use crate::accept::sources::{Steps, Taken};
 use crate::accept::{Batch, Change, Observation, Point, Resource, Temporality};
 use crate::spec::Slo;
 
@@ -150,7 +154,7 @@ impl Aggregate {
             resets: 0,
             dirty: Dirty::default(),
         };
-        for slo in &configured {
+        for slo in configured.iter().filter(|slo| slo.group_by.is_empty()) {
             aggregate.declare(roles::definition_of(slo), watching_since);
             if let Some(objective) = aggregate.objectives.get_mut(&slo.id()) {
                 objective.agree(Terms::of(slo), watching_since);
@@ -168,16 +172,19 @@ impl Aggregate {
         slices: Vec<(String, Level, Slice)>,
         marks: Vec<(u128, Mark)>,
     ) -> Vec<String> {
-        let (mut gone, mut calendars) = (Vec::new(), Vec::new());
+        let (mut gone, mut sums) = (Vec::new(), Vec::new());
         for kept in objectives {
             if self.is_gone(&kept) {
                 gone.push(kept.definition.id());
                 continue;
             }
-            let known = self.objectives.get(&kept.definition.id());
-            let definition = known.map_or_else(|| kept.definition.clone(), |known| known.definition.clone());
-            let terms = known.map_or_else(Terms::default, |known| known.terms().clone());
-            calendars.push((definition.id(), kept.calendar.clone()));
+            let id = kept.definition.id();
+            let known =
+                self.objectives.get(&id).map(|known| (known.definition.clone(), known.terms().clone()));
+            let (definition, terms) = known
+                .or_else(|| self.group(&id))
+                .unwrap_or_else(|| (kept.definition.clone(), Terms::default()));
+            sums.push((definition.id(), kept.calendar.clone(), kept.gathering.clone()));
             let mut objective = Objective::restore(Kept { definition, ..kept });
             objective.agree(terms, self.watching_since);
             self.objectives.insert(objective.definition.id(), objective);
@@ -187,9 +194,9 @@ impl Aggregate {
                 objective.slices_mut().restore(level, slice);
             }
         }
-        for (id, kept) in calendars {
+        for (id, calendar, gathering) in sums {
             if let Some(objective) = self.objectives.get_mut(&id) {
-                objective.restore_calendar(&kept, self.watching_since);
+                objective.restore_sums(&calendar, &gathering, self.watching_since);
             }
         }
         self.restored = marks.into_iter().collect();
@@ -203,11 +210,7 @@ impl Aggregate {
 
     /// Takes a batch into account and says which change it showed, if any.
     pub fn take(&mut self, batch: &Batch) -> Option<Change> {
-        if batch.received + CLOCK_STEP < self.latest {
-            self.forget_future(batch.received);
-            self.latest = batch.received;
-        }
-        self.latest = self.latest.max(batch.received);
+        self.hear(batch.received);
         let resource = &batch.resource;
         let seen = self
             .changes
@@ -244,6 +247,38 @@ impl Aggregate {
             }
         }
         seen
+    }
+
+    /// Takes steps of a queried objective into account and says how far it is. A step that lies before is old news: the
+    /// objective's own mark is the only one, so that whoever asks a server twice counts once.
+    pub fn take_steps(&mut self, steps: &Steps) -> Taken {
+        self.hear(steps.received);
+        for step in &steps.steps {
+            match self.taken(&steps.slo) {
+                Taken::Until(until) if step.from < until => self.ignore(Ignored::Duplicate, 1),
+                Taken::Never | Taken::Until(_) => self.step(&steps.slo, step),
+                Taken::Unknown => self.ignore(Ignored::UnknownObjective, 1),
+            }
+        }
+        self.taken(&steps.slo)
+    }
+
+    /// How far an objective is accounted for.
+    fn taken(&self, slo: &str) -> Taken {
+        match self.objectives.get(slo) {
+            None => Taken::Unknown,
+            Some(objective) if objective.totals == slices::Counts::default() => Taken::Never,
+            Some(objective) => Taken::Until(objective.covered_until),
+        }
+    }
+
+    /// Notes our time; where it went back, what lies ahead of it is forgotten.
+    fn hear(&mut self, received: UnixNanos) {
+        if received + CLOCK_STEP < self.latest {
+            self.forget_future(received);
+            self.latest = received;
+        }
+        self.latest = self.latest.max(received);
     }
 
     fn declare(&mut self, definition: objective::Definition, now: UnixNanos) {
@@ -295,7 +330,8 @@ impl Aggregate {
         let mut series = match self.series.remove(&id) {
             Some(series) => series,
             None => {
-                let roles = roles::roles_of(resource, point, &self.configured, &self.objectives)?;
+                let mut roles = roles::roles_of(resource, point, &self.configured, &self.objectives)?;
+                self.open_groups(&mut roles, received);
                 if roles.is_empty() {
                     return Ok(());
                 }
@@ -453,7 +489,8 @@ impl Aggregate {
 
     /// Whether nothing counts towards a kept objective any more.
     fn is_gone(&self, kept: &Kept) -> bool {
-        let is_configured = self.objectives.contains_key(&kept.definition.id());
+        let id = kept.definition.id();
+        let is_configured = self.objectives.contains_key(&id) || self.group(&id).is_some();
         !is_configured
             && match kept.definition.about {
                 objective::About::Metric(_) | objective::About::Derived(_) => true,

@@ -11,6 +11,7 @@ use super::bounded::OTHER;
 use super::calendar::{Bounds, CalendarSums, KeptPeriod};
 use super::slices::{Counts, Slices, Until};
 use super::terms::Terms;
+use super::timeslices::{GRACE, Gathering, Judging, KeptSlice, Verdict};
 use super::users::UserRing;
 use crate::spec::Period;
 
@@ -127,6 +128,10 @@ pub struct Objective {
     terms: Terms,
     /// Sums by periods of the calendar, where the terms name one.
     calendar: Option<CalendarSums>,
+    /// Slices of time that are not judged yet, where the terms count those.
+    gathering: Option<Gathering>,
+    /// Until when it was made of its members.
+    composed_until: UnixNanos,
 }
 
 /// Events of one point.
@@ -154,12 +159,15 @@ pub struct Kept {
     /// Until when telemetry accounts for the time.
     pub covered_until: u64,
     /// Sums by periods of the calendar; rows of before there were any end before.
-    #[serde(deserialize_with = "calendar_or_none")]
+    #[serde(deserialize_with = "told_or_none")]
     pub calendar: Vec<KeptPeriod>,
+    /// Slices of time that are not judged yet; likewise.
+    #[serde(deserialize_with = "told_or_none")]
+    pub gathering: Vec<KeptSlice>,
 }
 
 /// Reads what stands at the end of newer rows only.
-fn calendar_or_none<'de, D: Deserializer<'de>>(row: D) -> Result<Vec<KeptPeriod>, D::Error> {
+fn told_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::deserialize(row).unwrap_or_default())
 }
 
@@ -179,6 +187,8 @@ impl Objective {
             interval: Nanos::ZERO,
             terms: Terms::default(),
             calendar: None,
+            gathering: None,
+            composed_until: since,
         }
     }
 
@@ -200,11 +210,92 @@ impl Objective {
                 }
             }
         }
+        let judging = terms.judging();
+        if self.judging() != judging {
+            self.gathering = judging.map(Gathering::new);
+        }
         self.terms = terms;
     }
 
+    /// How slices of time are judged; none where every event counts.
+    pub(super) fn judging(&self) -> Option<Judging> {
+        self.gathering.as_ref().map(Gathering::judging)
+    }
+
+    /// Whether every event counts, and not slices of time.
+    pub const fn counts_events(&self) -> bool {
+        self.gathering.is_none()
+    }
+
+    /// Until when a composite objective was made of its members.
+    pub(super) const fn composed_until(&self) -> UnixNanos {
+        self.composed_until
+    }
+
+    /// Until when its slices hold everything, but for late events.
+    pub(super) fn judged_until(&self, now: UnixNanos) -> UnixNanos {
+        match (&self.gathering, self.terms.members.is_empty()) {
+            (None, _) => now,
+            (Some(gathering), true) => {
+                let width = gathering.judging().slice().get();
+                // The grace of whoever reads is on top of ours.
+                UnixNanos::new(now.before(GRACE).get() / width * width) + GRACE
+            }
+            (Some(_), false) => self.composed_until + GRACE,
+        }
+    }
+
+    /// Judges the slices of time that are over, and says from when on slices changed.
+    pub(super) fn advance(&mut self, now: UnixNanos) -> Option<UnixNanos> {
+        let verdicts = self.gathering.as_mut()?.judge(now);
+        verdicts.iter().for_each(|verdict| self.hear(verdict));
+        verdicts.first().map(|verdict| verdict.start)
+    }
+
+    /// Takes what a composite objective's members did, and says from when on slices changed.
+    pub(super) fn compose(&mut self, verdicts: &[Verdict], until: UnixNanos) -> Option<UnixNanos> {
+        self.composed_until = self.composed_until.max(until);
+        for verdict in verdicts {
+            if self.totals == Counts::default() {
+                self.since = verdict.start;
+            }
+            self.covered_until = self.covered_until.max(verdict.start + verdict.counts.covered);
+            self.hear(verdict);
+        }
+        verdicts.first().map(|verdict| verdict.start)
+    }
+
+    /// Takes a judged slice of time: its parts in its last second, its measured time from its start on.
+    fn hear(&mut self, verdict: &Verdict) {
+        let Some(judging) = self.judging() else { return };
+        let Verdict { start, counts: Counts { good, bad, covered } } = *verdict;
+        let last = (start + judging.slice()).before(Nanos::new(1));
+        self.totals.add(&verdict.counts);
+        self.slices.add(last, good, bad);
+        self.slices.cover(start, start + covered);
+        if let Some(calendar) = &mut self.calendar {
+            calendar.add(last, &Counts { good, bad, covered: Nanos::ZERO });
+            calendar.cover(start, start + covered);
+        }
+    }
+
+    /// Counts as evidence: where a slice of time is of many parts, they are not as many events.
+    pub fn as_evidence(&self, counts: Counts) -> Counts {
+        let unit = self.judging().map_or(1, Judging::unit);
+        let whole = |count: Count| Count::new(count.get() / unit);
+        let bad = whole(counts.bad);
+        Counts { good: whole(counts.total()) - bad, bad, ..counts }
+    }
+
     /// Puts back the sums that the store kept, once its slices are there.
-    pub(crate) fn restore_calendar(&mut self, kept: &[KeptPeriod], now: UnixNanos) {
+    pub(crate) fn restore_sums(&mut self, calendar: &[KeptPeriod], gathering: &[KeptSlice], now: UnixNanos) {
+        self.restore_calendar(calendar, now);
+        if let Some(known) = &mut self.gathering {
+            known.restore(gathering);
+        }
+    }
+
+    fn restore_calendar(&mut self, kept: &[KeptPeriod], now: UnixNanos) {
         if let Some(calendar) = &self.calendar {
             let mut sums = CalendarSums::new(calendar.calendar().clone());
             sums.restore(kept, now, |bounds| {
@@ -227,7 +318,7 @@ impl Objective {
     /// Counts events at a place, and says for how many bad events no total has come in time.
     pub fn count(&mut self, events: Events, place: &Place) -> u64 {
         let Events { from, to, good, bad } = events;
-        if self.totals == Counts::default() {
+        if self.covered_until == self.since && self.totals == Counts::default() {
             self.since = from;
             self.covered_until = from;
         } else {
@@ -236,7 +327,10 @@ impl Objective {
         self.cover(from, to);
         let (paid, unmatched) = self.pay(place, good, to);
         let (good, bad) = (Count::new(good - paid), Count::new(bad));
-        if good > Count::ZERO || bad > Count::ZERO {
+        if let Some(gathering) = &mut self.gathering {
+            gathering.add(to, &Counts { good, bad, covered: Nanos::ZERO });
+            self.place(place, to).add(to, good, bad);
+        } else if good > Count::ZERO || bad > Count::ZERO {
             self.totals.good += good;
             self.totals.bad += bad;
             self.slices.add(to, good, bad);
@@ -274,12 +368,16 @@ impl Objective {
     fn cover(&mut self, from: UnixNanos, to: UnixNanos) {
         let from = from.max(self.covered_until);
         if to > from {
+            self.covered_until = to;
+            if let Some(gathering) = &mut self.gathering {
+                gathering.cover(from, to);
+                return;
+            }
             self.slices.cover(from, to);
             if let Some(calendar) = &mut self.calendar {
                 calendar.cover(from, to);
             }
             self.totals.covered = Nanos::new(self.totals.covered.get().saturating_add(to.since(from).get()));
-            self.covered_until = to;
         }
     }
 
@@ -311,6 +409,10 @@ impl Objective {
             };
             calendar.forget_after(now, &gone);
         }
+        if let Some(gathering) = &mut self.gathering {
+            gathering.forget_after(now);
+        }
+        self.composed_until = self.composed_until.min(now);
         self.slices.forget_after(now);
         self.places.values_mut().for_each(|slices| slices.forget_after(now));
         self.affected.forget_after(now);
@@ -321,8 +423,8 @@ impl Objective {
     }
 
     /// How far apart its points lie: an event happened up to this long before the slot that it is counted in.
-    pub const fn interval(&self) -> Nanos {
-        self.interval
+    pub fn interval(&self) -> Nanos {
+        self.judging().map_or(self.interval, |judging| judging.slice().max(self.interval))
     }
 
     /// Events in a window.
@@ -355,6 +457,7 @@ impl Objective {
             totals: self.totals,
             covered_until: self.covered_until.get(),
             calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
+            gathering: self.gathering.as_ref().map_or_else(Vec::new, Gathering::keep),
         }
     }
 
@@ -363,6 +466,7 @@ impl Objective {
         let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
         objective.totals = kept.totals;
         objective.covered_until = UnixNanos::new(kept.covered_until);
+        objective.composed_until = objective.covered_until;
         objective
     }
 

@@ -205,10 +205,31 @@ pub(super) fn roles_of(
     }
     let place = place(resource, point);
     let of_service = configured.iter().filter(|slo| *slo.service == *resource.service);
-    Ok(of_service.filter_map(|slo| configured_role(slo, point, &place)).collect())
+    let id = |slo: &Slo| format!("{}{}", slo.id(), group(slo, resource, point));
+    Ok(of_service.filter_map(|slo| configured_role(slo, point, &place, || id(slo))).collect())
 }
 
-fn configured_role(slo: &Slo, point: &Point, place: &Place) -> Option<Role> {
+/// The group of an objective that a series belongs to, as its name ends: `{region=eu,tier=}`; empty where there are no
+/// groups.
+fn group(slo: &Slo, resource: &Resource, point: &Point) -> String {
+    if slo.group_by.is_empty() {
+        return String::new();
+    }
+    let value = |label: &String| {
+        let of_resource = match label.as_str() {
+            "service.version" => resource.version.as_ref(),
+            "service.instance.id" => resource.instance.as_ref(),
+            "deployment.environment.name" => resource.environment.as_ref(),
+            attribute::CLOUD_REGION => resource.region.as_ref(),
+            _ => None,
+        };
+        let value = value_of(&point.attributes, label).or(of_resource);
+        format!("{label}={}", value.map_or("", |value| &**value))
+    };
+    format!("{{{}}}", slo.group_by.iter().map(value).collect::<Vec<_>>().join(","))
+}
+
+fn configured_role(slo: &Slo, point: &Point, place: &Place, id: impl Fn() -> String) -> Option<Role> {
     let counts = match &slo.indicator {
         Indicator::Events { total, bad } => match (selects(total, point), selects(bad, point)) {
             (true, true) => Some(SloRole::All(Verdict::Bad)),
@@ -221,7 +242,7 @@ fn configured_role(slo: &Slo, point: &Point, place: &Place) -> Option<Role> {
         }
         Indicator::Queried(_) | Indicator::Composite { .. } => None,
     };
-    Some(Role::Slo { slo: slo.id(), place: place.clone(), counts: counts? })
+    Some(Role::Slo { slo: id(), place: place.clone(), counts: counts? })
 }
 
 fn selects(selector: &Selector, point: &Point) -> bool {

@@ -3,7 +3,8 @@
 
 use mapwarden::contract::Nanos;
 
-use crate::spec::{Alerting, BurnTier, CalendarUnit, Method, Period, Slo};
+use super::timeslices::Judging;
+use crate::spec::{Alerting, BurnTier, CalendarUnit, Indicator, Member, Method, Period, Slo};
 
 /// The terms of an objective. An objective that its service declares is kept over 30 rolling days, event by event.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub struct Terms {
     pub period: Period,
     /// How events become a budget.
     pub method: Method,
+    /// The other objectives that it is made of; empty where it counts events.
+    pub members: Vec<Member>,
     /// Burn-rate tiers of its own; empty for those of the SRE workbook.
     pub tiers: Vec<BurnTier>,
     /// Who is told.
@@ -42,7 +45,20 @@ impl Terms {
             (true, false) => Told::Tickets,
             (true, true) => Told::Nobody,
         };
-        Self { period: slo.period.clone(), method: slo.method, tiers: tiers.clone(), told }
+        let members = match &slo.indicator {
+            Indicator::Composite { members } => members.clone(),
+            Indicator::Events { .. } | Indicator::Latency { .. } | Indicator::Queried(_) => Vec::new(),
+        };
+        Self { period: slo.period.clone(), method: slo.method, members, tiers: tiers.clone(), told }
+    }
+
+    /// How slices of time are judged; none where every event counts.
+    pub(super) fn judging(&self) -> Option<Judging> {
+        let of_members = || {
+            let is_weighed = self.members.iter().any(|member| member.weight.is_some());
+            if is_weighed { Judging::by_share() } else { Judging::whole() }
+        };
+        Judging::of(self.method).or_else(|| (!self.members.is_empty()).then(of_members))
     }
 
     /// How long the period is; for one of the calendar, what it is in round numbers: a month has 30 days, a quarter 90,
@@ -69,6 +85,7 @@ impl Default for Terms {
         Self {
             period: Period::DEFAULT,
             method: Method::Occurrences,
+            members: Vec::new(),
             tiers: Vec::new(),
             told: Told::default(),
         }

@@ -6,7 +6,7 @@ use super::interval::wilson;
 use super::sequential::{Hypothesis, Sequential};
 use super::{BudgetState, MIN_BAD, PeriodState, Rise, Tier, TierState, Window, WindowBurn};
 use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::Level;
+use crate::aggregate::slices::{Counts, Level};
 
 /// The share of the period's budget that a rise must have spent before the sequential test alone tells of it: what may
 /// be spent in 22 minutes of 30 days, 1.3 s of a total outage for 99.9 %. It is a fortieth of what the quick tier asks.
@@ -38,7 +38,7 @@ pub fn evaluate(objective: &Objective, previous: Option<&BudgetState>, now: Unix
     let rise = rise(objective, &tiers, &period, previous, now);
     let mut is_inhibited = false;
     let states =
-        tiers.into_iter().map(|tier| tier_state(tier, &windows, allowed, previous)).map(|mut state| {
+        tiers.into_iter().map(|tier| tier_state(tier, objective, &windows, previous)).map(|mut state| {
             state.is_inhibited = state.is_firing && is_inhibited;
             is_inhibited |= state.is_firing;
             state
@@ -73,7 +73,8 @@ fn period(objective: &Objective, now: UnixNanos) -> PeriodState {
     }
 }
 
-/// What the sequential test says; none where the target leaves it no tier to guard.
+/// What the sequential test says; none where the target leaves it no tier to guard, and where slices of time are counted:
+/// there are too few of them for it to be sooner than the tiers.
 fn rise(
     objective: &Objective,
     tiers: &[Tier],
@@ -132,18 +133,21 @@ fn burn(error_ratio: Ratio, allowed: Ratio) -> Option<BurnRate> {
 
 fn tier_state(
     tier: Tier,
+    objective: &Objective,
     windows: &[WindowBurn],
-    allowed: Ratio,
     previous: Option<&BudgetState>,
 ) -> TierState {
+    let allowed = objective.definition.target.complement();
     let can_fire = tier.can_fire(allowed);
     let is_over = |window: Window| {
         let rate = find(windows, window).and_then(|burn| burn.burn_rate);
         rate.is_some_and(|rate| rate.get() > tier.factor())
     };
     let is_sure = find(windows, tier.long()).is_some_and(|long| {
-        let lower = wilson(long.bad, long.good + long.bad).map(|interval| interval.0);
-        long.bad >= MIN_BAD && lower.is_some_and(|lower| lower.get() > allowed.get())
+        let counts = Counts { good: long.good, bad: long.bad, ..Counts::default() };
+        let evidence = objective.as_evidence(counts);
+        let lower = wilson(evidence.bad, evidence.total()).map(|interval| interval.0);
+        evidence.bad >= MIN_BAD && lower.is_some_and(|lower| lower.get() > allowed.get())
     });
     let is_silent = find(windows, tier.short()).is_some_and(|short| {
         short.error_ratio.is_none() && short.coverage.is_some_and(|coverage| coverage == Ratio::ZERO)
@@ -310,7 +314,7 @@ mod tests {
         let restored = {
             let mut restored = Objective::restore(objective.keep());
             restored.agree(objective.terms().clone(), at(0));
-            restored.restore_calendar(&objective.keep().calendar, at(0));
+            restored.restore_sums(&objective.keep().calendar, &[], at(0));
             restored
         };
         assert_eq!(evaluate(&restored, None, at(0)).remaining, state.remaining);
@@ -323,8 +327,8 @@ mod tests {
     fn a_row_of_before_there_were_calendars_is_read() {
         let kept = objective(0.99, &[(10, 3, 2)]).keep();
         let row = postcard::to_stdvec(&kept).unwrap();
-        let (last, old) = row.split_last().unwrap();
-        assert_eq!(*last, 0, "no sum by the calendar");
+        let (last, old) = row.split_last_chunk::<2>().map(|(old, last)| (last, old)).unwrap();
+        assert_eq!(*last, [0, 0], "no sum by the calendar, no slice of time");
         assert_eq!(postcard::from_bytes::<Kept>(old).unwrap(), kept);
     }
 

@@ -114,7 +114,9 @@ mod tests {
     fn the_demo_with_a_sidecar_that_runs_refuses_what_only_a_sidecar_can_be_told() {
         let words = ["mapwarden", "demo", "--sidecar", "http://127.0.0.1:9464", "--otlp-http", "b"];
         Cli::try_parse_from(words).unwrap();
-        for flag in ["--config", "--admin", "--data-dir", "--webhook", "--alertmanager"] {
+        for flag in
+            ["--config", "--admin", "--data-dir", "--slos", "--slo-period", "--webhook", "--alertmanager"]
+        {
             let refused = Cli::try_parse_from(words.into_iter().chain([flag, "x"])).unwrap_err();
             assert_eq!(refused.kind(), clap::error::ErrorKind::ArgumentConflict, "{flag}");
         }

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use mapwarden::contract::{Nanos, Ratio};
 
 use super::slos::rolling;
-use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink};
+use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink, queries, source};
 use crate::spec::{Indicator, Matcher, Selector, Slo};
 use crate::yaml::{Fields, Node, Reader, address, host_port, web_url};
 
 /// The keys of the file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "otlp_http",
     "admin",
     "data_dir",
@@ -18,6 +18,7 @@ const KEYS: [&str; 12] = [
     "slos",
     "slo_files",
     "slo_period",
+    "sources",
     "probes",
     "sinks",
     "templates",
@@ -49,6 +50,8 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node, config: &mut Config
     config.slo_files = paths.iter().filter_map(|node| reader.path("slo_files", node)).collect();
     let period = fields.get("slo_period").and_then(|node| reader.checked("slo_period", node, rolling));
     config.slo_period = period.unwrap_or_else(|| config.slo_period.clone());
+    let sources = reader.list("sources", fields.get("sources"));
+    config.sources = unique(reader, sources, source::source, |source| source.name.clone());
     let probes = reader.list("probes", fields.get("probes"));
     config.probes = unique(reader, probes, probe, |probe| probe.name.clone());
     if let Some(node) = fields.get("sinks") {
@@ -100,15 +103,18 @@ fn contract(reader: &mut Reader<'_>, node: &Node, contract: &mut Contract) {
 }
 
 fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<Slo> {
-    let fields = reader.object("slos[]", node, &["name", "service", "target", "events", "latency"])?;
+    let accepted = ["name", "service", "target", "events", "latency", "queries"];
+    let fields = reader.object("slos[]", node, &accepted)?;
     let name = reader.required_text("slos[]", &fields, "name");
     let service = reader.required_text("slos[]", &fields, "service");
     let target = target(reader, &fields);
-    let indicator = match (fields.get("events"), fields.get("latency")) {
-        (Some(node), None) => events(reader, node),
-        (None, Some(node)) => latency(reader, node),
-        (None, None) | (Some(_), Some(_)) => {
-            let message = "an objective measures either `events` or `latency`: accepted is exactly one";
+    let indicator = match (fields.get("events"), fields.get("latency"), fields.get("queries")) {
+        (Some(node), None, None) => events(reader, node),
+        (None, Some(node), None) => latency(reader, node),
+        (None, None, Some(node)) => queries::queries(reader, node),
+        _ => {
+            let message =
+                "an objective measures one of `events`, `latency` and `queries`: accepted is exactly one";
             reader.problem(node.referenced, message.to_owned());
             None
         }

@@ -1,6 +1,6 @@
-//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own.
+//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own, and the servers that they are asked of.
 
-use super::Config;
+use super::{Config, Source};
 use crate::spec::{Loaded, Period, load, parse_period};
 use crate::yaml::Problem;
 
@@ -21,7 +21,15 @@ impl Config {
         }
         let Loaded { slos, sources, problems, warnings, files: _ } =
             load(&self.slo_files, &self.slo_period, std::mem::take(&mut self.slos));
-        (self.slos, self.data_sources, self.warnings) = (slos, sources, warnings);
+        (self.slos, self.warnings) = (slos, warnings);
+        // What the configuration says of a source comes first: it knows the credentials.
+        for declared in sources {
+            if let Some(url) = declared.url
+                && !self.sources.iter().any(|source| source.name == declared.name)
+            {
+                self.sources.push(Source::at(declared.name, url));
+            }
+        }
         problems
     }
 }

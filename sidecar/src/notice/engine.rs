@@ -381,7 +381,8 @@ fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) 
     while span <= tier.short().length() {
         let from = now.before(span).max(floor);
         let counts = objective.slices().since(from, now);
-        if let Some((lower, upper)) = wilson(counts.bad, counts.total()) {
+        let evidence = objective.as_evidence(counts);
+        if let Some((lower, upper)) = wilson(evidence.bad, evidence.total()) {
             if lower.get() > limit(tier, objective) {
                 return Burning::Yes;
             }
@@ -401,7 +402,8 @@ fn limit(tier: Tier, objective: &Objective) -> f64 {
 
 /// Whether events surely burn a tier.
 fn is_over(tier: Tier, objective: &Objective, counts: &Counts) -> bool {
-    wilson(counts.bad, counts.total()).is_some_and(|(lower, _)| lower.get() > limit(tier, objective))
+    let evidence = objective.as_evidence(*counts);
+    wilson(evidence.bad, evidence.total()).is_some_and(|(lower, _)| lower.get() > limit(tier, objective))
 }
 
 /// The tier of the same severity that fires and that the events which speak against `tier` surely burn: the

@@ -11,12 +11,14 @@ pub mod render;
 mod human;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 
 use crate::accept::Change;
+use crate::accept::sources::{Agreement, QueriedState, SourceFacts};
 use crate::budget::Severity;
 use crate::notice::{DependencyHealth, Known, MapFailure, Notice, Percentiles, ScopeShare};
 pub use crate::notice::{Event, NoticeEvent};
@@ -40,6 +42,8 @@ pub struct View {
     pub requests: Vec<RequestView>,
     /// Dependencies, by name.
     pub dependencies: Vec<DependencyHealth>,
+    /// Servers that are asked for the events of objectives, in the order of the configuration.
+    pub sources: Vec<SourceView>,
     /// Where budgets live.
     pub durability: Durability,
     /// How many series are held.
@@ -89,6 +93,18 @@ pub enum Durability {
         /// Why the last write failed, if it did.
         error: Option<String>,
     },
+}
+
+/// One server that is asked, and how it goes.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceView {
+    /// What it is.
+    #[serde(flatten)]
+    pub facts: Arc<SourceFacts>,
+    /// Its objectives.
+    pub objectives: Vec<Arc<QueriedState>>,
+    /// How our budgets compare with those of recording rules there; null where they are not compared.
+    pub agreement: Option<Arc<Agreement>>,
 }
 
 /// One objective.

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use mapwarden::contract::{Nanos, Ratio};
 
 use self::maps::map_view;
-use super::{Durability, NoticeEvents, PartCount, RequestView, SloView, TierView, View, WindowView};
+use super::{
+    Durability, NoticeEvents, PartCount, RequestView, SloView, SourceView, TierView, View, WindowView,
+};
+use crate::accept::sources::SourceBoard;
 use crate::aggregate::distribution::Distribution;
 use crate::aggregate::objective::{About, Objective, SliKind};
 use crate::aggregate::traffic::Traffic;
@@ -27,11 +30,13 @@ const QUANTILES: Nanos = Nanos::from_secs(300);
 const CHANGES: usize = 100;
 
 /// What the view needs to know of the sidecar itself.
-pub struct Facts {
+pub struct Facts<'a> {
     /// When it started.
     pub started: Timestamp,
     /// Where budgets live.
     pub durability: Durability,
+    /// Servers that are asked.
+    pub sources: &'a [SourceBoard],
 }
 
 /// Builds the view of a moment.
@@ -39,7 +44,7 @@ pub fn view(
     known: &aggregate::WindowView<'_>,
     budgets: &BTreeMap<String, BudgetState>,
     notices: &Notices,
-    facts: Facts,
+    facts: Facts<'_>,
 ) -> View {
     let slos =
         known.objectives().filter_map(|(id, objective)| Some(slo(id, objective, budgets.get(id)?, notices)));
@@ -59,6 +64,7 @@ pub fn view(
             .dependencies()
             .map(|(name, dependency)| health(name, dependency, known))
             .collect(),
+        sources: facts.sources.iter().map(source).collect(),
         durability: facts.durability,
         series: u64::try_from(known.series()).unwrap_or(u64::MAX),
         points_ignored: known.ignored().map(|(reason, count)| (reason.name().to_owned(), count)).collect(),
@@ -69,6 +75,14 @@ pub fn view(
             updated: counters.updated,
             resolved: counters.resolved,
         },
+    }
+}
+
+fn source(board: &SourceBoard) -> SourceView {
+    SourceView {
+        facts: board.facts.clone(),
+        objectives: board.objectives.iter().map(|state| state.borrow().clone()).collect(),
+        agreement: board.agreement.as_ref().map(|agreement| agreement.borrow().clone()),
     }
 }
 

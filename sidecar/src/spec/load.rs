@@ -103,9 +103,9 @@ impl Loading {
         let problem = Problem { origin, message: refusal };
         // A folder may hold other documents; a file that is named is meant.
         if is_named || is_ours {
-            self.loaded.problems.push(problem)
+            self.loaded.problems.push(problem);
         } else {
-            self.loaded.warnings.push(problem)
+            self.loaded.warnings.push(problem);
         }
     }
 

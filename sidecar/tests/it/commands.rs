@@ -40,6 +40,27 @@ fn check_says_what_is_wrong_and_exits_1() {
 }
 
 #[test]
+fn check_reads_slo_files_and_folders_as_one() {
+    let folder = golden("slos");
+    let (sloth, openslo) = (format!("{folder}/sloth.yaml"), format!("{folder}/openslo.yaml"));
+    let good = mapwarden(&["check", &sloth, &openslo]).output().unwrap();
+    assert!(good.status.success(), "{good:?}");
+    assert_eq!(String::from_utf8_lossy(&good.stdout), "11 objectives in 2 files: 0 errors, 0 warnings\n");
+    let bad = mapwarden(&["check", "--format", "json", &folder, &golden("mapwarden.yaml")]).output().unwrap();
+    assert_eq!(bad.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&bad.stdout).unwrap();
+    assert_eq!(report["files"], 5);
+    let problems = report["problems"].as_array().unwrap();
+    let file = format!("{folder}/sloth-problems.yaml");
+    let found = problems.iter().find(|problem| problem["file"] == file && problem["line"] == 14).unwrap();
+    assert_eq!(
+        (&found["severity"], &found["column"], &found["message"]),
+        (&"error".into(), &47.into(), &"`total_query` is not PromQL: unexpected `y)`".into())
+    );
+    assert!(problems.iter().any(|problem| problem["severity"] == "warning"));
+}
+
+#[test]
 fn a_wrong_setting_is_named_with_its_flag_and_its_variable() {
     let output = mapwarden(&["--otlp-http", "4318"]).env("MAPWARDEN_ADMIN", "x").output().unwrap();
     assert_eq!(output.status.code(), Some(1));

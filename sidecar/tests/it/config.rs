@@ -6,7 +6,7 @@ use mapwarden::contract::{Nanos, Ratio};
 use mapwarden_sidecar::config::{
     Config, Contract, ContractMode, Probe, ProbeTarget, Problems, PseudonymKey, Settings, Sink,
 };
-use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
+use mapwarden_sidecar::spec::{Indicator, Matcher, Period, Selector, Slo};
 
 use crate::golden::assert_golden;
 
@@ -125,6 +125,68 @@ fn flags_win_over_the_file_and_replace_its_sinks_of_a_kind() {
     let names: Vec<&str> = config.sinks.iter().map(Sink::name).collect();
     assert_eq!(names, ["stdout", "alertmanager", "webhook", "webhook-2"]);
     assert_eq!(config.pseudonym_key, PseudonymKey::of_secret("secret"));
+}
+
+#[test]
+fn slo_files_join_the_objectives_of_the_configuration() {
+    let folder = Folder::new("slos");
+    let nested = folder.0.join("slos/nested/..data");
+    std::fs::create_dir_all(&nested).unwrap();
+    let sloth = include_str!("golden/slos/sloth.yaml");
+    std::fs::write(folder.0.join("slos/nested/sloth.yml"), sloth).unwrap();
+    // As Kubernetes mounts a file: the folder of its version begins with a dot.
+    std::fs::write(nested.join("sloth.yml"), sloth).unwrap();
+    std::fs::write(folder.0.join("slos/openslo.yaml"), include_str!("golden/slos/openslo.yaml")).unwrap();
+    std::fs::write(folder.0.join("slos/other.yaml"), "apiVersion: v1\nkind: ConfigMap\n").unwrap();
+    std::fs::write(folder.0.join("slos/notes.txt"), "not YAML: [").unwrap();
+    let own = "slos: [{name: own, service: shop, target: 0.9, latency: {metric: m, threshold: 1s}}]\n";
+    let settings = folder.write(&format!("{own}slo_files: [slos, slos/openslo.yaml]\nslo_period: 28d\nsources: [{{name: default, url: \"http://127.0.0.1:9090\"}}]\n"));
+    let config = settings.load().unwrap();
+    assert_eq!(config.slos.first().map(Slo::id), Some("shop/own".to_owned()));
+    assert_eq!((config.slos.len(), config.sources.len()), (12, 2));
+    let placed = config.slos.iter().find(|slo| slo.id() == "orders/placed").unwrap();
+    assert_eq!(placed.period, Period::Rolling(Nanos::from_secs(28 * 86_400)));
+    let warnings: Vec<String> = config.warnings.iter().map(|warning| warning.message.clone()).collect();
+    assert!(warnings.iter().any(|warning| warning.contains("no objective has a rolling period of 30 days")));
+    assert!(warnings.iter().any(|warning| warning.contains("`v1` is no SLO format")), "{warnings:?}");
+    let flags = Settings {
+        slos: vec![folder.0.join("slos/nested/sloth.yml")],
+        slo_period: Some("30d".to_owned()),
+        ..settings.clone()
+    };
+    assert_eq!(flags.load().unwrap().slos.len(), 4, "a flag replaces the file's paths");
+    let wrong = Settings {
+        slos: vec![
+            folder.0.join("absent"),
+            folder.0.join("slos/other.yaml"),
+            folder.0.join("slos/nested/..data"),
+        ],
+        slo_period: None,
+        ..settings
+    };
+    let problems = folder.problems(wrong.load());
+    let expected = ["absent: cannot be read", "slos/other.yaml:1:1: `v1` is no SLO format"];
+    assert_eq!(problems.len(), expected.len(), "{problems:?}");
+    for (problem, expected) in problems.iter().zip(expected) {
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[test]
+fn an_objective_that_is_in_two_files_is_told() {
+    let folder = Folder::new("twice");
+    for name in ["a.yaml", "b.yaml"] {
+        std::fs::write(folder.0.join(name), include_str!("golden/slos/sloth.yaml")).unwrap();
+    }
+    let settings =
+        Settings { slos: vec![folder.0.join("a.yaml"), folder.0.join("b.yaml")], ..Settings::default() };
+    let problems = folder.problems(settings.load());
+    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert_eq!(
+        problems[0],
+        "b.yaml:13:5: the objective `orders/placed` is here twice, see a.yaml:13:5: accepted is a name of its own \
+         within the service"
+    );
 }
 
 #[test]

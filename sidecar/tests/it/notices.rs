@@ -143,7 +143,7 @@ impl Sidecar {
 
     /// What the sidecar shows at a moment.
     pub(crate) fn view(&self, second: u64) -> View {
-        let facts = Facts { started: timestamp(at(0)), durability: Durability::Memory };
+        let facts = Facts { started: timestamp(at(0)), durability: Durability::Memory, sources: &[] };
         view(&self.aggregate.at(at(second)), &self.budgets, &self.notices, facts)
     }
 

@@ -110,6 +110,35 @@ fn every_number_of_the_view_is_a_sample() {
 }
 
 #[test]
+fn every_number_of_a_source_is_a_sample() {
+    let exposition = Exposition::install().unwrap();
+    exposition.publish(&view_of("sources"));
+    let text = exposition.render();
+    let samples = samples(&text);
+    let expected = [
+        (
+            r#"mapwarden_source_failing{source="fleet",slo="order-service/browse-latency",service="order-service"}"#,
+            1.0,
+        ),
+        (
+            r#"mapwarden_source_answered_timestamp_seconds{source="fleet",slo="order-service/checkout-availability",service="order-service"}"#,
+            1795256220.0,
+        ),
+        (
+            r#"mapwarden_agreement_error_ratio_difference_ratio{source="fleet",slo="order-service/checkout-availability",service="order-service",window="30d"}"#,
+            0.0,
+        ),
+        (r#"mapwarden_agreement_resolution_ratio{source="fleet"}"#, 0.01),
+    ];
+    for (key, value) in expected {
+        assert_eq!(samples.get(key), Some(&value), "{key} in\n{text}");
+    }
+    let absent =
+        r#"mapwarden_source_answered_timestamp_seconds{source="fleet",slo="order-service/browse-latency""#;
+    assert!(!text.contains(absent), "{text}");
+}
+
+#[test]
 fn what_is_not_measured_has_no_sample() {
     let exposition = Exposition::install().unwrap();
     let mut view = view_of("gaps");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use mapwarden_sidecar::accept::sources::{Agreed, Agreement, Pair, QueriedState, SourceFacts, Trouble};
 use mapwarden_sidecar::accept::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::budget::{Tier, Window};
 use mapwarden_sidecar::notice::{
@@ -16,8 +17,8 @@ use mapwarden_sidecar::output::admin::{self, Admin};
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::output::render::Templates;
 use mapwarden_sidecar::output::{
-    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, TierView,
-    View, WindowView, WorkView,
+    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SourceView,
+    TierView, View, WindowView, WorkView,
 };
 use tokio::sync::watch;
 
@@ -266,6 +267,7 @@ pub(crate) fn view() -> View {
             dependency("payments", Health::Healthy, Some(0.0004), Some(12)),
             dependency("redis", Health::Degraded, Some(0.032), Some(410)),
         ],
+        sources: vec![source()],
         durability: Durability::Store {
             path: "/var/lib/mapwarden".to_owned(),
             last_commit: Some(at("2026-11-21T10:18:04Z")),
@@ -279,6 +281,47 @@ pub(crate) fn view() -> View {
             ("impact".to_owned(), PartCount { present: 1, missing: 1 }),
         ]),
         notice_events: NoticeEvents { opened: 2, updated: 9, resolved: 1 },
+    }
+}
+
+/// A source of which one objective is measured and agrees, and one is not.
+fn source() -> SourceView {
+    let queried = |name: &str, trouble: Option<&str>| QueriedState {
+        slo: format!("order-service/{name}"),
+        service: "order-service".to_owned(),
+        is_exact: trouble.is_none(),
+        answered_until: trouble.is_none().then(|| at("2026-11-21T10:17:00Z")),
+        measured_until: trouble.is_none().then(|| at("2026-11-21T10:16:00Z")),
+        trouble: trouble
+            .map(|message| Trouble { since: at("2026-11-21T10:14:05Z"), message: message.to_owned() }),
+    };
+    let pair = |sidecar, rules| Pair { sidecar: Some(sidecar), rules };
+    let agreed = Agreed {
+        service: "order-service".to_owned(),
+        budget: pair(0.413, Some(0.409)),
+        error_ratios: BTreeMap::from([
+            ("5m".to_owned(), pair(0.079, None)),
+            ("30d".to_owned(), pair(0.000_6, Some(0.000_6))),
+        ]),
+    };
+    SourceView {
+        facts: Arc::new(SourceFacts {
+            name: "fleet".to_owned(),
+            url: "http://prometheus:9090".to_owned(),
+            every: Nanos::from_secs(60),
+            staleness: Nanos::from_secs(30),
+            reach: Nanos::from_secs(86_400),
+        }),
+        objectives: vec![
+            Arc::new(queried("checkout-availability", None)),
+            Arc::new(queried("browse-latency", Some("did not answer within 10 s"))),
+        ],
+        agreement: Some(Arc::new(Agreement {
+            at: Some(at("2026-11-21T10:17:00Z")),
+            resolution: 0.01,
+            trouble: None,
+            objectives: BTreeMap::from([("order-service/checkout-availability".to_owned(), agreed)]),
+        })),
     }
 }
 
@@ -337,6 +380,7 @@ pub(crate) fn empty() -> View {
         maps: Vec::new(),
         requests: Vec::new(),
         dependencies: Vec::new(),
+        sources: Vec::new(),
         durability: Durability::Memory,
         series: 0,
         points_ignored: BTreeMap::new(),

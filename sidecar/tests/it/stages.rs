@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const STAGES: [&str; 5] = ["accept", "aggregate", "budget", "notice", "output"];
 
 /// What no stage may use: who wires and owns them.
-const ABOVE: [&str; 3] = ["cli", "owner", "store"];
+const ABOVE: [&str; 4] = ["cli", "owner", "promql", "store"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

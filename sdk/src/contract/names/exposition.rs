@@ -251,6 +251,62 @@ pub const POINTS_IGNORED: Metric = counter(
 /// Resets.
 pub const COUNTER_RESETS: Metric =
     counter("mapwarden_series_resets_total", "{reset}", "Cumulative series that began again.", &[]);
+/// Questions to servers.
+pub const SOURCE_REQUESTS: Metric = counter(
+    "mapwarden_source_requests_total",
+    "{request}",
+    "Questions that were asked of a Prometheus-compatible server, by how it answered.",
+    &["source", "result"],
+);
+/// Time to be answered.
+pub const SOURCE_DURATION: Metric = histogram(
+    "mapwarden_source_request_duration_seconds",
+    "s",
+    "Time until a Prometheus-compatible server has answered.",
+    &["source"],
+);
+/// Steps.
+pub const SOURCE_STEPS: Metric = counter(
+    "mapwarden_source_steps_total",
+    "{step}",
+    "Steps of queried objectives, by what became of them; all but measured are unmeasured time.",
+    &["source", "result"],
+);
+/// How far queried objectives are.
+pub const SOURCE_ANSWERED: Metric = gauge(
+    "mapwarden_source_answered_timestamp_seconds",
+    "s",
+    "The end of the last step for which a server was asked and answered, with or without data, in Unix time.",
+    &["source", "slo", "service"],
+);
+/// Queries that fail.
+pub const SOURCE_FAILING: Metric = gauge(
+    "mapwarden_source_failing",
+    "1",
+    "1 while an objective's queries fail, else 0.",
+    &["source", "slo", "service"],
+);
+/// Whether two budgets agree.
+pub const AGREEMENT_BUDGET: Metric = gauge(
+    "mapwarden_agreement_budget_difference_ratio",
+    "1",
+    "The sidecar's remaining budget less that of the recording rules; absent where one of them is not measured.",
+    &["source", "slo", "service"],
+);
+/// Whether two error ratios agree.
+pub const AGREEMENT_ERROR_RATIO: Metric = gauge(
+    "mapwarden_agreement_error_ratio_difference_ratio",
+    "1",
+    "The sidecar's error ratio less that of the recording rules, by window; absent where one is not measured.",
+    &["source", "slo", "service", "window"],
+);
+/// By how much budgets may differ.
+pub const AGREEMENT_RESOLUTION: Metric = gauge(
+    "mapwarden_agreement_resolution_ratio",
+    "1",
+    "By how much of the whole the two budgets may differ, as configured.",
+    &["source"],
+);
 /// Series.
 pub const SERIES: Metric = gauge("mapwarden_series", "{series}", "Series held.", &[]);
 /// Queue.
@@ -305,7 +361,7 @@ pub const SCRAPE_ERRORS: Metric =
     counter("scrape_errors_total", "{error}", "Scrapes of /metrics that failed.", &[]);
 
 /// Every metric that the sidecar serves.
-pub const ALL: [Metric; 51] = [
+pub const ALL: [Metric; 59] = [
     SLO_INFO,
     SLO_OBJECTIVE,
     SLI_GOOD,
@@ -345,6 +401,14 @@ pub const ALL: [Metric; 51] = [
     CONTRACT_WARNINGS,
     POINTS_IGNORED,
     COUNTER_RESETS,
+    SOURCE_REQUESTS,
+    SOURCE_DURATION,
+    SOURCE_STEPS,
+    SOURCE_ANSWERED,
+    SOURCE_FAILING,
+    AGREEMENT_BUDGET,
+    AGREEMENT_ERROR_RATIO,
+    AGREEMENT_RESOLUTION,
     SERIES,
     QUEUE_DEPTH,
     QUEUE_CAPACITY,

@@ -66,7 +66,7 @@ pub struct DemoArgs {
         long,
         value_name = "URL",
         value_parser = beside::base_url,
-        conflicts_with_all = ["config", "admin", "data_dir", "webhook", "alertmanager"]
+        conflicts_with_all = ["config", "admin", "data_dir", "slos", "slo_period", "webhook", "alertmanager"]
     )]
     sidecar: Option<String>,
     /// The addresses, the data folder and the receivers of notices, as those of `run`.

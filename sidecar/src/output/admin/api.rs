@@ -13,7 +13,7 @@ use super::refusal::{Asked, Named, ambiguous, not_found, not_understood};
 use crate::accept::Change;
 use crate::notice::{self, Notice};
 use crate::output::render::Form;
-use crate::output::{MapView, SloView};
+use crate::output::{MapView, SloView, SourceView};
 use crate::problem::Problem;
 
 /// Which notices are asked for.
@@ -111,6 +111,10 @@ pub(super) async fn deploys(State(shared): State<Shared>) -> Json<Vec<Change>> {
 
 pub(super) async fn maps(State(shared): State<Shared>) -> Json<Vec<MapView>> {
     Json(shared.view().maps.clone())
+}
+
+pub(super) async fn sources(State(shared): State<Shared>) -> Json<Vec<SourceView>> {
+    Json(shared.view().sources.clone())
 }
 
 pub(super) async fn map(

@@ -55,7 +55,7 @@ impl Shared {
 }
 
 /// The routes that exist, for whoever asks for one that does not.
-const ROUTES: [&str; 14] = [
+const ROUTES: [&str; 15] = [
     "/",
     "/livez",
     "/readyz",
@@ -68,6 +68,7 @@ const ROUTES: [&str; 14] = [
     "/api/v1/deploys",
     "/api/v1/maps",
     "/api/v1/maps/{service}/{name}",
+    "/api/v1/sources",
     "/dashboards",
     "/alerts",
 ];
@@ -92,6 +93,7 @@ pub fn router(admin: Admin, changes: Router) -> Router {
         .route("/api/v1/maps", get(api::maps))
         .route("/api/v1/maps/{name}", get(api::map_by_name))
         .route("/api/v1/maps/{service}/{name}", get(api::map))
+        .route("/api/v1/sources", get(api::sources))
         .route("/dashboards", get(files::dashboards))
         .route("/dashboards/{file}", get(files::dashboard))
         .route("/alerts", get(files::alerts))

@@ -45,9 +45,10 @@ impl Drop for UnderWay<'_> {
 
 pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> Result<Response, Problem> {
     let mut under_way = UnderWay { scrapes: &shared.scrapes, served: None };
-    let exposition = shared.admin.exposition.clone();
+    let (exposition, view) = (shared.admin.exposition.clone(), shared.admin.view.borrow().clone());
     let is_compressed = accepts_gzip(&asked);
     let rendering = tokio::task::spawn_blocking(move || {
+        exposition.publish(&view);
         let text = exposition.render();
         if is_compressed { gzip(text.as_bytes()) } else { Ok(text.into_bytes()) }
     });

@@ -1,4 +1,4 @@
-//! What comes in: the [`View`] each second, and what the stages count through the `metrics` macros. What goes
+//! What comes in: the [`View`] at each scrape, and what the stages count through the `metrics` macros. What goes
 //! out: the Prometheus text format 0.0.4. Never shows a value that is not measured any more.
 //!
 //! OpenMetrics is not offered: `metrics-exporter-prometheus` names a counter's family with its `_total` and
@@ -25,8 +25,8 @@ const DURATION_BOUNDS: [f64; 16] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// How long the exporter remembers a gauge that nobody sets. Raised, labels of old notices and commits stay in
-/// memory longer; lowered under a second, gauges would vanish between two publications. A gauge outside the
-/// [`View`] has to be set at least this often.
+/// memory longer; lowered under a second, gauges that a stage sets would vanish before it sets them again. A
+/// gauge outside the [`View`] has to be set at least this often.
 const GAUGE_MEMORY: Duration = Duration::from_secs(60);
 
 /// The recorder of this process: `metrics` knows only one, and tests start several sidecars.
@@ -70,8 +70,8 @@ impl Exposition {
         Ok(Self { handle, published: Arc::default() })
     }
 
-    /// Sets every metric that the view tells, and takes back those that it told before and tells no more. To be
-    /// called once a second by the state's owner; costs an allocation per series.
+    /// Sets every metric that the view tells, and takes back those that it told before and tells no more. Costs some
+    /// allocations per series, so that it is for scrapes, and not for every view.
     pub fn publish(&self, view: &View) {
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         let gauges = publish::gauges(view);
@@ -81,6 +81,11 @@ impl Exposition {
         *published = gauges;
         drop(published);
         publish::counters(view);
+    }
+
+    /// Makes room in the recorder's histograms, which keep every value until then. To be called every few seconds,
+    /// whether or not anybody scrapes.
+    pub fn tidy(&self) {
         self.handle.run_upkeep();
     }
 

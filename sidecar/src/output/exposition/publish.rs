@@ -13,7 +13,7 @@ use super::labels;
 use crate::accept::{Change, ChangeKind, ChangeSource};
 use crate::budget::Severity;
 use crate::notice::{Health, Known, MapFailure, Percentiles, State};
-use crate::output::{Durability, MapView, RequestView, SloView, View};
+use crate::output::{Durability, MapView, RequestView, SloView, SourceView, View};
 
 /// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
 /// their labels; dashboards mark the last few.
@@ -102,6 +102,7 @@ pub(super) fn gauges(view: &View) -> HashSet<Key> {
     notice_gauges(&mut gauges, view);
     dependency_gauges(&mut gauges, view);
     change_gauges(&mut gauges, &view.changes);
+    view.sources.iter().for_each(|source| source_gauges(&mut gauges, source));
     gauges.0
 }
 
@@ -197,6 +198,31 @@ fn change_gauges(gauges: &mut Gauges, changes: &[Change]) {
             let version = version.as_deref().unwrap_or_default();
             let sha = sha.as_deref().unwrap_or_default();
             gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+        }
+    }
+}
+
+fn source_gauges(gauges: &mut Gauges, source: &SourceView) {
+    let name = source.facts.name.as_str();
+    for state in &source.objectives {
+        let ids = [name, state.slo.as_str(), state.service.as_str()];
+        if let Some(until) = state.answered_until {
+            gauges.set(&names::SOURCE_ANSWERED, &ids, seconds(until));
+        }
+        gauges.set(&names::SOURCE_FAILING, &ids, f64::from(u8::from(state.trouble.is_some())));
+    }
+    let Some(agreement) = &source.agreement else { return };
+    gauges.set(&names::AGREEMENT_RESOLUTION, &[name], agreement.resolution);
+    for (slo, agreed) in &agreement.objectives {
+        let ids = [name, slo.as_str(), agreed.service.as_str()];
+        if let Some(difference) = agreed.budget.difference() {
+            gauges.set(&names::AGREEMENT_BUDGET, &ids, difference);
+        }
+        for (window, pair) in &agreed.error_ratios {
+            if let Some(difference) = pair.difference() {
+                let of_window = [ids[0], ids[1], ids[2], window];
+                gauges.set(&names::AGREEMENT_ERROR_RATIO, &of_window, difference);
+            }
         }
     }
 }

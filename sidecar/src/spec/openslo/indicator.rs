@@ -87,7 +87,7 @@ fn fraction(
                 return None;
             }
             query::warn_of_thresholds(reader, &[&part, &total]);
-            let (part, total) = (windowed(reader, &part, kind), windowed(reader, &total, kind));
+            let (part, total) = (windowed(scope, reader, &part, kind), windowed(scope, reader, &total, kind));
             let queries = Queries::Events { total: total?, part: part?, is };
             Some(Indicator::Queried(Queried { source, queries }))
         }
@@ -118,7 +118,7 @@ fn raw(
     match share {
         Source::Queried { source, query } => {
             query::warn_of_thresholds(reader, &[&query]);
-            let share = windowed(reader, &query, Kind::Share)?;
+            let share = windowed(scope, reader, &query, Kind::Share)?;
             Some(Indicator::Queried(Queried { source, queries: Queries::Ratio { share, is } }))
         }
         Source::Held { .. } => {
@@ -131,11 +131,11 @@ fn raw(
 }
 
 /// The query over the window, as it was written or rewritten.
-fn windowed(reader: &mut Reader<'_>, query: &Query, kind: Kind) -> Option<Expression> {
+fn windowed(scope: &Scope<'_>, reader: &mut Reader<'_>, query: &Query, kind: Kind) -> Option<Expression> {
     if query.has_window {
         return Some(query.expression());
     }
-    match over_window(&query.text, kind) {
+    match over_window(&query.text, kind, &scope.groups.borrow()) {
         Ok(over) => {
             if let Some(warning) = over.warning {
                 reader.warn(query.place, format!("the query `{}`: {warning}", query.text));

@@ -25,6 +25,8 @@ struct Scope<'d> {
     used: RefCell<BTreeSet<(Kind, String)>>,
     /// Whether what is read now is of no objective.
     is_unused: Cell<bool>,
+    /// The labels by which the objective is grouped whose SLI is read.
+    groups: RefCell<Vec<String>>,
     /// The period of an objective that does not say one.
     period: &'d Period,
 }
@@ -74,8 +76,13 @@ fn follow<T>(
 /// Reads all documents of one run.
 pub(super) fn read(documents: &[Document], period: &Period, loaded: &mut Loaded) {
     let catalogue = Catalogue::of(documents, loaded);
-    let scope =
-        Scope { catalogue: &catalogue, used: RefCell::default(), is_unused: Cell::new(false), period };
+    let scope = Scope {
+        catalogue: &catalogue,
+        used: RefCell::default(),
+        is_unused: Cell::new(false),
+        groups: RefCell::default(),
+        period,
+    };
     let mut take = |entry: &Entry<'_>, read: &mut dyn FnMut(&mut Reader<'_>, &mut Loaded)| {
         let mut reader = entry.document.reader();
         read(&mut reader, loaded);
@@ -89,6 +96,7 @@ pub(super) fn read(documents: &[Document], period: &Period, loaded: &mut Loaded)
         take(entry, &mut |reader, loaded| loaded.sources.extend(source::data_source(reader, entry)));
     }
     scope.is_unused.set(true);
+    scope.groups.take();
     for kind in Kind::ALL {
         for entry in catalogue.all(kind) {
             if !scope.used.borrow().contains(&(kind, entry.metadata.name.clone())) {

@@ -27,6 +27,7 @@ const FIELDS: [&str; 8] = [
 /// Reads the objectives of one `SLO`.
 pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<Slo> {
     let Some(fields) = reader.object("spec", entry.spec, &FIELDS) else { return Vec::new() };
+    scope.groups.replace(entry.metadata.group_by.clone());
     let description = field::optional_text(reader, &fields, "description");
     let service = field::required_name(reader, "spec", &fields, "service");
     let period = window::period(scope, reader, fields.get("timeWindow"));

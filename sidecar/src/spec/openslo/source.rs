@@ -78,10 +78,12 @@ fn kind(
             scope.find(reader, Kind::DataSource, "metricSourceRef", reference);
             return None;
         };
-        let message = format!(
-            "no DataSource `{name}` is among the files: the configuration must have a source of that name"
-        );
-        reader.warn(reference.referenced, message);
+        if PROMETHEUS.contains(&kind.to_ascii_lowercase().as_str()) {
+            let message = format!(
+                "no DataSource `{name}` is among the files: the configuration must have a source of that name"
+            );
+            reader.warn(reference.referenced, message);
+        }
         return Some((kind, Some(name)));
     };
     let there = follow(reader, entry, declared_type)?;

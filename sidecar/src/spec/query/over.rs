@@ -32,9 +32,17 @@ pub(in crate::spec) struct OverWindow {
     pub(in crate::spec) warning: Option<&'static str>,
 }
 
-/// Rewrites a query that parses and has no template; an error says why it cannot be.
-pub(in crate::spec) fn over_window(text: &str, kind: Kind) -> Result<OverWindow, String> {
+/// Rewrites a query that parses and has no template, keeping the labels by which an objective is grouped; an error says
+/// why it cannot be.
+pub(in crate::spec) fn over_window(text: &str, kind: Kind, groups: &[String]) -> Result<OverWindow, String> {
     let tree = parse(text).map_err(|wrong| wrong.to_string())?;
+    let one = One { kind, groups };
+    if is_one(&tree) && !groups.is_empty() {
+        return Err(format!(
+            "it adds up over `{}`, by which the objective is grouped: accepted is `sum by`",
+            groups.join("`, `")
+        ));
+    }
     let mut found = Found::default();
     look(&tree, false, &mut found);
     if !found.has_series {
@@ -43,15 +51,15 @@ pub(in crate::spec) fn over_window(text: &str, kind: Kind) -> Result<OverWindow,
     let over = if found.has_other_range {
         let warning = "it reads a range of its own, so that its value is sampled over the window, not measured: write \
                        the range as [{{.window}}]";
-        OverWindow { text: sampled(text, kind), warning: Some(warning) }
+        OverWindow { text: sampled(text, &one), warning: Some(warning) }
     } else if found.has_rate {
         let warning = "it reads a range of its own, for which the whole window is asked instead: write it as \
                        [{{.window}}]";
-        OverWindow { text: printed(&ranged(tree)?, kind)?, warning: Some(warning) }
+        OverWindow { text: printed(&ranged(tree)?, &one)?, warning: Some(warning) }
     } else {
         match kind {
-            Kind::Counter => OverWindow { text: printed(&ranged(tree)?, kind)?, warning: None },
-            Kind::Gauge | Kind::Share => OverWindow { text: sampled(text, kind), warning: None },
+            Kind::Counter => OverWindow { text: printed(&ranged(tree)?, &one)?, warning: None },
+            Kind::Gauge | Kind::Share => OverWindow { text: sampled(text, &one), warning: None },
         }
     };
     let trial = over.text.replace(WINDOW, "5m");
@@ -97,8 +105,10 @@ fn look(tree: &Expr, is_in_rate: bool, found: &mut Found) {
 /// Every series over the window: a range that is there is replaced, a counter without one is increased.
 fn ranged(tree: Expr) -> Result<Expr, String> {
     Ok(match tree {
-        Expr::VectorSelector(series) => increase(series)?,
-        Expr::MatrixSelector(matrix) => Expr::MatrixSelector(MatrixSelector { range: SENTINEL, ..matrix }),
+        Expr::VectorSelector(series) => increase(sorted(series))?,
+        Expr::MatrixSelector(matrix) => {
+            Expr::MatrixSelector(MatrixSelector { vs: sorted(matrix.vs), range: SENTINEL })
+        }
         Expr::Aggregate(mut aggregate) => {
             *aggregate.expr = ranged(*aggregate.expr)?;
             Expr::Aggregate(aggregate)
@@ -127,6 +137,11 @@ fn ranged(tree: Expr) -> Result<Expr, String> {
     })
 }
 
+fn sorted(mut series: VectorSelector) -> VectorSelector {
+    series.matchers.matchers.sort_by_key(ToString::to_string);
+    series
+}
+
 fn increase(series: VectorSelector) -> Result<Expr, String> {
     let Ok(Expr::Call(mut call)) = parse("increase(x[5m])") else {
         return Err("`increase` is not a function".to_owned());
@@ -137,8 +152,9 @@ fn increase(series: VectorSelector) -> Result<Expr, String> {
     Ok(Expr::Call(call))
 }
 
-/// The tree as text. The parser prints it; what it prints must read as the same tree.
-fn printed(tree: &Expr, kind: Kind) -> Result<String, String> {
+/// The tree as text. The parser prints it, matchers in the order of their text; what it prints must read as the same
+/// tree.
+fn printed(tree: &Expr, one: &One<'_>) -> Result<String, String> {
     let text = tree.to_string();
     if parse(&text).as_ref() != Ok(tree) {
         return Err("it cannot be rewritten over a window: accepted is a query with [{{.window}}]".to_owned());
@@ -146,31 +162,43 @@ fn printed(tree: &Expr, kind: Kind) -> Result<String, String> {
     let matrix = MatrixSelector { vs: VectorSelector::from("x"), range: SENTINEL }.to_string();
     let sentinel = matrix.strip_prefix('x').unwrap_or(&matrix);
     let text = text.replace(sentinel, &format!("[{WINDOW}]"));
-    Ok(one(tree, text, kind))
+    Ok(one.of(tree, text))
 }
 
 /// A value at each step of the window.
-fn sampled(text: &str, kind: Kind) -> String {
-    let tree = parse(text).ok();
-    let whole = match &tree {
-        Some(tree) => one(tree, text.trim().to_owned(), kind),
-        None => text.trim().to_owned(),
+fn sampled(text: &str, one: &One<'_>) -> String {
+    let (tree, text) = (parse(text).ok(), text.trim());
+    let step = match one.kind {
+        Kind::Counter | Kind::Gauge => "sum_over_time",
+        Kind::Share => "avg_over_time",
     };
-    let is_series = tree.is_some_and(|tree| matches!(tree, Expr::VectorSelector(_)));
-    match kind {
-        Kind::Counter | Kind::Gauge if is_series => format!("sum(sum_over_time({}[{WINDOW}]))", text.trim()),
-        Kind::Share if is_series => format!("avg(avg_over_time({}[{WINDOW}]))", text.trim()),
-        Kind::Counter | Kind::Gauge => format!("sum_over_time(({whole})[{WINDOW}:])"),
-        Kind::Share => format!("avg_over_time(({whole})[{WINDOW}:])"),
+    match tree {
+        Some(tree @ Expr::VectorSelector(_)) => one.of(&tree, format!("{step}({text}[{WINDOW}])")),
+        Some(tree) => format!("{step}(({})[{WINDOW}:])", one.of(&tree, text.to_owned())),
+        None => format!("{step}(({text})[{WINDOW}:])"),
     }
 }
 
-/// One number of all series: an objective has one budget.
-fn one(tree: &Expr, text: String, kind: Kind) -> String {
-    match (is_one(tree), kind) {
-        (true, _) => text,
-        (false, Kind::Counter | Kind::Gauge) => format!("sum({text})"),
-        (false, Kind::Share) => format!("avg({text})"),
+/// How many series become one: an objective has one budget, or one for each group.
+struct One<'g> {
+    kind: Kind,
+    groups: &'g [String],
+}
+
+impl One<'_> {
+    fn of(&self, tree: &Expr, text: String) -> String {
+        if is_one(tree) {
+            return text;
+        }
+        let whole = match self.kind {
+            Kind::Counter | Kind::Gauge => "sum",
+            Kind::Share => "avg",
+        };
+        if self.groups.is_empty() {
+            format!("{whole}({text})")
+        } else {
+            format!("{whole} by ({}) ({text})", self.groups.join(", "))
+        }
     }
 }
 
@@ -208,6 +236,7 @@ mod tests {
         let cases = [
             ("sum(x{a=\"b\"})", "sum(increase(x{a=\"b\"}[{{.window}}]))"),
             ("x", "sum(increase(x[{{.window}}]))"),
+            ("sum(x{b=\"1\",a!~\"2|3\"})", "sum(increase(x{a!~\"2|3\",b=\"1\"}[{{.window}}]))"),
             ("sum(x) - sum(y)", "sum(increase(x[{{.window}}])) - sum(increase(y[{{.window}}]))"),
             ("sum by (job) (x)", "sum(sum by (job) (increase(x[{{.window}}])))"),
             ("sum(x offset 5m)", "sum(increase(x[{{.window}}] offset 5m))"),
@@ -216,17 +245,17 @@ mod tests {
             ("2 * (x + on(a) y)", "sum(2 * (increase(x[{{.window}}]) + on (a) increase(y[{{.window}}])))"),
         ];
         for (text, expected) in cases {
-            let over = over_window(text, Kind::Counter).unwrap();
+            let over = over_window(text, Kind::Counter, &[]).unwrap();
             assert_eq!((over.text.as_str(), over.warning), (expected, None), "{text}");
         }
     }
 
     #[test]
     fn ranges_of_ones_own_are_told() {
-        let over = over_window("sum(rate(x[5m]))", Kind::Counter).unwrap();
+        let over = over_window("sum(rate(x[5m]))", Kind::Counter, &[]).unwrap();
         assert_eq!(over.text, "sum(rate(x[{{.window}}]))");
         assert!(over.warning.unwrap().contains("the whole window is asked instead"));
-        let over = over_window("sum(min_over_time(x[5m]))", Kind::Counter).unwrap();
+        let over = over_window("sum(min_over_time(x[5m]))", Kind::Counter, &[]).unwrap();
         assert_eq!(over.text, "sum_over_time((sum(min_over_time(x[5m])))[{{.window}}:])");
         assert!(over.warning.unwrap().contains("sampled"));
     }
@@ -241,8 +270,21 @@ mod tests {
             ("1 - avg(x)", Kind::Share, "avg_over_time((1 - avg(x))[{{.window}}:])"),
         ];
         for (text, kind, expected) in cases {
-            assert_eq!(over_window(text, kind).unwrap().text, expected, "{text}");
+            assert_eq!(over_window(text, kind, &[]).unwrap().text, expected, "{text}");
         }
-        assert!(over_window("vector(1)", Kind::Gauge).unwrap_err().contains("no series"));
+        assert!(over_window("vector(1)", Kind::Gauge, &[]).unwrap_err().contains("no series"));
+    }
+
+    #[test]
+    fn groups_keep_their_labels() {
+        let groups = ["region".to_owned(), "tier".to_owned()];
+        let over = over_window("x", Kind::Counter, &groups).unwrap();
+        assert_eq!(over.text, "sum by (region, tier) (increase(x[{{.window}}]))");
+        let over = over_window("sum by (region, tier) (x)", Kind::Gauge, &groups).unwrap();
+        assert_eq!(
+            over.text,
+            "sum_over_time((sum by (region, tier) (sum by (region, tier) (x)))[{{.window}}:])"
+        );
+        assert!(over_window("sum(x)", Kind::Counter, &groups).unwrap_err().contains("`region`, `tier`"));
     }
 }

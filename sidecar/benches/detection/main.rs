@@ -1,0 +1,46 @@
+//! How often the default policy pages when it should not and how soon when it should, beside plain burn-rate tiers, from
+//! one request a minute to 100,000 a second.
+//!
+//! ```text
+//! cargo bench -p mapwarden-sidecar --bench detection            # minutes; fills docs/detection.md, docs/detection.svg
+//! cargo bench -p mapwarden-sidecar --bench detection -- --quick # seconds, rough; --write fills them too
+//! ```
+//!
+//! Traffic is drawn as counts of slots, not as events, and counted by the sidecar's own slices; at each step the
+//! sidecar's own evaluation gives one budget, of which every policy is a function. Seeds are fixed: the same program
+//! gives the same figures.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "a bench may stop with a message where a library may not"
+)]
+
+mod draw;
+mod figures;
+mod plot;
+mod policy;
+#[path = "../../../sdk/benches/report/mod.rs"]
+mod report;
+mod simulate;
+mod subject;
+mod table;
+mod traffic;
+
+use figures::Effort;
+
+fn main() -> std::io::Result<()> {
+    // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
+    let is_asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let quick = is_asked("--quick") || !is_asked("--bench");
+    let effort = if quick { Effort { days: 2, faults: 8 } } else { Effort { days: 90, faults: 200 } };
+    let figures = figures::measure(&effort);
+    let text = table::markdown(&effort, &figures);
+    println!("{text}");
+    if !quick || is_asked("--write") {
+        report::document::fill("detection.md", "detection", &text)?;
+        std::fs::write(report::document::path("detection.svg"), plot::svg(&figures))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The figures as a picture: false pages over the rate, and the time to a page over the rate, one line a policy. On a
+//! ground of its own, so that it can be read on light and on dark pages.
+
+use std::fmt::Write as _;
+
+use crate::figures::{FAULTS, Figures, KINDS, RATES, STEADY};
+use crate::policy::POLICIES;
+use crate::report::picture::{Point, begin, line, text};
+use crate::simulate::BLIND;
+use crate::table::time;
+
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 760.0;
+/// The size of one chart's field.
+const FIELD: (f64, f64) = (370.0, 220.0);
+/// Where the fields of both columns begin.
+const COLUMNS: [f64; 2] = [84.0, 560.0];
+/// Where the fields of both rows begin.
+const ROWS: [f64; 2] = [100.0, 440.0];
+
+/// One line a policy, in the order of the policies.
+const CLASSES: [&str; 3] = ["other", "ours", "third"];
+
+/// A value's height in a chart: from 0 at the foot to 1 at the head.
+struct Axis {
+    marks: Vec<(f64, String)>,
+    height: fn(f64) -> f64,
+}
+
+/// One chart.
+struct Chart<'a> {
+    title: String,
+    at: Point,
+    axis: &'a Axis,
+    /// By rate and policy.
+    values: Vec<Vec<f64>>,
+}
+
+/// The whole picture as SVG.
+pub(crate) fn svg(figures: &Figures) -> String {
+    let mut out = begin((WIDTH, HEIGHT), "False pages and time to a page by rate of requests");
+    for (column, (policy, class)) in COLUMNS.iter().zip(POLICIES.iter().zip(CLASSES)) {
+        line(&mut out, class, (*column, 26.0), (*column + 26.0, 26.0));
+        text(&mut out, (*column + 34.0, 30.0), "strong", policy.name);
+    }
+    let pages = Axis {
+        marks: [0.0, 0.1, 1.0, 10.0, 100.0].map(|pages| (pages, format!("{pages}"))).into(),
+        height: |pages| if pages > 0.0 { 0.1 + 0.9 * (pages.log10() + 1.3) / 3.6 } else { 0.0 },
+    };
+    let delay = Axis {
+        marks: [1.0, 10.0, 60.0, 600.0, 3_600.0, BLIND as f64].map(|seconds| (seconds, time(seconds))).into(),
+        height: |seconds| seconds.min(BLIND as f64).max(1.0).ln() / (BLIND as f64).ln(),
+    };
+    let allowed = STEADY.iter().position(|steady| *steady == 1.0).unwrap_or(0);
+    for (column, ((_, kind), by_steady)) in COLUMNS.iter().zip(KINDS.iter().zip(&figures.pages)) {
+        let title = format!("False pages in 30 days, just what is allowed fails, errors {kind}");
+        let values = by_steady[allowed].clone();
+        draw(&mut out, &Chart { title, at: (*column, ROWS[0]), axis: &pages, values });
+    }
+    for (column, fault) in COLUMNS.iter().zip([0, 2]) {
+        let title = format!("Time to a page, median: {}", FAULTS[fault].1);
+        let medians =
+            |policies: &Vec<_>| policies.iter().map(|delay: &crate::figures::Delay| delay.median).collect();
+        let values = figures.delays[fault].iter().map(medians).collect();
+        draw(&mut out, &Chart { title, at: (*column, ROWS[1]), axis: &delay, values });
+    }
+    text(&mut out, (COLUMNS[0], HEIGHT - 14.0), "quiet", "simulated; further down is better in all of them");
+    out.push_str("</svg>\n");
+    out
+}
+
+fn draw(out: &mut String, chart: &Chart<'_>) {
+    let (left, top) = chart.at;
+    let x = |rate: usize| left + FIELD.0 * rate as f64 / (RATES.len() - 1) as f64;
+    let y = |value: f64| top + FIELD.1 * (1.0 - (chart.axis.height)(value).clamp(0.0, 1.0));
+    text(out, (left - 60.0, top - 18.0), "strong", &chart.title);
+    for (value, name) in &chart.axis.marks {
+        line(out, "grid", (left, y(*value)), (left + FIELD.0, y(*value)));
+        text(out, (left - 60.0, y(*value) + 4.0), "quiet", name);
+    }
+    for (rate, (_, name)) in RATES.iter().enumerate() {
+        let width = 3.0 * name.len() as f64;
+        text(out, (x(rate) - width, top + FIELD.1 + 20.0 + 14.0 * (rate % 2) as f64), "quiet", name);
+    }
+    for (policy, class) in CLASSES.iter().enumerate().take(POLICIES.len()) {
+        let points: Vec<Point> =
+            chart.values.iter().enumerate().map(|(rate, values)| (x(rate), y(values[policy]))).collect();
+        for pair in points.windows(2) {
+            line(out, class, pair[0], pair[1]);
+        }
+        for (x, y) in points {
+            let _ = writeln!(out, "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>");
+        }
+    }
+}

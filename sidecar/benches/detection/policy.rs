@@ -1,0 +1,44 @@
+//! When somebody is paged: the policies that are compared, each a function of the same budget.
+
+use mapwarden_sidecar::budget::{BudgetState, Severity, TierState, Window};
+
+/// A policy.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// What the tables and the plot call it.
+    pub(crate) name: &'static str,
+    /// Whether somebody is paged at this moment.
+    pub(crate) pages: fn(&BudgetState) -> bool,
+}
+
+/// Every policy, in the order of the columns.
+pub(crate) const POLICIES: [Policy; 3] = [
+    Policy { name: "plain tiers", pages: plain },
+    Policy { name: "Mapwarden", pages: default },
+    Policy { name: "its tiers alone", pages: with_evidence },
+];
+
+/// The page tiers of the SRE workbook, chapter 5: both burn rates above the factor, and nothing else.
+fn plain(state: &BudgetState) -> bool {
+    let burn = |window: Window| {
+        let found = state.windows.iter().find(|burn| burn.window == window);
+        found.and_then(|burn| burn.burn_rate).map_or(0.0, |rate| rate.get())
+    };
+    page_tiers(state)
+        .any(|TierState { tier, .. }| burn(tier.long()) > tier.factor() && burn(tier.short()) > tier.factor())
+}
+
+/// What the sidecar does: the tiers with evidence, and beside them the sequential test.
+fn default(state: &BudgetState) -> bool {
+    let rise = state.rise.as_ref().filter(|rise| rise.tier.severity() == Severity::Page);
+    rise.is_some_and(|rise| rise.is_firing(1.0)) || with_evidence(state)
+}
+
+/// The same tiers with a minimum of bad events and a lower bound of the burn, without the sequential test.
+fn with_evidence(state: &BudgetState) -> bool {
+    page_tiers(state).any(|tier| tier.is_firing)
+}
+
+fn page_tiers(state: &BudgetState) -> impl Iterator<Item = &TierState> {
+    state.tiers.iter().filter(|tier| tier.tier.severity() == Severity::Page)
+}

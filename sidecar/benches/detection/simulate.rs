@@ -1,0 +1,83 @@
+//! What each policy does with the same traffic: how often it pages when it should not, and how soon when it should.
+
+use crate::policy::POLICIES;
+use crate::subject::{ALLOWED, Subject};
+use crate::traffic::{Errors, Traffic};
+
+const DAY: u64 = 86_400;
+
+/// How often a policy is asked while nothing is wrong, in seconds; events are told each second. Lowered to 1, a day
+/// takes some times longer to simulate, and each page is looked for ten times as often in windows that overlap almost
+/// completely.
+const STEP: u64 = 10;
+
+/// For how long a policy must have been still before it pages anew, in seconds: Alertmanager's `group_interval`, in
+/// which it sends nothing twice. Lowered, a burn that wavers about a factor counts as more pages.
+const STILL: u64 = 300;
+
+/// How long a fault lasts before a policy counts as blind to it, in seconds.
+pub(crate) const BLIND: u64 = 6 * 3_600;
+
+/// How much of what is allowed fails before a fault.
+const HEALTHY: f64 = 0.5;
+
+/// The pages in 30 days of steady traffic, for each policy.
+pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<f64> {
+    let mut traffic = traffic;
+    let mut subject = Subject::new();
+    let mut told = POLICIES.map(|_| (0_u32, None::<u64>));
+    // A day for the windows to fill.
+    for second in (0..DAY * (days + 1)).step_by(STEP as usize) {
+        (0..STEP).for_each(|_| subject.pass(&mut traffic));
+        if second < DAY {
+            continue;
+        }
+        let budget = subject.budget();
+        for (policy, (count, last)) in POLICIES.iter().zip(&mut told) {
+            if (policy.pages)(budget) {
+                *count += u32::from(last.is_none_or(|last| second - last > STILL));
+                *last = Some(second);
+            }
+        }
+    }
+    told.iter().map(|(count, _)| f64::from(*count) * 30.0 / days as f64).collect()
+}
+
+/// A service of this rate that was well for a day.
+pub(crate) fn healthy(rate: f64, seed: u64) -> Subject {
+    let mut traffic = Traffic::new(rate, HEALTHY * ALLOWED, Errors::Single, seed);
+    let mut subject = Subject::new();
+    (0..DAY).for_each(|_| subject.pass(&mut traffic));
+    subject.budget();
+    subject
+}
+
+/// After how many seconds of a fault each policy pages, none where it had not after [`BLIND`]. No result where a policy
+/// pages before the fault: that is a false page, and no detection.
+pub(crate) fn delays(before: &Subject, rate: f64, share: f64, seed: u64) -> Option<Vec<Option<u64>>> {
+    let mut subject = before.clone();
+    let mut traffic = Traffic::new(rate, HEALTHY * ALLOWED, Errors::Single, seed);
+    // The fault begins anywhere in the widest slot that a page is decided by.
+    for _ in 0..seed % 60 {
+        subject.pass(&mut traffic);
+    }
+    let budget = subject.budget();
+    if POLICIES.iter().any(|policy| (policy.pages)(budget)) {
+        return None;
+    }
+    let mut traffic = traffic.failing(share);
+    let mut told = vec![None; POLICIES.len()];
+    for second in 1..=BLIND {
+        subject.pass(&mut traffic);
+        let budget = subject.budget();
+        for (policy, told) in POLICIES.iter().zip(&mut told) {
+            if told.is_none() && (policy.pages)(budget) {
+                *told = Some(second);
+            }
+        }
+        if told.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    Some(told)
+}

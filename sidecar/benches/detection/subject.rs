@@ -1,0 +1,62 @@
+//! One objective under simulated traffic: the sidecar's own slices and its own evaluation, without the sidecar.
+
+use std::sync::Arc;
+
+use mapwarden::contract::{Ratio, UnixNanos};
+use mapwarden_sidecar::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
+use mapwarden_sidecar::budget::{BudgetState, evaluate};
+
+use crate::traffic::Traffic;
+
+/// The promised share of good events.
+pub(crate) const TARGET: f64 = 0.999;
+
+/// The share that may be bad.
+pub(crate) const ALLOWED: f64 = 1.0 - TARGET;
+
+/// When time begins, in seconds since 1970.
+const BEGIN: u64 = 1_800_000_000;
+
+/// An objective that is told counts, and asked for its budget.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    objective: Objective,
+    place: Place,
+    /// Seconds since 1970.
+    now: u64,
+    state: Option<BudgetState>,
+}
+
+impl Subject {
+    /// An objective that nothing is known of yet.
+    pub(crate) fn new() -> Self {
+        let definition = Definition {
+            service: Arc::from("shop"),
+            name: Arc::from("availability"),
+            team: None,
+            sli: SliKind::Availability,
+            about: About::Scope(Arc::from("checkout")),
+            target: Ratio::new(TARGET).expect("a ratio"),
+        };
+        let place = Place { version: Arc::from(""), region: Arc::from("") };
+        Self { objective: Objective::new(definition, at(BEGIN)), place, now: BEGIN, state: None }
+    }
+
+    /// Lets a second pass, told in one point.
+    pub(crate) fn pass(&mut self, traffic: &mut Traffic) {
+        let (good, bad) = traffic.second();
+        let (from, to) = (at(self.now), at(self.now + 1));
+        self.objective.count(Events { from, to, good, bad }, &self.place);
+        self.now += 1;
+    }
+
+    /// The budget at this moment.
+    pub(crate) fn budget(&mut self) -> &BudgetState {
+        let state = evaluate(&self.objective, self.state.as_ref(), at(self.now));
+        self.state.insert(state)
+    }
+}
+
+fn at(second: u64) -> UnixNanos {
+    UnixNanos::new(second * 1_000_000_000)
+}

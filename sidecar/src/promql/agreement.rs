@@ -1,0 +1,98 @@
+//! Whether the sidecar's budgets and those of the recording rules that a server evaluates are the same numbers. Comes in: the
+//! view, and the rules' series under Sloth's names. Goes out: both numbers of each objective. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mapwarden::contract::UnixNanos;
+use tokio::sync::watch;
+
+use super::answer::Series;
+use super::client::{AskError, Server};
+use super::grid::Grid;
+use crate::accept::sources::{Agreed, Agreement, Pair, Trouble};
+use crate::aggregate::timestamp;
+use crate::config::AgreementSettings;
+use crate::output::{SloView, View};
+
+/// The rules' series, by Sloth's names.
+const BUDGET: &str = "slo:period_error_budget_remaining:ratio";
+const ERROR_RATIO: &str = "slo:sli_error:ratio_rate";
+
+/// Compares the objectives of one source.
+pub(super) struct Comparer {
+    /// The ids of the objectives.
+    pub(super) ids: Vec<String>,
+    pub(super) settings: AgreementSettings,
+    pub(super) grid: Grid,
+    pub(super) server: Server,
+    pub(super) view: watch::Receiver<Arc<View>>,
+    pub(super) told: watch::Sender<Arc<Agreement>>,
+}
+
+impl Comparer {
+    /// Compares at every interval.
+    pub(super) async fn run(self) {
+        let mut ticks = tokio::time::interval(self.settings.every.to_duration().max(Duration::from_secs(1)));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            // The rules are asked for the moment up to which our own steps have been taken.
+            let moment = self.grid.horizon(UnixNanos::now());
+            let theirs = self.theirs(moment).await;
+            self.tell(moment, theirs);
+        }
+    }
+
+    async fn theirs(&self, moment: UnixNanos) -> Result<Vec<Series>, AskError> {
+        let query = format!("{{__name__=~\"{BUDGET}|{ERROR_RATIO}.+\", sloth_id!=\"\"}}");
+        self.server.at(&query, moment).await
+    }
+
+    fn tell(&self, moment: UnixNanos, theirs: Result<Vec<Series>, AskError>) {
+        let view = self.view.borrow().clone();
+        self.told.send_modify(|known| {
+            let known = Arc::make_mut(known);
+            match theirs {
+                Ok(series) => {
+                    let ours = view.slos.iter().filter(|slo| self.ids.contains(&slo.id));
+                    known.objectives =
+                        ours.map(|slo| (slo.id.clone(), agreed(slo, &series))).collect::<BTreeMap<_, _>>();
+                    known.at = Some(timestamp(moment));
+                    known.trouble = None;
+                }
+                Err(error) => {
+                    // What cannot be compared any more is not shown as if it still agreed.
+                    known.objectives = BTreeMap::new();
+                    let since = known.trouble.take().map_or_else(Timestamp::now, |trouble| trouble.since);
+                    known.trouble = Some(Trouble { since, message: error.to_string() });
+                }
+            }
+        });
+    }
+}
+
+/// Both numbers of everything that both measure.
+fn agreed(slo: &SloView, series: &[Series]) -> Agreed {
+    let sloth_id = format!("{}-{}", slo.service, slo.name);
+    let of_slo = |name: &str| {
+        let is_label = |one: &Series, label: &str, value: &str| {
+            one.labels.get(label).is_some_and(|found| found == value)
+        };
+        let mut found = series
+            .iter()
+            .filter(|one| is_label(one, "__name__", name) && is_label(one, "sloth_id", &sloth_id));
+        // Two series of one name are two rules of it: which one would be meant?
+        let only = found.next().filter(|_| found.next().is_none());
+        only.and_then(|one| one.samples.last()).map(|sample| sample.value).filter(|value| value.is_finite())
+    };
+    let budget =
+        Pair { sidecar: slo.remaining.value().map(|remaining| remaining.get()), rules: of_slo(BUDGET) };
+    let ratios = slo.windows.iter().map(|window| {
+        let sidecar = window.error_ratio.map(|ratio| ratio.get());
+        (window.window.clone(), Pair { sidecar, rules: of_slo(&format!("{ERROR_RATIO}{}", window.window)) })
+    });
+    Agreed { service: slo.service.clone(), budget, error_ratios: ratios.collect() }
+}

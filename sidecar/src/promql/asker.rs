@@ -1,0 +1,264 @@
+//! One objective and its server. Comes in: how far the objective is, from the state's owner, who alone knows. Goes out: the
+//! steps after that, in order, each at most once. Keeps nothing that a restart would miss but fractions of events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mapwarden::contract::names::exposition as names;
+use mapwarden::contract::{Nanos, UnixNanos};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use super::answer::Series;
+use super::client::{AskError, Server};
+use super::grid::{Grid, Span};
+use super::judge::{self, Amounts, Carry, StepResult};
+use super::plan::{Amount, Plan};
+use super::samples::{self, Increased, LOOK_BACK, Scrapes};
+use crate::accept::Input;
+use crate::accept::sources::{QueriedState, Step, Steps, Taken, Trouble};
+use crate::aggregate::timestamp;
+
+/// How many steps are asked for at once: what Prometheus answers at most to one `query_range`. Raised, it refuses.
+const STEPS: usize = 11_000;
+
+/// How much time samples are asked for at once. Raised, catching up takes fewer and larger answers.
+const SAMPLES: Nanos = Nanos::from_secs(3_600);
+
+/// The first and the longest pause after a failure; each is twice the one before, less up to a half by chance, so that a
+/// server that comes back is not asked by everybody in the same moment.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why a round did not bring what it asked for.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The answer has more than one series, and adding them up is not ours to decide.
+    #[error("the answer to `{query}` has {many} series: accepted is one, e.g. by sum(..)")]
+    Several { query: String, many: usize },
+    #[error("the sidecar keeps no such objective: it keeps 2,000 at most")]
+    Unknown,
+    /// The state's owner is gone.
+    #[error("the sidecar is stopping")]
+    Stopping,
+}
+
+/// What is known of one step: amounts that are not whole yet, and from when on they account for the time.
+type Measured = Result<(Amounts, UnixNanos), StepResult>;
+
+/// What asks for one objective.
+pub(super) struct Asker {
+    pub(super) slo: String,
+    pub(super) source: String,
+    pub(super) plan: Plan,
+    pub(super) grid: Grid,
+    pub(super) server: Server,
+    /// How many may ask the server at once.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) queue: mpsc::Sender<Input>,
+    pub(super) told: watch::Sender<Arc<QueriedState>>,
+    pub(super) carry: Carry,
+    /// Until when the server was asked and answered: what it had no data for is not asked again.
+    pub(super) answered: Option<UnixNanos>,
+    /// How many steps are asked for at once.
+    pub(super) most: usize,
+}
+
+impl Asker {
+    /// How many steps fit into one answer to begin with.
+    pub(super) fn most(plan: &Plan, every: Nanos) -> usize {
+        match plan {
+            Plan::Samples { .. } => usize::try_from(SAMPLES.get() / every.get()).unwrap_or(STEPS).max(1),
+            Plan::Events { .. } | Plan::Ratio { .. } | Plan::Threshold { .. } => STEPS,
+        }
+    }
+
+    /// Asks for every step once it is old enough, until the state's owner is gone.
+    pub(super) async fn run(mut self) {
+        for result in StepResult::ALL {
+            self.steps(result).absolute(0);
+        }
+        let mut failures = 0_u32;
+        loop {
+            let pause = match self.round().await {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => {
+                    failures = 0;
+                    self.grid.until_next(UnixNanos::now()).to_duration()
+                }
+                Err(RoundError::Stopping) => return,
+                Err(RoundError::Ask(AskError::TooLarge)) if self.most > 1 => {
+                    self.most = self.most.div_ceil(2);
+                    Duration::ZERO
+                }
+                Err(error) => {
+                    self.tell_trouble(&error);
+                    failures = failures.saturating_add(1);
+                    let longest = PAUSE.saturating_mul(2_u32.saturating_pow(failures.min(10) - 1));
+                    longest.min(LONGEST_PAUSE).mul_f64(1.0 - fastrand::f64() / 2.0)
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Asks for the next steps that are old enough, if there are any, and says whether there are more.
+    async fn round(&mut self) -> Result<bool, RoundError> {
+        let now = UnixNanos::now();
+        let until = match self.send(now, Vec::new()).await? {
+            Taken::Unknown => return Err(RoundError::Unknown),
+            Taken::Never => None,
+            Taken::Until(until) => Some(until),
+        };
+        // A clock that went back makes the past the future: what was answered for then is asked again.
+        let answered = self.answered.filter(|answered| *answered <= self.grid.horizon(now));
+        let (span, missed) = self.grid.due(until.max(answered), now, self.most);
+        let Some(span) = span else { return Ok(false) };
+        if until.is_some() || answered.is_some() {
+            self.steps(StepResult::OutOfReach).increment(missed);
+        }
+        let measured = self.ask(&span, until).await?;
+        let steps = self.whole(&span, until, &measured);
+        let last = steps.last().map(|step| step.to);
+        self.send(now, steps).await?;
+        self.answered = Some(span.end());
+        self.told.send_modify(|state| {
+            let state = Arc::make_mut(state);
+            state.answered_until = Some(timestamp(span.end()));
+            state.measured_until = last.map(timestamp).or(state.measured_until);
+            if state.trouble.take().is_some() {
+                tracing::info!(slo = %self.slo, source = %self.source, "the source answers again");
+            }
+        });
+        Ok(span.end() < self.grid.horizon(now))
+    }
+
+    /// Gives steps to the state's owner, who says how far the objective is then.
+    async fn send(&self, received: UnixNanos, steps: Vec<Step>) -> Result<Taken, RoundError> {
+        let (done, taken) = oneshot::channel();
+        let steps = Steps { slo: self.slo.clone(), received, steps };
+        self.queue.send(Input::Steps(steps, done)).await.map_err(|_| RoundError::Stopping)?;
+        taken.await.map_err(|_| RoundError::Stopping)
+    }
+
+    /// What happened in each step.
+    async fn ask(&self, span: &Span, until: Option<UnixNanos>) -> Result<Vec<Measured>, RoundError> {
+        // The semaphore is never closed.
+        let _place = self.places.acquire().await.map_err(|_| RoundError::Stopping)?;
+        match &self.plan {
+            Plan::Samples { total, part, is } => {
+                let back = until.map_or(span.start, |until| until.min(span.start)).before(LOOK_BACK);
+                let total = self.server.at(&ranged(total, back, span), span.end()).await?;
+                let part = self.server.at(&ranged(part, back, span), span.end()).await?;
+                let scrapes = Scrapes::of(total.iter().chain(&part));
+                let totals = samples::increases(&total, &scrapes, span);
+                let parts = samples::increases(&part, &scrapes, span);
+                let by = |step: Option<Increased>| step.map(|step| step.by);
+                let judged = totals.into_iter().zip(parts).map(|(total, part)| {
+                    let from = total.map_or(span.start, |step| step.from);
+                    judge::events(by(total), by(part), *is).map(|amounts| (amounts, from))
+                });
+                Ok(judged.collect())
+            }
+            Plan::Events { total, part, is } => {
+                let totals = self.amounts(total, span).await?;
+                let parts = self.amounts(part, span).await?;
+                let judged =
+                    totals.into_iter().zip(parts).map(|(total, part)| judge::events(total, part, *is));
+                Ok(started(judged, span))
+            }
+            Plan::Ratio { share, is } => {
+                let shares = self.values(share, span).await?.into_iter();
+                Ok(started(shares.map(|share| judge::share(share, *is)), span))
+            }
+            Plan::Threshold { value, good, threshold } => {
+                let values = self.values(value, span).await?.into_iter();
+                Ok(started(values.map(|value| judge::value(value, *good, *threshold)), span))
+            }
+        }
+    }
+
+    async fn amounts(&self, amount: &Amount, span: &Span) -> Result<Vec<Option<f64>>, RoundError> {
+        let values = self.values(&amount.query, span).await?;
+        Ok(values.into_iter().map(|value| value.map(|value| value * amount.factor)).collect())
+    }
+
+    /// One value for each step; none where the server has none.
+    async fn values(&self, query: &str, span: &Span) -> Result<Vec<Option<f64>>, RoundError> {
+        let answer = self.server.at_each_step(query, span).await?;
+        match answer.as_slice() {
+            [] => Ok(vec![None; span.steps]),
+            [series] => Ok(on_grid(series, span)),
+            several => Err(RoundError::Several { query: query.to_owned(), many: several.len() }),
+        }
+    }
+
+    /// The measured steps, in whole events. A step ends a nanosecond before its end: PromQL's ranges hold their end, and our
+    /// slices of time do not.
+    fn whole(&mut self, span: &Span, until: Option<UnixNanos>, measured: &[Measured]) -> Vec<Step> {
+        const END: Nanos = Nanos::new(1);
+        let mut until = until;
+        let mut steps = Vec::new();
+        for (place, measured) in measured.iter().enumerate() {
+            match measured {
+                Ok((amounts, from)) => {
+                    let (good, bad) = self.carry.whole(*amounts);
+                    // Nothing before the last measured step is accounted for twice, and of the very first step nothing
+                    // before its start.
+                    let from = until.map_or(span.start.max(*from), |until| from.before(END).max(until));
+                    let to = span.end_of(place).before(END);
+                    steps.push(Step { from, to, good, bad });
+                    until = Some(to);
+                    self.steps(StepResult::Measured).increment(1);
+                }
+                Err(result) => self.steps(*result).increment(1),
+            }
+        }
+        steps
+    }
+
+    fn steps(&self, result: StepResult) -> metrics::Counter {
+        let (source, result) = (self.source.clone(), result.name());
+        metrics::counter!(names::SOURCE_STEPS.name, "source" => source, "result" => result)
+    }
+
+    fn tell_trouble(&self, error: &RoundError) {
+        let message = error.to_string();
+        self.told.send_modify(|state| {
+            let state = Arc::make_mut(state);
+            let is_news = state.trouble.as_ref().is_none_or(|trouble| trouble.message != message);
+            if is_news {
+                tracing::warn!(slo = %self.slo, source = %self.source, "not measured for now: {message}");
+            }
+            let since = state.trouble.take().map_or_else(Timestamp::now, |trouble| trouble.since);
+            state.trouble = Some(Trouble { since, message });
+        });
+    }
+}
+
+/// Steps that account for their own time.
+fn started(judged: impl Iterator<Item = Result<Amounts, StepResult>>, span: &Span) -> Vec<Measured> {
+    let with_start = |(place, judged): (usize, Result<Amounts, StepResult>)| {
+        let start = span.end_of(place).before(span.every);
+        judged.map(|amounts| (amounts, start))
+    };
+    judged.enumerate().map(with_start).collect()
+}
+
+/// A series' values by step.
+fn on_grid(series: &Series, span: &Span) -> Vec<Option<f64>> {
+    let mut values = vec![None; span.steps];
+    for sample in &series.samples {
+        if let Some(value) = span.step_of(sample.at).and_then(|step| values.get_mut(step)) {
+            *value = Some(sample.value);
+        }
+    }
+    values
+}
+
+/// All samples of a selector from a moment on, up to the end of a span, where it is evaluated.
+fn ranged(selector: &str, from: UnixNanos, span: &Span) -> String {
+    format!("{selector}[{}ms]", span.end().since(from).get().div_ceil(1_000_000))
+}

@@ -1,0 +1,114 @@
+//! What a thousand objectives over ten thousand series cost. A measurement, not a test: `cargo test -p mapwarden-sidecar
+//! --test it --release -- --ignored --nocapture cost`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mapwarden::contract::{Ratio, UnixNanos};
+use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
+use mapwarden_sidecar::budget::{BudgetState, evaluate};
+use mapwarden_sidecar::notice::Notices;
+use mapwarden_sidecar::output::Durability;
+use mapwarden_sidecar::output::view::{Facts, view};
+use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
+
+const NOW: u64 = 1_800_000_000;
+const SLOS: usize = 1_000;
+const SERIES_EACH: usize = 10;
+
+fn at(second: u64) -> UnixNanos {
+    UnixNanos::new(second * 1_000_000_000)
+}
+
+fn slo(number: usize) -> Slo {
+    let matcher = |attribute: &str, pattern: String| Matcher { attribute: attribute.to_owned(), pattern };
+    let selector = |matching| Selector { metric: "requests".to_owned(), matching };
+    let route = || matcher("route", number.to_string());
+    let bad = selector(vec![route(), matcher("status", "5*".to_owned())]);
+    let indicator = Indicator::Events { total: selector(vec![route()]), bad };
+    Slo::new("shop", format!("slo-{number}"), Ratio::new(0.999).unwrap(), indicator)
+}
+
+/// Delta points of the time from `from` to `to`: of each objective so many series, one of them of failures.
+fn told(resource: &Arc<Resource>, from: u64, to: u64, series: usize) -> Batch {
+    let point = |route: usize, series: usize| {
+        let status = if series == 0 { "503" } else { "200" };
+        let pairs =
+            [("route", route.to_string()), ("series", series.to_string()), ("status", status.to_owned())];
+        let value = if series == 0 { f64::from(u8::from((to + 7).is_multiple_of(1_000))) } else { 20.0 };
+        Observation::Point(Point {
+            metric: Arc::from("requests"),
+            attributes: pairs.into_iter().map(|(name, value)| (Arc::from(name), Arc::from(value))).collect(),
+            start: at(from),
+            time: at(to),
+            value: Value::Sum { temporality: Temporality::Delta, value },
+        })
+    };
+    let points = (0..SLOS).flat_map(|route| (0..series).map(move |series| (route, series)));
+    let observations = points.map(|(route, series)| point(route, series)).collect();
+    Batch { resource: resource.clone(), received: at(to), observations }
+}
+
+/// Moments of which each level is full: 31 days of quarters of an hour, then minutes, then tens of seconds, then seconds.
+fn history() -> Vec<u64> {
+    let steps = [(31 * 86_400, 900), (23_400, 60), (4_200, 10), (600, 1)];
+    let ends = steps.iter().skip(1).map(|(reach, _)| *reach).chain([0]);
+    let spans = steps.into_iter().zip(ends);
+    spans.flat_map(|((reach, step), end)| (NOW - reach..NOW - end).step_by(step)).collect()
+}
+
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4 / 1_024
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_thousand_objectives() {
+    let resource = Arc::new(Resource { id: 1, service: Arc::from("shop"), ..Resource::default() });
+    let before = resident();
+    let slos: Vec<Slo> = (0..SLOS).map(slo).collect();
+    let mut aggregate = Aggregate::new(slos, 100_000, at(NOW - 32 * 86_400));
+    let moments = history();
+    for pair in moments.windows(2) {
+        let [from, to] = pair else { continue };
+        aggregate.take(&told(&resource, *from, *to, 2));
+        aggregate.unsaved();
+    }
+    println!("{} MiB after a month of history, {before} MiB before", resident());
+    let (mut budgets, mut notices) = (BTreeMap::<String, BudgetState>::new(), Notices::default());
+    let mut took = [Duration::ZERO; 5];
+    let rounds = 30;
+    for second in NOW..NOW + rounds {
+        let batch = told(&resource, second - 1, second, SERIES_EACH);
+        let mut began = Instant::now();
+        let mut lap = |stage: usize| {
+            took[stage] += began.elapsed();
+            began = Instant::now();
+        };
+        aggregate.take(&batch);
+        lap(0);
+        aggregate.advance(at(second));
+        lap(1);
+        let known = aggregate.at(at(second));
+        let evaluated = known.objectives();
+        budgets =
+            evaluated.map(|(id, slo)| (id.clone(), evaluate(slo, budgets.get(id), at(second)))).collect();
+        lap(2);
+        notices.step(&known, &budgets);
+        lap(3);
+        let facts = Facts { started: timestamp(at(NOW)), durability: Durability::Memory, sources: &[] };
+        std::hint::black_box(view(&known, &budgets, &notices, facts));
+        lap(4);
+    }
+    let names = ["take 10,000 points", "advance", "evaluate", "notices", "view"];
+    for (name, took) in names.iter().zip(took) {
+        println!(
+            "{name}: {:.2} ms a second",
+            took.as_secs_f64() * 1e3 / f64::from(u32::try_from(rounds).unwrap())
+        );
+    }
+    println!("{} MiB with {} series", resident(), aggregate.at(at(NOW)).series());
+}

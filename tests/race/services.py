@@ -1,0 +1,107 @@
+"""Services whose requests begin to fail at a known moment. What they count is a function of the time, so that whoever asks,
+a scrape, an export or a backfill, is told the same events."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+
+# Requests a second of each service.
+RATE = 300
+
+# How often a service exports over OTLP, in seconds: the SDK's default.
+EXPORT = 1.0
+
+
+@dataclass
+class Service:
+    """One service. `share` of its requests fail from `outage` on; both in seconds since 1970."""
+
+    name: str
+    begin: float
+    share: float
+    outage: float = float("inf")
+
+    def counts(self, now: float) -> dict[str, int]:
+        """Its requests by status code, since it began."""
+        well, failing = min(now, self.outage) - self.begin, max(0.0, now - self.outage)
+        # Each by itself, so that neither ever falls.
+        return {"200": int(RATE * well) + int(RATE * (1 - self.share) * failing), "500": int(RATE * self.share * failing)}
+
+    def first_failure(self) -> float:
+        return self.outage + 1 / (RATE * self.share)
+
+    def resource_metrics(self, times: list[float]) -> dict:
+        """What it tells by OTLP of each of these times."""
+        points = [{"attributes": [{"key": "code", "value": {"stringValue": code}}],
+                   "startTimeUnixNano": str(int(self.begin * 1e9)), "timeUnixNano": str(int(now * 1e9)),
+                   "asInt": str(count)}
+                  for now in times for code, count in self.counts(now).items()]
+        attributes = {"service.name": self.name, "service.version": "v1",
+                      "deployment.environment.name": "race", "mapwarden.team": "race"}
+        metric = {"name": "requests", "sum": {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": points}}
+        return {"resource": {"attributes": [{"key": key, "value": {"stringValue": value}}
+                                            for key, value in attributes.items()]},
+                "scopeMetrics": [{"metrics": [metric]}]}
+
+    def exposition(self, now: float) -> list[str]:
+        return [f'requests_total{{service="{self.name}",code="{code}"}} {count}'
+                for code, count in self.counts(now).items()]
+
+
+def send(otlp: str, resource_metrics: list[dict]) -> None:
+    """Sends OTLP as JSON; an answer that is not 200 is an error."""
+    answer = requests.post(otlp + "/v1/metrics", timeout=10, data=json.dumps({"resourceMetrics": resource_metrics}),
+                           headers={"content-type": "application/json"})
+    assert answer.status_code == 200, answer.text
+
+
+class Exporters:
+    """Exports each service once a second, each at a time of its own within the second."""
+
+    def __init__(self, services: list[Service], otlp: str):
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(service, otlp, index / len(services)))
+                        for index, service in enumerate(services)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, service: Service, otlp: str, phase: float) -> None:
+        due = time.time() + phase
+        while not self.stop.wait(max(0.0, due - time.time())):
+            send(otlp, [service.resource_metrics([time.time()])])
+            due += EXPORT
+
+    def end(self) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Target:
+    """What Prometheus scrapes: every service, at the moment of the scrape."""
+
+    def __init__(self, services: list[Service]):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                now = time.time()
+                lines = [line for service in services for line in service.exposition(now)]
+                body = "\n".join(["# TYPE requests_total counter", *lines, ""]).encode()
+                self.send_response(200)
+                self.send_header("content-type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def end(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,279 @@
+"""Objectives whose events a Prometheus has: counted to the event from its samples, over restarts of everything, and compared
+with recording rules under Sloth's names."""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+
+from dashboards import expressions, label_values, of_servers, variables
+from process import Prometheus, wait_for
+
+# A step, and how old it must be: the resolution in time of everything here.
+EVERY, STALENESS = 2, 2
+
+# By how much of all events a server's own increases may be off in this test: they are extrapolated to the ends of each step,
+# and of a counter that begins with its first event, the first value is lost.
+EXTRAPOLATED = 0.10
+
+CONFIGURATION = """
+sources:
+  - name: fleet
+    url: {url}
+    every: {every}s
+    staleness: {staleness}s
+    reach: 10m
+    agreement: {{every: 1s, resolution: 0.05}}
+slos:
+  - name: availability
+    service: shop
+    target: 0.9
+    queries:
+      total: sum(rate(shop_requests_total[{{{{.window}}}}]))
+      bad: sum(rate(shop_requests_total{{code=~"5.."}}[{{{{.window}}}}]))
+  - name: extrapolated
+    service: shop
+    target: 0.9
+    queries:
+      total: sum(rate(shop_requests_total[{{{{.window}}}}])) * 1
+      good: sum(rate(shop_requests_total{{code!~"5.."}}[{{{{.window}}}}])) * 1
+  - name: up
+    service: shop
+    target: 0.5
+    queries:
+      value: sum(up{{job="shop"}})
+      good_when: {{gte: 1}}
+  - name: nobody
+    service: shop
+    target: 0.9
+    queries:
+      error_ratio: sum(nothing_has_this_name)
+"""
+
+# What Sloth's rules are called, as sums that are divided last; and one that is wrong.
+RULES = """
+groups:
+  - name: shop
+    rules:
+      - record: slo:sli_error:ratio_rate30d
+        expr: sum(increase(shop_requests_total{code=~"5.."}[30d])) / sum(increase(shop_requests_total[30d]))
+        labels: {sloth_id: shop-availability, sloth_service: shop, sloth_slo: availability, sloth_window: 30d}
+      - record: slo:period_error_budget_remaining:ratio
+        expr: 1 - slo:sli_error:ratio_rate30d{sloth_id="shop-availability"} / 0.1
+        labels: {sloth_id: shop-availability, sloth_service: shop, sloth_slo: availability}
+      - record: slo:period_error_budget_remaining:ratio
+        expr: vector(0.25)
+        labels: {sloth_id: shop-extrapolated, sloth_service: shop, sloth_slo: extrapolated}
+"""
+
+
+class Exporter:
+    """A pod that counts requests by status code, and serves what it has counted. A code is there once it happened, 200
+    always."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counts = {"200": 0}
+        self.scrapes = 0
+        exporter = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                with exporter.lock:
+                    lines = [f'shop_requests_total{{code="{code}"}} {count}' for code, count in exporter.counts.items()]
+                    exporter.scrapes += 1
+                body = ("# TYPE shop_requests_total counter\n" + "\n".join(lines) + "\n").encode()
+                self.send_response(200)
+                self.send_header("content-type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def request(self, code: str) -> None:
+        with self.lock:
+            self.counts[code] = self.counts.get(code, 0) + 1
+
+    def scraped(self, times: int = 2) -> None:
+        """Waits until what is counted now has been scraped."""
+        wanted = self.scrapes + times
+        wait_for("a scrape", lambda: self.scrapes >= wanted or None)
+
+    def restart(self) -> None:
+        """Begins to count at zero."""
+        with self.lock:
+            self.counts = {"200": 0, "500": 0}
+
+    def end(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Scene:
+    """Two pods, their Prometheus, and a sidecar that asks it; everything that happened is in `good` and `bad`."""
+
+    def __init__(self, start, folder):
+        self.start, self.folder = start, folder
+        self.pods = [Exporter(), Exporter()]
+        self.good = self.bad = 0
+        self.rules = folder / "rules.yaml"
+        self.rules.write_text(RULES)
+        # The sidecar's addresses are kept over its restarts, so that Prometheus finds it again.
+        self.sidecar = self.start_sidecar("first", "http://127.0.0.1:1")
+        self.prometheus = self.start_prometheus(None)
+        for pod in self.pods:
+            pod.scraped()
+        self.sidecar.end()
+        self.sidecar = self.start_sidecar("second", self.prometheus.url)
+
+    def start_prometheus(self, port):
+        target = self.sidecar.admin.removeprefix("http://")
+        others = tuple(pod.address for pod in self.pods)
+        return Prometheus(self.folder, target, others, (self.rules,), port)
+
+    def start_sidecar(self, name, url):
+        file = self.folder / "mapwarden.yaml"
+        file.write_text(CONFIGURATION.format(url=url, every=EVERY, staleness=STALENESS))
+        ports = self.sidecar.ports if hasattr(self, "sidecar") else None
+        return self.start("--config", file, "--data-dir", self.folder / "data", name=name, ports=ports)
+
+    def load(self, seconds: float, bad_each: int = 0) -> None:
+        """Requests to both pods, each so-many-th bad."""
+        deadline = time.monotonic() + seconds
+        number = 0
+        while time.monotonic() < deadline:
+            number += 1
+            is_bad = bad_each and number % bad_each == 0
+            self.pods[number % 2].request("500" if is_bad else "200")
+            if is_bad:
+                self.bad += 1
+            else:
+                self.good += 1
+            time.sleep(0.01)
+
+    def loaded(self, seconds: float, bad_each: int, act) -> None:
+        """The same, while something happens."""
+        load = threading.Thread(target=self.load, args=(seconds, bad_each))
+        load.start()
+        act()
+        load.join()
+
+    def counted(self) -> tuple[int, int] | None:
+        slo = self.sidecar.slo("shop/availability")
+        return (slo["good"], slo["total"] - slo["good"]) if slo else None
+
+    def expect_truth(self, when: str) -> None:
+        """What the sidecar has counted is what happened, and stays so."""
+        truth = (self.good, self.bad)
+        try:
+            wait_for(f"the truth {when}", lambda: self.counted() == truth or None, 30)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: counted {self.counted()} of {truth}; {self.source()}") from None
+        time.sleep(EVERY + 1)
+        assert self.counted() == truth, f"{when}, a step later"
+
+    def source(self) -> dict:
+        return self.sidecar.json("/api/v1/sources")[0]
+
+    def end(self):
+        self.prometheus.end()
+        for pod in self.pods:
+            pod.end()
+
+
+@pytest.fixture
+def scene(sidecar, tmp_path):
+    scene = Scene(sidecar, tmp_path)
+    yield scene
+    scene.end()
+
+
+def restart_prometheus(scene):
+    time.sleep(1)
+    scene.prometheus.end()
+    time.sleep(2)
+    scene.prometheus = scene.start_prometheus(scene.prometheus.port)
+
+
+def kill_sidecar(scene):
+    time.sleep(1)
+    scene.sidecar.kill()
+    time.sleep(3)
+    scene.sidecar = scene.start_sidecar("third", scene.prometheus.url)
+
+
+def test_every_event_counts_once_whatever_restarts(scene):
+    scene.load(5)
+    scene.expect_truth("of good events")
+    # The series of errors are born with the first error, at a value that is not zero.
+    scene.load(4, bad_each=7)
+    scene.expect_truth("with a first error")
+    scene.loaded(8, 20, lambda: restart_prometheus(scene))
+    scene.expect_truth("over a restart of Prometheus")
+    scene.loaded(8, 20, lambda: kill_sidecar(scene))
+    scene.expect_truth("over a kill of the sidecar")
+    # What a pod counts between its last scrape and its end is known to nobody; here there is nothing.
+    scene.pods[0].scraped()
+    scene.pods[0].restart()
+    scene.load(4, bad_each=20)
+    scene.expect_truth("over the restart of a pod")
+
+    up = scene.sidecar.slo("shop/up")
+    assert up["total"] > 5 and up["total"] == up["good"]
+    nobody = scene.sidecar.slo("shop/nobody")
+    assert nobody["total"] == 0 and "missing" in nobody["remaining"]
+    answered = {state["slo"]: state for state in scene.source()["objectives"]}
+    assert answered["shop/nobody"]["measured_until"] is None
+    assert answered["shop/availability"]["is_exact"] and not answered["shop/extrapolated"]["is_exact"]
+    hour = next(window for window in scene.sidecar.slo("shop/availability")["windows"] if window["window"] == "1h")
+    assert hour["coverage"] > 0.8
+
+
+def test_budgets_are_compared_and_dashboards_have_data(scene):
+    scene.load(5)
+    scene.load(20, bad_each=20)
+    scene.expect_truth("before the comparison")
+    # The server's own increases are estimates, and these are on short steps; while nothing restarts they are near.
+    extrapolated = scene.sidecar.slo("shop/extrapolated")
+    assert extrapolated["total"] == pytest.approx(scene.good + scene.bad, rel=EXTRAPOLATED)
+
+    def agreed(slo):
+        found = scene.source()["agreement"]["objectives"].get(slo)
+        return found if found and found["budget"]["sidecar"] is not None and found["budget"]["rules"] is not None else None
+
+    same = scene.sidecar.wait_for("both budgets", lambda: agreed("shop/availability"))
+    assert same["budget"]["sidecar"] == pytest.approx(same["budget"]["rules"], abs=0.05)
+    assert same["error_ratios"]["30d"]["rules"] == pytest.approx(same["error_ratios"]["30d"]["sidecar"], abs=0.005)
+    assert same["error_ratios"]["5m"]["rules"] is None
+    wrong = agreed("shop/extrapolated")
+    labels = {"source": "fleet", "slo": "shop/extrapolated", "service": "shop"}
+    difference = wrong["budget"]["sidecar"] - 0.25
+    assert scene.sidecar.sample("mapwarden_agreement_budget_difference_ratio", **labels) == pytest.approx(difference, abs=0.02)
+    assert scene.sidecar.sample("mapwarden_source_steps_total", source="fleet", result="empty") > 0
+
+    announced = {"service": "shop", "version": "v2", "sha": "a3f9c1d", "kind": "deploy"}
+    assert requests.post(scene.sidecar.admin + "/api/v1/deploys", json=announced, timeout=10).ok
+    questions = expressions(of_servers())
+    assert questions
+    unanswered = set(questions)
+
+    def ask():
+        scene.load(1, bad_each=10)
+        unanswered.difference_update([each for each in unanswered if scene.prometheus.values(each.query)])
+        return True if not unanswered else None
+
+    try:
+        wait_for("every panel to have data", ask, 60)
+    except AssertionError:
+        empty = "\n".join(sorted(f"{question.where}: {question.query}" for question in unanswered))
+        raise AssertionError(f"panels that stayed empty:\n{empty}") from None
+    for question in variables(of_servers()):
+        selector, label = label_values(question.query)
+        assert scene.prometheus.ask(f"label/{label}/values", **{"match[]": selector, "start": scene.prometheus.begin}), question

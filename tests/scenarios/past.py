@@ -1,0 +1,108 @@
+"""A Prometheus that is given its past: samples of any age, and what its rules would have recorded then."""
+
+import json
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import requests
+
+from process import Process, free_port
+
+# How many points Prometheus answers in one range.
+POINTS = 10_000
+
+
+class Past:
+    """A Prometheus over blocks that promtool makes; it scrapes and evaluates nothing itself."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.blocks = 0
+        self.running: Process | None = None
+        (folder / "prometheus.yaml").write_text("{}")
+
+    def add(self, samples: dict[str, list[str]]) -> None:
+        """Adds lines of OpenMetrics by metric, oldest first, and starts the server anew with them."""
+        if self.running:
+            self.running.end()
+        text = self.folder / f"samples-{self.blocks}.txt"
+        with text.open("w") as file:
+            for metric, lines in samples.items():
+                file.write(f"# TYPE {metric.removesuffix('_total')} {'counter' if metric.endswith('_total') else 'gauge'}\n")
+                file.writelines(line + "\n" for line in lines)
+            file.write("# EOF\n")
+        self.blocks += 1
+        subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h", text,
+                        self.folder / "tsdb"], check=True, stdout=subprocess.DEVNULL)
+        text.unlink()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.running = Process("prometheus", [
+            "prometheus", f"--config.file={self.folder}/prometheus.yaml", f"--storage.tsdb.path={self.folder}/tsdb",
+            "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"], self.folder)
+        self.running.wait_for("Prometheus", lambda: requests.get(self.url + "/-/ready", timeout=5).ok or None)
+
+    def ask(self, path: str, **parameters) -> list[dict]:
+        answer = requests.post(f"{self.url}/api/v1/{path}", data=parameters, timeout=600).json()
+        assert answer["status"] == "success", f"{parameters}: {answer['error']}"
+        return answer["data"]["result"]
+
+    def at(self, expression: str, when: float) -> float | None:
+        """The value of the only series of an expression at a moment; none where there is none, or NaN."""
+        found = self.ask("query", query=expression, time=when)
+        assert len(found) <= 1, f"{expression}: {len(found)} series"
+        return float(found[0]["value"][1]) if found else None
+
+    def over(self, expression: str, begin: float, end: float, step: int) -> list[tuple[dict, list]]:
+        """Every series of an expression with its (time, value)s."""
+        found: dict[str, tuple[dict, list]] = {}
+        while begin <= end:
+            until = min(end, begin + step * POINTS)
+            for series in self.ask("query_range", query=expression, start=begin, end=until, step=step):
+                key = json.dumps(series["metric"], sort_keys=True)
+                found.setdefault(key, (series["metric"], []))[1].extend(series["values"])
+            begin = until + step
+        return list(found.values())
+
+    def end(self) -> None:
+        if self.running:
+            self.running.end()
+
+
+def levels(rules: list[dict]) -> list[list[dict]]:
+    """Recording rules by what they need: each level reads only what the levels before it record."""
+    left = [rule for rule in rules if "record" in rule]
+    found = []
+    while left:
+        names = {rule["record"] for rule in left}
+        ready = [rule for rule in left if not names & set(re.findall(r"[A-Za-z_:][\w:]*", rule["expr"]))]
+        assert ready, f"rules that need each other: {names}"
+        found.append(ready)
+        left = [rule for rule in left if rule not in ready]
+    return found
+
+
+def labelled(name: str, labels: dict) -> str:
+    return f"{name}{{{','.join(f'{key}={json.dumps(value)}' for key, value in sorted(labels.items()))}}}"
+
+
+def record(past: Past, rules: list[dict], span: tuple[float, float], moments: list[float], step: int) -> dict[str, list[str]]:
+    """What rules of one level recorded over a stretch of time; those that look back for 30 days, at some moments."""
+    samples: dict[str, list[str]] = {}
+    for rule in rules:
+        if "[30d]" in rule["expr"]:
+            ranges = [(moment, moment) for moment in moments]
+        else:
+            ranges = [span]
+        for begin, end in ranges:
+            for metric, values in past.over(rule["expr"], begin, end, step):
+                metric = {key: value for key, value in metric.items() if key != "__name__"} | rule.get("labels", {})
+                series = labelled(rule["record"], metric)
+                samples.setdefault(rule["record"], []).extend(f"{series} {value} {when:.0f}" for when, value in values)
+    return samples
+
+
+def temporary() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="mapwarden-past-")

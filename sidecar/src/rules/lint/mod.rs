@@ -171,7 +171,7 @@ mod tests {
         let twice = format!(
             "{ALL_WELL}  - alert: Two\n    expr: |\n      (job:errors:ratio{{y=\"2\",x=\"1\"}}\n        > 0.1)\n    annotations: {{runbook_url: r}}\n"
         );
-        assert_eq!(told(&twice), ["a.yaml:9:14: alert `Two` is the same as `One` at a.yaml:6:14"]);
+        assert_eq!(told(&twice), ["a.yaml:9:12: alert `Two` is the same as `One` at a.yaml:6:12"]);
         let louder = twice.replace(
             "annotations: {runbook_url: r}",
             "labels: {severity: page}\n    annotations: {runbook_url: r}",
@@ -183,8 +183,8 @@ mod tests {
     fn missing_runbooks_and_what_is_no_promql_are_found() {
         let text = "groups:\n- name: a\n  rules:\n  - alert: One\n    expr: a / b > 1\n  - alert: Two\n    expr: a / (\n";
         let told = told(text);
-        assert!(told[0].starts_with("a.yaml:4:14: alert `One` has no runbook"), "{told:?}");
-        assert!(told[1].starts_with("a.yaml:6:14: `Two` is not PromQL"), "{told:?}");
+        assert!(told[0].starts_with("a.yaml:4:12: alert `One` has no runbook"), "{told:?}");
+        assert!(told[1].starts_with("a.yaml:6:12: `Two` is not PromQL"), "{told:?}");
     }
 
     #[test]
@@ -195,6 +195,6 @@ mod tests {
             format!("apiVersion: v1\nkind: ConfigMap\n---\nkind: PrometheusRule\nspec:\n{indented}");
         let told = told(&resource);
         assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("a.yaml:11:16: alert `One` has no runbook"), "{told:?}");
+        assert!(told[0].starts_with("a.yaml:11:14: alert `One` has no runbook"), "{told:?}");
     }
 }

@@ -24,6 +24,11 @@ use crate::store::{Commit, Removed, Store, StoreError};
 /// time is spent evaluating under load.
 const SOON: Duration = Duration::from_millis(200);
 
+/// How many times as long as an evaluation took the next one is put off, unless a second has passed: with many objectives,
+/// evaluating takes a twentieth of a core and one evaluation a second at most. Raised, notices of a large sidecar come
+/// up to a second later; lowered, it takes more of the core.
+const REST: u32 = 20;
+
 /// How often the state is evaluated without any input, and committed.
 const REGULARLY: Duration = Duration::from_secs(1);
 
@@ -103,6 +108,7 @@ impl Owner {
         let mut ticks = tokio::time::interval(SOON);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut regular = Instant::now();
+        let mut rests_until = Instant::now();
         self.evaluate().await;
         loop {
             tokio::select! {
@@ -111,8 +117,10 @@ impl Owner {
                 _ = ticks.tick() => {
                     tell_queue(&inputs);
                     let is_due = regular.elapsed() >= REGULARLY;
-                    if self.is_stale || is_due {
+                    if is_due || (self.is_stale && Instant::now() >= rests_until) {
+                        let began = Instant::now();
                         self.evaluate().await;
+                        rests_until = Instant::now() + began.elapsed() * REST;
                     }
                     if is_due {
                         regular = Instant::now();

@@ -13,7 +13,7 @@ use super::terms::Terms;
 use crate::spec::Slo;
 
 /// How many groups an objective has at most; events of further ones go to the last one, `other`. Raised, more are told
-/// apart at up to 130 kB each.
+/// apart at some 70 kB each.
 const GROUPS: usize = 50;
 
 impl Aggregate {

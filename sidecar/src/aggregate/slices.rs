@@ -2,12 +2,12 @@
 //! window of any length is a short sum. Every level counts every event; nothing is rolled up or estimated.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::Window;
+use super::ring::Ring;
 
 /// Events and measured time in some stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ impl Level {
     }
 
     /// How many slots are kept.
-    const fn slots(self) -> u64 {
+    pub(super) const fn slots(self) -> u64 {
         match self {
             Self::Second => 600,
             Self::TenSeconds => 420,
@@ -123,7 +123,7 @@ impl Level {
         time.get() / self.width().get()
     }
 
-    fn start(self, slot: u64) -> UnixNanos {
+    pub(super) fn start(self, slot: u64) -> UnixNanos {
         UnixNanos::new(slot.saturating_mul(self.width().get()))
     }
 }
@@ -156,42 +156,6 @@ pub struct Slice {
     pub counts: Counts,
 }
 
-/// The slices of one level, ascending, without the empty ones.
-#[derive(Clone, Debug)]
-pub struct Ring {
-    level: Level,
-    slices: VecDeque<Slice>,
-}
-
-impl Ring {
-    fn new(level: Level) -> Self {
-        Self { level, slices: VecDeque::new() }
-    }
-
-    /// Adds counts to a slot; a slot before the ring's reach is gone and takes nothing.
-    fn add(&mut self, slot: u64, counts: &Counts) {
-        let at = self.slices.partition_point(|slice| slice.slot < slot);
-        match self.slices.get_mut(at).filter(|slice| slice.slot == slot) {
-            Some(slice) => slice.counts.add(counts),
-            None => self.slices.insert(at, Slice { slot, counts: *counts }),
-        }
-        let newest = self.slices.back().map_or(slot, |slice| slice.slot);
-        while self.slices.front().is_some_and(|slice| slice.slot + self.level.slots() <= newest) {
-            self.slices.pop_front();
-        }
-    }
-
-    fn sum(&self, from_slot: u64, to_slot: u64) -> Counts {
-        let mut sum = Counts::default();
-        for slice in self.slices.iter().rev().take_while(|slice| slice.slot >= from_slot) {
-            if slice.slot <= to_slot {
-                sum.add(&slice.counts);
-            }
-        }
-        sum
-    }
-}
-
 /// Slices at some levels.
 #[derive(Clone, Debug)]
 pub struct Slices {
@@ -209,7 +173,7 @@ impl Slices {
     pub fn reach(&mut self, longest: Nanos) {
         let Some(known) = self.rings.last().filter(|ring| ring.level.reach() < longest) else { return };
         let mut ring = Ring::new(Level::EightHours);
-        for slice in &known.slices {
+        for slice in known.from(0) {
             ring.add(Level::EightHours.slot(known.level.start(slice.slot)), &slice.counts);
         }
         if known.level < Level::EightHours {
@@ -281,33 +245,25 @@ impl Slices {
         let first = level.slot(from);
         self.ring(level)
             .into_iter()
-            .flat_map(move |ring| {
-                ring.slices.range(ring.slices.partition_point(|slice| slice.slot < first)..)
-            })
+            .flat_map(move |ring| ring.from(first))
             .map(move |slice| (level.start(slice.slot), slice.counts))
     }
 
     /// The slices that changed can only be the ones around `time`: what the store writes after an addition.
     pub fn at(&self, level: Level, time: UnixNanos) -> Option<Slice> {
-        let slot = level.slot(time);
-        let ring = self.ring(level)?;
-        ring.slices.iter().rev().find(|slice| slice.slot <= slot).filter(|slice| slice.slot == slot).copied()
+        self.ring(level)?.at(level.slot(time))
     }
 
     /// Forgets the slices that start after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
         for ring in &mut self.rings {
-            let last = ring.level.slot(now);
-            while ring.slices.back().is_some_and(|slice| slice.slot > last) {
-                ring.slices.pop_back();
-            }
+            ring.forget_after(ring.level.slot(now));
         }
     }
 
     /// The start of the newest slice of a second or more; none where there is none.
     pub fn newest(&self) -> Option<UnixNanos> {
-        let newest = |ring: &Ring| ring.slices.back().map(|slice| ring.level.start(slice.slot));
-        self.rings.iter().filter_map(newest).max()
+        self.rings.iter().filter_map(Ring::newest).max()
     }
 
     /// Puts back a slice that the store kept.

@@ -1,5 +1,5 @@
 //! Budgets that count time instead of events: each slice of time is good, bad or not measured. Comes in: events and
-//! measured time. Goes out: a [`Verdict`] for each slice that is over. Never reads a clock.
+//! measured time. Goes out: a verdict on each slice that is over. Never reads a clock.
 //!
 //! Slices are aligned to 1970, half-open, and judged once they have been over for ten seconds. A slice in which events
 //! happened is judged by them. One that was measured for at least half of its time and had no event is good: nobody was

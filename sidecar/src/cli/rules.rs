@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config::Settings;
-use crate::rules::{Target, Written};
+use crate::rules::{self, Target, Written};
 use crate::spec::{self, Slo};
 use crate::yaml::Problems;
 
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct RulesArgs {
+    #[command(subcommand)]
+    command: Option<RulesCommand>,
     /// The form of the rule files.
     #[arg(long, value_enum, default_value_t = Form::Prometheus)]
     target: Form,
@@ -28,6 +31,18 @@ pub struct RulesArgs {
     /// SLO files (OpenSLO's or Sloth's), folders of them, and configuration files.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+}
+
+/// What else can be done with rules.
+#[derive(Debug, Subcommand)]
+enum RulesCommand {
+    /// Finds alerts that are there twice, that are bound to no SLI, that can never fire, or that lack a runbook; exits 1
+    /// where there is one.
+    Lint {
+        /// Rule files of Prometheus, or `PrometheusRule` resources.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// The form of the rule files.
@@ -51,7 +66,23 @@ impl Form {
 
 /// Runs the command.
 pub(super) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
-    write(args)
+    match &args.command {
+        Some(RulesCommand::Lint { files }) => Ok(lint(files)),
+        None => write(args),
+    }
+}
+
+fn lint(files: &[PathBuf]) -> ExitCode {
+    match rules::lint(files) {
+        Ok(alerts) => {
+            println!("{alerts} alerts in {} files: nothing is wrong", files.len());
+            ExitCode::SUCCESS
+        }
+        Err(Problems(problems)) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {

@@ -17,7 +17,7 @@ use mapwarden::contract::names::attribute::REQUIRED;
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
 pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
-use crate::spec::{Period, Slo};
+use crate::spec::{DataSource, Period, Slo};
 pub use crate::yaml::{Origin, Problem, Problems};
 
 /// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
@@ -44,10 +44,11 @@ pub struct Config {
     pub slo_files: Vec<PathBuf>,
     /// The period of objectives whose file does not say one.
     pub slo_period: Period,
+    /// Prometheus-compatible servers that SLO files declare.
+    pub data_sources: Vec<DataSource>,
     /// What is doubtful in SLO files.
     pub warnings: Vec<Problem>,
-    /// Servers that are asked for the events of objectives: those that the configuration declares, then those of
-    /// [`Config::slo_files`] once they are loaded.
+    /// Servers that are asked for the events of objectives.
     pub sources: Vec<Source>,
     /// Dependencies that the sidecar probes.
     pub probes: Vec<Probe>,
@@ -75,6 +76,7 @@ impl Default for Config {
             slos: Vec::new(),
             slo_files: Vec::new(),
             slo_period: Period::DEFAULT,
+            data_sources: Vec::new(),
             warnings: Vec::new(),
             sources: Vec::new(),
             probes: Vec::new(),

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use super::file;
 use super::slos::rolling;
 use super::{Config, PseudonymKey, Sink};
-use crate::promql;
-use crate::spec::{Period, Slo};
+use crate::spec::Period;
 use crate::yaml::{self, Origin, Problem, Problems, Reader, Value, address, web_url};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
@@ -48,10 +47,6 @@ impl Settings {
         for slo in &mut config.slos {
             slo.period.clone_from(&config.slo_period);
         }
-        // A source with a problem of its own is not there to be found.
-        if problems.is_empty() {
-            problems = queried(&config);
-        }
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
@@ -63,9 +58,7 @@ impl Settings {
     pub fn load(&self) -> Result<Config, Problems> {
         let mut config = self.read()?;
         let mut problems = config.load_slos();
-        if problems.is_empty() {
-            problems = queried(&config);
-        }
+        problems.extend(config.find_sources());
         let mut problem = |setting, message| {
             problems.push(Problem { origin: Origin::Setting(setting), message });
         };
@@ -133,16 +126,6 @@ impl Settings {
 fn checked_period(told: &str, problems: &mut Vec<Problem>) -> Option<Period> {
     let origin = Origin::Setting("--slo-period (MAPWARDEN_SLO_PERIOD)");
     rolling(told).map_err(|message| problems.push(Problem { origin, message })).ok()
-}
-
-/// What keeps objectives from being counted by the sources that there are.
-fn queried(config: &Config) -> Vec<Problem> {
-    let problem = |slo: &Slo| {
-        let reason = promql::check(slo, &config.sources).err()?;
-        let origin = slo.origin.clone().unwrap_or(Origin::Setting("`slos`"));
-        Some(Problem { origin, message: format!("objective `{}`: {reason}", slo.id()) })
-    };
-    config.slos.iter().filter_map(problem).collect()
 }
 
 /// `webhook`, `webhook-2`, `webhook-3`.

@@ -1,8 +1,9 @@
-//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own, and the servers that they are asked of.
+//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own.
 
 use super::{Config, Source};
-use crate::spec::{Loaded, Period, load, parse_period};
-use crate::yaml::Problem;
+use crate::promql;
+use crate::spec::{DataSource, Loaded, Period, load, parse_period};
+use crate::yaml::{Origin, Problem};
 
 /// What a period may be, in the words of a message.
 const ACCEPTED: &str = "accepted is a time as Prometheus writes it: 28d, 30d, 4w";
@@ -21,13 +22,30 @@ impl Config {
         }
         let Loaded { slos, sources, problems, warnings, files: _ } =
             load(&self.slo_files, &self.slo_period, std::mem::take(&mut self.slos));
-        (self.slos, self.warnings) = (slos, warnings);
-        // What the configuration says of a source comes first: it knows the credentials.
-        for declared in sources {
-            if let Some(url) = declared.url
-                && !self.sources.iter().any(|source| source.name == declared.name)
-            {
-                self.sources.push(Source::at(declared.name, url));
+        (self.slos, self.data_sources, self.warnings) = (slos, sources, warnings);
+        problems
+    }
+
+    /// Takes over the servers that SLO files declare, the configuration's own of the same name first, and gives what keeps
+    /// objectives from being counted by the sources that there are. Where there is no source at all, the objectives of SLO
+    /// files are only warned of: they may be there for the rules that are written of them.
+    pub(crate) fn find_sources(&mut self) -> Vec<Problem> {
+        for DataSource { name, url, origin: _ } in &self.data_sources {
+            let is_known = self.sources.iter().any(|source| source.name == *name);
+            if let (false, Some(url)) = (is_known, url) {
+                self.sources.push(Source::new(name.clone(), url.clone()));
+            }
+        }
+        let mut problems = Vec::new();
+        for slo in &self.slos {
+            let Err(reason) = promql::check(slo, &self.sources) else { continue };
+            let is_of_file = slo.origin.is_some();
+            let origin = slo.origin.clone().unwrap_or(Origin::Setting("`slos`"));
+            let problem = Problem { origin, message: format!("objective `{}`: {reason}", slo.id()) };
+            if is_of_file && self.sources.is_empty() {
+                self.warnings.push(problem);
+            } else {
+                problems.push(problem);
             }
         }
         problems

@@ -121,8 +121,8 @@ pub struct AgreementSettings {
 }
 
 impl Source {
-    /// A server of which only the URL is known.
-    pub(super) const fn at(name: String, url: String) -> Self {
+    /// A server that is asked without any secret, by the defaults.
+    pub(super) const fn new(name: String, url: String) -> Self {
         Self {
             name,
             url,

@@ -4,6 +4,7 @@
 
 mod alert;
 mod document;
+mod lint;
 mod promql;
 mod record;
 mod slices;
@@ -14,6 +15,7 @@ mod window;
 
 pub use self::alert::RUNBOOKS;
 pub use self::document::Target;
+pub use self::lint::lint;
 
 use self::document::Group;
 use self::subject::Subject;

@@ -244,7 +244,7 @@ fn counter(tree: &Expr, is_scalable: bool) -> Option<String> {
         Some(Offset::Pos(offset)) => *offset,
         Some(Offset::Neg(_)) => return None,
     };
-    let selector = parser::VectorSelector::new(series.vs.name.clone(), series.vs.matchers.clone());
+    let selector = parser::VectorSelector::new(series.vs.name, series.vs.matchers);
     let counted = counted(&selector.to_string(), offset);
     match call.func.name {
         "increase" => Some(counted),

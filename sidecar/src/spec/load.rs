@@ -53,6 +53,9 @@ pub fn is_slo_file(path: &Path) -> bool {
     found.iter().any(|document| !matches!(document.format, Format::Other(None)))
 }
 
+/// The kinds of Sloth's service levels, all of one form; the second is for Google's managed Prometheus.
+const SERVICE_LEVELS: [&str; 2] = ["PrometheusServiceLevel", "ManagedPrometheusServiceLevel"];
+
 #[derive(Default)]
 struct Loading {
     loaded: Loaded,
@@ -85,7 +88,7 @@ impl Loading {
                 self.windows.push(document);
                 return;
             }
-            Format::SlothKubernetes { kind } if kind == "PrometheusServiceLevel" => {
+            Format::SlothKubernetes { kind } if SERVICE_LEVELS.contains(&kind.as_str()) => {
                 self.sloth.push(document);
                 return;
             }
@@ -93,7 +96,8 @@ impl Loading {
                 format!("the version `openslo/{version}` is not read: accepted is openslo/v1")
             }
             Format::SlothKubernetes { kind } => {
-                format!("the kind `{kind}` is not read: accepted are PrometheusServiceLevel and AlertWindows")
+                let accepted = SERVICE_LEVELS.join(", ");
+                format!("the kind `{kind}` is not read: accepted are {accepted} and AlertWindows")
             }
             Format::Other(Some(version)) => format!("`{version}` is no SLO format: {accepted}"),
             Format::Other(None) => format!("the document does not say what it is: {accepted}"),

@@ -1,5 +1,5 @@
 //! What a thousand objectives over ten thousand series cost. A measurement, not a test: `cargo test -p mapwarden-sidecar
-//! --test it --release -- --ignored --nocapture cost`.
+//! --test it --release -- --ignored --nocapture cost`. `COST_SLOS` sets another number of objectives.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use mapwarden_sidecar::output::view::{Facts, view};
 use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
 
 const NOW: u64 = 1_800_000_000;
-const SLOS: usize = 1_000;
 const SERIES_EACH: usize = 10;
 
 fn at(second: u64) -> UnixNanos {
@@ -32,7 +31,7 @@ fn slo(number: usize) -> Slo {
 }
 
 /// Delta points of the time from `from` to `to`: of each objective so many series, one of them of failures.
-fn told(resource: &Arc<Resource>, from: u64, to: u64, series: usize) -> Batch {
+fn told(resource: &Arc<Resource>, slos: usize, (from, to): (u64, u64), series: usize) -> Batch {
     let point = |route: usize, series: usize| {
         let status = if series == 0 { "503" } else { "200" };
         let pairs =
@@ -46,7 +45,7 @@ fn told(resource: &Arc<Resource>, from: u64, to: u64, series: usize) -> Batch {
             value: Value::Sum { temporality: Temporality::Delta, value },
         })
     };
-    let points = (0..SLOS).flat_map(|route| (0..series).map(move |series| (route, series)));
+    let points = (0..slos).flat_map(|route| (0..series).map(move |series| (route, series)));
     let observations = points.map(|(route, series)| point(route, series)).collect();
     Batch { resource: resource.clone(), received: at(to), observations }
 }
@@ -69,12 +68,11 @@ fn resident() -> usize {
 fn cost_of_a_thousand_objectives() {
     let resource = Arc::new(Resource { id: 1, service: Arc::from("shop"), ..Resource::default() });
     let before = resident();
-    let slos: Vec<Slo> = (0..SLOS).map(slo).collect();
+    let number = std::env::var("COST_SLOS").map_or(1_000, |number| number.parse().unwrap());
+    let slos: Vec<Slo> = (0..number).map(slo).collect();
     let mut aggregate = Aggregate::new(slos, 100_000, at(NOW - 32 * 86_400));
-    let moments = history();
-    for pair in moments.windows(2) {
-        let [from, to] = pair else { continue };
-        aggregate.take(&told(&resource, *from, *to, 2));
+    for moment in history() {
+        aggregate.take(&told(&resource, number, (moment, moment), 2));
         aggregate.unsaved();
     }
     println!("{} MiB after a month of history, {before} MiB before", resident());
@@ -82,7 +80,7 @@ fn cost_of_a_thousand_objectives() {
     let mut took = [Duration::ZERO; 5];
     let rounds = 30;
     for second in NOW..NOW + rounds {
-        let batch = told(&resource, second - 1, second, SERIES_EACH);
+        let batch = told(&resource, number, (second - 1, second), SERIES_EACH);
         let mut began = Instant::now();
         let mut lap = |stage: usize| {
             took[stage] += began.elapsed();
@@ -103,12 +101,12 @@ fn cost_of_a_thousand_objectives() {
         std::hint::black_box(view(&known, &budgets, &notices, facts));
         lap(4);
     }
-    let names = ["take 10,000 points", "advance", "evaluate", "notices", "view"];
+    let names = ["take", "advance", "evaluate", "notices", "view"];
     for (name, took) in names.iter().zip(took) {
         println!(
             "{name}: {:.2} ms a second",
             took.as_secs_f64() * 1e3 / f64::from(u32::try_from(rounds).unwrap())
         );
     }
-    println!("{} MiB with {} series", resident(), aggregate.at(at(NOW)).series());
+    println!("{} MiB with {number} objectives and {} series", resident(), aggregate.at(at(NOW)).series());
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// In the order of the data.
-const STAGES: [&str; 5] = ["accept", "aggregate", "budget", "notice", "output"];
+/// In the order of the data; what files say stands before all of it.
+const STAGES: [&str; 8] = ["yaml", "spec", "config", "accept", "aggregate", "budget", "notice", "output"];
 
 /// What no stage may use: who wires and owns them.
 const ABOVE: [&str; 4] = ["cli", "owner", "promql", "store"];

@@ -220,7 +220,7 @@ fn source_gauges(gauges: &mut Gauges, source: &SourceView) {
         }
         for (window, pair) in &agreed.error_ratios {
             if let Some(difference) = pair.difference() {
-                let of_window = [ids[0], ids[1], ids[2], window];
+                let of_window = [ids[0], ids[1], ids[2], window.as_str()];
                 gauges.set(&names::AGREEMENT_ERROR_RATIO, &of_window, difference);
             }
         }

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(history.counter(|good, bad| good + bad, false), "0+0x1 2+2x5 stale _x5 12+0x2");
         assert_eq!(history.counter(|_, bad| bad, true), "_x2 2+0x2 4+0x2 stale _x5 4+0x2");
         assert_eq!(history.up(), "1+0x7 0+0x5 1+0x2");
-        assert_eq!(history.slices(|good, bad| good + bad), "_x1 0 6+0x1 stale _x1 0");
-        assert_eq!(history.slices(|_, bad| bad), "_x1 0 2+0x1 stale _x1 0");
+        assert_eq!(history.slices(|good, bad| good + bad), "_x1 0+6x1 6 stale _x1 0");
+        assert_eq!(history.slices(|_, bad| bad), "_x1 0+2x1 2 stale _x1 0");
     }
 }

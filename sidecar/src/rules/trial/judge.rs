@@ -9,7 +9,7 @@ use super::history::{History, Minute};
 use crate::budget::{Severity, wilson};
 use crate::rules::alert::{MIN_BAD, seconds};
 use crate::rules::subject::Subject;
-use crate::rules::tier::Tier;
+use crate::rules::tier::{Tier, rounded};
 use crate::rules::window::{SLICE, Window};
 use crate::spec::{Alert, Method};
 
@@ -110,7 +110,8 @@ impl<'a> Judge<'a> {
 
     fn burns(&self, tier: &Tier, minute: usize) -> bool {
         let allowed = self.subject.allowed;
-        let over = |window| self.ratio(window, minute).is_some_and(|ratio| ratio > tier.factor * allowed);
+        let limit = rounded(tier.factor * allowed);
+        let over = |window| self.ratio(window, minute).is_some_and(|ratio| ratio > limit);
         let is_sure = || {
             let (all, bad) = self.sums(tier.long, minute).unwrap_or_default();
             let lower = wilson(whole(bad), whole(all)).map(|interval| interval.0.get());

@@ -17,6 +17,7 @@ use super::record::{ratio, sums};
 use super::subject::{ID, SEVERITY, Subject, text};
 use super::window::Window;
 use crate::budget::Severity;
+use crate::spec::Method;
 
 /// What is asked of the rules at the end of a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ fn write_story(out: &mut String, subject: &Subject<'_>, feed: Option<&Feed>, sto
     let _ = writeln!(out, "    promql_expr_test:");
     let judge = Judge::new(subject, &story.history);
     for (minute, question) in &story.questions {
-        let samples = match expected(&judge, *minute, *question) {
+        let samples = match expected(&judge, *minute, *question).map(|value| rounded(subject, value)) {
             None => "[]".to_owned(),
             Some(value) => format!("[{{labels: \"{{}}\", value: {value}}}]"),
         };
@@ -100,13 +101,30 @@ fn expected(judge: &Judge<'_>, minute: usize, question: Question) -> Option<f64>
     }
 }
 
+/// What fractions are rounded to: 2^-20, so that rounding is exact. Raised, smaller differences go unseen; lowered towards
+/// 2^-50, the order in which fractions are added is seen.
+const STEP: f64 = 0.000_000_953_674_316_406_25;
+
+/// Whether shares of slices are added up, of which the last digit depends on their order.
+fn is_fractional(subject: &Subject<'_>) -> bool {
+    matches!(subject.slo.method, Method::RatioTimeslices { .. })
+}
+
+/// As PromQL's `round` does it.
+fn rounded(subject: &Subject<'_>, value: f64) -> f64 {
+    if is_fractional(subject) { (value / STEP + 0.5).floor() * STEP } else { value }
+}
+
 fn expression(subject: &Subject<'_>, question: Question) -> String {
     let alert = |name: &str, severity: Severity| {
         let (name, id) = (text(name), text(&subject.id));
         let severity = text(severity.name());
         format!("count(ALERTS{{alertname={name},alertstate=\"firing\",{ID}={id},{SEVERITY}={severity}}})")
     };
-    let sum = |name: &str| format!("sum({})", subject.series(name));
+    let sum = |name: &str| {
+        let sum = format!("sum({})", subject.series(name));
+        if is_fractional(subject) { format!("round({sum}, {STEP})") } else { sum }
+    };
     match question {
         Question::Alert(severity) => alert(&alert::name(subject), severity),
         Question::NoData => alert(&format!("{}NoData", alert::name(subject)), Severity::Ticket),

@@ -8,7 +8,7 @@ use super::metadata::{self, Metadata};
 use super::objective::comparison;
 use super::{Scope, follow};
 use crate::spec::{Alert, Alerting, BurnTier, Comparison, field};
-use crate::yaml::{Fields, Node, Reader};
+use crate::yaml::{Fields, Node, Reader, Value};
 
 /// Severities, in lower case, that wake somebody; every other one makes a ticket.
 const PAGES: [&str; 12] =
@@ -95,6 +95,10 @@ fn reference<'a, 'n>(
     field: &str,
     kind: Kind,
 ) -> Option<Told<'a, 'n>> {
+    if let Value::Text(_) = node.value {
+        // The name alone, as the specification's own schema tests have it.
+        return scope.find(reader, kind, field, node).map(Told::There);
+    }
     let fields = reader.object(kind.name(), node, &[field, "apiVersion", "kind", "metadata", "spec"])?;
     match (fields.get(field), fields.get("spec")) {
         (Some(node), None) => scope.find(reader, kind, field, node).map(Told::There),

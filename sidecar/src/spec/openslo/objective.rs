@@ -42,6 +42,22 @@ pub(super) struct Objective<'n> {
     pub(super) weight: Option<f64>,
 }
 
+impl Objective<'_> {
+    /// A slice is a part of the period.
+    pub(super) fn check_slice(&self, reader: &mut Reader<'_>, period: Nanos) {
+        let slice = match self.method {
+            Method::Occurrences => Nanos::ZERO,
+            Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => slice,
+        };
+        if slice >= period {
+            let place =
+                self.fields.get("timeSliceWindow").map_or(self.node.referenced, |node| node.referenced);
+            let message = "`timeSliceWindow` is not shorter than the time window: accepted is a part of it";
+            reader.problem(place, message.to_owned());
+        }
+    }
+}
+
 /// The fields of an objective.
 const FIELDS: [&str; 10] = [
     "displayName",

@@ -9,7 +9,7 @@ use super::catalogue::{Entry, Kind};
 use super::indicator::{Measure, measure};
 use super::objective::{self, Budgeting, Objective};
 use super::{Scope, alerts, follow, window};
-use crate::spec::{Alert, Alerting, Indicator, Member, Slo, field};
+use crate::spec::{Alert, Alerting, Indicator, Member, Period, Slo, field};
 use crate::yaml::{Fields, Node, Reader};
 
 /// The fields of an `SLO`'s spec.
@@ -40,25 +40,11 @@ pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>
     }
     let read: Vec<_> = nodes.iter().map(|node| objective::objective(reader, node, budgeting)).collect();
     let objectives: Vec<Objective<'_>> = read.into_iter().flatten().collect();
+    if let Some(Period::Rolling(period)) = &period {
+        objectives.iter().for_each(|one| one.check_slice(reader, *period));
+    }
     let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
-    let whole = if is_composite == has_indicator(&fields) {
-        let message = "an SLO has its `indicator` or `indicatorRef` either itself or in each of its objectives: \
-                       accepted is one of both";
-        reader.problem(fields.place(), message.to_owned());
-        None
-    } else if is_composite {
-        None
-    } else {
-        told(scope, reader, "spec", &fields)
-    };
-    let indicators: Vec<Option<Indicator>> = objectives
-        .iter()
-        .map(|one| {
-            let told =
-                if is_composite { told(scope, reader, "objectives[]", &one.fields) } else { whole.clone() };
-            told.and_then(|measure| objective::indicator(reader, one, measure))
-        })
-        .collect();
+    let indicators = indicators(scope, reader, &fields, &objectives);
     // What is wrong with one objective was told; without its siblings' names the others would have other ids.
     let complete = objectives.len() == nodes.len() && indicators.iter().all(Option::is_some);
     let (Some(service), Some(period), true) = (service, period, complete) else { return Vec::new() };
@@ -86,6 +72,34 @@ pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>
         slos.push(Slo { method: method.unwrap_or(slo.method), origin, ..slo });
     }
     slos
+}
+
+/// What each objective measures: the SLO's indicator, or its own.
+fn indicators(
+    scope: &Scope<'_>,
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    objectives: &[Objective<'_>],
+) -> Vec<Option<Indicator>> {
+    let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
+    let whole = if is_composite == has_indicator(fields) {
+        let message = "an SLO has its `indicator` or `indicatorRef` either itself or in each of its objectives: \
+                       accepted is one of both";
+        reader.problem(fields.place(), message.to_owned());
+        None
+    } else if is_composite {
+        None
+    } else {
+        told(scope, reader, "spec", fields)
+    };
+    objectives
+        .iter()
+        .map(|one| {
+            let told =
+                if is_composite { told(scope, reader, "objectives[]", &one.fields) } else { whole.clone() };
+            told.and_then(|measure| objective::indicator(reader, one, measure))
+        })
+        .collect()
 }
 
 fn has_indicator(fields: &Fields<'_>) -> bool {

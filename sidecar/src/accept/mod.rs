@@ -1,7 +1,9 @@
-//! What comes in: OTLP over HTTP, probes of dependencies, announced changes. What goes out: [`Batch`]es of
+//! What comes in: OTLP over HTTP, probes of dependencies, announced changes, corrections. What goes out: [`Batch`]es of
 //! [`Observation`]s. Never knows what an SLO is.
 
+pub mod corrections;
 pub mod deploys;
+mod json;
 pub mod otlp;
 pub mod probe;
 
@@ -12,6 +14,8 @@ use mapwarden::contract::{Count, Nanos, UnixNanos, UserHash, UserSketch};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use self::corrections::{Proposal, Refused, Written};
+
 /// What the state's owner takes from its bounded queue.
 #[derive(Debug)]
 pub enum Input {
@@ -19,6 +23,8 @@ pub enum Input {
     Batch(Batch),
     /// A change that somebody announced; answered once it is part of the state.
     Change(Change, oneshot::Sender<()>),
+    /// A correction or a withdrawal that somebody asked for; answered once it is saved.
+    Correction(Box<Proposal>, oneshot::Sender<Result<Written, Refused>>),
 }
 
 /// What one sender told at one time.

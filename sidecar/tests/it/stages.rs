@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In the order of the data.
-const STAGES: [&str; 5] = ["accept", "aggregate", "budget", "notice", "output"];
+const STAGES: [&str; 6] = ["accept", "aggregate", "budget", "ledger", "notice", "output"];
 
 /// What no stage may use: who wires and owns them.
 const ABOVE: [&str; 3] = ["cli", "owner", "store"];

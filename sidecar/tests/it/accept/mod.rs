@@ -107,6 +107,7 @@ impl Server {
             .map(|input| match input {
                 Input::Batch(batch) => batch,
                 Input::Change(change, _) => panic!("{change:?} among telemetry"),
+                Input::Correction(proposal, _) => panic!("{proposal:?} among telemetry"),
             })
             .collect()
     }

@@ -79,9 +79,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
         }
     }
     all.sort_by(|one, other| one.stem.cmp(&other.stem));
-    if let Some(pair) =
-        all.windows(2).find(|pair| pair.first().map(|one| &one.stem) == pair.get(1).map(|one| &one.stem))
-    {
+    if let Some(pair) = all.windows(2).find(|pair| pair.first().map(|one| &one.stem) == pair.get(1).map(|one| &one.stem)) {
         let stem = pair.first().map(|one| one.stem.as_str()).unwrap_or_default();
         anyhow::bail!("two objectives are called `{stem}`: accepted is an id of its own for each");
     }

@@ -24,11 +24,11 @@ const Z: f64 = 1.959_963_984_540_054;
 const SILENCE: &str = "10m";
 
 /// Where runbooks are, unless Prometheus' external label `runbook_base` says otherwise.
-const RUNBOOK_BASE: &str = r#"{{ or $externalLabels.runbook_base "https://github.com/mapwarden/mapwarden/blob/main/alerts/runbooks" }}"#;
+const RUNBOOK_BASE: &str =
+    r#"{{ or $externalLabels.runbook_base "https://github.com/mapwarden/mapwarden/blob/main/alerts/runbooks" }}"#;
 
 /// The runbooks of the alerts that are written for objectives, by kind: page, ticket, no data.
-pub const RUNBOOKS: [&str; 3] =
-    ["MapwardenObjectiveBurnPage", "MapwardenObjectiveBurnTicket", "MapwardenObjectiveNoData"];
+pub const RUNBOOKS: [&str; 3] = ["MapwardenObjectiveBurnPage", "MapwardenObjectiveBurnTicket", "MapwardenObjectiveNoData"];
 
 /// The alerts of an objective.
 pub(super) fn rules(subject: &Subject<'_>) -> Vec<Rule> {
@@ -70,8 +70,7 @@ fn burn(subject: &Subject<'_>, severity: Severity, alert: &Alert, tiers: &[&Tier
         ("summary", format!("{id} burns its error budget {pace}{}.", groups(subject))),
         ("runbook_url", format!("{RUNBOOK_BASE}/{runbook}.md")),
     ];
-    let parts =
-        tiers.iter().map(|tier| tier_expression(subject, tier)).chain([held(subject, severity, tiers)]);
+    let parts = tiers.iter().map(|tier| tier_expression(subject, tier)).chain([held(subject, severity, tiers)]);
     let expression = parts.collect::<Vec<_>>().join("\nor\n");
     let labels = labels(subject, severity, &alert.labels);
     let annotations = annotations(subject, told, &alert.annotations);
@@ -81,8 +80,9 @@ fn burn(subject: &Subject<'_>, severity: Severity, alert: &Alert, tiers: &[&Tier
 /// Burn above the factor in both windows, on evidence. The window's label goes, or the two would never join.
 fn tier_expression(subject: &Subject<'_>, tier: &Tier) -> String {
     let limit = number(tier.factor * subject.allowed);
-    let over =
-        |window: Window| format!("max without ({WINDOW}) ({} > {limit})", subject.series(&ratio(window)));
+    let over = |window: Window| {
+        format!("max without ({WINDOW}) ({} > {limit})", subject.series(&ratio(window)))
+    };
     let mut conditions = vec![over(tier.long), over(tier.short)];
     if subject.is_counted {
         let (total, bad) = sums(tier.long);
@@ -126,20 +126,12 @@ fn no_data(subject: &Subject<'_>) -> Rule {
     let expression = if subject.groups.is_empty() {
         absent
     } else {
-        format!(
-            "{absent}\nor\n(\n  count_over_time({series}[1h])\n  unless\n  count_over_time({series}[{SILENCE}])\n)"
-        )
+        format!("{absent}\nor\n(\n  count_over_time({series}[1h])\n  unless\n  count_over_time({series}[{SILENCE}])\n)")
     };
     let id = subject.slo.id();
     let told = [
         ("title", format!("(ticket) {id} is not measured")),
-        (
-            "summary",
-            format!(
-                "Nothing was measured of {id} for {SILENCE}{}: no alert of it can change.",
-                groups(subject)
-            ),
-        ),
+        ("summary", format!("Nothing was measured of {id} for {SILENCE}{}: no alert of it can change.", groups(subject))),
         ("runbook_url", format!("{RUNBOOK_BASE}/{}.md", RUNBOOKS[2])),
     ];
     let ticket = &subject.slo.alerting.ticket;
@@ -155,11 +147,7 @@ fn groups(subject: &Subject<'_>) -> String {
 }
 
 /// An objective's own labels win, but for the one by which alerts inhibit each other.
-fn labels(
-    subject: &Subject<'_>,
-    severity: Severity,
-    own: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+fn labels(subject: &Subject<'_>, severity: Severity, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::from([("severity".to_owned(), severity.name().to_owned())]);
     let own = subject.slo.alerting.labels.iter().chain(own);
     labels.extend(own.map(|(name, value)| (label_name(name), value.clone())));
@@ -172,8 +160,7 @@ fn annotations<const N: usize>(
     told: [(&str, String); N],
     own: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    let mut annotations: BTreeMap<_, _> =
-        told.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+    let mut annotations: BTreeMap<_, _> = told.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
     let own = subject.slo.alerting.annotations.iter().chain(own);
     annotations.extend(own.map(|(name, text)| (label_name(name), text.clone())));
     annotations

@@ -121,8 +121,7 @@ mod tests {
         let labels = BTreeMap::from([("a".to_owned(), "x \"y\"".to_owned())]);
         let record =
             Rule { kind: Kind::Record("a:b".to_owned()), expression: "sum(\n  c\n)".to_owned(), labels };
-        let kind =
-            Kind::Alert("Low".to_owned(), BTreeMap::from([("summary".to_owned(), "it: is".to_owned())]));
+        let kind = Kind::Alert("Low".to_owned(), BTreeMap::from([("summary".to_owned(), "it: is".to_owned())]));
         let alert = Rule { kind, expression: "a:b < 1".to_owned(), labels: BTreeMap::new() };
         vec![Group { name: "one".to_owned(), interval: "1m", rules: vec![record, alert] }]
     }

@@ -107,17 +107,10 @@ fn is_linear(tree: &Expr) -> bool {
             let constant = |side: &Expr| matches!(side, Expr::NumberLiteral(_));
             match both.op.id() {
                 T_ADD | T_SUB => {
-                    is_linear(&both.lhs)
-                        && is_linear(&both.rhs)
-                        && !constant(&both.lhs)
-                        && !constant(&both.rhs)
+                    is_linear(&both.lhs) && is_linear(&both.rhs) && !constant(&both.lhs) && !constant(&both.rhs)
                 }
                 T_LOR => is_linear(&both.lhs) && is_linear(&both.rhs),
-                T_MUL => {
-                    [&both.lhs, &both.rhs].into_iter().any(|side| constant(side))
-                        && is_linear(&both.lhs)
-                        && is_linear(&both.rhs)
-                }
+                T_MUL => [&both.lhs, &both.rhs].into_iter().any(|side| constant(side)) && is_linear(&both.lhs) && is_linear(&both.rhs),
                 T_DIV => constant(&both.rhs) && is_linear(&both.lhs),
                 _ => false,
             }
@@ -177,15 +170,12 @@ fn rewrite(tree: &mut Expr, is_scalable: bool) -> Result<(), String> {
         }
         Expr::Call(call) => {
             // The counters of native histograms have no difference that could be compared with 0.
-            let is_histogram =
-                call.func.name.starts_with("histogram_") && call.func.name != "histogram_quantile";
+            let is_histogram = call.func.name.starts_with("histogram_") && call.func.name != "histogram_quantile";
             call.args.args.iter_mut().try_for_each(|argument| {
                 if is_histogram { shorten(argument) } else { rewrite(argument, is_scalable) }
             })
         }
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::VectorSelector(_) | Expr::Extension(_) => {
-            Ok(())
-        }
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::VectorSelector(_) | Expr::Extension(_) => Ok(()),
     }
 }
 
@@ -296,9 +286,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_promql() {
-        for text in
-            ["sum(rate(x_total[{{.window}}]))", "1 - (sum(rate(a[{{.window}}])) / sum(rate(b[{{.window}}])))"]
-        {
+        for text in ["sum(rate(x_total[{{.window}}]))", "1 - (sum(rate(a[{{.window}}])) / sum(rate(b[{{.window}}])))"] {
             let written = count_of_slice(&Expression::new(text)).unwrap();
             assert!(parser::parse(&written).is_ok(), "{written}");
         }

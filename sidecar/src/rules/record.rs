@@ -22,15 +22,11 @@ pub(super) fn ratio(window: Window) -> String {
 
 /// The sums and the error ratio of one window.
 pub(super) fn window(subject: &Subject<'_>, window: Window) -> [Rule; 3] {
-    let (total_of, bad_of) =
-        if subject.timeslice().is_some() { (SLICES_TOTAL, SLICES_BAD) } else { (TOTAL, BAD) };
+    let (total_of, bad_of) = if subject.timeslice().is_some() { (SLICES_TOTAL, SLICES_BAD) } else { (TOTAL, BAD) };
     let (total, bad) = sums(window);
     // Folded, so that an objective whose labels change keeps what it has counted.
-    let sum = |name: &str| {
-        subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()))
-    };
-    let share =
-        format!("clamp_max(\n  {}\n  /\n  ({} > 0)\n, 1)", subject.series(&bad), subject.series(&total));
+    let sum = |name: &str| subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()));
+    let share = format!("clamp_max(\n  {}\n  /\n  ({} > 0)\n, 1)", subject.series(&bad), subject.series(&total));
     let mut share = record(subject, ratio(window), share);
     share.labels.insert(WINDOW.to_owned(), window.to_string());
     [record(subject, total, sum(total_of)), record(subject, bad, sum(bad_of)), share]
@@ -41,11 +37,7 @@ pub(super) fn meta(subject: &Subject<'_>) -> Vec<Rule> {
     let target = rounded(1.0 - subject.allowed);
     let constant = |value: &str| format!("vector({value})");
     let joined = |left: &str, right: &str| {
-        format!(
-            "{}\n/ on ({ID}, {SERVICE}, {NAME}) group_left ()\n{}",
-            subject.series(left),
-            subject.series(right)
-        )
+        format!("{}\n/ on ({ID}, {SERVICE}, {NAME}) group_left ()\n{}", subject.series(left), subject.series(right))
     };
     let current = subject.windows().first().copied().unwrap_or(Window::M5);
     let mut rules = vec![

@@ -71,9 +71,7 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
             let part = subject.fold("sum", &of("part", count_of_slice(part))?);
             let bad = match is {
                 Judged::Good => bad_of_good(subject, &part),
-                Judged::Bad => {
-                    format!("clamp_min(\n{}\n  or\n  {}\n, 0)", indent(&part), none_of_total(subject))
-                }
+                Judged::Bad => format!("clamp_min(\n{}\n  or\n  {}\n, 0)", indent(&part), none_of_total(subject)),
             };
             Ok((total, bad))
         }
@@ -97,8 +95,7 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
                 Comparison::Gt => ">",
             };
             let total = format!("{} == 1", subject.fold("max", &format!("({value}) >= bool -Inf")));
-            let verdict =
-                subject.fold("min", &format!("({value}) {compare} bool {}", super::tier::number(*threshold)));
+            let verdict = subject.fold("min", &format!("({value}) {compare} bool {}", super::tier::number(*threshold)));
             Ok((total, format!("1 - {verdict}\nand\n{}", measured(subject))))
         }
     }
@@ -107,11 +104,7 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
 /// All events that were not good; with no good ones, all.
 fn bad_of_good(subject: &Subject<'_>, good: &str) -> String {
     let all = measured(subject);
-    format!(
-        "clamp_min(\n  {all}\n  - (\n{}\n    or\n    {}\n  )\n, 0)",
-        indent(&indent(good)),
-        none_of_total(subject)
-    )
+    format!("clamp_min(\n  {all}\n  - (\n{}\n    or\n    {}\n  )\n, 0)", indent(&indent(good)), none_of_total(subject))
 }
 
 /// The slice's events without the labels that a rule adds.
@@ -131,9 +124,7 @@ fn timeslices(subject: &Subject<'_>, verdict: &str) -> Result<[Rule; 2], String>
         return Err(format!("its slices of {slice} s are not whole minutes"));
     }
     let window = Window::new(mapwarden::contract::Nanos::from_secs(slice));
-    let sum = |name: &str| {
-        subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()))
-    };
+    let sum = |name: &str| subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()));
     let turn = format!("and on ()\n(floor(vector(time()) / {SLICE}) % {} == 0)", slice / SLICE);
     let total = format!("({} > bool 0)\n{turn}", sum(TOTAL));
     let share = format!("clamp_max({}\n/\n({} > 0), 1)", sum(BAD), sum(TOTAL));

@@ -53,9 +53,7 @@ impl<'a> Subject<'a> {
         let is_held = matches!(slo.indicator, Indicator::Events { .. } | Indicator::Latency { .. });
         let groups = if is_held {
             if !slo.group_by.is_empty() {
-                notes.push(
-                    "its groups are not told apart: sidecars serve one counter for all of them".to_owned(),
-                );
+                notes.push("its groups are not told apart: sidecars serve one counter for all of them".to_owned());
             }
             vec!["namespace".to_owned()]
         } else {
@@ -125,8 +123,7 @@ impl<'a> Subject<'a> {
 
     /// Every window that is recorded, shortest first: Sloth's, those of the tiers, and the period.
     pub(super) fn windows(&self) -> BTreeSet<Window> {
-        let mut windows: BTreeSet<_> =
-            Window::RECORDED.into_iter().filter(|window| *window < self.period).collect();
+        let mut windows: BTreeSet<_> = Window::RECORDED.into_iter().filter(|window| *window < self.period).collect();
         windows.extend(self.tiers.iter().flat_map(|tier| [tier.long, tier.short]));
         if let Some(slice) = self.timeslice() {
             windows.retain(|window| *window >= slice);

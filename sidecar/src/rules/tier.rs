@@ -50,15 +50,9 @@ fn declared(slo: &Slo, period: Window) -> Vec<Tier> {
     };
     if slo.alerting.tiers.is_empty() {
         let scaled = |(severity, share, long, short)| {
-            let [long, short] =
-                [long, short].map(|seconds| Window::new(mapwarden::contract::Nanos::from_secs(seconds)));
+            let [long, short] = [long, short].map(|seconds| Window::new(mapwarden::contract::Nanos::from_secs(seconds)));
             let long_seconds = Count::new(long.seconds()).as_f64();
-            Tier {
-                severity,
-                long,
-                short,
-                factor: share * Count::new(period.seconds()).as_f64() / long_seconds,
-            }
+            Tier { severity, long, short, factor: share * Count::new(period.seconds()).as_f64() / long_seconds }
         };
         WORKBOOK.into_iter().map(scaled).collect()
     } else {
@@ -123,10 +117,7 @@ mod tests {
     fn a_tier_that_can_never_fire_is_left_out_and_told() {
         let (kept, notes) = tiers(&slo(0.9), Window::days(30), 0.1);
         assert_eq!(kept.len(), 3);
-        assert_eq!(
-            notes,
-            ["the page over 1h and 5m above 14.4 can never fire: it asks for more than 144 % bad events"]
-        );
+        assert_eq!(notes, ["the page over 1h and 5m above 14.4 can never fire: it asks for more than 144 % bad events"]);
     }
 
     #[test]
@@ -141,9 +132,7 @@ mod tests {
 
     #[test]
     fn numbers_are_printed_without_noise() {
-        for (value, text) in
-            [(1.0 - 0.999, "0.001"), (14.4 * (1.0 - 0.999), "0.0144"), (30.0, "30"), (1e-7, "0.0000001")]
-        {
+        for (value, text) in [(1.0 - 0.999, "0.001"), (14.4 * (1.0 - 0.999), "0.0144"), (30.0, "30"), (1e-7, "0.0000001")] {
             assert_eq!(number(value), text);
         }
     }

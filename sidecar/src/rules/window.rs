@@ -108,9 +108,6 @@ mod tests {
             assert_eq!(range / SLICE + 1, window.0 / SLICE);
             assert_ne!(range % SLICE, 0, "no slice lies on the edge");
         }
-        assert_eq!(
-            (Window::M5.range(), Window::days(30).range()),
-            ("4m30s".to_owned(), "29d23h59m30s".to_owned())
-        );
+        assert_eq!((Window::M5.range(), Window::days(30).range()), ("4m30s".to_owned(), "29d23h59m30s".to_owned()));
     }
 }

@@ -52,9 +52,7 @@ impl Feed {
     /// None where no series can be made.
     pub(super) fn new(subject: &Subject<'_>) -> Option<Self> {
         match &subject.slo.indicator {
-            Indicator::Events { .. } | Indicator::Latency { .. } => {
-                Some(Self::Scraped(Scraped(held(subject))))
-            }
+            Indicator::Events { .. } | Indicator::Latency { .. } => Some(Self::Scraped(Scraped(held(subject)))),
             Indicator::Queried(queried) => match &queried.queries {
                 Queries::Events { total, part, is } => scraped(total, part, *is).map(Self::Scraped),
                 Queries::Ratio { .. } | Queries::Threshold { .. } => Some(Self::Recorded),
@@ -95,8 +93,7 @@ impl Feed {
 
 impl Raw {
     fn text(&self) -> String {
-        let labels: Vec<_> =
-            self.labels.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
+        let labels: Vec<_> = self.labels.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
         format!("{}{{{}}}", self.name, labels.join(","))
     }
 
@@ -116,12 +113,7 @@ impl Raw {
 fn recorded(subject: &Subject<'_>, history: &History) -> Vec<(String, String)> {
     let mut labels = subject.labels.clone();
     labels.extend(subject.groups.iter().map(|group| (group.clone(), "a".to_owned())));
-    let of = |name: &str| Raw {
-        name: name.to_owned(),
-        labels: labels.clone(),
-        counts: Counts::All,
-        is_part: false,
-    };
+    let of = |name: &str| Raw { name: name.to_owned(), labels: labels.clone(), counts: Counts::All, is_part: false };
     vec![
         (of(TOTAL).text(), history.slices(|good, bad| good + bad)),
         (of(BAD).text(), history.slices(|_, bad| bad)),
@@ -131,8 +123,7 @@ fn recorded(subject: &Subject<'_>, history: &History) -> Vec<(String, String)> {
 fn held(subject: &Subject<'_>) -> Vec<Raw> {
     let raw = |name: &str, counts, is_part| {
         let labels = [("slo", subject.slo.id()), ("service", subject.slo.service.clone())];
-        let labels =
-            labels.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(target()).collect();
+        let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(target()).collect();
         Raw { name: name.to_owned(), labels, counts, is_part }
     };
     vec![raw(SLI_EVENTS.name, Counts::All, false), raw(SLI_GOOD.name, Counts::Good, true)]
@@ -149,8 +140,7 @@ fn scraped(total: &Expression, part: &Expression, is: Judged) -> Option<Scraped>
         Judged::Good => (Counts::Good, Counts::Bad),
         Judged::Bad => (Counts::Bad, Counts::Good),
     };
-    let both: Vec<_> =
-        [&all.matchers.matchers, &some.matchers.matchers].into_iter().flatten().cloned().collect();
+    let both: Vec<_> = [&all.matchers.matchers, &some.matchers.matchers].into_iter().flatten().cloned().collect();
     let shared = (all.name == some.name).then(|| raw(some, &both, of_part, true)).flatten();
     let mut raws = match shared {
         Some(shared) => vec![rest(&shared, all, some, of_rest)?, shared],
@@ -205,15 +195,7 @@ fn rest(part: &Raw, all: &VectorSelector, some: &VectorSelector, counts: Counts)
 fn guesses(matcher: &Matcher) -> Vec<String> {
     let simplified = |pattern: &str| {
         let pattern = pattern.trim_matches(['^', '$', '(', ')']);
-        let plain = [
-            (".*", ""),
-            (".+", "x"),
-            ("\\d", "0"),
-            ("[0-9]", "0"),
-            ("\\.", "\u{0}"),
-            (".", "0"),
-            ("\u{0}", "."),
-        ];
+        let plain = [(".*", ""), (".+", "x"), ("\\d", "0"), ("[0-9]", "0"), ("\\.", "\u{0}"), (".", "0"), ("\u{0}", ".")];
         plain.iter().fold(pattern.to_owned(), |text, (from, to)| text.replace(from, to))
     };
     let own: Vec<_> = match &matcher.op {
@@ -272,8 +254,8 @@ mod tests {
             let made = scraped(&Expression::new(total), &Expression::new(part), is);
             let made: Option<Vec<_>> =
                 made.map(|Scraped(raws)| raws.iter().map(|raw| (raw.text(), raw.counts)).collect());
-            let expected = expected
-                .map(|raws| raws.iter().map(|(text, counts)| ((*text).to_owned(), *counts)).collect());
+            let expected =
+                expected.map(|raws| raws.iter().map(|(text, counts)| ((*text).to_owned(), *counts)).collect());
             assert_eq!(made, expected, "{total} {part}");
         }
     }

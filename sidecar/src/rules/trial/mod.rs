@@ -50,9 +50,7 @@ pub(super) fn write(subject: &Subject<'_>, rules: &str, groups: &[String]) -> St
     out.push_str("tests:\n");
     let feed = Feed::new(subject);
     if feed.is_none() {
-        out.push_str(
-            "  # Its queries cannot be told apart by series of our own making: only silence is tested.\n",
-        );
+        out.push_str("  # Its queries cannot be told apart by series of our own making: only silence is tested.\n");
     }
     for story in stories::all(subject, feed.as_ref()) {
         write_story(&mut out, subject, feed.as_ref(), &story);
@@ -104,7 +102,9 @@ fn expression(subject: &Subject<'_>, question: Question) -> String {
     let alert = |name: &str, severity: Severity| {
         let (name, id) = (text(name), text(&subject.id));
         let severity = text(severity.name());
-        format!("count(ALERTS{{alertname={name},alertstate=\"firing\",{ID}={id},{SEVERITY}={severity}}})")
+        format!(
+            "count(ALERTS{{alertname={name},alertstate=\"firing\",{ID}={id},{SEVERITY}={severity}}})"
+        )
     };
     let sum = |name: &str| format!("sum({})", subject.series(name));
     match question {

@@ -93,8 +93,7 @@ fn told(name: &'static str, history: History, questions: Vec<(usize, Question)>)
 fn in_order(subject: &Subject<'_>, traffic: u32) -> Story {
     let history = begin().then(BEFORE, Minute::Events(traffic, 0));
     let end = history.minutes.len();
-    let questions =
-        both(end).into_iter().chain([(end, Question::NoData)]).chain(numbers(subject, end)).collect();
+    let questions = both(end).into_iter().chain([(end, Question::NoData)]).chain(numbers(subject, end)).collect();
     told("all is well", history, questions)
 }
 
@@ -114,9 +113,8 @@ fn outage(subject: &Subject<'_>, traffic: u32, name: &'static str) -> Option<Sto
 
 /// A history that ends with the minute in which the loudest alert begins to fire.
 fn broken(subject: &Subject<'_>, traffic: u32) -> Option<(History, Severity, usize)> {
-    let history = begin()
-        .then(BEFORE, Minute::Events(traffic, 0))
-        .then(LONGEST - BEFORE - 1, Minute::Events(0, traffic));
+    let history =
+        begin().then(BEFORE, Minute::Events(traffic, 0)).then(LONGEST - BEFORE - 1, Minute::Events(0, traffic));
     let judge = Judge::new(subject, &history);
     let first = |severity| judge.first_that(severity, 1, Firing::Yes).map(|minute| (severity, minute));
     let (severity, fires) = first(Severity::Page).or_else(|| first(Severity::Ticket))?;
@@ -131,8 +129,7 @@ fn quiet_hour(subject: &Subject<'_>) -> Story {
         .then(2, Minute::Events(TRAFFIC - 10, 10))
         .then(65, Minute::Events(0, 0));
     let end = history.minutes.len();
-    let questions =
-        both(end).into_iter().chain([(end, Question::NoData)]).chain(numbers(subject, end)).collect();
+    let questions = both(end).into_iter().chain([(end, Question::NoData)]).chain(numbers(subject, end)).collect();
     told("a quiet hour", history, questions)
 }
 
@@ -160,10 +157,8 @@ fn counter_reset(subject: &Subject<'_>) -> Story {
 
 /// One event a minute, of which one fails.
 fn one_failure(subject: &Subject<'_>) -> Story {
-    let history = begin()
-        .then(BEFORE, Minute::Events(1, 0))
-        .then(1, Minute::Events(0, 1))
-        .then(3, Minute::Events(1, 0));
+    let history =
+        begin().then(BEFORE, Minute::Events(1, 0)).then(1, Minute::Events(0, 1)).then(3, Minute::Events(1, 0));
     let failed = BEFORE + 2;
     let end = history.minutes.len();
     let questions = both(failed).into_iter().chain(both(end)).chain(numbers(subject, end)).collect();
@@ -174,17 +169,15 @@ fn one_failure(subject: &Subject<'_>) -> Story {
 fn gap(subject: &Subject<'_>, traffic: u32) -> Option<Story> {
     let (history, ..) = broken(subject, traffic)?;
     let fires = history.minutes.len();
-    let history =
-        history.then(15, Minute::Silent).then(1, Minute::Events(0, 0)).then(8, Minute::Events(traffic, 0));
+    let history = history
+        .then(15, Minute::Silent)
+        .then(1, Minute::Events(0, 0))
+        .then(8, Minute::Events(traffic, 0));
     let (in_gap, end) = (fires + 12, history.minutes.len());
     let no_data = |minute| (minute, Question::NoData);
-    let questions =
-        both(fires + 8).into_iter().chain(both(in_gap)).chain([no_data(fires + 8), no_data(in_gap)]);
+    let questions = both(fires + 8).into_iter().chain(both(in_gap)).chain([no_data(fires + 8), no_data(in_gap)]);
     let questions = questions.chain(both(end)).chain([no_data(end)]).chain(numbers(subject, end)).collect();
-    Some(Story {
-        no_data: Expected::At(in_gap),
-        ..told("no data in the middle of an outage", history, questions)
-    })
+    Some(Story { no_data: Expected::At(in_gap), ..told("no data in the middle of an outage", history, questions) })
 }
 
 /// Nothing is ever measured.

@@ -42,7 +42,7 @@ pub(super) fn play(scenario: &Scenario) -> Played {
         }
         let now = evaluated(&aggregate, state.as_ref(), at(scenario.shown(second)));
         for tier in &now.tiers {
-            let name = tier.tier.name().to_owned();
+            let name = tier.tier.name();
             match (tier.is_firing, firing.remove(&name)) {
                 (true, from) => {
                     firing.insert(name, from.unwrap_or(second));
@@ -58,7 +58,7 @@ pub(super) fn play(scenario: &Scenario) -> Played {
         }
         state = Some(now);
     }
-    alerts.extend(firing.into_iter().map(|(tier, from)| Alert { tier: tier.to_owned(), from, until: None }));
+    alerts.extend(firing.into_iter().map(|(tier, from)| Alert { tier, from, until: None }));
     Played { budgets, alerts }
 }
 

@@ -1,8 +1,9 @@
 //! The Mapwarden sidecar: telemetry in, exact error budgets and fault notices out.
 //!
 //! The folders read in the order of the data: [`accept`] turns OTLP and probes into observations, [`aggregate`]
-//! into counts over windows, [`budget`] into budgets and burn rates, [`notice`] into fault notices, [`output`]
-//! into pages, metrics and messages; [`promql`] asks servers for what they count. This file is the only place that wires them.
+//! into counts over windows, [`budget`] into budgets and burn rates, [`ledger`] into what is left of them after
+//! corrections and for how long, [`notice`] into fault notices, [`output`] into pages, metrics and messages; [`promql`]
+//! asks servers for what they count. This file is the only place that wires them.
 
 pub mod cli;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod yaml;
 pub mod accept;
 pub mod aggregate;
 pub mod budget;
+pub mod ledger;
 pub mod notice;
 pub mod output;
 pub mod promql;
@@ -34,7 +36,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::accept::otlp::{self, Receiver};
-use self::accept::{deploys, probe};
+use self::accept::{corrections, deploys, probe};
 use self::config::Config;
 use self::output::View;
 use self::output::admin::{self, Admin};
@@ -112,7 +114,8 @@ impl Sidecar {
         let admin_address = admin_listener.local_addr().context("cannot read the address of --admin")?;
         let otlp = otlp::router(Receiver::new(&config, inputs.clone()));
         let admin = Admin { view: view.clone(), exposition, templates };
-        let admin = admin::router(admin, deploys::router(inputs.clone()));
+        let admin =
+            admin::router(admin, deploys::router(inputs.clone()).merge(corrections::router(inputs.clone())));
         edge.tasks.spawn(serve(otlp_listener, otlp, edge.stop.clone()));
         edge.tasks.spawn(serve(admin_listener, admin, edge.stop.clone()));
         edge.tasks.spawn(query(sources, inputs.clone(), view.clone(), edge.stop.clone()));

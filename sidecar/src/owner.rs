@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use mapwarden::contract::UnixNanos;
 use mapwarden::contract::names::exposition;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Input;
+use crate::accept::corrections::{Refused, Written};
 use crate::accept::sources::SourceBoard;
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;
+use crate::ledger::{Ledger, LedgerState};
 use crate::notice::{self, Event, Notice, NoticeEvent, Notices};
 use crate::output::{Durability, View, view};
 use crate::store::{Commit, Removed, Store, StoreError};
@@ -44,7 +46,9 @@ const FAILED: &str = "failed";
 /// The state and where its results go.
 pub(crate) struct Owner {
     aggregate: Aggregate,
+    /// As they were evaluated.
     budgets: BTreeMap<String, BudgetState>,
+    ledger: Ledger,
     notices: Notices,
     store: Option<Durable>,
     started: Timestamp,
@@ -53,6 +57,8 @@ pub(crate) struct Owner {
     events: mpsc::Sender<NoticeEvent>,
     /// Whether inputs came since the last evaluation.
     is_stale: bool,
+    /// Who waits for a correction to be saved.
+    waiting: Vec<(oneshot::Sender<Result<Written, Refused>>, Written)>,
 }
 
 /// The store, and what it has not taken yet.
@@ -85,6 +91,7 @@ impl Owner {
         restored.changes.into_iter().rev().for_each(|change| aggregate.announce(change));
         let mut notices = Notices::default();
         notices.restore(restored.notices);
+        let ledger = Ledger::restore(restored.corrections, restored.cuts, now);
         let store = store.map(|store| Durable {
             store: Arc::new(store),
             removed: Removed { objectives: gone.into_iter().collect(), ..Removed::default() },
@@ -94,12 +101,30 @@ impl Owner {
             error: None,
         });
         let started = timestamp(now);
-        let facts = view::Facts { started, durability: durability(store.as_ref()), sources: &sources };
-        let first = view::view(&aggregate.at(now), &BTreeMap::new(), &notices, facts);
+        let facts = view::Facts {
+            started,
+            durability: durability(store.as_ref()),
+            sources: &sources,
+            corrections: ledger.log(),
+        };
+        let judged = view::Judged { budgets: &BTreeMap::new(), ledger: &BTreeMap::new() };
+        let first = view::view(&aggregate.at(now), judged, &notices, facts);
         let (view, reader) = watch::channel(Arc::new(first));
         let budgets = BTreeMap::new();
-        let owner =
-            Self { aggregate, budgets, notices, store, started, sources, view, events, is_stale: true };
+        let (is_stale, waiting) = (true, Vec::new());
+        let owner = Self {
+            aggregate,
+            budgets,
+            ledger,
+            notices,
+            store,
+            started,
+            sources,
+            view,
+            events,
+            is_stale,
+            waiting,
+        };
         Ok((owner, reader))
     }
 
@@ -116,7 +141,7 @@ impl Owner {
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {
                     tell_queue(&inputs);
-                    let is_due = regular.elapsed() >= REGULARLY;
+                    let is_due = regular.elapsed() >= REGULARLY || !self.waiting.is_empty();
                     if is_due || (self.is_stale && Instant::now() >= rests_until) {
                         let began = Instant::now();
                         self.evaluate().await;
@@ -162,6 +187,15 @@ impl Owner {
                 // As above.
                 let _ = done.send(taken);
             }
+            Input::Correction(proposal, reply) => {
+                match self.ledger.propose(*proposal, &self.aggregate.at(UnixNanos::now())) {
+                    Ok(written) => self.waiting.push((reply, written)),
+                    Err(refused) => {
+                        // Whoever asked may have gone away; nothing was written.
+                        let _ = reply.send(Err(refused));
+                    }
+                }
+            }
         }
     }
 
@@ -180,13 +214,20 @@ impl Owner {
             .objectives()
             .map(|(id, objective)| (id.clone(), evaluate(objective, self.budgets.get(id), now)))
             .collect();
-        let happened = self.notices.step(&known, &self.budgets);
+        let states: BTreeMap<String, LedgerState> =
+            self.ledger.step(&known, &self.budgets, |id| self.notices.onset(id));
+        // What is told is judged; what the next evaluation goes on from is what was measured.
+        let judged = self.budgets.iter().map(|(id, budget)| (id.clone(), self.ledger.judge(id, budget, now)));
+        let judged: BTreeMap<String, BudgetState> = judged.collect();
+        let happened = self.notices.step(&known, &judged);
         let facts = view::Facts {
             started: self.started,
             durability: durability(self.store.as_ref()),
             sources: &self.sources,
+            corrections: self.ledger.log(),
         };
-        let view = Arc::new(view::view(&known, &self.budgets, &self.notices, facts));
+        let told = view::Judged { budgets: &judged, ledger: &states };
+        let view = Arc::new(view::view(&known, told, &self.notices, facts));
         if let Some(durable) = &mut self.store {
             for notice in happened.iter().map(|event| &*event.notice) {
                 durable.keep(&self.notices, notice);
@@ -207,7 +248,9 @@ impl Owner {
     }
 
     fn forget(&mut self) {
-        let forgotten = self.aggregate.forget_silent(UnixNanos::now());
+        let now = UnixNanos::now();
+        let forgotten = self.aggregate.forget_silent(now);
+        self.ledger.forget(now);
         if let Some(durable) = &mut self.store {
             let series = &mut durable.removed.series;
             series.extend(forgotten.into_iter().take(WAITING_SERIES.saturating_sub(series.len())));
@@ -217,15 +260,18 @@ impl Owner {
     /// Writes what changed. What could not be written is marked as changed again, so that the next commit has
     /// it, and however many fail, no more waits than there is.
     async fn commit(&mut self) {
-        let Some(durable) = &mut self.store else { return };
+        let Some(durable) = &mut self.store else {
+            confirm(&mut self.waiting);
+            return;
+        };
         let began = Instant::now();
         let now = UnixNanos::now();
         let changes = durable.are_changes_new.then(|| self.aggregate.at(now).changes().cloned().collect());
         durable.are_changes_new = false;
         let notices = std::mem::take(&mut durable.notices).into_values().collect();
         let removed = std::mem::take(&mut durable.removed);
-        let commit =
-            Arc::new(Commit { at: now, removed, unsaved: self.aggregate.unsaved(), notices, changes });
+        let (unsaved, ledger) = (self.aggregate.unsaved(), self.ledger.unsaved());
+        let commit = Arc::new(Commit { at: now, removed, unsaved, notices, changes, ledger });
         let (store, lent) = (durable.store.clone(), commit.clone());
         let done = tokio::task::spawn_blocking(move || store.commit(&lent)).await;
         let failure = match done {
@@ -239,6 +285,7 @@ impl Owner {
                 durable.error = None;
                 metrics::gauge!(exposition::STORE_LAST_COMMIT.name)
                     .set(timestamp(now).as_duration().as_secs_f64());
+                confirm(&mut self.waiting);
                 WRITTEN
             }
             Some(error) => {
@@ -247,6 +294,7 @@ impl Owner {
                 );
                 durable.error = Some(error);
                 self.aggregate.redirty(&commit.unsaved);
+                self.ledger.redirty(&commit.ledger);
                 durable.take_back(Arc::unwrap_or_clone(commit));
                 FAILED
             }
@@ -263,7 +311,7 @@ impl Durable {
 
     /// Keeps what a failed commit had, beside what is the aggregate's, for the next one.
     fn take_back(&mut self, commit: Commit) {
-        let Commit { at: _, removed, unsaved: _, notices, changes } = commit;
+        let Commit { at: _, removed, unsaved: _, notices, changes, ledger: _ } = commit;
         let Removed { objectives, series } = removed;
         self.removed.objectives.extend(objectives);
         self.removed.series.extend(series);
@@ -274,6 +322,15 @@ impl Durable {
             self.notices.pop_first();
         }
         self.are_changes_new |= changes.is_some();
+    }
+}
+
+/// Tells those who wait that what they asked for is written and, where there is a store, saved.
+fn confirm(waiting: &mut Vec<(oneshot::Sender<Result<Written, Refused>>, Written)>) {
+    for (reply, written) in waiting.drain(..) {
+        tracing::info!(id = %written.entry.id, author = %written.entry.author, "correction: {}", written.entry.reason);
+        // Whoever asked may have gone away; it is written all the same.
+        let _ = reply.send(Ok(written));
     }
 }
 

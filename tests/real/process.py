@@ -91,13 +91,13 @@ class Sidecar(Process):
     """`mapwarden run` or `mapwarden demo`."""
 
     def __init__(self, binary: Path, folder: Path, *arguments, command: str = "run", name: str | None = None,
-                 ports: tuple[int, int] | None = None):
+                 ports: tuple[int, int] | None = None, environment: dict | None = None):
         self.ports = ports or (free_port(), free_port())
         otlp, admin = self.ports
         self.otlp = f"http://127.0.0.1:{otlp}"
         self.admin = f"http://127.0.0.1:{admin}"
         addresses = ["--otlp-http", f"127.0.0.1:{otlp}", "--admin", f"127.0.0.1:{admin}"]
-        super().__init__(name or command, [binary, command, *addresses, *arguments], folder)
+        super().__init__(name or command, [binary, command, *addresses, *arguments], folder, environment)
         self.wait_for("/readyz", lambda: self.get("/readyz").ok or None)
 
     def get(self, path: str) -> requests.Response:

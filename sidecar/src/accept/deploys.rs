@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use jiff::{SignedDuration, Timestamp};
@@ -15,14 +13,9 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
+use super::json::{self, Fields};
 use super::{Change, ChangeKind, ChangeSource, Input};
 use crate::problem::{FieldError, Problem};
-
-/// The largest announcement in bytes.
-const MAX_BODY: usize = 64 << 10;
-
-/// The longest field in bytes; longer ones would only be cut in pages and alerts.
-const MAX_TEXT: usize = 512;
 
 /// How far `at` may lie ahead: clocks differ, but a change that has not happened yet explains nothing.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
@@ -61,53 +54,23 @@ async fn accept(queue: &mpsc::Sender<Input>, request: Request) -> Result<Change,
 }
 
 async fn read(request: Request) -> Result<Change, Problem> {
-    let (parts, body) = request.into_parts();
-    if !is_json(&parts.headers) {
-        let detail = "a change is announced as JSON: accepted content type is application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    }
-    let too_large = |_| {
-        let detail = format!("the body is larger than {MAX_BODY} bytes or was cut off");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-    };
-    let bytes = to_bytes(body, MAX_BODY).await.map_err(too_large)?;
-    let invalid = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let value = serde_json::from_slice(&bytes).map_err(|error| invalid(format!("not JSON: {error}")))?;
-    let Value::Object(fields) = value else {
-        return Err(invalid("a change is announced as a JSON object".to_owned()));
-    };
-    parse(&fields, Timestamp::now())
-        .map_err(|errors| invalid("the announced change is not valid".to_owned()).with_errors(errors))
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    told.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    let fields = json::object(request, "a change").await?;
+    parse(&fields, Timestamp::now()).map_err(|errors| {
+        Problem::new(StatusCode::BAD_REQUEST, "the announced change is not valid").with_errors(errors)
+    })
 }
 
 /// Reads an announcement that came at `now`.
 fn parse(fields: &Map<String, Value>, now: Timestamp) -> Result<Change, Vec<FieldError>> {
-    let mut reader = Reader { fields, errors: Vec::new() };
-    for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-        reader.error(name, format!("unknown field: accepted are {}", FIELDS.join(", ")));
-    }
+    let mut reader = Fields::new(fields, &FIELDS);
     let service = reader.required("service", "the service's `service.name`");
     let version = reader.required("version", "the new `service.version`");
     let sha = reader.required("sha", "the commit, e.g. a3f9c1d");
-    let kind = reader.required("kind", "deploy, config or flag").and_then(|told| {
-        let kind = ChangeKind::ALL.into_iter().find(|kind| kind.name() == told);
-        if kind.is_none() {
-            reader.error(
-                "kind",
-                format!("`{told}` is not a kind of change: accepted are deploy, config, flag"),
-            );
-        }
-        kind
-    });
-    let at = match reader.text("at") {
-        None => Some(now),
-        Some(told) => reader.time(&told, now),
-    };
+    let kind = reader.choice("kind", &ChangeKind::ALL.map(|kind| (kind.name(), kind)), "a kind of change");
+    let at = if reader.has("at") { reader.time("at") } else { Some(now) };
+    if let Some(at) = at.filter(|at| at.duration_since(now) > MAX_AHEAD) {
+        reader.error("at", format!("{at} is more than 5 minutes ahead of this sidecar's clock, {now}"));
+    }
     let author = reader.text("author");
     let url = reader.text("url").filter(|told| {
         let is_web = Url::parse(told).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
@@ -123,62 +86,6 @@ fn parse(fields: &Map<String, Value>, now: Timestamp) -> Result<Change, Vec<Fiel
             Ok(Change { service, kind, version, sha, at, source: ChangeSource::Webhook, author, url })
         }
         _ => Err(reader.errors),
-    }
-}
-
-/// Reads fields and collects what is wrong with them.
-struct Reader<'a> {
-    fields: &'a Map<String, Value>,
-    errors: Vec<FieldError>,
-}
-
-impl Reader<'_> {
-    fn error(&mut self, name: &str, detail: String) {
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        self.errors.push(FieldError { pointer, detail });
-    }
-
-    fn required(&mut self, name: &str, accepted: &str) -> Option<String> {
-        match self.fields.get(name) {
-            None | Some(Value::Null) => {
-                self.error(name, format!("`{name}` is missing: accepted is {accepted}"));
-                None
-            }
-            Some(_) => self.text(name),
-        }
-    }
-
-    /// A text of sensible length without control characters; none where the field is absent or wrong.
-    fn text(&mut self, name: &str) -> Option<String> {
-        let told = self.fields.get(name).filter(|value| !value.is_null())?;
-        match told.as_str().map(str::trim) {
-            Some(text) if !text.is_empty() && text.len() <= MAX_TEXT && !text.contains(char::is_control) => {
-                Some(text.to_owned())
-            }
-            Some(_) => {
-                self.error(name, format!("accepted is a text of 1 to {MAX_TEXT} bytes on one line"));
-                None
-            }
-            None => {
-                self.error(name, format!("{told} is not a text: accepted is a text in quotes"));
-                None
-            }
-        }
-    }
-
-    fn time(&mut self, told: &str, now: Timestamp) -> Option<Timestamp> {
-        match told.parse::<Timestamp>() {
-            Ok(at) if at.duration_since(now) > MAX_AHEAD => {
-                self.error("at", format!("{at} is more than 5 minutes ahead of this sidecar's clock, {now}"));
-                None
-            }
-            Ok(at) => Some(at),
-            Err(_) => {
-                let detail = format!("`{told}` is not a time: accepted is RFC 3339, 2026-11-21T10:15:21Z");
-                self.error("at", detail);
-                None
-            }
-        }
     }
 }
 

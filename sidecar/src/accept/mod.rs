@@ -1,7 +1,9 @@
-//! What comes in: OTLP over HTTP, probes of dependencies, announced changes. What goes out: [`Batch`]es of
+//! What comes in: OTLP over HTTP, probes of dependencies, announced changes, corrections. What goes out: [`Batch`]es of
 //! [`Observation`]s. Never knows what an SLO is.
 
+pub mod corrections;
 pub mod deploys;
+mod json;
 pub mod otlp;
 pub mod probe;
 pub mod sources;
@@ -13,6 +15,7 @@ use mapwarden::contract::{Count, Nanos, UnixNanos, UserHash, UserSketch};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use self::corrections::{Proposal, Refused, Written};
 use self::sources::{Steps, Taken};
 
 /// What the state's owner takes from its bounded queue.
@@ -24,6 +27,8 @@ pub enum Input {
     Change(Change, oneshot::Sender<()>),
     /// Steps of a queried objective; answered with how far it is once they are part of the state.
     Steps(Steps, oneshot::Sender<Taken>),
+    /// A correction or a withdrawal that somebody asked for; answered once it is saved.
+    Correction(Box<Proposal>, oneshot::Sender<Result<Written, Refused>>),
 }
 
 /// What one sender told at one time.

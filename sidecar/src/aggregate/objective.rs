@@ -394,7 +394,7 @@ impl Objective {
         }
         let has_room = self.places.len() < MAX_PLACES || self.places.contains_key(place);
         let other = || Place { version: Arc::from(OTHER), region: Arc::from(OTHER) };
-        self.places.entry(if has_room { place.clone() } else { other() }).or_insert_with(Slices::for_evidence)
+        self.places.entry(if has_room { place.clone() } else { other() }).or_insert_with(Slices::for_places)
     }
 
     /// Forgets what happened after `now`.

@@ -186,6 +186,13 @@ impl Slices {
         Self { rings: [Level::Second, Level::TenSeconds, Level::Minute].map(Ring::new).into() }
     }
 
+    /// Slices that reach six hours back and, two hours wide, as far as those of a budget: who spent it.
+    pub fn for_places() -> Self {
+        Self {
+            rings: [Level::Second, Level::TenSeconds, Level::Minute, Level::TwoHours].map(Ring::new).into(),
+        }
+    }
+
     /// Slices that reach 70 minutes back, for what there may be many of.
     pub fn for_keys() -> Self {
         Self { rings: [Level::Second, Level::TenSeconds].map(Ring::new).into() }
@@ -197,6 +204,17 @@ impl Slices {
         for ring in &mut self.rings {
             ring.add(ring.level.slot(time), &counts);
         }
+    }
+
+    /// How far back a level reaches; none where it is not kept.
+    pub fn reach_of(&self, level: Level) -> Option<Nanos> {
+        self.ring(level).map(|ring| ring.level.reach())
+    }
+
+    /// The level that a window is read from: the finest that reaches as far, else the last.
+    pub fn level_of(&self, window: Window) -> Level {
+        let reaches = |ring: &&Ring| window.length() <= ring.level.reach();
+        self.rings.iter().find(reaches).or(self.rings.last()).map_or(Level::Second, |ring| ring.level)
     }
 
     /// Notes that telemetry accounts for the time from `from` to `to`.

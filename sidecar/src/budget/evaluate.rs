@@ -45,7 +45,7 @@ pub fn evaluate(objective: &Objective, previous: Option<&BudgetState>, now: Unix
         });
     let tiers = states.collect();
     let exhausted_in = exhausted_in(remaining, &windows, &period, now);
-    BudgetState { windows, period, remaining, exhausted_in, tiers, rise }
+    BudgetState { windows, period, remaining, exhausted_in, tiers, rise, is_planned: false }
 }
 
 /// Every window that is told of, shortest first: those that the tiers need, the usual ones up to the period, and the
@@ -124,6 +124,7 @@ fn window_burn(objective: &Objective, window: Window, allowed: Ratio, now: UnixN
         error_ratio,
         burn_rate: error_ratio.and_then(|ratio| burn(ratio, allowed)),
         coverage: objective.coverage(counts.covered, window.length(), now),
+        covered: counts.covered,
     }
 }
 

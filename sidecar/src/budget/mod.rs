@@ -58,6 +58,8 @@ pub struct WindowBurn {
     pub burn_rate: Option<BurnRate>,
     /// Share of the window, since the objective is known, for which telemetry arrived.
     pub coverage: Option<Ratio>,
+    /// How much of the window telemetry accounts for.
+    pub covered: Nanos,
 }
 
 /// One tier of one objective.
@@ -112,6 +114,8 @@ pub struct BudgetState {
     pub tiers: Vec<TierState>,
     /// What the sequential test says; none where the target leaves no room for it.
     pub rise: Option<Rise>,
+    /// Whether maintenance goes on that was planned; the ledger says so.
+    pub is_planned: bool,
 }
 
 /// What the sequential test says of an objective.

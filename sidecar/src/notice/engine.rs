@@ -281,6 +281,11 @@ impl Notices {
         self.open.get(slo).map(|open| open.notice.id.as_str())
     }
 
+    /// Since when the fault goes on for which a notice is open.
+    pub fn onset(&self, slo: &str) -> Option<UnixNanos> {
+        self.open.get(slo).map(|open| open.onset.at)
+    }
+
     /// What notices did.
     pub const fn counters(&self) -> &Counters {
         &self.counters

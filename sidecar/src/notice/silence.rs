@@ -35,13 +35,13 @@ pub(super) struct Silences {
 impl Silences {
     /// What has happened to the telemetry of one objective.
     pub(super) fn look(&mut self, case: Case<'_>) -> Option<(Event, Notice)> {
-        let Case { id, objective, view, .. } = case;
+        let Case { id, objective, view, budget } = case;
         let watching_since = *self.watching_since.get_or_insert(view.now);
         let last = objective.covered_until;
         let silence = view.now.since(last.max(watching_since));
         let is_gone = view.now.since(last) >= GONE;
         let Some(mut notice) = self.open.remove(id) else {
-            let is_told = silence >= patience(objective) && !is_gone;
+            let is_told = silence >= patience(objective) && !is_gone && !budget.is_planned;
             let is_measured = objective.totals != Counts::default();
             let notice = (is_told && is_measured).then(|| begin(case)).flatten()?;
             self.open.insert(id.to_owned(), notice.clone());

@@ -1,10 +1,12 @@
 //! What comes in: the immutable [`View`] that the state's owner publishes once a second, and notice events.
 //! What goes out: HTTP answers, metrics, pages, messages. Never writes state.
 
+pub mod ledger;
 pub mod view;
 
 pub mod admin;
 pub mod deliver;
+pub mod explain;
 pub mod exposition;
 pub mod render;
 
@@ -17,9 +19,11 @@ use jiff::Timestamp;
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 
+use self::ledger::LedgerView;
 use crate::accept::Change;
 use crate::accept::sources::{Agreement, QueriedState, SourceFacts};
 use crate::budget::Severity;
+use crate::ledger::Line;
 use crate::notice::{DependencyHealth, Known, MapFailure, Notice, Percentiles, ScopeShare};
 pub use crate::notice::{Event, NoticeEvent};
 
@@ -36,6 +40,8 @@ pub struct View {
     pub notices: Vec<Notice>,
     /// Changes, newest first, the last 100.
     pub changes: Vec<Change>,
+    /// The audit log of corrections, newest first: all that act, and the last thousand.
+    pub corrections: Arc<[Line]>,
     /// Maps, by service and name.
     pub maps: Vec<MapView>,
     /// Request scopes, by service, scope and region.
@@ -151,6 +157,9 @@ pub struct SloView {
     /// The notice that is open for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
+    /// The budget raw and corrected, the forecast, maintenance.
+    #[serde(flatten)]
+    pub ledger: LedgerView,
 }
 
 /// One window of one objective.
@@ -168,6 +177,12 @@ pub struct WindowView {
     pub burn_rate: Option<BurnRate>,
     /// Share of the window, since the objective is known, for which telemetry arrived.
     pub coverage: Option<Ratio>,
+    /// How much of the window telemetry accounts for.
+    #[serde(skip)]
+    pub covered: Nanos,
+    /// How long the window is.
+    #[serde(skip)]
+    pub length: Nanos,
 }
 
 /// One tier of one objective.

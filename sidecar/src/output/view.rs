@@ -1,5 +1,6 @@
 //! From the stages' outputs to the [`View`] that everything reads.
 
+mod ledger;
 mod maps;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::aggregate::objective::{About, Objective, SliKind};
 use crate::aggregate::traffic::Traffic;
 use crate::aggregate::{self, RequestKey, timestamp};
 use crate::budget::BudgetState;
+use crate::ledger::{LedgerState, Line};
 use crate::notice::{Known, Notices, Percentiles, health};
 
 /// How far back rates look.
@@ -37,17 +39,30 @@ pub struct Facts<'a> {
     pub durability: Durability,
     /// Servers that are asked.
     pub sources: &'a [SourceBoard],
+    /// The audit log.
+    pub corrections: Arc<[Line]>,
+}
+
+/// What was made of the objectives, by id.
+#[derive(Clone, Copy)]
+pub struct Judged<'a> {
+    /// Their budgets, with the tiers that are told.
+    pub budgets: &'a BTreeMap<String, BudgetState>,
+    /// Their budgets after corrections.
+    pub ledger: &'a BTreeMap<String, LedgerState>,
 }
 
 /// Builds the view of a moment.
 pub fn view(
     known: &aggregate::WindowView<'_>,
-    budgets: &BTreeMap<String, BudgetState>,
+    judged: Judged<'_>,
     notices: &Notices,
     facts: Facts<'_>,
 ) -> View {
-    let slos =
-        known.objectives().filter_map(|(id, objective)| Some(slo(id, objective, budgets.get(id)?, notices)));
+    let slos = known.objectives().filter_map(|(id, objective)| {
+        let (budget, ledger) = (judged.budgets.get(id)?, judged.ledger.get(id)?);
+        Some(slo(id, objective, (budget, ledger), notices))
+    });
     let counters = notices.counters();
     let parts = counters.parts.iter().map(|(part, (present, missing))| {
         ((*part).to_owned(), PartCount { present: *present, missing: *missing })
@@ -58,6 +73,7 @@ pub fn view(
         slos: slos.collect(),
         notices: notices.all(),
         changes: known.changes().take(CHANGES).cloned().collect(),
+        corrections: facts.corrections,
         maps: known.maps().map(|(key, map)| map_view(key, map, known)).collect(),
         requests: known.requests().map(|(key, traffic)| request(key, traffic, known)).collect(),
         dependencies: known
@@ -86,7 +102,12 @@ fn source(board: &SourceBoard) -> SourceView {
     }
 }
 
-fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices) -> SloView {
+fn slo(
+    id: &str,
+    objective: &Objective,
+    (budget, ledger): (&BudgetState, &LedgerState),
+    notices: &Notices,
+) -> SloView {
     let definition = &objective.definition;
     let (about, source) = match &definition.about {
         About::Map(map) => (format!("map {map}"), "sdk"),
@@ -119,6 +140,7 @@ fn slo(id: &str, objective: &Objective, budget: &BudgetState, notices: &Notices)
         windows: budget.windows.iter().map(window).collect(),
         tiers: budget.tiers.iter().map(tier).collect(),
         notice: notices.of(id).map(str::to_owned),
+        ledger: ledger::ledger(ledger, budget),
     }
 }
 
@@ -127,8 +149,9 @@ fn known_text(text: Option<&Arc<str>>, otherwise: &str) -> Known<String> {
 }
 
 fn window(burn: &crate::budget::WindowBurn) -> WindowView {
-    let crate::budget::WindowBurn { window, good, bad, error_ratio, burn_rate, coverage } = *burn;
-    WindowView { window: window.name(), good, bad, error_ratio, burn_rate, coverage }
+    let crate::budget::WindowBurn { window, good, bad, error_ratio, burn_rate, coverage, covered } = *burn;
+    let (name, length) = (window.name(), window.length());
+    WindowView { window: name, good, bad, error_ratio, burn_rate, coverage, covered, length }
 }
 
 fn tier(state: &crate::budget::TierState) -> TierView {

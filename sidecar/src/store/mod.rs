@@ -9,30 +9,41 @@
 //! | `marks` | series id | start, time, value, part |
 //! | `notices` | notice id | postcard of (JSON of the notice, tier, floor, affected users, active users), then of (affected tenants, active tenants), which older rows end before |
 //! | `changes` | position, newest 0 | JSON of the change |
+//! | `corrections` | number, from 0 on | JSON of the audit log's [`Entry`]; only ever added to |
+//! | `cuts` | SLO id, boundary in nanoseconds since 1970 | good, bad, covered nanoseconds that were counted before it |
+//!
+//! Format 2 has the last two tables. A store of format 1 gets them when it is opened and is of format 2 from then on: a
+//! version that does not know corrections would show budgets without them, so it is not to open it any more.
 //!
 //! Slices and the marks of the series that they were counted from are written in one transaction: a process
 //! killed at any moment has counted each event either in both or in neither, and the next cumulative point
 //! brings what was missing.
+
+mod audit;
+mod notices;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use mapwarden::contract::{Count, Nanos, UnixNanos};
-use redb::{
-    Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition,
-};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
+use self::notices::{read_notice, trim, write_notice};
 use crate::accept::Change;
+use crate::accept::corrections::Entry;
 use crate::aggregate::Unsaved;
 use crate::aggregate::objective;
 use crate::aggregate::series::Mark;
 use crate::aggregate::slices::{Counts, Level, Slice};
-use crate::budget::Tier;
+use crate::ledger;
 use crate::notice;
 
 /// The format that this version writes and reads.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+
+/// The format before, which is read and made the present one.
+const BEFORE: u64 = 1;
 
 /// How long a silent series' mark is kept after the last commit.
 const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
@@ -70,7 +81,7 @@ pub enum StoreError {
         source: Box<redb::DatabaseError>,
     },
     /// It was written by a later version.
-    #[error("store `{path}`: format {found} is unknown: accepted is {FORMAT}")]
+    #[error("store `{path}`: format {found} is unknown: accepted are {BEFORE} and {FORMAT}")]
     Format {
         /// The file.
         path: PathBuf,
@@ -116,6 +127,10 @@ pub struct Restored {
     pub notices: Vec<notice::Kept>,
     /// Changes, newest first.
     pub changes: Vec<Change>,
+    /// The audit log, by number.
+    pub corrections: Vec<(u64, Entry)>,
+    /// Boundaries of exclusions.
+    pub cuts: Vec<ledger::Boundary>,
 }
 
 /// What the store is to let go of.
@@ -140,6 +155,8 @@ pub struct Commit {
     pub notices: Vec<notice::Kept>,
     /// All changes, newest first, if there is a new one.
     pub changes: Option<Vec<Change>>,
+    /// New entries of the audit log, and boundaries of exclusions.
+    pub ledger: ledger::Unsaved,
 }
 
 /// Any of redb's errors as ours.
@@ -238,7 +255,7 @@ impl File {
             let mut meta = write.open_table(META).map_err(database)?;
             let found = meta.get("format").map_err(database)?.map(|row| row.value());
             match found {
-                None => {
+                None | Some(BEFORE) => {
                     meta.insert("format", FORMAT).map_err(database)?;
                 }
                 Some(FORMAT) => {}
@@ -249,6 +266,7 @@ impl File {
             write.open_table(MARKS).map_err(database)?;
             write.open_table(NOTICES).map_err(database)?;
             write.open_table(CHANGES).map_err(database)?;
+            audit::prepare(&write)?;
         }
         write.commit().map_err(database)
     }
@@ -295,6 +313,8 @@ impl File {
             let change = serde_json::from_slice(row.map_err(database)?.1.value());
             restored.changes.push(change.map_err(|_| StoreError::Row { table: "changes" })?);
         }
+        restored.corrections = audit::entries(&read)?;
+        restored.cuts = audit::cuts(&read)?;
         Ok((restored, silent))
     }
 
@@ -318,6 +338,7 @@ impl File {
                 .map_err(database)?;
             write_removed(&write, &commit.removed)?;
             write_unsaved(&write, &commit.unsaved)?;
+            audit::write(&write, &commit.ledger, commit.at)?;
             let mut notices = write.open_table(NOTICES).map_err(database)?;
             for kept in &commit.notices {
                 let bytes = write_notice(kept)?;
@@ -338,32 +359,6 @@ impl File {
     }
 }
 
-/// How many notices are kept on disk. More, only while more are open.
-const KEPT_NOTICES: u64 = 500;
-
-/// Removes the oldest notices beyond [`KEPT_NOTICES`] that are resolved: an open one has to be resolved yet.
-fn trim(notices: &mut redb::Table<'_, &'static str, &'static [u8]>) -> Result<(), StoreError> {
-    let mut beyond = notices.len().map_err(database)?.saturating_sub(KEPT_NOTICES);
-    if beyond == 0 {
-        return Ok(());
-    }
-    let mut gone = Vec::new();
-    for row in notices.iter().map_err(database)? {
-        if beyond == 0 {
-            break;
-        }
-        let (id, value) = row.map_err(database)?;
-        if read_notice(value.value())?.notice.state == notice::State::Resolved {
-            gone.push(id.value().to_owned());
-            beyond -= 1;
-        }
-    }
-    for id in gone {
-        notices.remove(id.as_str()).map_err(database)?;
-    }
-    Ok(())
-}
-
 fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<(), StoreError> {
     let Removed { objectives, series } = removed;
     let mut table = write.open_table(OBJECTIVES).map_err(database)?;
@@ -373,6 +368,7 @@ fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<()
         let all = (id.as_str(), u8::MIN, u64::MIN)..=(id.as_str(), u8::MAX, u64::MAX);
         slices.retain_in(all, |_, _| false).map_err(database)?;
     }
+    audit::remove(write, objectives)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for id in series {
         table.remove(*id).map_err(database)?;
@@ -408,47 +404,4 @@ fn write_unsaved(write: &redb::WriteTransaction, unsaved: &Unsaved) -> Result<()
         table.insert(*id, (*start, *time, *value, *part)).map_err(database)?;
     }
     Ok(())
-}
-
-fn write_notice(kept: &notice::Kept) -> Result<Vec<u8>, StoreError> {
-    let notice::Kept { notice, tier, floor, users, tenants } = kept;
-    let users = (&users.affected, &users.active);
-    let tenants = (&tenants.affected, &tenants.active);
-    let row = StoreError::Row { table: "notices" };
-    let Ok(json) = serde_json::to_string(notice) else { return Err(row) };
-    let tier = tier.map(Tier::name);
-    postcard::to_stdvec(&(json, tier, floor.get(), users, tenants)).map_err(|_| row)
-}
-
-fn read_notice(bytes: &[u8]) -> Result<notice::Kept, StoreError> {
-    let row = |_| StoreError::Row { table: "notices" };
-    type Sketches = (Vec<u8>, Vec<u8>);
-    let (head, rest): ((String, Option<String>, u64, Sketches), _) =
-        postcard::take_from_bytes(bytes).map_err(row)?;
-    let (json, tier, floor, users) = head;
-    let tenants: Sketches =
-        if rest.is_empty() { Sketches::default() } else { postcard::from_bytes(rest).map_err(row)? };
-    let crowd = |(affected, active): Sketches| notice::KeptCrowd { affected, active };
-    let notice = serde_json::from_str(&json).map_err(|_| StoreError::Row { table: "notices" })?;
-    let tier = tier.and_then(|name| Tier::ALL.into_iter().find(|tier| tier.name() == name));
-    let floor = UnixNanos::new(floor);
-    Ok(notice::Kept { notice, tier, floor, users: crowd(users), tenants: crowd(tenants) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_notice_of_before_there_were_tenants_is_read() {
-        let notice = include_str!("../notice/templates/samples/missing.json");
-        let sketches = |first: u8| (vec![first], vec![first, first]);
-        let old = postcard::to_stdvec(&(notice, Some("quick_page"), 7_u64, sketches(1))).unwrap();
-        let mut kept = read_notice(&old).unwrap();
-        assert_eq!((kept.floor, kept.users.active.len()), (UnixNanos::new(7), 2));
-        assert_eq!(kept.tenants, notice::KeptCrowd::default());
-        kept.tenants = notice::KeptCrowd { affected: vec![3], active: Vec::new() };
-        let again = read_notice(&write_notice(&kept).unwrap()).unwrap();
-        assert_eq!((again.users, again.tenants, again.tier), (kept.users, kept.tenants, kept.tier));
-    }
 }

@@ -9,9 +9,10 @@ use mapwarden::contract::{Ratio, UnixNanos};
 use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
 use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
 use mapwarden_sidecar::budget::{BudgetState, evaluate};
+use mapwarden_sidecar::ledger::Ledger;
 use mapwarden_sidecar::notice::Notices;
 use mapwarden_sidecar::output::Durability;
-use mapwarden_sidecar::output::view::{Facts, view};
+use mapwarden_sidecar::output::view::{Facts, Judged, view};
 use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
 
 const NOW: u64 = 1_800_000_000;
@@ -77,7 +78,8 @@ fn cost_of_a_thousand_objectives() {
     }
     println!("{} MiB after a month of history, {before} MiB before", resident());
     let (mut budgets, mut notices) = (BTreeMap::<String, BudgetState>::new(), Notices::default());
-    let mut took = [Duration::ZERO; 5];
+    let mut took = [Duration::ZERO; 6];
+    let mut ledger = Ledger::default();
     let rounds = 30;
     for second in NOW..NOW + rounds {
         let batch = told(&resource, number, (second - 1, second), SERIES_EACH);
@@ -97,11 +99,18 @@ fn cost_of_a_thousand_objectives() {
         lap(2);
         notices.step(&known, &budgets);
         lap(3);
-        let facts = Facts { started: timestamp(at(NOW)), durability: Durability::Memory, sources: &[] };
-        std::hint::black_box(view(&known, &budgets, &notices, facts));
+        let states = ledger.step(&known, &budgets, |slo| notices.onset(slo));
         lap(4);
+        let facts = Facts {
+            started: timestamp(at(NOW)),
+            durability: Durability::Memory,
+            sources: &[],
+            corrections: ledger.log(),
+        };
+        std::hint::black_box(view(&known, Judged { budgets: &budgets, ledger: &states }, &notices, facts));
+        lap(5);
     }
-    let names = ["take", "advance", "evaluate", "notices", "view"];
+    let names = ["take", "advance", "evaluate", "notices", "ledger", "view"];
     for (name, took) in names.iter().zip(took) {
         println!(
             "{name}: {:.2} ms a second",

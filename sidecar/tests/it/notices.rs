@@ -12,8 +12,9 @@ use mapwarden_sidecar::accept::{
 };
 use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
 use mapwarden_sidecar::budget::{BudgetState, Severity, evaluate};
+use mapwarden_sidecar::ledger::Ledger;
 use mapwarden_sidecar::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion, TriggerKind};
-use mapwarden_sidecar::output::view::{Facts, view};
+use mapwarden_sidecar::output::view::{Facts, Judged, view};
 use mapwarden_sidecar::output::{Durability, View};
 
 pub(crate) const START: u64 = 1_800_000_000;
@@ -143,8 +144,13 @@ impl Sidecar {
 
     /// What the sidecar shows at a moment.
     pub(crate) fn view(&self, second: u64) -> View {
-        let facts = Facts { started: timestamp(at(0)), durability: Durability::Memory, sources: &[] };
-        view(&self.aggregate.at(at(second)), &self.budgets, &self.notices, facts)
+        let mut ledger = Ledger::default();
+        let corrections = ledger.log();
+        let facts =
+            Facts { started: timestamp(at(0)), durability: Durability::Memory, sources: &[], corrections };
+        let known = self.aggregate.at(at(second));
+        let states = ledger.step(&known, &self.budgets, |slo| self.notices.onset(slo));
+        view(&known, Judged { budgets: &self.budgets, ledger: &states }, &self.notices, facts)
     }
 
     fn run(

@@ -7,14 +7,22 @@ use std::sync::Arc;
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use mapwarden_sidecar::accept::corrections::{
+    Action, Alerts, Booking, Correction, Entry, Exclusion, Kind, Pattern, Recurrence,
+};
 use mapwarden_sidecar::accept::sources::{Agreed, Agreement, Pair, QueriedState, SourceFacts, Trouble};
 use mapwarden_sidecar::accept::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::budget::{Tier, Window};
+use mapwarden_sidecar::ledger::{Line, Standing};
 use mapwarden_sidecar::notice::{
     DependencyHealth, Health, Known, MapFailure, Notice, Percentiles, ScopeShare,
 };
 use mapwarden_sidecar::output::admin::{self, Admin};
 use mapwarden_sidecar::output::exposition::Exposition;
+use mapwarden_sidecar::output::ledger::{
+    BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, LedgerView, RawBudget, ScenarioView,
+    TimeView,
+};
 use mapwarden_sidecar::output::render::Templates;
 use mapwarden_sidecar::output::{
     Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SourceView,
@@ -63,6 +71,8 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
         error_ratio: ratio.map(|ratio| Ratio::new(ratio).unwrap()),
         burn_rate: ratio.map(|ratio| BurnRate::new(ratio / allowed).unwrap()),
         coverage: ratio.map(|_| Ratio::new(0.9998).unwrap()),
+        covered: Nanos::from_secs(if ratio.is_some() { 86_000 } else { 0 }),
+        length: window.length(),
     });
     let windows: Vec<WindowView> = windows.collect();
     let burn = |window: Window| {
@@ -114,6 +124,69 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
         tiers: inhibited(tiers),
         windows,
         notice: None,
+        ledger: ledger(period_error, allowed),
+    }
+}
+
+/// A ledger in which half an hour of maintenance is excluded and some bad events are booked.
+fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
+    let count = |events| Count::new(if period_error.is_some() { events } else { 0 });
+    let left = |share: f64| match period_error {
+        Some(ratio) => Known::Value(BudgetFraction::new(1.0 - share * ratio / allowed).unwrap()),
+        None => Known::missing("nothing was measured"),
+    };
+    let rate = |burn| BurnRate::new(burn).unwrap();
+    let scenario = |as_in: &str, span: Option<(u64, u64)>| ScenarioView {
+        as_in: as_in.to_owned(),
+        parts: 12,
+        burn_rate: period_error.map(|_| BurnView { low: rate(1.5), measured: rate(2.0), high: rate(4.0) }),
+        outlook: match (period_error, span) {
+            (None, _) => "unmeasured",
+            (Some(_), Some(_)) => "within",
+            (Some(_), None) => "lasts",
+        },
+        earliest: span.filter(|_| period_error.is_some()).map(|span| Nanos::from_secs(span.0)),
+        latest: span.filter(|_| period_error.is_some()).map(|span| Nanos::from_secs(span.1)),
+        left: None,
+        counts: Vec::new(),
+        student: 2.201,
+    };
+    let words = "spent in 3h to 5h if it goes on as in the last hour; lasts the period if as in the last day";
+    LedgerView {
+        budget: BudgetView {
+            from: at("2026-10-22T12:00:00Z"),
+            to: at("2026-11-21T10:18:05Z"),
+            coverage: match period_error {
+                Some(_) => Known::Value(Ratio::new(0.9998).unwrap()),
+                None => Known::missing("the objective is known for too short a time"),
+            },
+            raw: RawBudget { good: count(92_100), bad: count(7_900), remaining: left(1.0) },
+            corrected: CorrectedBudget {
+                good: count(91_000),
+                bad: count(7_000),
+                remaining: left(0.88),
+                excluded: ExcludedView {
+                    good: count(1_100),
+                    bad: count(910),
+                    times: vec![TimeView {
+                        from: at("2026-11-20T22:00:00Z"),
+                        to: at("2026-11-20T22:30:00Z"),
+                    }],
+                },
+                deducted: count(30),
+                refunded: count(20),
+                corrections: vec!["01KAJ3V9QG5T8W6YB2N4C7D0AA".to_owned()],
+            },
+            covered: Nanos::from_secs(86_000),
+        },
+        forecast: ForecastView {
+            words: if period_error.is_some() { words } else { "nothing was measured in the last day" }
+                .to_owned(),
+            confidence: 0.95,
+            scenarios: vec![scenario("1h", Some((10_800, 18_000))), scenario("1d", None)],
+        },
+        maintenance: None,
+        attribution: Vec::new(),
     }
 }
 
@@ -249,6 +322,7 @@ pub(crate) fn view() -> View {
         ],
         notices: vec![measured(), missing()],
         changes: changes(),
+        corrections: corrections().into(),
         maps: maps(),
         requests: vec![
             requests("browse", "eu-west-1", (4_210_000, 12), 812.0, [1_100_000, 3_200_000, 6_000_000]),
@@ -336,6 +410,35 @@ fn changes() -> Vec<Change> {
     ]
 }
 
+fn corrections() -> Vec<Line> {
+    let line = |id: &str, standing, action| Line {
+        entry: Entry {
+            id: id.to_owned(),
+            recorded: at("2026-11-20T21:00:00Z"),
+            author: "dana <dana@example.com>".to_owned(),
+            reason: "moving <sessions> to the new cluster".to_owned(),
+            key: "k".to_owned(),
+            digest: "d".to_owned(),
+            action,
+        },
+        standing,
+    };
+    let weekly = Recurrence { rule: "FREQ=WEEKLY;BYDAY=FR".to_owned(), zone: "Europe/Berlin".to_owned() };
+    let (from, to) = (at("2026-11-20T22:00:00Z"), at("2026-11-20T22:30:00Z"));
+    let exclusion = Exclusion::new(from, to, Some(weekly), Alerts::Suppress).unwrap();
+    let booked = |kind| Action::Booked(Correction { slo: Pattern::new("order-service/*"), kind });
+    let booking = Booking { at: at("2026-11-20T20:00:00Z"), events: 20 };
+    vec![
+        line(
+            "01KAJ3V9QG5T8W6YB2N4C7D0AC",
+            Standing::Withdrawal,
+            Action::Withdrawn { withdraws: "01KAJ3V9QG5T8W6YB2N4C7D0AB".to_owned() },
+        ),
+        line("01KAJ3V9QG5T8W6YB2N4C7D0AB", Standing::Withdrawn, booked(Kind::Refund(booking))),
+        line("01KAJ3V9QG5T8W6YB2N4C7D0AA", Standing::Active, booked(Kind::Exclusion(exclusion))),
+    ]
+}
+
 fn maps() -> Vec<MapView> {
     let get = [("hit", 9_120_334), ("miss", 61_200)];
     let insert = [("inserted", 120_400), ("replaced", 8_120), ("rejected", 8_269)];
@@ -377,6 +480,7 @@ pub(crate) fn empty() -> View {
         slos: Vec::new(),
         notices: Vec::new(),
         changes: Vec::new(),
+        corrections: Vec::new().into(),
         maps: Vec::new(),
         requests: Vec::new(),
         dependencies: Vec::new(),

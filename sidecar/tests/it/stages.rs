@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In the order of the data; what files say stands before all of it.
-const STAGES: [&str; 8] = ["yaml", "spec", "config", "accept", "aggregate", "budget", "notice", "output"];
+const STAGES: [&str; 9] =
+    ["yaml", "spec", "config", "accept", "aggregate", "budget", "ledger", "notice", "output"];
 
 /// What no stage may use: who wires and owns them.
 const ABOVE: [&str; 4] = ["cli", "owner", "promql", "store"];

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mapwarden::contract::UnixNanos;
 use mapwarden::contract::names::{attribute, wire};
+use mapwarden::contract::{Count, Nanos, UnixNanos};
+use mapwarden_sidecar::accept::corrections::{Action, Entry};
 use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
-use mapwarden_sidecar::aggregate::objective::About;
-use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window};
+use mapwarden_sidecar::aggregate::objective::{self, About};
+use mapwarden_sidecar::aggregate::slices::Counts;
+use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window, timestamp};
 use mapwarden_sidecar::budget::Tier;
+use mapwarden_sidecar::ledger::{self, Boundary, Cut};
 use mapwarden_sidecar::notice::{Kept, KeptCrowd, Notice, State};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
 
@@ -231,4 +234,80 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
     let (open, truth) = (&restored[0], kept(0));
     assert_eq!((&open.notice, open.tier, open.floor), (&truth.notice, truth.tier, truth.floor));
     assert_eq!((&open.users, &open.tenants), (&truth.users, &truth.tenants));
+}
+
+/// Writes a store as format 1 had it: without corrections and boundaries.
+fn write_format_one(folder: &std::path::Path, kept: &objective::Kept) {
+    const META: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
+    const OBJECTIVES: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("objectives");
+    const SLICES: redb::TableDefinition<'_, (&str, u8, u64), (u64, u64, u64)> =
+        redb::TableDefinition::new("slices");
+    const MARKS: redb::TableDefinition<'_, u128, (u64, u64, u64, u64)> = redb::TableDefinition::new("marks");
+    const NOTICES: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("notices");
+    const CHANGES: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new("changes");
+    std::fs::create_dir_all(folder).unwrap();
+    let database = redb::Database::create(folder.join("mapwarden.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    {
+        let mut meta = write.open_table(META).unwrap();
+        meta.insert("format", 1).unwrap();
+        meta.insert("last_commit", at(100).get()).unwrap();
+        let row = postcard::to_stdvec(kept).unwrap();
+        write.open_table(OBJECTIVES).unwrap().insert("shop/a", row.as_slice()).unwrap();
+        let hour = at(0).get() / 7_200_000_000_000;
+        write.open_table(SLICES).unwrap().insert(("shop/a", 4, hour), (900, 100, 7_000)).unwrap();
+        write.open_table(MARKS).unwrap().insert(7, (1, at(99).get(), 900, 0)).unwrap();
+        write.open_table(NOTICES).unwrap();
+        write.open_table(CHANGES).unwrap();
+    }
+    write.commit().unwrap();
+}
+
+#[test]
+fn a_store_of_the_format_before_is_read_and_goes_on() {
+    let folder = Folder::new("upgraded");
+    let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
+    aggregate.take(&told(10));
+    let kept = aggregate.unsaved().objectives.remove(0).1;
+    write_format_one(&folder.0, &kept);
+    let store = Store::open(&folder.0).unwrap();
+    let Restored { objectives, slices, marks, corrections, cuts, .. } = store.load().unwrap();
+    assert_eq!((objectives, slices.len(), marks.len()), (vec![kept], 1, 1));
+    assert_eq!(slices[0].2.counts.bad.get(), 100);
+    assert_eq!((corrections.len(), cuts.len()), (0, 0));
+    let entry = Entry {
+        id: "01".to_owned(),
+        recorded: timestamp(at(101)),
+        author: "ann".to_owned(),
+        reason: "a test".to_owned(),
+        key: "k".to_owned(),
+        digest: "d".to_owned(),
+        action: Action::Withdrawn { withdraws: "00".to_owned() },
+    };
+    let before = Counts { good: Count::new(3), bad: Count::new(2), covered: Nanos::new(1) };
+    let boundary = Boundary { slo: "shop/a".to_owned(), at: at(60), cut: Cut { before } };
+    let ledger = ledger::Unsaved { entries: vec![(0, entry.clone())], cuts: vec![boundary.clone()] };
+    store.commit(&Commit { at: at(101), ledger, ..Commit::default() }).unwrap();
+    // What has a number stays as it was written first.
+    let other = Entry { reason: "another reason".to_owned(), ..entry.clone() };
+    let again = ledger::Unsaved { entries: vec![(0, other)], cuts: Vec::new() };
+    store.commit(&Commit { at: at(102), ledger: again, ..Commit::default() }).unwrap();
+    drop(store);
+    let restored = Store::open(&folder.0).unwrap().load().unwrap();
+    assert_eq!((restored.corrections, restored.cuts), (vec![(0, entry)], vec![boundary]));
+    assert_eq!(restored.last_commit, at(102));
+}
+
+#[test]
+fn a_store_of_a_later_format_is_refused_by_name() {
+    let folder = Folder::new("later");
+    drop(Store::open(&folder.0).unwrap());
+    let database = redb::Database::open(folder.0.join("mapwarden.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
+    write.open_table(meta).unwrap().insert("format", 99).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let later = Store::open(&folder.0).err().unwrap().to_string();
+    assert!(later.contains("format 99 is unknown: accepted are 1 and 2"), "{later}");
 }

@@ -61,6 +61,36 @@ pub const BUDGET_EXHAUSTION: Metric = gauge(
     "Time until the budget is spent at the burn rate of the last hour; absent while it is not shrinking.",
     &["slo", "service"],
 );
+/// Budget after corrections.
+pub const BUDGET_CORRECTED: Metric = gauge(
+    "mapwarden_error_budget_corrected_remaining_ratio",
+    "1",
+    "Share of the period's error budget that is left after exclusions, deductions and refunds; without any, the same as \
+     measured.",
+    &["slo", "service"],
+);
+/// Bad events by what corrections did with them.
+pub const BUDGET_CORRECTIONS: Metric = gauge(
+    "mapwarden_error_budget_correction_events",
+    "{event}",
+    "Bad events of the period that corrections excluded, refunded or deducted (added).",
+    &["slo", "service", "effect"],
+);
+/// Range of the time to exhaustion.
+pub const BUDGET_FORECAST: Metric = gauge(
+    "mapwarden_error_budget_forecast_seconds",
+    "s",
+    "Time until the corrected budget is spent, with 95 % confidence, if it goes on as in the window; absent where it lasts \
+     the period.",
+    &["slo", "service", "window", "bound"],
+);
+/// Planned maintenance.
+pub const MAINTENANCE: Metric = gauge(
+    "mapwarden_slo_maintenance_active",
+    "1",
+    "1 while planned maintenance suppresses the objective's tiers, else 0.",
+    &["slo", "service"],
+);
 /// Tier state.
 pub const ALERT_ACTIVE: Metric = gauge(
     "mapwarden_slo_alert_active",
@@ -361,7 +391,7 @@ pub const SCRAPE_ERRORS: Metric =
     counter("scrape_errors_total", "{error}", "Scrapes of /metrics that failed.", &[]);
 
 /// Every metric that the sidecar serves.
-pub const ALL: [Metric; 59] = [
+pub const ALL: [Metric; 63] = [
     SLO_INFO,
     SLO_OBJECTIVE,
     SLI_GOOD,
@@ -371,6 +401,10 @@ pub const ALL: [Metric; 59] = [
     COVERAGE,
     BUDGET_REMAINING,
     BUDGET_EXHAUSTION,
+    BUDGET_CORRECTED,
+    BUDGET_CORRECTIONS,
+    BUDGET_FORECAST,
+    MAINTENANCE,
     ALERT_ACTIVE,
     MAP_OPERATIONS,
     MAP_LATENCY,

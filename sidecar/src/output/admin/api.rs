@@ -1,6 +1,8 @@
 //! What comes in: a name, a filter, a format. What goes out: parts of the [`View`](crate::output::View) as JSON,
 //! lists newest first or by name, and single notices in every form.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -11,9 +13,12 @@ use super::Shared;
 use super::page::CONTENT_SECURITY_POLICY;
 use super::refusal::{Asked, Named, ambiguous, not_found, not_understood};
 use crate::accept::Change;
+use crate::ledger::Line;
 use crate::notice::{self, Notice};
+use crate::output::explain::explain;
+use crate::output::ledger::AttributionView;
 use crate::output::render::Form;
-use crate::output::{MapView, SloView, SourceView};
+use crate::output::{MapView, SloView, SourceView, View};
 use crate::problem::Problem;
 
 /// Which notices are asked for.
@@ -28,6 +33,12 @@ pub(super) struct FormChoice {
     format: Option<String>,
 }
 
+/// Whether numbers are to be explained.
+#[derive(Debug, Deserialize)]
+pub(super) struct Explain {
+    explain: Option<String>,
+}
+
 pub(super) async fn slos(State(shared): State<Shared>) -> Json<Vec<SloView>> {
     Json(shared.view().slos.clone())
 }
@@ -35,25 +46,65 @@ pub(super) async fn slos(State(shared): State<Shared>) -> Json<Vec<SloView>> {
 pub(super) async fn slo(
     State(shared): State<Shared>,
     Named((service, name)): Named<(String, String)>,
-) -> Result<Json<SloView>, Problem> {
+    Asked(asked): Asked<Explain>,
+) -> Result<Response, Problem> {
     let view = shared.view();
-    let found = view.slos.iter().find(|slo| slo.service == service && slo.name == name);
-    found.cloned().map(Json).ok_or_else(|| no_slo(&format!("{service}/{name}"), &view.slos))
+    asked.answer(&view, of_service(&view, &service, &name)?)
 }
 
 pub(super) async fn slo_by_name(
     State(shared): State<Shared>,
     Named(name): Named<String>,
-) -> Result<Json<SloView>, Problem> {
+    Asked(asked): Asked<Explain>,
+) -> Result<Response, Problem> {
     let view = shared.view();
     let found: Vec<&SloView> = view.slos.iter().filter(|slo| slo.name == name).collect();
     match found.as_slice() {
-        [slo] => Ok(Json((*slo).clone())),
+        [slo] => asked.answer(&view, slo),
         [] => Err(no_slo(&name, &view.slos)),
         several => Err(ambiguous(
             &format!("several services have an objective `{name}`"),
             several.iter().map(|slo| slo.id.as_str()),
         )),
+    }
+}
+
+pub(super) async fn attribution(
+    State(shared): State<Shared>,
+    Named((service, name)): Named<(String, String)>,
+) -> Result<Json<Vec<AttributionView>>, Problem> {
+    let view = shared.view();
+    Ok(Json(of_service(&view, &service, &name)?.ledger.attribution.clone()))
+}
+
+pub(super) async fn corrections(State(shared): State<Shared>) -> Json<Arc<[Line]>> {
+    Json(shared.view().corrections.clone())
+}
+
+pub(super) async fn correction(
+    State(shared): State<Shared>,
+    Named(id): Named<String>,
+) -> Result<Json<Line>, Problem> {
+    let view = shared.view();
+    let found = view.corrections.iter().find(|line| line.entry.id == id);
+    found.cloned().map(Json).ok_or_else(|| {
+        let known = view.corrections.iter().map(|line| line.entry.id.as_str());
+        not_found(&format!("there is no correction `{id}` among those that act and the last thousand"), known)
+    })
+}
+
+fn of_service<'a>(view: &'a View, service: &str, name: &str) -> Result<&'a SloView, Problem> {
+    let found = view.slos.iter().find(|slo| slo.service == service && slo.name == name);
+    found.ok_or_else(|| no_slo(&format!("{service}/{name}"), &view.slos))
+}
+
+impl Explain {
+    fn answer(&self, view: &View, slo: &SloView) -> Result<Response, Problem> {
+        match self.explain.as_deref() {
+            None | Some("0" | "false") => Ok(Json(slo).into_response()),
+            Some("" | "1" | "true") => Ok(Json(explain(view, slo)).into_response()),
+            Some(other) => Err(not_understood(&format!("explain `{other}` is not known"), ["0", "1"])),
+        }
     }
 }
 

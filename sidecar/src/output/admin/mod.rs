@@ -55,7 +55,7 @@ impl Shared {
 }
 
 /// The routes that exist, for whoever asks for one that does not.
-const ROUTES: [&str; 15] = [
+const ROUTES: [&str; 19] = [
     "/",
     "/livez",
     "/readyz",
@@ -63,6 +63,10 @@ const ROUTES: [&str; 15] = [
     "/metrics/health",
     "/api/v1/slos",
     "/api/v1/slos/{service}/{name}",
+    "/api/v1/slos/{service}/{name}/attribution",
+    "/api/v1/corrections",
+    "/api/v1/corrections/{id}",
+    "/api/v1/corrections/{id}/withdraw",
     "/api/v1/notices",
     "/api/v1/notices/{id}",
     "/api/v1/deploys",
@@ -73,9 +77,9 @@ const ROUTES: [&str; 15] = [
     "/alerts",
 ];
 
-/// Serves the admin endpoints. `changes` is what takes announced changes, a router with `POST /api/v1/deploys`
-/// (`accept`'s); it is merged here so that its requests are counted like all others.
-pub fn router(admin: Admin, changes: Router) -> Router {
+/// Serves the admin endpoints. `posts` is what takes announced changes and corrections, routers of `accept`'s; they are
+/// merged here so that their requests are counted like all others.
+pub fn router(admin: Admin, posts: Router) -> Router {
     let shared = Shared { admin, scrapes: Arc::default() };
     Router::new()
         .route("/", get(page::status))
@@ -87,6 +91,9 @@ pub fn router(admin: Admin, changes: Router) -> Router {
         .route("/api/v1/slos", get(api::slos))
         .route("/api/v1/slos/{name}", get(api::slo_by_name))
         .route("/api/v1/slos/{service}/{name}", get(api::slo))
+        .route("/api/v1/slos/{service}/{name}/attribution", get(api::attribution))
+        .route("/api/v1/corrections", get(api::corrections))
+        .route("/api/v1/corrections/{id}", get(api::correction))
         .route("/api/v1/notices", get(api::notices))
         .route("/api/v1/notices/{id}", get(api::notice))
         .route("/api/v1/deploys", get(api::deploys))
@@ -100,7 +107,7 @@ pub fn router(admin: Admin, changes: Router) -> Router {
         .route("/alerts/{file}", get(files::alert))
         .route("/alerts/runbooks/{name}", get(files::runbook))
         .with_state(shared)
-        .merge(changes)
+        .merge(posts)
         .fallback(no_such_route)
         .method_not_allowed_fallback(|method: Method| async move {
             Problem::new(

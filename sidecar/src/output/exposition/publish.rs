@@ -13,6 +13,7 @@ use super::labels;
 use crate::accept::{Change, ChangeKind, ChangeSource};
 use crate::budget::Severity;
 use crate::notice::{Health, Known, MapFailure, Percentiles, State};
+use crate::output::ledger::LedgerView;
 use crate::output::{Durability, MapView, RequestView, SloView, SourceView, View};
 
 /// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
@@ -115,6 +116,7 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
         gauges.set(&names::BUDGET_REMAINING, &ids, remaining.get());
     }
     gauges.set_span(&names::BUDGET_EXHAUSTION, &ids, &slo.exhausted_in);
+    ledger_gauges(gauges, &ids, &slo.ledger);
     for window in &slo.windows {
         let of_window = [ids[0], ids[1], window.window.as_str()];
         if let Some(ratio) = window.error_ratio {
@@ -132,6 +134,31 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
         let is_told = tier.is_firing && !tier.is_inhibited;
         gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(is_told)));
     }
+}
+
+fn ledger_gauges(gauges: &mut Gauges, ids: &[&str; 2], ledger: &LedgerView) {
+    let corrected = &ledger.budget.corrected;
+    if let Known::Value(remaining) = corrected.remaining {
+        gauges.set(&names::BUDGET_CORRECTED, ids, remaining.get());
+    }
+    let effects = [
+        ("excluded", corrected.excluded.bad),
+        ("refunded", corrected.refunded),
+        ("deducted", corrected.deducted),
+    ];
+    for (effect, events) in effects {
+        gauges.set(&names::BUDGET_CORRECTIONS, &[ids[0], ids[1], effect], events.as_f64());
+    }
+    for scenario in &ledger.forecast.scenarios {
+        for (bound, time) in [("earliest", scenario.earliest), ("latest", scenario.latest)] {
+            if let Some(time) = time {
+                let of_bound = [ids[0], ids[1], &scenario.as_in, bound];
+                gauges.set(&names::BUDGET_FORECAST, &of_bound, time.as_secs_f64());
+            }
+        }
+    }
+    let is_on = f64::from(u8::from(ledger.maintenance.is_some()));
+    gauges.set(&names::MAINTENANCE, ids, is_on);
 }
 
 fn map_gauges(gauges: &mut Gauges, map: &MapView) {

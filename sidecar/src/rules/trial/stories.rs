@@ -42,7 +42,10 @@ pub(super) fn all(subject: &Subject<'_>, feed: Option<&Feed>) -> Vec<Story> {
         stories.push(in_order(subject, traffic));
         stories.extend(outage(subject, traffic, "a total outage, and its end"));
         if let Some(part) = feed.part() {
-            stories.extend(slow_burn(subject));
+            // Shares of slices add up to a factor's limit but for the last digit, which depends on their order.
+            if !super::is_fractional(subject) {
+                stories.extend(slow_burn(subject));
+            }
             stories.push(chance(subject));
             stories.push(quiet_hour(subject));
             stories.push(absent_series(subject, part));

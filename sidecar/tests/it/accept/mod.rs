@@ -108,6 +108,7 @@ impl Server {
                 Input::Batch(batch) => batch,
                 Input::Change(change, _) => panic!("{change:?} among telemetry"),
                 Input::Steps(steps, _) => panic!("{steps:?} among telemetry"),
+                Input::Correction(proposal, _) => panic!("{proposal:?} among telemetry"),
             })
             .collect()
     }

@@ -1,0 +1,76 @@
+//! Rows of the audit log and of the boundaries of exclusions. Comes in: what the ledger has that the store has not. Goes
+//! out: all of it. Never changes or removes an entry that was written.
+
+use std::collections::BTreeSet;
+
+use mapwarden::contract::{Count, Nanos, UnixNanos};
+use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
+
+use super::{StoreError, database};
+use crate::accept::corrections::Entry;
+use crate::aggregate::slices::Counts;
+use crate::ledger::{Boundary, Cut, REACH, Unsaved};
+
+const CORRECTIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("corrections");
+const CUTS: TableDefinition<'_, (&str, u64), (u64, u64, u64)> = TableDefinition::new("cuts");
+
+pub(super) fn prepare(write: &WriteTransaction) -> Result<(), StoreError> {
+    write.open_table(CORRECTIONS).map_err(database)?;
+    write.open_table(CUTS).map_err(database)?;
+    Ok(())
+}
+
+pub(super) fn entries(read: &ReadTransaction) -> Result<Vec<(u64, Entry)>, StoreError> {
+    let mut entries = Vec::new();
+    for row in read.open_table(CORRECTIONS).map_err(database)?.iter().map_err(database)? {
+        let (number, json) = row.map_err(database)?;
+        let entry = serde_json::from_slice(json.value());
+        entries.push((number.value(), entry.map_err(|_| StoreError::Row { table: "corrections" })?));
+    }
+    Ok(entries)
+}
+
+pub(super) fn cuts(read: &ReadTransaction) -> Result<Vec<Boundary>, StoreError> {
+    let mut cuts = Vec::new();
+    for row in read.open_table(CUTS).map_err(database)?.iter().map_err(database)? {
+        let (key, counts) = row.map_err(database)?;
+        let ((slo, at), (good, bad, covered)) = (key.value(), counts.value());
+        let before = Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(covered) };
+        cuts.push(Boundary { slo: slo.to_owned(), at: UnixNanos::new(at), cut: Cut { before } });
+    }
+    Ok(cuts)
+}
+
+/// Adds entries; one whose number is taken is there already, from a commit that succeeded without saying so.
+pub(super) fn write(write: &WriteTransaction, unsaved: &Unsaved, now: UnixNanos) -> Result<(), StoreError> {
+    let Unsaved { entries, cuts } = unsaved;
+    let mut table = write.open_table(CORRECTIONS).map_err(database)?;
+    for (number, entry) in entries {
+        let is_taken = table.get(*number).map_err(database)?.is_some();
+        if !is_taken {
+            let json = serde_json::to_vec(entry).map_err(|_| StoreError::Row { table: "corrections" })?;
+            table.insert(*number, json.as_slice()).map_err(database)?;
+        }
+    }
+    let mut table = write.open_table(CUTS).map_err(database)?;
+    let oldest = now.before(REACH).get();
+    for Boundary { slo, at, cut: Cut { before } } in cuts {
+        let counts = (before.good.get(), before.bad.get(), before.covered.get());
+        let is_new = table.insert((slo.as_str(), at.get()), counts).map_err(database)?.is_none();
+        if is_new {
+            table.retain_in((slo.as_str(), 0)..(slo.as_str(), oldest), |_, _| false).map_err(database)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the boundaries of objectives that are no more.
+pub(super) fn remove(write: &WriteTransaction, objectives: &BTreeSet<String>) -> Result<(), StoreError> {
+    let mut table = write.open_table(CUTS).map_err(database)?;
+    for slo in objectives {
+        table
+            .retain_in((slo.as_str(), u64::MIN)..=(slo.as_str(), u64::MAX), |_, _| false)
+            .map_err(database)?;
+    }
+    Ok(())
+}

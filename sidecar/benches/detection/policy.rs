@@ -7,19 +7,19 @@ use mapwarden_sidecar::budget::{BudgetState, Severity, TierState, Window};
 pub(crate) struct Policy {
     /// What the tables and the plot call it.
     pub(crate) name: &'static str,
-    /// Whether somebody is paged at this moment.
-    pub(crate) pages: fn(&BudgetState) -> bool,
+    /// Whether somebody is paged at this moment; where the sequential test asks for so many times what it asks at first.
+    pub(crate) pages: fn(&BudgetState, f64) -> bool,
 }
 
 /// Every policy, in the order of the columns.
 pub(crate) const POLICIES: [Policy; 3] = [
     Policy { name: "plain tiers", pages: plain },
-    Policy { name: "tiers and sequential test", pages: default },
-    Policy { name: "tiers with evidence", pages: with_evidence },
+    Policy { name: "Mapwarden", pages: default },
+    Policy { name: "its tiers alone", pages: with_evidence },
 ];
 
 /// The page tiers of the SRE workbook, chapter 5: both burn rates above the factor, and nothing else.
-fn plain(state: &BudgetState) -> bool {
+fn plain(state: &BudgetState, _: f64) -> bool {
     let burn = |window: Window| {
         let found = state.windows.iter().find(|burn| burn.window == window);
         found.and_then(|burn| burn.burn_rate).map_or(0.0, |rate| rate.get())
@@ -28,16 +28,20 @@ fn plain(state: &BudgetState) -> bool {
         .any(|TierState { tier, .. }| burn(tier.long()) > tier.factor() && burn(tier.short()) > tier.factor())
 }
 
-/// What the budget stage says by default: the tiers with evidence, and beside them the sequential test. Notices ask for
-/// more: twice the cost for each of the last day that the test opened alone; that is not in these figures.
-fn default(state: &BudgetState) -> bool {
+/// What the sidecar does: the tiers with evidence, and beside them the sequential test.
+fn default(state: &BudgetState, times: f64) -> bool {
     let rise = state.rise.as_ref().filter(|rise| rise.tier.severity() == Severity::Page);
-    rise.is_some_and(|rise| rise.is_firing(1.0)) || with_evidence(state)
+    rise.is_some_and(|rise| rise.is_firing(times)) || with_evidence(state, times)
 }
 
 /// The same tiers with a minimum of bad events and a lower bound of the burn, without the sequential test.
-fn with_evidence(state: &BudgetState) -> bool {
+fn with_evidence(state: &BudgetState, _: f64) -> bool {
     page_tiers(state).any(|tier| tier.is_firing)
+}
+
+/// Whether any tier agrees with the sequential test.
+pub(crate) fn is_joined(state: &BudgetState) -> bool {
+    state.tiers.iter().any(|tier| tier.is_firing)
 }
 
 fn page_tiers(state: &BudgetState) -> impl Iterator<Item = &TierState> {

@@ -1,6 +1,6 @@
 //! What each policy does with the same traffic: how often it pages when it should not, and how soon when it should.
 
-use crate::policy::POLICIES;
+use crate::policy::{POLICIES, is_joined};
 use crate::subject::{ALLOWED, Subject};
 use crate::traffic::{Errors, Traffic};
 
@@ -25,7 +25,7 @@ const HEALTHY: f64 = 0.5;
 pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<f64> {
     let mut traffic = traffic;
     let mut subject = Subject::new();
-    let mut told = POLICIES.map(|_| (0_u32, None::<u64>));
+    let mut told = POLICIES.map(|_| Told::default());
     // A day for the windows to fill.
     for second in (0..DAY * (days + 1)).step_by(STEP as usize) {
         (0..STEP).for_each(|_| subject.pass(&mut traffic));
@@ -33,14 +33,44 @@ pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<f64> {
             continue;
         }
         let budget = subject.budget();
-        for (policy, (count, last)) in POLICIES.iter().zip(&mut told) {
-            if (policy.pages)(budget) {
-                *count += u32::from(last.is_none_or(|last| second - last > STILL));
-                *last = Some(second);
-            }
+        for (policy, told) in POLICIES.iter().zip(&mut told) {
+            let is_paging = (policy.pages)(budget, told.times(second));
+            told.step(second, is_paging, is_joined(budget));
         }
     }
-    told.iter().map(|(count, _)| f64::from(*count) * 30.0 / days as f64).collect()
+    told.iter().map(|told| f64::from(told.count) * 30.0 / days as f64).collect()
+}
+
+/// The pages of one policy.
+#[derive(Debug, Default)]
+struct Told {
+    count: u32,
+    /// When it paged last.
+    last: Option<u64>,
+    /// Whether a tier agreed with the present page.
+    is_joined: bool,
+    /// When pages ended with which no tier ever agreed.
+    alone: Vec<u64>,
+}
+
+impl Told {
+    /// Notices ask the sequential test for twice the cost for each of the last day that it opened alone.
+    fn times(&self, now: u64) -> f64 {
+        self.alone.iter().rev().take_while(|ended| now - **ended < DAY).fold(1.0, |times, _| times * 2.0)
+    }
+
+    fn step(&mut self, now: u64, is_paging: bool, is_joined: bool) {
+        if is_paging {
+            if self.last.is_none_or(|last| now - last > STILL) {
+                self.count += 1;
+                self.is_joined = false;
+            }
+            self.is_joined |= is_joined;
+            self.last = Some(now);
+        } else if self.last == Some(now - STILL) && !self.is_joined {
+            self.alone.push(now);
+        }
+    }
 }
 
 /// A service of this rate that was well for a day.
@@ -62,7 +92,7 @@ pub(crate) fn delays(before: &Subject, rate: f64, share: f64, seed: u64) -> Opti
         subject.pass(&mut traffic);
     }
     let budget = subject.budget();
-    if POLICIES.iter().any(|policy| (policy.pages)(budget)) {
+    if POLICIES.iter().any(|policy| (policy.pages)(budget, 1.0)) {
         return None;
     }
     let mut traffic = traffic.failing(share);
@@ -71,7 +101,7 @@ pub(crate) fn delays(before: &Subject, rate: f64, share: f64, seed: u64) -> Opti
         subject.pass(&mut traffic);
         let budget = subject.budget();
         for (policy, told) in POLICIES.iter().zip(&mut told) {
-            if told.is_none() && (policy.pages)(budget) {
+            if told.is_none() && (policy.pages)(budget, 1.0) {
                 *told = Some(second);
             }
         }

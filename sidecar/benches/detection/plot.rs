@@ -18,6 +18,9 @@ const COLUMNS: [f64; 2] = [84.0, 560.0];
 /// Where the fields of both rows begin.
 const ROWS: [f64; 2] = [100.0, 440.0];
 
+/// Where the names of the policies stand.
+const NAMES: [f64; 3] = [84.0, 260.0, 520.0];
+
 /// One line a policy, in the order of the policies.
 const CLASSES: [&str; 3] = ["other", "ours", "third"];
 
@@ -39,9 +42,9 @@ struct Chart<'a> {
 /// The whole picture as SVG.
 pub(crate) fn svg(figures: &Figures) -> String {
     let mut out = begin((WIDTH, HEIGHT), "False pages and time to a page by rate of requests");
-    for (column, (policy, class)) in COLUMNS.iter().zip(POLICIES.iter().zip(CLASSES)) {
-        line(&mut out, class, (*column, 26.0), (*column + 26.0, 26.0));
-        text(&mut out, (*column + 34.0, 30.0), "strong", policy.name);
+    for (left, (policy, class)) in NAMES.iter().zip(POLICIES.iter().zip(CLASSES)) {
+        line(&mut out, class, (*left, 26.0), (*left + 26.0, 26.0));
+        text(&mut out, (*left + 34.0, 30.0), "strong", policy.name);
     }
     let pages = Axis {
         marks: [0.0, 0.1, 1.0, 10.0, 100.0].map(|pages| (pages, format!("{pages}"))).into(),

@@ -14,8 +14,8 @@ pub(crate) struct Policy {
 /// Every policy, in the order of the columns.
 pub(crate) const POLICIES: [Policy; 3] = [
     Policy { name: "plain tiers", pages: plain },
-    Policy { name: "Mapwarden", pages: default },
-    Policy { name: "its tiers alone", pages: with_evidence },
+    Policy { name: "tiers and sequential test", pages: default },
+    Policy { name: "tiers with evidence", pages: with_evidence },
 ];
 
 /// The page tiers of the SRE workbook, chapter 5: both burn rates above the factor, and nothing else.
@@ -28,7 +28,8 @@ fn plain(state: &BudgetState) -> bool {
         .any(|TierState { tier, .. }| burn(tier.long()) > tier.factor() && burn(tier.short()) > tier.factor())
 }
 
-/// What the sidecar does: the tiers with evidence, and beside them the sequential test.
+/// What the budget stage says by default: the tiers with evidence, and beside them the sequential test. Notices ask for
+/// more: twice the cost for each of the last day that the test opened alone; that is not in these figures.
 fn default(state: &BudgetState) -> bool {
     let rise = state.rise.as_ref().filter(|rise| rise.tier.severity() == Severity::Page);
     rise.is_some_and(|rise| rise.is_firing(1.0)) || with_evidence(state)

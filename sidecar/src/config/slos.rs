@@ -1,8 +1,7 @@
 //! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own.
 
 use super::{Config, Source};
-use crate::promql;
-use crate::spec::{DataSource, Loaded, Period, load, parse_period};
+use crate::spec::{DataSource, Indicator, Loaded, Period, Plan, Queried, Slo, load, parse_period};
 use crate::yaml::{Origin, Problem};
 
 /// What a period may be, in the words of a message.
@@ -38,7 +37,7 @@ impl Config {
         }
         let mut problems = Vec::new();
         for slo in &self.slos {
-            let Err(reason) = promql::check(slo, &self.sources) else { continue };
+            let Err(reason) = check(slo, &self.sources) else { continue };
             let is_of_file = slo.origin.is_some();
             let origin = slo.origin.clone().unwrap_or(Origin::Setting("`slos`"));
             let problem = Problem { origin, message: format!("objective `{}`: {reason}", slo.id()) };
@@ -50,4 +49,33 @@ impl Config {
         }
         problems
     }
+}
+
+/// Finds the source of queries: the named one; where they name none, the only one, or the one called `default`.
+///
+/// # Errors
+/// There is none, in words.
+pub(crate) fn source_of<'a>(queried: &Queried, sources: &'a [Source]) -> Result<&'a Source, String> {
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    let accepted = if names.is_empty() { "a source under `sources`".to_owned() } else { names.join(", ") };
+    let named = |name: &str| sources.iter().find(|source| source.name == name);
+    match (queried.source.as_deref(), sources) {
+        (Some(name), _) => {
+            named(name).ok_or_else(|| format!("there is no source `{name}`: accepted is {accepted}"))
+        }
+        (None, [only]) => Ok(only),
+        (None, _) => named("default").ok_or_else(|| {
+            format!("no source is named, and none is called `default`: accepted is {accepted}")
+        }),
+    }
+}
+
+/// Says why the queries of an objective cannot be counted from these sources, if they cannot.
+///
+/// # Errors
+/// The reason, with what is accepted.
+fn check(slo: &Slo, sources: &[Source]) -> Result<(), String> {
+    let Indicator::Queried(queried) = &slo.indicator else { return Ok(()) };
+    let source = source_of(queried, sources)?;
+    Plan::new(&queried.queries, source.every, source.may_sample).map(|_| ())
 }

@@ -13,11 +13,11 @@ use super::answer::Series;
 use super::client::{AskError, Server};
 use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
-use super::plan::{Amount, Plan};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
 use crate::accept::Input;
 use crate::accept::sources::{QueriedState, Step, Steps, Taken, Trouble};
 use crate::aggregate::timestamp;
+use crate::spec::{Amount, Plan};
 
 /// How many steps are asked for at once: what Prometheus answers at most to one `query_range`. Raised, it refuses.
 const STEPS: usize = 11_000;

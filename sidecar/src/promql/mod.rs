@@ -11,9 +11,7 @@ mod asker;
 mod client;
 mod grid;
 mod judge;
-mod plan;
 mod samples;
-mod scan;
 
 use std::sync::Arc;
 
@@ -26,13 +24,12 @@ use self::asker::Asker;
 use self::client::Server;
 use self::grid::Grid;
 use self::judge::Carry;
-use self::plan::Plan;
 use crate::accept::Input;
 use crate::accept::sources::{Agreement, QueriedState, SourceBoard, SourceFacts};
-use crate::config::Source;
+use crate::config::{Source, source_of};
 use crate::http::{self, Reach};
 use crate::output::View;
-use crate::spec::{Indicator, Queried, Slo};
+use crate::spec::{Indicator, Plan, Slo};
 
 /// How many objectives ask one server at once. Raised, catching up is faster and burdens the server more.
 const AT_ONCE: usize = 4;
@@ -54,37 +51,8 @@ struct Ready {
     agreement: Option<watch::Sender<Arc<Agreement>>>,
 }
 
-/// Finds the source of queries: the named one; where they name none, the only one, or the one called `default`.
-///
-/// # Errors
-/// There is none, in words.
-pub fn source_of<'a>(queried: &Queried, sources: &'a [Source]) -> Result<&'a Source, String> {
-    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-    let accepted = if names.is_empty() { "a source under `sources`".to_owned() } else { names.join(", ") };
-    let named = |name: &str| sources.iter().find(|source| source.name == name);
-    match (queried.source.as_deref(), sources) {
-        (Some(name), _) => {
-            named(name).ok_or_else(|| format!("there is no source `{name}`: accepted is {accepted}"))
-        }
-        (None, [only]) => Ok(only),
-        (None, _) => named("default").ok_or_else(|| {
-            format!("no source is named, and none is called `default`: accepted is {accepted}")
-        }),
-    }
-}
-
-/// Says why the queries of an objective cannot be counted from these sources, if they cannot.
-///
-/// # Errors
-/// The reason, with what is accepted.
-pub fn check(slo: &Slo, sources: &[Source]) -> Result<(), String> {
-    let Indicator::Queried(queried) = &slo.indicator else { return Ok(()) };
-    let source = source_of(queried, sources)?;
-    Plan::new(&queried.queries, source.every, source.may_sample).map(|_| ())
-}
-
 impl Sources {
-    /// Plans what is asked, and gives what shows how it goes. Objectives that [`check`] refuses are left out: the
+    /// Plans what is asked, and gives what shows how it goes. Objectives that the configuration refuses are left out: the
     /// configuration has refused them before.
     pub fn new(sources: &[Source], slos: &[Slo]) -> (Self, Vec<SourceBoard>) {
         let mut ready = Vec::new();

@@ -4,6 +4,7 @@
 mod alerting;
 mod indicator;
 mod period;
+mod plan;
 mod source;
 
 mod document;
@@ -13,6 +14,7 @@ mod files;
 mod load;
 mod openslo;
 mod query;
+mod scan;
 mod sloth;
 mod verify;
 
@@ -23,6 +25,7 @@ pub use self::indicator::{
 pub use self::load::{Loaded, is_slo_file, load, load_text};
 pub(crate) use self::period::parse_period;
 pub use self::period::{Calendar, CalendarUnit, Period};
+pub(crate) use self::plan::{Amount, Plan};
 pub use self::source::DataSource;
 
 use std::collections::BTreeMap;

@@ -62,8 +62,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f64>; 8]) -> SloView {
-    let allowed = 1.0 - target;
+fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<WindowView> {
     let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| WindowView {
         window: window.name(),
         good: Count::new(if ratio.is_some() { 92_100 } else { 0 }),
@@ -74,7 +73,12 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
         covered: Nanos::from_secs(if ratio.is_some() { 86_000 } else { 0 }),
         length: window.length(),
     });
-    let windows: Vec<WindowView> = windows.collect();
+    windows.collect()
+}
+
+fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f64>; 8]) -> SloView {
+    let allowed = 1.0 - target;
+    let windows = windows(allowed, error_ratios);
     let burn = |window: Window| {
         windows.iter().find(|view| view.window == window.name()).and_then(|view| view.burn_rate)
     };

@@ -8,7 +8,7 @@ use crate::spec::{Comparison, Expression, Judged, Queries};
 
 /// What is asked for an objective.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Plan {
+pub(crate) enum Plan {
     /// The samples of two counters, which are counted here.
     Samples {
         /// The selector of all events.
@@ -47,11 +47,11 @@ pub(super) enum Plan {
 
 /// A query for a number of events.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Amount {
+pub(crate) struct Amount {
     /// The query.
-    pub(super) query: String,
+    pub(crate) query: String,
     /// By what its answer is multiplied to be the events of a step: a rate by the step's seconds.
-    pub(super) factor: f64,
+    pub(crate) factor: f64,
 }
 
 impl Plan {
@@ -60,7 +60,7 @@ impl Plan {
     ///
     /// # Errors
     /// Queries that give no number of events for a step, in words.
-    pub(super) fn new(queries: &Queries, every: Nanos, may_sample: bool) -> Result<Self, String> {
+    pub(crate) fn new(queries: &Queries, every: Nanos, may_sample: bool) -> Result<Self, String> {
         let window = format!("{}s", every.get() / 1_000_000_000);
         Ok(match queries {
             Queries::Events { total, part, is } => {
@@ -82,7 +82,7 @@ impl Plan {
     }
 
     /// Whether every event of the server's samples counts.
-    pub(super) const fn is_exact(&self) -> bool {
+    pub(crate) const fn is_exact(&self) -> bool {
         matches!(self, Self::Samples { .. })
     }
 }

@@ -101,6 +101,8 @@ pub struct Ledger {
     booked: Booked,
     log: Arc<[Line]>,
     cuts: BTreeMap<String, Cuts>,
+    /// The latest time that was looked at.
+    looked_at: UnixNanos,
     slow: BTreeMap<String, Slow>,
 }
 
@@ -160,6 +162,10 @@ impl Ledger {
         if self.booked.is_due(view.now) {
             self.work_out(view.now);
         }
+        if view.now < self.looked_at {
+            self.cuts.values_mut().for_each(|cuts| cuts.settle(view.now));
+        }
+        self.looked_at = view.now;
         let states = view.objectives().filter_map(|(id, objective)| {
             let period = budgets.get(id)?.period;
             Some((id.clone(), self.state((id, objective), &period, view, onset(id))))
@@ -277,5 +283,7 @@ fn remaining(good: Count, bad: Count, target: Ratio) -> Option<BudgetFraction> {
     BudgetFraction::new(1.0 - ratio.get() / target.complement().get()).ok()
 }
 
+#[cfg(test)]
+mod exclusion_tests;
 #[cfg(test)]
 mod tests;

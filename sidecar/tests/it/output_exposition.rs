@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use mapwarden::contract::Count;
 use mapwarden::contract::names::exposition as names;
 use mapwarden::contract::names::{Kind, Metric};
 use mapwarden_sidecar::notice::Known;
 use mapwarden_sidecar::output::exposition::Exposition;
+use mapwarden_sidecar::output::ledger::{AttributionView, PartView, RestView, ShareView};
 
 use crate::output_fixture::{empty, view};
 
@@ -15,7 +17,7 @@ use crate::output_fixture::{empty, view};
 fn view_of(service: &str) -> mapwarden_sidecar::output::View {
     let mut view = view();
     for slo in &mut view.slos {
-        slo.service = service.to_owned();
+        slo.service = service.into();
         slo.id = format!("{service}/{}", slo.name);
     }
     for change in &mut view.changes {
@@ -43,15 +45,14 @@ fn installing_twice_gives_the_same_recorder() {
     let (first, second) = (Exposition::install().unwrap(), Exposition::install().unwrap());
     metrics::gauge!("mapwarden_queue_capacity").set(1024.0);
     for exposition in [first, second] {
-        assert!(exposition.render().contains("mapwarden_queue_capacity 1024\n"));
+        assert!(exposition.render(&empty()).contains("mapwarden_queue_capacity 1024\n"));
     }
 }
 
 #[test]
 fn every_number_of_the_view_is_a_sample() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("numbers"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("numbers"));
     let samples = samples(&text);
     let expected = [
         (r#"mapwarden_sli_events_total{slo="numbers/sessions-availability",service="numbers"}"#, 8_421_002.0),
@@ -110,10 +111,46 @@ fn every_number_of_the_view_is_a_sample() {
 }
 
 #[test]
+fn whose_the_bad_events_are_is_at_most_four_parts_and_a_rest_that_sum_to_the_whole() {
+    let share = |dimension, bad: &[u64], rest: Option<u64>| ShareView {
+        dimension,
+        parts: (1..)
+            .zip(bad)
+            .map(|(part, bad)| PartView { name: format!("v{part}"), bad: Count::new(*bad) })
+            .collect(),
+        rest: rest.map(|bad| RestView { bad: Count::new(bad), why: "not told".to_owned() }),
+    };
+    let by = vec![
+        share("version", &[50, 20, 10, 9, 6, 4], Some(1)),
+        share("region", &[100], None),
+        share("operation", &[], Some(100)),
+    ];
+    let since = "2026-11-21T00:00:00Z".parse().unwrap();
+    let attribution = |over, by| AttributionView { over, since, bad: Count::new(100), spent: Some(0.5), by };
+    let mut view = view_of("spenders");
+    let of_onset = attribution("onset", vec![share("version", &[7], None)]);
+    view.slos[0].ledger.attribution = vec![attribution("period", by), of_onset];
+    let text = Exposition::install().unwrap().render(&view);
+    let of_it =
+        samples(&text).into_iter().filter(|(key, _)| key.starts_with("mapwarden_error_budget_spent_events{"));
+    let found: BTreeMap<_, _> = of_it
+        .map(|(key, value)| (key.split_once("dimension=").unwrap().1.trim_end_matches('}').to_owned(), value))
+        .collect();
+    let expected = [
+        (r#""region",part="v1""#, 100.0),
+        (r#""version",part="(rest)""#, 11.0),
+        (r#""version",part="v1""#, 50.0),
+        (r#""version",part="v2""#, 20.0),
+        (r#""version",part="v3""#, 10.0),
+        (r#""version",part="v4""#, 9.0),
+    ];
+    assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value)).into());
+}
+
+#[test]
 fn every_number_of_a_source_is_a_sample() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("sources"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("sources"));
     let samples = samples(&text);
     let expected = [
         (
@@ -142,8 +179,7 @@ fn every_number_of_a_source_is_a_sample() {
 fn what_is_not_measured_has_no_sample() {
     let exposition = Exposition::install().unwrap();
     let mut view = view_of("gaps");
-    exposition.publish(&view);
-    let text = exposition.render();
+    let text = exposition.render(&view);
     let idle = r#"slo="gaps/browse-latency""#;
     assert!(text.contains(&format!("mapwarden_slo_objective_ratio{{{idle}")), "{text}");
     for metric in [names::SLI_ERROR_RATIO, names::BURN_RATE, names::COVERAGE, names::BUDGET_REMAINING] {
@@ -158,15 +194,13 @@ fn what_is_not_measured_has_no_sample() {
     let entries = r#"mapwarden_map_entries{service="gaps",map="sessions"}"#;
     assert!(text.contains(entries));
     view.maps.iter_mut().for_each(|map| map.entries = Known::missing("no telemetry"));
-    exposition.publish(&view);
-    assert!(!exposition.render().contains(entries), "a value that is gone is still shown");
+    assert!(!exposition.render(&view).contains(entries), "a value that is gone is still shown");
 }
 
 #[test]
 fn closed_label_sets_are_there_before_anything_happens() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("zeros"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("zeros"));
     let samples = samples(&text);
     for key in [
         r#"mapwarden_changes_total{service="zeros",kind="deploy",source="webhook"}"#,
@@ -180,8 +214,7 @@ fn closed_label_sets_are_there_before_anything_happens() {
 #[test]
 fn labels_and_kinds_are_as_declared() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("declared"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("declared"));
     let declared = |name: &str| -> Metric {
         let histogram = name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
         let found = names::ALL.into_iter().find(|metric| {
@@ -206,10 +239,8 @@ fn labels_and_kinds_are_as_declared() {
 #[test]
 fn promtool_has_nothing_to_say() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&empty());
-    exposition.publish(&view_of("promtool"));
     metrics::histogram!(names::EVALUATION_DURATION.name).record(0.0004);
-    let text = exposition.render();
+    let text = exposition.render(&view_of("promtool"));
     let Ok(mut promtool) = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

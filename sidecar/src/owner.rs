@@ -11,9 +11,9 @@ use mapwarden::contract::names::exposition;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::{Change, Input};
 use crate::accept::corrections::{Refused, Written};
 use crate::accept::sources::SourceBoard;
+use crate::accept::{Change, Input};
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;

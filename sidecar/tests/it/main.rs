@@ -22,6 +22,7 @@ mod laws;
 mod mounted;
 mod names;
 mod notice_maps;
+mod notice_spenders;
 mod notices;
 mod objectives;
 mod output_admin;

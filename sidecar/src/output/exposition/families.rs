@@ -95,7 +95,11 @@ mod tests {
         let [up, commit] = [&names::DEPENDENCY_UP, &names::STORE_LAST_COMMIT];
         let expected = format!(
             "# TYPE a counter\na 1\n{}{}{{dependency=\"a\\\\b\\\"c\\nd\"}} 1\n{}{{dependency=\"e\"}} 0.5\n{}{} 1.5\n",
-            header(up), up.name, up.name, header(commit), commit.name
+            header(up),
+            up.name,
+            up.name,
+            header(commit),
+            commit.name
         );
         assert_eq!(families.into_text(), expected);
     }

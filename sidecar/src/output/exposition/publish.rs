@@ -4,20 +4,27 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use mapwarden::contract::Nanos;
 use mapwarden::contract::names::Metric;
 use mapwarden::contract::names::exposition as names;
+use mapwarden::contract::{Count, Nanos};
 
 use super::families::Families;
 use crate::accept::{Change, ChangeKind, ChangeSource};
 use crate::budget::Severity;
 use crate::notice::{Health, Known, MapFailure, Percentiles, State};
-use crate::output::ledger::LedgerView;
+use crate::output::ledger::{LedgerView, PartView, ShareView};
 use crate::output::{Durability, MapView, RequestView, SloView, SourceView, View};
 
 /// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
 /// their labels; dashboards mark the last few.
 const CHANGES_PER_SERVICE: usize = 10;
+
+/// How many parts of a budget's bad events have a gauge in each dimension, beside the rest. More make more series for each
+/// objective; the API has all.
+const SPENDERS: usize = 4;
+
+/// The part that stands for what is beyond these, or not told apart; no version or region of anybody is called so.
+const REST: &str = "(rest)";
 
 /// The mandatory parts of a notice, as the notice stage counts them.
 const MANDATORY_PARTS: [&str; 4] = ["sli_delta", "recent_changes", "impact", "dependencies"];
@@ -125,8 +132,27 @@ fn ledger_gauges(gauges: &mut Families, ids: &[&str; 2], ledger: &LedgerView) {
             }
         }
     }
+    let of_period = ledger.attribution.iter().filter(|attribution| attribution.over == "period");
+    of_period.flat_map(|attribution| &attribution.by).for_each(|share| spent_gauges(gauges, ids, share));
     let is_on = f64::from(u8::from(ledger.maintenance.is_some()));
     gauges.set(&names::MAINTENANCE, ids, is_on);
+}
+
+/// Whose the bad events are; none where nothing is told apart, because a rest alone says nothing.
+fn spent_gauges(gauges: &mut Families, ids: &[&str; 2], share: &ShareView) {
+    let ShareView { dimension, parts, rest } = share;
+    if parts.is_empty() {
+        return;
+    }
+    let (told, beyond) = parts.split_at(parts.len().min(SPENDERS));
+    for PartView { name, bad } in told {
+        gauges.set(&names::BUDGET_SPENT, &[ids[0], ids[1], dimension, name], bad.as_f64());
+    }
+    let beyond: Count = beyond.iter().map(|part| part.bad).sum();
+    let rest = beyond + rest.as_ref().map_or(Count::ZERO, |rest| rest.bad);
+    if rest > Count::ZERO {
+        gauges.set(&names::BUDGET_SPENT, &[ids[0], ids[1], dimension, REST], rest.as_f64());
+    }
 }
 
 fn map_gauges(gauges: &mut Families, map: &MapView) {
@@ -189,10 +215,14 @@ fn dependency_gauges(gauges: &mut Families, view: &View) {
 fn change_gauges(gauges: &mut Families, changes: &[Change]) {
     for service in changes.iter().map(|change| change.service.as_str()).collect::<BTreeSet<_>>() {
         let last = changes.iter().filter(|change| change.service == service).take(CHANGES_PER_SERVICE);
+        let mut told = BTreeSet::new();
         for Change { kind, version, sha, at, .. } in last {
             let version = version.as_deref().unwrap_or_default();
             let sha = sha.as_deref().unwrap_or_default();
-            gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+            // A version that came back is one series, at its last time.
+            if told.insert((*kind, version, sha)) {
+                gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+            }
         }
     }
 }
@@ -234,7 +264,11 @@ fn counters(view: &View, counters: &mut Families) {
         }
         for operation in &map.operations {
             for (outcome, happened) in &operation.outcomes {
-                counters.set(&names::MAP_OPERATIONS, &[&map.service, &map.name, &operation.op, outcome], happened.get());
+                counters.set(
+                    &names::MAP_OPERATIONS,
+                    &[&map.service, &map.name, &operation.op, outcome],
+                    happened.get(),
+                );
             }
         }
     }
@@ -276,5 +310,5 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 fn count(number: u64) -> f64 {
-    mapwarden::contract::Count::new(number).as_f64()
+    Count::new(number).as_f64()
 }

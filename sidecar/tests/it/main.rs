@@ -9,13 +9,14 @@
 
 mod accept;
 mod aggregate;
+mod any_text;
 mod commands;
 mod config;
 mod config_sources;
 mod corrections;
-mod cost;
 mod demo;
 mod formula;
+mod fuzzed;
 mod golden;
 mod laws;
 mod mounted;

@@ -198,6 +198,24 @@ fn what_is_not_measured_has_no_sample() {
 }
 
 #[test]
+fn no_series_is_told_twice() {
+    let exposition = Exposition::install().unwrap();
+    let mut view = view_of("twice");
+    let mut back = view.changes[0].clone();
+    back.at = "2026-11-21T09:59:00Z".parse().unwrap();
+    view.changes.insert(0, back.clone());
+    let text = exposition.render(&view);
+    let series: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let series: Vec<&str> = series.into_iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+    let told: std::collections::BTreeSet<&str> = series.iter().copied().collect();
+    assert_eq!(told.len(), series.len(), "{text}");
+    let version = back.version.as_deref().unwrap();
+    let line = |line: &&str| line.starts_with("mapwarden_change_timestamp_seconds") && line.contains(version);
+    let last = text.lines().find(line).unwrap();
+    assert!(last.ends_with(&format!(" {}", back.at.as_second())), "{last}");
+}
+
+#[test]
 fn closed_label_sets_are_there_before_anything_happens() {
     let exposition = Exposition::install().unwrap();
     let text = exposition.render(&view_of("zeros"));

@@ -215,10 +215,14 @@ fn dependency_gauges(gauges: &mut Families, view: &View) {
 fn change_gauges(gauges: &mut Families, changes: &[Change]) {
     for service in changes.iter().map(|change| change.service.as_str()).collect::<BTreeSet<_>>() {
         let last = changes.iter().filter(|change| change.service == service).take(CHANGES_PER_SERVICE);
+        let mut told = BTreeSet::new();
         for Change { kind, version, sha, at, .. } in last {
             let version = version.as_deref().unwrap_or_default();
             let sha = sha.as_deref().unwrap_or_default();
-            gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+            // A version that came back is one series, at its last time.
+            if told.insert((*kind, version, sha)) {
+                gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+            }
         }
     }
 }

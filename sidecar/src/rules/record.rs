@@ -20,6 +20,11 @@ pub(super) fn ratio(window: Window) -> String {
     format!("slo:sli_error:ratio_rate{window}")
 }
 
+/// The share of a window that was measured.
+pub(super) fn coverage(window: Window) -> String {
+    format!("mapwarden:sli_coverage:ratio{window}")
+}
+
 /// The sums and the error ratio of one window.
 pub(super) fn window(subject: &Subject<'_>, window: Window) -> [Rule; 3] {
     let (total_of, bad_of) =
@@ -60,7 +65,7 @@ pub(super) fn meta(subject: &Subject<'_>) -> Vec<Rule> {
         let left = format!("1 - {}", subject.series("slo:period_burn_rate:ratio"));
         rules.push(record(subject, "slo:period_error_budget_remaining:ratio", left));
     }
-    rules.extend(coverage(subject));
+    rules.extend(subject.covered().into_iter().map(|window| measured(subject, window)));
     let mut info = record(subject, "sloth_slo_info", constant("1"));
     let about = [
         ("sloth_version", format!("mapwarden-{}", env!("CARGO_PKG_VERSION"))),
@@ -79,17 +84,9 @@ fn burn(subject: &Subject<'_>, name: &str, expression: String) -> Rule {
     Rule { kind: Kind::Record(name.to_owned()), expression, labels: subject.labels.clone(), after: 0 }
 }
 
-/// How much of an hour and of the period was measured at all.
-fn coverage(subject: &Subject<'_>) -> Vec<Rule> {
-    let hour = Window::RECORDED[2];
-    let mut windows = vec![hour];
-    if subject.has_period_budget() && subject.period > hour {
-        windows.push(subject.period);
-    }
-    let share = |window: Window| {
-        let counted = format!("count_over_time({}[{}])", subject.series(TOTAL), window.range());
-        let expression = format!("{} / {}", subject.fold("sum", &counted), window.seconds() / SLICE);
-        record(subject, format!("mapwarden:sli_coverage:ratio{window}"), expression)
-    };
-    windows.into_iter().map(share).collect()
+/// How much of a window was measured at all.
+fn measured(subject: &Subject<'_>, window: Window) -> Rule {
+    let counted = format!("count_over_time({}[{}])", subject.series(TOTAL), window.range());
+    let expression = format!("{} / {}", subject.fold("sum", &counted), window.seconds() / SLICE);
+    record(subject, coverage(window), expression)
 }

@@ -123,6 +123,12 @@ impl<'a> Subject<'a> {
         matches!(self.slo.period, Period::Rolling(_))
     }
 
+    /// The windows whose coverage is recorded: an hour, and the period where it is longer.
+    pub(super) fn covered(&self) -> Vec<Window> {
+        let period = Some(self.period).filter(|period| self.has_period_budget() && *period > Window::HOUR);
+        std::iter::once(Window::HOUR).chain(period).collect()
+    }
+
     /// Every window that is recorded, shortest first: Sloth's, those of the tiers, and the period.
     pub(super) fn windows(&self) -> BTreeSet<Window> {
         let mut windows: BTreeSet<_> =

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use mapwarden::contract::Count;
 
 use super::history::{History, Minute};
@@ -11,7 +13,7 @@ use crate::rules::alert::{MIN_BAD, seconds};
 use crate::rules::subject::Subject;
 use crate::rules::tier::{Tier, rounded};
 use crate::rules::window::{SLICE, Window};
-use crate::spec::{Alert, Method};
+use crate::spec::{Alert, Method, Period};
 
 /// What is true of a history.
 #[derive(Debug)]
@@ -56,7 +58,48 @@ impl<'a> Judge<'a> {
 
     /// What is left of the period's budget.
     pub(super) fn remaining(&self, minute: usize) -> Option<f64> {
-        Some(1.0 - self.ratio(self.subject.period, minute)? / self.subject.allowed)
+        let spent = match &self.subject.periods {
+            None => self.ratio(self.subject.period, minute)?,
+            Some(_) => {
+                let (all, bad) = self.period_sums(minute).filter(|(all, _)| *all > 0.0)?;
+                (bad / all).min(1.0)
+            }
+        };
+        Some(1.0 - spent / self.subject.allowed)
+    }
+
+    /// All and bad events of the calendar's period until a minute.
+    pub(super) fn period_sums(&self, minute: usize) -> Option<(f64, f64)> {
+        let known = self.counts.get(self.period_first(minute)?..minute)?.iter().flatten();
+        known.copied().reduce(|(all, bad), (more, worse)| (all + more, bad + worse))
+    }
+
+    /// The share of the calendar's period until a minute for which slices were measured.
+    pub(super) fn period_coverage(&self, minute: usize) -> Option<f64> {
+        let first = self.period_first(minute)?;
+        let measured = self.is_silent.get(first..minute)?.iter().filter(|silent| !**silent).count();
+        let measured = u32::try_from(measured).ok().filter(|measured| *measured > 0)?;
+        let elapsed = self.elapsed(minute)?.div_euclid(60) + 1;
+        Some(f64::from(measured) / f64::from(i32::try_from(elapsed).ok()?))
+    }
+
+    /// The index of the first minute of the calendar's period.
+    fn period_first(&self, minute: usize) -> Option<usize> {
+        let before = usize::try_from(self.elapsed(minute)?.div_euclid(60)).ok()?;
+        Some((minute - 1).saturating_sub(before))
+    }
+
+    /// For how long the calendar's period has lasted in the middle of a minute's slice, in seconds.
+    fn elapsed(&self, minute: usize) -> Option<i64> {
+        let (periods, Period::Calendar(calendar)) =
+            (self.subject.periods.as_ref()?, &self.subject.slo.period)
+        else {
+            return None;
+        };
+        let seconds = i64::try_from(minute).ok()? * 60 - 60 + periods.ahead();
+        let now = TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).ok()?);
+        let start = super::period::beginning(calendar, now)?;
+        Some(now.duration_since(start).as_secs())
     }
 
     /// The share of a window for which slices were measured.

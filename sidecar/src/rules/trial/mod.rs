@@ -4,6 +4,7 @@
 mod feed;
 mod history;
 mod judge;
+mod period;
 mod stories;
 
 use std::fmt::Write as _;
@@ -13,7 +14,7 @@ use self::judge::Judge;
 use self::stories::Story;
 use super::alert;
 use super::document::quoted;
-use super::record::{coverage, ratio, sums};
+use super::record::{PERIOD_COVERAGE, PERIOD_TOTAL, coverage, ratio, sums};
 use super::subject::{ID, SEVERITY, Subject, text};
 use super::window::Window;
 use crate::budget::Severity;
@@ -36,6 +37,10 @@ pub(super) enum Question {
     Remaining,
     /// The share of a window that was measured.
     Coverage(Window),
+    /// The share of the calendar's period until now that was measured.
+    PeriodCoverage,
+    /// The sum of all events of the calendar's period until now.
+    PeriodTotal,
 }
 
 /// The text of the test file. `rules` is the path of the rule file as the test file sees it, `groups` are the names of
@@ -98,6 +103,8 @@ fn expected(judge: &Judge<'_>, minute: usize, question: Question) -> Option<f64>
         Question::Ratio(window) => judge.ratio(window, minute),
         Question::Remaining => judge.remaining(minute),
         Question::Coverage(window) => judge.coverage(window, minute),
+        Question::PeriodCoverage => judge.period_coverage(minute),
+        Question::PeriodTotal => judge.period_sums(minute).map(|(all, _)| all),
     }
 }
 
@@ -133,5 +140,7 @@ fn expression(subject: &Subject<'_>, question: Question) -> String {
         Question::Ratio(window) => sum(&ratio(window)),
         Question::Remaining => sum("slo:period_error_budget_remaining:ratio"),
         Question::Coverage(window) => sum(&coverage(window)),
+        Question::PeriodCoverage => sum(PERIOD_COVERAGE),
+        Question::PeriodTotal => sum(PERIOD_TOTAL),
     }
 }

@@ -82,8 +82,10 @@ fn numbers(subject: &Subject<'_>, minute: usize) -> Vec<(usize, Question)> {
             asked.extend([Question::Total(window), Question::Bad(window), Question::Ratio(window)]);
         }
     }
-    if subject.has_period_budget() {
+    if subject.is_rolling() {
         asked.push(Question::Remaining);
+    } else if subject.periods.is_some() {
+        asked.extend([Question::PeriodTotal, Question::Remaining, Question::PeriodCoverage]);
     }
     asked.into_iter().map(|question| (minute, question)).collect()
 }

@@ -11,9 +11,9 @@ use mapwarden::contract::names::exposition;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::Input;
 use crate::accept::corrections::{Refused, Written};
 use crate::accept::sources::SourceBoard;
+use crate::accept::{Change, Input};
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;
@@ -172,13 +172,13 @@ impl Owner {
         self.is_stale |= !matches!(&input, Input::Steps(steps, _) if steps.steps.is_empty());
         match input {
             Input::Batch(batch) => {
-                if self.aggregate.take(&batch).is_some() {
-                    self.note_change();
+                if let Some(change) = self.aggregate.take(&batch) {
+                    self.note_change(&change);
                 }
             }
             Input::Change(change, done) => {
+                self.note_change(&change);
                 self.aggregate.announce(change);
-                self.note_change();
                 // The sender may have gone away; the change is part of the state all the same.
                 let _ = done.send(());
             }
@@ -199,7 +199,12 @@ impl Owner {
         }
     }
 
-    fn note_change(&mut self) {
+    fn note_change(&mut self, change: &Change) {
+        metrics::counter!(
+            exposition::CHANGES.name,
+            "service" => change.service.clone(), "kind" => change.kind.name(), "source" => change.source.name()
+        )
+        .increment(1);
         if let Some(durable) = &mut self.store {
             durable.are_changes_new = true;
         }
@@ -283,8 +288,6 @@ impl Owner {
             None => {
                 durable.last_commit = Some(timestamp(now));
                 durable.error = None;
-                metrics::gauge!(exposition::STORE_LAST_COMMIT.name)
-                    .set(timestamp(now).as_duration().as_secs_f64());
                 confirm(&mut self.waiting);
                 WRITTEN
             }
@@ -366,7 +369,7 @@ mod tests {
     use mapwarden::contract::names::{attribute, wire};
 
     use super::*;
-    use crate::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+    use crate::accept::{Batch, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, Value};
     use crate::config::Settings;
 
     /// A hundred good events a second since `start`.
@@ -396,6 +399,16 @@ mod tests {
         let (events, _told) = mpsc::channel(8);
         let (mut owner, _view) = Owner::open(&settings.load().unwrap(), Vec::new(), events).unwrap();
         let start = UnixNanos::now();
+        let change = Change {
+            service: "shop".to_owned(),
+            kind: ChangeKind::Deploy,
+            version: None,
+            sha: None,
+            at: timestamp(start),
+            source: ChangeSource::Webhook,
+            author: None,
+            url: None,
+        };
         owner.take(told(start, 1));
         owner.commit().await;
         let (file, away) = (folder.join("mapwarden.redb"), folder.join("away"));
@@ -403,7 +416,7 @@ mod tests {
         std::fs::rename(&file, &away).unwrap();
         for second in 2..=51 {
             owner.take(told(start, second));
-            owner.note_change();
+            owner.note_change(&change);
             owner.commit().await;
             let durable = owner.store.as_ref().unwrap();
             assert!(durable.error.as_ref().unwrap().contains("data directory"), "{:?}", durable.error);

@@ -2,9 +2,7 @@
 
 import json
 import subprocess
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import requests
@@ -20,32 +18,6 @@ GROUP_WAIT = "30s"
 TARGET = 0.999
 # The page tiers of the SRE workbook, chapter 5: long window, short window, factor.
 TIERS = [("1h", "5m", 14.4), ("6h", "30m", 6)]
-
-
-class Receiver:
-    """A webhook that notes when each body came."""
-
-    def __init__(self):
-        self.bodies: list[tuple[float, dict]] = []
-        bodies = self.bodies
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                now = time.time()
-                bodies.append((now, json.loads(self.rfile.read(int(self.headers["content-length"])))))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def configuration(services: list[Service], webhook: str) -> str:

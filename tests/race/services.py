@@ -5,9 +5,10 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
+
+from process import Listener
 
 # Requests a second of each service.
 RATE = 300
@@ -81,27 +82,12 @@ class Exporters:
             thread.join()
 
 
-class Target:
+def scrape_target(services: list[Service]) -> Listener:
     """What Prometheus scrapes: every service, at the moment of the scrape."""
 
-    def __init__(self, services: list[Service]):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                now = time.time()
-                lines = [line for service in services for line in service.exposition(now)]
-                body = "\n".join(["# TYPE requests_total counter", *lines, ""]).encode()
-                self.send_response(200)
-                self.send_header("content-type", "text/plain; version=0.0.4")
-                self.end_headers()
-                self.wfile.write(body)
+    def page() -> str:
+        now = time.time()
+        lines = [line for service in services for line in service.exposition(now)]
+        return "\n".join(["# TYPE requests_total counter", *lines, ""])
 
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+    return Listener(page)

@@ -18,8 +18,9 @@ class Question:
     query: str
 
 
-# Dashboards of what a Prometheus tells the sidecar, and of what its recording rules say.
+# Dashboards of what a Prometheus tells the sidecar, and those of what its recording rules say.
 OF_SERVERS = {"mapwarden-sources"}
+OF_RULES = {"mapwarden-fleet-overview", "mapwarden-fleet-detail"}
 
 
 def all_dashboards() -> list[dict]:
@@ -37,12 +38,17 @@ def substituted(query: str, dashboard: dict) -> str:
 
 def of_sidecars() -> list[dict]:
     """The dashboards that need nothing but a sidecar."""
-    return [dashboard for dashboard in all_dashboards() if dashboard["uid"] not in OF_SERVERS]
+    return [dashboard for dashboard in all_dashboards() if dashboard["uid"] not in OF_SERVERS | OF_RULES]
 
 
 def of_servers() -> list[dict]:
     """The dashboards that need a sidecar which asks a Prometheus."""
     return [dashboard for dashboard in all_dashboards() if dashboard["uid"] in OF_SERVERS]
+
+
+def of_rules() -> list[dict]:
+    """The dashboards that need a Prometheus which evaluates the written rules."""
+    return [dashboard for dashboard in all_dashboards() if dashboard["uid"] in OF_RULES]
 
 
 def expressions(dashboards: list[dict]) -> list[Question]:

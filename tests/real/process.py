@@ -178,16 +178,25 @@ class Alertmanager(Process):
         return requests.get(self.url + "/api/v2/alerts", timeout=10).json()
 
 
-class Webhook:
-    """A receiver of notices that keeps every body."""
+class Listener:
+    """An HTTP server on a free port of this machine. A GET is answered with the text that `page` makes; a POST is kept as
+    (when it came, the JSON that it brought)."""
 
-    def __init__(self):
-        self.bodies: list[dict] = []
-        bodies = self.bodies
+    def __init__(self, page=lambda: ""):
+        self.kept: list[tuple[float, dict]] = []
+        kept = self.kept
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = page().encode()
+                self.send_response(200)
+                self.send_header("content-type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(body)
+
             def do_POST(self):
-                bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                now = time.time()
+                kept.append((now, json.loads(self.rfile.read(int(self.headers["content-length"])))))
                 self.send_response(204)
                 self.end_headers()
 
@@ -195,7 +204,8 @@ class Webhook:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/notices"
+        self.address = f"127.0.0.1:{self.server.server_port}"
+        self.url = f"http://{self.address}/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def end(self) -> None:

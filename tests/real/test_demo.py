@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from dashboards import all_dashboards, expressions, label_values, of_sidecars, variables
-from process import REPOSITORY, Alertmanager, Prometheus, Sidecar, Webhook, wait_for
+from process import REPOSITORY, Alertmanager, Listener, Prometheus, Sidecar, wait_for
 
 # What the demo has to show its fault, and then to resolve it.
 FAULT_WITHIN = 120.0
@@ -30,7 +30,7 @@ class Scene:
     """Everything that runs, and the notice as it was when it opened."""
 
     def __init__(self, binary, folder):
-        self.webhook = Webhook()
+        self.webhook = Listener()
         self.alertmanager = Alertmanager(folder)
         self.demo = Sidecar(
             binary, folder, "--data-dir", folder / "data", "--webhook", self.webhook.url,
@@ -96,8 +96,8 @@ def test_alertmanager_has_the_alert_with_its_labels(scene):
 
 
 def test_the_webhook_has_the_notice(scene):
-    wait_for("the webhook's first notice", lambda: scene.webhook.bodies or None)
-    assert any(scene.opened["id"] in str(body) for body in scene.webhook.bodies)
+    wait_for("the webhook's first notice", lambda: scene.webhook.kept or None)
+    assert any(scene.opened["id"] in str(body) for body in scene.webhook.kept)
 
 
 def test_the_rules_are_loaded_and_page(scene):
@@ -166,7 +166,7 @@ def test_the_notice_resolves_and_is_told_everywhere(scene):
 
     scene.demo.wait_for("the notice to resolve", resolved, FAULT_WITHIN)
     wait_for("the webhook's last word", lambda: any(
-        identifier in str(body) and "resolved" in str(body) for body in scene.webhook.bodies) or None)
+        identifier in str(body) and "resolved" in str(body) for body in scene.webhook.kept) or None)
     wait_for("the notice quality index", lambda: [
         series for series in scene.prometheus.values('sum(mapwarden_notice_parts_total{state="present"})')
         if float(series["values"][-1][1]) > 0] or None)

@@ -3,13 +3,12 @@ with recording rules under Sloth's names."""
 
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
 
 from dashboards import expressions, label_values, of_servers, variables
-from process import Prometheus, wait_for
+from process import Listener, Prometheus, wait_for
 
 # A step, and how old it must be: the resolution in time of everything here.
 EVERY, STALENESS = 2, 2
@@ -77,25 +76,14 @@ class Exporter:
         self.lock = threading.Lock()
         self.counts = {"200": 0}
         self.scrapes = 0
-        exporter = self
+        self.listener = Listener(self.page)
+        self.address = self.listener.address
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                with exporter.lock:
-                    lines = [f'shop_requests_total{{code="{code}"}} {count}' for code, count in exporter.counts.items()]
-                    exporter.scrapes += 1
-                body = ("# TYPE shop_requests_total counter\n" + "\n".join(lines) + "\n").encode()
-                self.send_response(200)
-                self.send_header("content-type", "text/plain; version=0.0.4")
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def page(self) -> str:
+        with self.lock:
+            lines = [f'shop_requests_total{{code="{code}"}} {count}' for code, count in self.counts.items()]
+            self.scrapes += 1
+        return "\n".join(["# TYPE shop_requests_total counter", *lines, ""])
 
     def request(self, code: str) -> None:
         with self.lock:
@@ -112,8 +100,7 @@ class Exporter:
             self.counts = {"200": 0, "500": 0}
 
     def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.listener.end()
 
 
 class Scene:

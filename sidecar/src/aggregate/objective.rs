@@ -110,6 +110,8 @@ pub struct Objective {
     pub since: UnixNanos,
     /// All events since then.
     pub totals: Counts,
+    /// Those of them that lay ahead of a clock that was set back: in no window any more.
+    forgotten: Counts,
     /// Events by time.
     slices: Slices,
     /// Events by place and time.
@@ -164,6 +166,9 @@ pub struct Kept {
     /// Slices of time that are not judged yet; likewise.
     #[serde(deserialize_with = "told_or_none")]
     pub gathering: Vec<KeptSlice>,
+    /// Events that a clock which was set back made forget, at most one sum; likewise.
+    #[serde(deserialize_with = "told_or_none")]
+    pub forgotten: Vec<Counts>,
 }
 
 /// Reads what stands at the end of newer rows only.
@@ -178,6 +183,7 @@ impl Objective {
             definition,
             since,
             totals: Counts::default(),
+            forgotten: Counts::default(),
             slices: Slices::for_budget(),
             places: BTreeMap::new(),
             affected: UserRing::default(),
@@ -220,6 +226,19 @@ impl Objective {
     /// How slices of time are judged; none where every event counts.
     pub(super) fn judging(&self) -> Option<Judging> {
         self.gathering.as_ref().map(Gathering::judging)
+    }
+
+    /// How long the slices of time are that are counted; none where every event counts.
+    pub fn slice(&self) -> Option<Nanos> {
+        self.judging().map(Judging::slice)
+    }
+
+    /// All events but those that a clock which was set back made forget: what windows of any length may hold.
+    pub fn counted(&self) -> Counts {
+        let Counts { good, bad, covered } = self.totals;
+        let forgotten = self.forgotten;
+        let covered = covered.saturating_sub(forgotten.covered);
+        Counts { good: good - forgotten.good, bad: bad - forgotten.bad, covered }
     }
 
     /// Whether every event counts, and not slices of time.
@@ -409,6 +428,12 @@ impl Objective {
             };
             calendar.forget_after(now, &gone);
         }
+        if let Some(newest) = self.slices.newest() {
+            let next = now + Nanos::from_secs(1);
+            if newest >= next {
+                self.forgotten.add(&self.slices.between(next, Until::Through(newest), newest));
+            }
+        }
         if let Some(gathering) = &mut self.gathering {
             gathering.forget_after(now);
         }
@@ -458,6 +483,7 @@ impl Objective {
             covered_until: self.covered_until.get(),
             calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
             gathering: self.gathering.as_ref().map_or_else(Vec::new, Gathering::keep),
+            forgotten: vec![self.forgotten],
         }
     }
 
@@ -465,6 +491,7 @@ impl Objective {
     pub fn restore(kept: Kept) -> Self {
         let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
         objective.totals = kept.totals;
+        objective.forgotten = kept.forgotten.first().copied().unwrap_or_default();
         objective.covered_until = UnixNanos::new(kept.covered_until);
         objective.composed_until = objective.covered_until;
         objective

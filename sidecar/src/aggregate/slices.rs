@@ -330,7 +330,7 @@ mod tests {
         }
         let good = |window| slices.window(window, at(NOW)).good.get();
         let got = Window::ALL.map(|window| (window.name(), good(window)));
-        let got = got.each_ref().map(|(name, good)| (name.as_str(), *good));
+        let got = got.each_ref().map(|(name, good)| (&**name, *good));
         assert_eq!(
             got,
             [("5m", 2), ("30m", 3), ("1h", 3), ("2h", 5), ("6h", 5), ("1d", 5), ("3d", 6), ("30d", 6)]

@@ -4,7 +4,7 @@
 use mapwarden::contract::Nanos;
 
 use super::timeslices::Judging;
-use crate::spec::{Alerting, BurnTier, CalendarUnit, Indicator, Member, Method, Period, Slo};
+use crate::spec::{Alerting, BurnTier, Indicator, Member, Method, Period, Slo};
 
 /// The terms of an objective. An objective that its service declares is kept over 30 rolling days, event by event.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,16 +66,7 @@ impl Terms {
     pub fn length(&self) -> Nanos {
         match &self.period {
             Period::Rolling(length) => *length,
-            Period::Calendar(calendar) => {
-                let days = match calendar.unit {
-                    CalendarUnit::Day => 1,
-                    CalendarUnit::Week => 7,
-                    CalendarUnit::Month => 30,
-                    CalendarUnit::Quarter => 90,
-                    CalendarUnit::Year => 365,
-                };
-                Nanos::from_secs(86_400 * days * u64::from(calendar.count))
-            }
+            Period::Calendar(calendar) => Nanos::from_secs(86_400 * calendar.round_days()),
         }
     }
 }

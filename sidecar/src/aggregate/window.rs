@@ -1,5 +1,6 @@
 //! The windows that everything is measured over.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use mapwarden::contract::Nanos;
@@ -40,8 +41,10 @@ impl Window {
     }
 
     /// The name as Sloth writes it: `5m`. In the largest unit that divides it.
-    pub fn name(self) -> String {
-        self.to_string()
+    pub fn name(self) -> Cow<'static, str> {
+        let mut usual = Self::ALL.into_iter().zip(["5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d"]);
+        let known = usual.find(|(window, _)| *window == self);
+        known.map_or_else(|| Cow::Owned(self.to_string()), |(_, name)| Cow::Borrowed(name))
     }
 
     /// The length.
@@ -68,5 +71,6 @@ mod tests {
     fn a_window_is_named_in_the_largest_unit_that_divides_it() {
         let names = [300, 1_800, 5_400, 90, 259_200, 2_419_200, 0].map(|secs| Window::of_secs(secs).name());
         assert_eq!(names, ["5m", "30m", "90m", "90s", "3d", "28d", "0ms"]);
+        Window::ALL.into_iter().for_each(|window| assert_eq!(window.name(), window.to_string()));
     }
 }

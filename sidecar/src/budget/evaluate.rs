@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn firing(state: &BudgetState) -> Vec<String> {
-        state.tiers.iter().filter(|tier| tier.is_firing).map(|tier| tier.tier.name()).collect()
+        state.tiers.iter().filter(|tier| tier.is_firing).map(|tier| tier.tier.name().into_owned()).collect()
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The burn-rate tiers of an objective. Comes in: its terms. Goes out: [`Tier`]s. Never knows an event.
 
+use std::borrow::Cow;
+
 use mapwarden::contract::{Nanos, Ratio};
 
 use super::Severity;
@@ -109,13 +111,13 @@ impl Tier {
     }
 
     /// The label's value: one's own tiers are called by what they are, `page_1h_5m`.
-    pub fn name(self) -> String {
+    pub fn name(self) -> Cow<'static, str> {
         match self.name {
-            TierName::QuickPage => "quick_page".to_owned(),
-            TierName::SlowPage => "slow_page".to_owned(),
-            TierName::QuickTicket => "quick_ticket".to_owned(),
-            TierName::SlowTicket => "slow_ticket".to_owned(),
-            TierName::Own => format!("{}_{}_{}", self.severity.name(), self.long, self.short),
+            TierName::QuickPage => Cow::Borrowed("quick_page"),
+            TierName::SlowPage => Cow::Borrowed("slow_page"),
+            TierName::QuickTicket => Cow::Borrowed("quick_ticket"),
+            TierName::SlowTicket => Cow::Borrowed("slow_ticket"),
+            TierName::Own => Cow::Owned(format!("{}_{}_{}", self.severity.name(), self.long, self.short)),
         }
     }
 

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::config::{Config, Settings};
-use crate::spec::{self, Loaded};
+use super::given::{self, Given};
+use crate::spec::{Loaded, Slo};
 use crate::yaml::{Origin, Problem};
 
 /// What is checked.
@@ -93,50 +93,20 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 }
 
 fn report(args: &CheckArgs) -> Report {
-    let mut report = Report::default();
-    let (mut paths, mut declared, mut period) = (Vec::new(), Vec::new(), None);
-    for path in &args.files {
-        if path.is_dir() || spec::is_slo_file(path) {
-            paths.push(path.clone());
-            continue;
-        }
-        report.files += 1;
-        match settings(args, Some(path)).read() {
-            Ok(config) => {
-                let (slos, probes, sinks) = (config.slos.len(), config.probes.len(), config.sinks.len());
-                let held = format!("{}: ok: {slos} slos, {probes} probes, {sinks} sinks", path.display());
-                report.configurations.push(held);
-                let Config { slos, slo_files, slo_period, .. } = config;
-                paths.extend(slo_files);
-                declared.extend(slos);
-                period = Some(slo_period);
-            }
-            Err(problems) => report.add(Severity::Error, problems.0),
-        }
+    let Given { loaded, configurations } = given::read(&args.files, args.slo_period.as_deref());
+    let Loaded { slos, problems, warnings, files, sources: _ } = loaded;
+    let objectives = slos.iter().map(Slo::id).collect();
+    let mut report = Report { files, objectives, ..Report::default() };
+    for (path, config) in configurations {
+        let (slos, probes, sinks) = (config.slos.len(), config.probes.len(), config.sinks.len());
+        let held = format!("{}: ok: {slos} slos, {probes} probes, {sinks} sinks", path.display());
+        report.configurations.push(held);
     }
-    let period = period.unwrap_or_else(|| match settings(args, None).read() {
-        Ok(config) => config.slo_period,
-        Err(problems) => {
-            report.add(Severity::Error, problems.0);
-            spec::Period::DEFAULT
-        }
-    });
-    let Loaded { slos, problems, warnings, files, sources: _ } = spec::load(&paths, &period, declared);
-    report.files += files;
-    report.objectives = slos.iter().map(spec::Slo::id).collect();
     report.add(Severity::Error, problems);
     report.add(Severity::Warning, warnings);
     let place = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.severity);
     report.problems.sort_by_key(place);
-    // A flag is told once, however many files there are.
-    report.problems.dedup_by_key(|finding| {
-        (finding.file.clone(), finding.line, finding.column, finding.message.clone())
-    });
     report
-}
-
-fn settings(args: &CheckArgs, file: Option<&PathBuf>) -> Settings {
-    Settings { file: file.cloned(), slo_period: args.slo_period.clone(), ..Settings::default() }
 }
 
 impl Report {

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+mod given;
 pub mod rules;
 pub mod run;
 

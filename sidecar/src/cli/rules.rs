@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::config::Settings;
+use super::given;
 use crate::rules::{self, Target, Written};
-use crate::spec::{self, Slo};
+use crate::spec::{Loaded, Slo};
 use crate::yaml::Problems;
 
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
@@ -122,27 +122,9 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
 
 /// The objectives of all files, or every problem of them; what is doubtful goes to standard error.
 fn objectives(args: &RulesArgs) -> Result<Vec<Slo>, Problems> {
-    let (mut paths, mut declared, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    let settings = |file| Settings { file, slo_period: args.slo_period.clone(), ..Settings::default() };
-    let mut period = settings(None).read().map(|config| config.slo_period);
-    for path in &args.files {
-        if path.is_dir() || spec::is_slo_file(path) {
-            paths.push(path.clone());
-            continue;
-        }
-        match settings(Some(path.clone())).read() {
-            Ok(config) => {
-                paths.extend(config.slo_files);
-                declared.extend(config.slos);
-                period = Ok(config.slo_period);
-            }
-            Err(Problems(more)) => problems.extend(more),
-        }
-    }
-    let loaded = spec::load(&paths, &period?, declared);
-    loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-    problems.extend(loaded.problems);
-    if problems.is_empty() { Ok(loaded.slos) } else { Err(Problems(problems)) }
+    let Loaded { slos, problems, warnings, .. } = given::read(&args.files, args.slo_period.as_deref()).loaded;
+    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    if problems.is_empty() { Ok(slos) } else { Err(Problems(problems)) }
 }
 
 fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {

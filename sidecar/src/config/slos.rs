@@ -28,7 +28,7 @@ impl Config {
     /// Takes over the servers that SLO files declare, the configuration's own of the same name first, and gives what keeps
     /// objectives from being counted by the sources that there are. Where there is no source at all, the objectives of SLO
     /// files are only warned of: they may be there for the rules that are written of them.
-    pub(crate) fn find_sources(&mut self) -> Vec<Problem> {
+    pub fn find_sources(&mut self) -> Vec<Problem> {
         for DataSource { name, url, origin: _ } in &self.data_sources {
             let is_known = self.sources.iter().any(|source| source.name == *name);
             if let (false, Some(url)) = (is_known, url) {

@@ -91,43 +91,54 @@ pub(super) fn of_period(
     // Places are known by the minute, and of long ago by two hours: what lies before the first whole slot is the rest.
     let width = if is_fine(period.from, view) { Level::Minute } else { Level::TwoHours }.width().get();
     let from = UnixNanos::new(period.from.get().div_ceil(width) * width);
-    divided(view, objective, (period.from, from), raw.bad, raw)
+    let asked = Asked { since: period.from, from, until: Until::Through(view.now) };
+    divided(view, objective, asked, (raw.bad, raw))
 }
 
-/// Who spent an objective's budget since the onset of a fault; `raw` is what was counted in the period.
-pub(super) fn since_onset(
+/// Who spent an objective's budget in a fault, from its onset to its end; `raw` is what was counted in the period.
+pub(crate) fn of_fault(
     view: &WindowView<'_>,
     objective: &Objective,
-    onset: UnixNanos,
+    (onset, until): (UnixNanos, Until),
     raw: Counts,
 ) -> Attribution {
     // Beyond the fine slices places are kept two hours wide: the whole is then summed over the same slots.
     let width = Level::TwoHours.width().get();
     let since = if is_fine(onset, view) { onset } else { UnixNanos::new(onset.get() / width * width) };
-    let bad = objective.slices().since(since, view.now).bad;
-    divided(view, objective, (since, since), bad, raw)
+    let bad = objective.slices().between(since, until, view.now).bad;
+    divided(view, objective, Asked { since, from: since, until }, (bad, raw))
 }
 
 fn is_fine(since: UnixNanos, view: &WindowView<'_>) -> bool {
     view.now.since(since) < Level::Minute.reach()
 }
 
-/// Bad events since a moment, divided by what is known from another one on.
+/// Which bad events are divided.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Those since then.
+    since: UnixNanos,
+    /// From when on it is known whose they are.
+    from: UnixNanos,
+    /// Until when.
+    until: Until,
+}
+
+/// Bad events, divided by what is known of them.
 fn divided(
     view: &WindowView<'_>,
     objective: &Objective,
-    (since, from): (UnixNanos, UnixNanos),
-    bad: Count,
-    raw: Counts,
+    asked: Asked,
+    (bad, raw): (Count, Counts),
 ) -> Attribution {
     let allowed = objective.definition.target.complement().get();
     let spent = Ratio::of(bad, raw.total()).map(|share| share.get() / allowed);
     let by = match objective.terms().method {
         Method::Occurrences => vec![
-            by_place(view, objective, from, (Dimension::Version, bad)),
-            by_place(view, objective, from, (Dimension::Region, bad)),
+            by_place(view, objective, asked, (Dimension::Version, bad)),
+            by_place(view, objective, asked, (Dimension::Region, bad)),
             by_map(objective, bad),
-            by_operation(view, objective, from, bad),
+            by_operation(view, objective, asked, bad),
         ],
         Method::Timeslices { .. } | Method::RatioTimeslices { .. } => {
             let all = [Dimension::Version, Dimension::Region, Dimension::Map, Dimension::Operation];
@@ -135,7 +146,7 @@ fn divided(
             all.map(|dimension| share(dimension, bad, BTreeMap::new(), why)).into()
         }
     };
-    Attribution { since, bad, spent, by }
+    Attribution { since: asked.since, bad, spent, by }
 }
 
 /// Parts and what they leave of the whole. Parts that are more than the whole are none: they count something else.
@@ -157,7 +168,7 @@ fn share(dimension: Dimension, whole: Count, parts: BTreeMap<String, Count>, why
 fn by_place(
     view: &WindowView<'_>,
     objective: &Objective,
-    since: UnixNanos,
+    Asked { from, until, .. }: Asked,
     (dimension, whole): (Dimension, Count),
 ) -> Share {
     let name = |place: &Place| match dimension {
@@ -168,7 +179,7 @@ fn by_place(
     for (place, slices) in objective.places() {
         let name: Arc<str> = name(place);
         if !name.is_empty() && &*name != OTHER {
-            *parts.entry(name.to_string()).or_default() += slices.since(since, view.now).bad;
+            *parts.entry(name.to_string()).or_default() += slices.between(from, until, view.now).bad;
         }
     }
     let why = "not told by the sender, of before this process started, or of one of too many places";
@@ -186,7 +197,7 @@ fn by_map(objective: &Objective, whole: Count) -> Share {
     share(Dimension::Map, whole, parts, why)
 }
 
-fn by_operation(view: &WindowView<'_>, objective: &Objective, since: UnixNanos, whole: Count) -> Share {
+fn by_operation(view: &WindowView<'_>, objective: &Objective, asked: Asked, whole: Count) -> Share {
     let definition = &objective.definition;
     let none = |why: &str| share(Dimension::Operation, whole, BTreeMap::new(), why);
     let About::Map(name) = &definition.about else { return none("the objective is not about a map") };
@@ -200,10 +211,10 @@ fn by_operation(view: &WindowView<'_>, objective: &Objective, since: UnixNanos, 
     let Some((_, map)) = found else { return none("the map has told nothing since this process started") };
     // Operations are kept for six hours; the slot that is leaving is left out.
     let oldest = view.now.before(Level::Minute.reach().saturating_sub(Nanos::from_secs(60)));
-    let from = since.max(oldest);
+    let from = asked.from.max(oldest);
     let mut parts = BTreeMap::new();
     for (pair, _) in map.operations().filter(|(pair, _)| bad.contains(&&*pair.1)) {
-        let happened = map.between(pair, from, Until::Through(view.now), view.now);
+        let happened = map.between(pair, from, asked.until, view.now);
         parts.insert(format!("{} {}", pair.0, pair.1), happened);
     }
     share(Dimension::Operation, whole, parts, "of more than six hours ago, or of before this process started")

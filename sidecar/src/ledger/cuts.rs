@@ -13,10 +13,14 @@ use crate::aggregate::slices::{Counts, Level};
 /// each.
 const MOST: usize = 4_096;
 
+/// The widths at which boundaries are told apart, the finest first.
+const LEVELS: [Level; 4] = [Level::Minute, Level::Quarter, Level::TwoHours, Level::EightHours];
+
 /// What had been counted at a boundary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cut {
-    /// Everything that was counted before, since the objective is measured: what lies between two boundaries is a
+    /// Everything that was counted before, since the objective is measured, but for what a clock that was set back made
+    /// forget: what lies between two boundaries is a
     /// difference.
     pub before: Counts,
 }
@@ -46,6 +50,8 @@ pub(super) enum Side {
 pub(super) struct Cuts {
     kept: BTreeMap<UnixNanos, Cut>,
     changed: BTreeSet<UnixNanos>,
+    /// Boundaries up to this one are not measured again: none, unless a clock was set back.
+    settled: UnixNanos,
 }
 
 impl Cuts {
@@ -55,7 +61,8 @@ impl Cuts {
 
     /// The moment nearest to `asked`, on the side that shortens an exclusion, at which slices can be told apart, and what
     /// had been counted then: a whole minute while minutes reach back or where it was measured while they did; else a
-    /// whole quarter of an hour, then two hours, then eight. None of before every slice. What is measured is kept.
+    /// whole quarter of an hour, then two hours, then eight; a start of before all of these is where they begin. None of an
+    /// end of before every slice. What is measured is kept. Slices of time that began before a start are not part of it.
     pub(super) fn place(
         &mut self,
         asked: UnixNanos,
@@ -63,9 +70,20 @@ impl Cuts {
         objective: &Objective,
         now: UnixNanos,
     ) -> Option<(UnixNanos, Cut)> {
-        [Level::Minute, Level::Quarter, Level::TwoHours, Level::EightHours].into_iter().find_map(|level| {
-            let at = rounded(asked, level.width(), side);
-            Some((at, self.measure(at, level, objective, now)?))
+        let asked = match (side, objective.slice()) {
+            (Side::Start, Some(slice)) => rounded(asked, slice, side),
+            (Side::Start | Side::End, _) => asked,
+        };
+        let mut place = |asked| {
+            LEVELS.into_iter().find_map(|level| {
+                let at = rounded(asked, level.width(), side);
+                Some((at, self.measure(at, level, objective, now)?))
+            })
+        };
+        place(asked).or_else(|| {
+            let reach = LEVELS.into_iter().filter_map(|level| objective.slices().reach_of(level)).max()?;
+            let known = now.before(reach) + Nanos::new(1);
+            (side == Side::Start && asked < known).then(|| place(known)).flatten()
         })
     }
 
@@ -73,17 +91,26 @@ impl Cuts {
         let kept = self.kept.get(&at).copied();
         let is_fine = level == Level::Minute && now.since(at) < level.reach();
         let is_there = is_fine || now.since(at) < objective.slices().reach_of(level)?;
-        let has_room = kept.is_some() || self.kept.len() < MOST;
-        // What was measured finely is not measured coarsely; while minutes reach back, late events are still let in.
-        if !is_there || !has_room || kept.is_some() && !is_fine {
+        // What was measured finely is not measured coarsely; while minutes reach back, late events are still let in, but for
+        // those of before a clock that was set back: fine slices do not reach there any more.
+        if !is_there || kept.is_some() && (!is_fine || at <= self.settled) {
             return kept;
         }
-        let cut = Cut { before: less(objective.totals, objective.slices().since(at, now)) };
-        if kept != Some(cut) {
+        // A boundary is a whole slot of its level; finer ones may have lost it to a clock that was set back.
+        let since =
+            objective.slices().slices(level, at).fold(Counts::default(), |sum, slice| plus(sum, slice.1));
+        let cut = Cut { before: less(objective.counted(), since) };
+        let has_room = kept.is_some() || self.kept.len() < MOST;
+        if kept != Some(cut) && has_room {
             self.kept.insert(at, cut);
             self.changed.insert(at);
         }
         Some(cut)
+    }
+
+    /// The clock was set back to `now`: what was measured of before stays as it is.
+    pub(super) fn settle(&mut self, now: UnixNanos) {
+        self.settled = now;
     }
 
     pub(super) fn take_changed(&mut self) -> Vec<(UnixNanos, Cut)> {
@@ -110,6 +137,11 @@ pub(crate) const REACH: Nanos = Nanos::from_secs(367 * 86_400);
 /// The difference; zero where what arrived late makes it negative.
 pub(super) fn less(a: Counts, b: Counts) -> Counts {
     Counts { good: a.good - b.good, bad: a.bad - b.bad, covered: a.covered.saturating_sub(b.covered) }
+}
+
+pub(super) fn plus(a: Counts, b: Counts) -> Counts {
+    let covered = Nanos::new(a.covered.get().saturating_add(b.covered.get()));
+    Counts { good: a.good + b.good, bad: a.bad + b.bad, covered }
 }
 
 fn rounded(at: UnixNanos, width: Nanos, side: Side) -> UnixNanos {

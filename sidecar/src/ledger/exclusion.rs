@@ -1,9 +1,9 @@
 //! Which time is excluded, and what was measured in it. Comes in: stretches that were asked for. Goes out: stretches that
 //! slices can tell apart, and their sum. Never excludes a moment that nobody asked to exclude, nor one twice.
 
-use mapwarden::contract::{Nanos, UnixNanos};
+use mapwarden::contract::UnixNanos;
 
-use super::cuts::{Cut, Cuts, Side, less};
+use super::cuts::{Cut, Cuts, Side, less, plus};
 use crate::aggregate::objective::Objective;
 use crate::aggregate::slices::Counts;
 
@@ -27,43 +27,67 @@ impl Stretch {
     }
 }
 
-/// The stretches of a period that are excluded, and what was measured in them. Those asked for are joined where they
-/// touch, and each is moved inwards to where slices can be told apart. Ascending, apart from each other; an end after
-/// the period is its end. `raw` is what was counted in the period.
+/// The stretches of a period that are excluded, and what was measured in them. Each of those asked for, and what they are
+/// joined where they touch, is moved inwards to where slices can be told apart; what comes out is all of that, once.
+/// Ascending, apart from each other; an end after the period is its end. `raw` is what was counted in the period.
 pub(super) fn excluded(
     asked: &[Stretch],
     cuts: &mut Cuts,
     objective: &Objective,
     (period, raw): (Stretch, Counts),
 ) -> (Vec<Stretch>, Counts) {
-    let now = period.to;
     // Each one's own boundaries are measured in time, also where another one covers them: that may be withdrawn later.
-    for stretch in asked {
-        for (at, side) in [(stretch.from, Side::Start), (stretch.to, Side::End)] {
-            if at <= now {
-                cuts.place(at, side, objective, now);
+    let placed =
+        asked.iter().copied().chain(joined(asked).into_iter().filter(|whole| !asked.contains(whole)));
+    let mut placed: Vec<Placed> =
+        placed.filter_map(|stretch| place(stretch, cuts, objective, (period, raw))).collect();
+    placed.sort_unstable_by_key(|placed| placed.stretch);
+    let mut apart: Vec<Placed> = Vec::new();
+    for placed in placed {
+        match apart.last_mut().filter(|last| placed.stretch.from <= last.stretch.to) {
+            Some(last) if placed.stretch.to > last.stretch.to => {
+                (last.stretch.to, last.until) = (placed.stretch.to, placed.until);
             }
+            Some(_) => {}
+            None => apart.push(placed),
         }
     }
-    let first = less(objective.totals, raw);
-    let mut stretches = Vec::new();
-    let mut sum = Counts::default();
-    for Stretch { from, to } in joined(asked).into_iter().filter(|stretch| stretch.from < now) {
-        let begins = if from <= period.from { None } else { cuts.place(from, Side::Start, objective, now) };
-        let (start, before) =
-            begins.map_or((period.from, first), |(at, Cut { before })| (at, later(before, first)));
-        let ends = if to > now { None } else { cuts.place(to, Side::End, objective, now) };
-        let (end, until) = match ends {
-            Some((at, Cut { before })) => (at, before),
-            None if to > now => (now, objective.totals),
-            None => continue,
-        };
-        if start < end {
-            stretches.push(Stretch { from: start, to: end });
-            sum = plus(sum, less(until, before));
-        }
-    }
-    (stretches, sum)
+    let sum = apart.iter().fold(Counts::default(), |sum, part| plus(sum, less(part.until, part.before)));
+    (apart.into_iter().map(|part| part.stretch).collect(), sum)
+}
+
+/// A stretch where slices can be told apart.
+struct Placed {
+    stretch: Stretch,
+    /// What had been counted where it begins.
+    before: Counts,
+    /// What had been counted where it ends.
+    until: Counts,
+}
+
+/// Moves a stretch inwards to where slices can be told apart; none where nothing of it is left.
+fn place(
+    Stretch { from, to }: Stretch,
+    cuts: &mut Cuts,
+    objective: &Objective,
+    (period, raw): (Stretch, Counts),
+) -> Option<Placed> {
+    let now = period.to;
+    let ends = if to <= now { Some(cuts.place(to, Side::End, objective, now)) } else { None };
+    let first = less(objective.counted(), raw);
+    let (start, before) = if from <= period.from {
+        (period.from, first)
+    } else if from < now {
+        let (at, Cut { before }) = cuts.place(from, Side::Start, objective, now)?;
+        (at, later(before, first))
+    } else {
+        return None;
+    };
+    let (end, until) = match ends {
+        Some(end) => end.map(|(at, Cut { before })| (at, before))?,
+        None => (now, objective.counted()),
+    };
+    (start < end).then_some(Placed { stretch: Stretch { from: start, to: end }, before, until })
 }
 
 /// Stretches joined where they touch or overlap, ascending.
@@ -83,9 +107,4 @@ fn joined(asked: &[Stretch]) -> Vec<Stretch> {
 /// The later of two sums since the same start.
 fn later(a: Counts, b: Counts) -> Counts {
     Counts { good: a.good.max(b.good), bad: a.bad.max(b.bad), covered: a.covered.max(b.covered) }
-}
-
-fn plus(a: Counts, b: Counts) -> Counts {
-    let covered = Nanos::new(a.covered.get().saturating_add(b.covered.get()));
-    Counts { good: a.good + b.good, bad: a.bad + b.bad, covered }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use mapwarden::contract::{BudgetFraction, Count, Nanos, Ratio, UnixNanos};
 
+pub(crate) use self::attribution::of_fault;
 pub use self::attribution::{Attribution, Dimension, Part, Rest, Share};
 pub use self::audit::{Line, Standing};
 pub(crate) use self::cuts::REACH;
@@ -28,7 +29,7 @@ use self::cuts::Cuts;
 use crate::accept::corrections::{Entry, Proposal, Refused, Written};
 use crate::aggregate::WindowView;
 use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::Counts;
+use crate::aggregate::slices::{Counts, Until};
 use crate::budget::{BudgetState, PeriodState};
 
 /// How often forecasts and attributions are made anew. Raised, they are older; lowered, a thousand objectives cost more:
@@ -101,6 +102,8 @@ pub struct Ledger {
     booked: Booked,
     log: Arc<[Line]>,
     cuts: BTreeMap<String, Cuts>,
+    /// The latest time that was looked at.
+    looked_at: UnixNanos,
     slow: BTreeMap<String, Slow>,
 }
 
@@ -160,6 +163,10 @@ impl Ledger {
         if self.booked.is_due(view.now) {
             self.work_out(view.now);
         }
+        if view.now < self.looked_at {
+            self.cuts.values_mut().for_each(|cuts| cuts.settle(view.now));
+        }
+        self.looked_at = view.now;
         let states = view.objectives().filter_map(|(id, objective)| {
             let period = budgets.get(id)?.period;
             Some((id.clone(), self.state((id, objective), &period, view, onset(id))))
@@ -185,7 +192,8 @@ impl Ledger {
             is_fresh && slow.onset == onset && slow.corrections == corrected.corrections
         });
         let slow = kept.cloned().unwrap_or_else(|| {
-            let of_onset = |since| attribution::since_onset(view, objective, since, raw);
+            let until = Until::Through(view.now);
+            let of_onset = |since| attribution::of_fault(view, objective, (since, until), raw);
             Slow {
                 at: view.now,
                 onset,
@@ -277,5 +285,7 @@ fn remaining(good: Count, bad: Count, target: Ratio) -> Option<BudgetFraction> {
     BudgetFraction::new(1.0 - ratio.get() / target.complement().get()).ok()
 }
 
+#[cfg(test)]
+mod exclusion_tests;
 #[cfg(test)]
 mod tests;

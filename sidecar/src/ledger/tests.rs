@@ -64,12 +64,12 @@ fn moment(second: u64) -> Timestamp {
     timestamp(at(second))
 }
 
-fn proposal(key: &str, action: Action) -> Proposal {
+pub(super) fn proposal(key: &str, action: Action) -> Proposal {
     let (author, reason, digest) = ("ann".to_owned(), "a reason".to_owned(), format!("{action:?}"));
     Proposal { author, reason, key: key.to_owned(), digest, action }
 }
 
-fn booked(kind: Kind) -> Action {
+pub(super) fn booked(kind: Kind) -> Action {
     Action::Booked(Correction { slo: Pattern::new("shop/*"), kind })
 }
 
@@ -85,7 +85,7 @@ fn deduction(second: u64, events: u64) -> Action {
     booked(Kind::Deduction(Booking { at: moment(second), events }))
 }
 
-fn withdrawal(id: &str) -> Action {
+pub(super) fn withdrawal(id: &str) -> Action {
     Action::Withdrawn { withdraws: id.to_owned() }
 }
 
@@ -100,7 +100,7 @@ fn book(ledger: &mut Ledger, aggregate: &Aggregate, second: u64, key: &str, acti
     ledger.propose(proposal(key, action), &aggregate.at(at(second))).unwrap().entry
 }
 
-fn numbers(state: &LedgerState) -> (u64, u64, u64, u64) {
+pub(super) fn numbers(state: &LedgerState) -> (u64, u64, u64, u64) {
     let Corrected { good, bad, excluded, .. } = &state.corrected;
     (good.get(), bad.get(), excluded.good.get(), excluded.bad.get())
 }

@@ -213,7 +213,7 @@ impl Notices {
         open.tier = louder.unwrap_or(open.tier);
         let is_firing = firing_now().any(|tier| tier == open.tier);
         if let Some(trigger) = &mut open.notice.trigger {
-            trigger.tier = trigger.tier.take().or_else(|| Some(firing(budget).next()?.name()));
+            trigger.tier = trigger.tier.take().or_else(|| Some(firing(budget).next()?.name().into_owned()));
         }
         let goes_on = match burning(open.tier, objective, open.floor, view.now) {
             Burning::Yes => true,

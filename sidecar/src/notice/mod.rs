@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::engine::{Counters, Kept, KeptCrowd, Notices};
 pub(crate) use self::evidence::health;
+pub use self::evidence::{SpentBy, SpentPart, SpentRest, SpentShare};
 use crate::accept::{ChangeKind, ChangeSource};
 use crate::budget::Severity;
 
@@ -87,6 +88,9 @@ pub struct Notice {
     pub recent_changes: Known<Vec<SuspectChange>>,
     /// Who met it.
     pub impact: Impact,
+    /// Whose its bad events are.
+    #[serde(default = "SpentBy::untold")]
+    pub spent_by: Known<SpentBy>,
     /// How the service's dependencies are.
     pub dependencies: Known<Vec<DependencyHealth>>,
     /// The map that changed most.

@@ -80,6 +80,7 @@ impl Open {
         notice.slis = evidence::slis(&fault);
         notice.recent_changes = evidence::recent_changes(&fault);
         notice.impact = evidence::impact(&fault);
+        notice.spent_by = evidence::spent_by(&fault);
         notice.dependencies = evidence::dependencies(&fault);
         let before = std::mem::replace(&mut notice.map, evidence::map(&fault));
         keep_oldest_write(before, &mut notice.map);
@@ -171,6 +172,7 @@ pub(super) fn blank(id: &str, objective: &Objective, cause: &Cause, now: UnixNan
             until: timestamp(now),
             basis: String::new(),
         },
+        spent_by: Known::missing(untaken()),
         dependencies: Known::missing(untaken()),
         map: Known::missing(untaken()),
         examples: Vec::new(),

@@ -12,7 +12,7 @@ pub(super) fn fired(tier: Tier) -> Trigger {
     Trigger {
         kind: TriggerKind::Tier,
         why: format!("the burn rate is above {factor} over {long} and over {short}"),
-        tier: Some(tier.name()),
+        tier: Some(tier.name().into_owned()),
         rise: None,
     }
 }
@@ -34,7 +34,7 @@ pub(super) fn risen(rise: &Rise, tier: Option<Tier>) -> Trigger {
         why: format!(
             "{bad} of {total} events were bad, surely more than {limit:.4} % (e-value {e_value:.1e})"
         ),
-        tier: tier.map(Tier::name),
+        tier: tier.map(|tier| tier.name().into_owned()),
         rise: Some(told),
     }
 }

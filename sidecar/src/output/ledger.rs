@@ -106,7 +106,7 @@ pub struct ForecastView {
 #[derive(Clone, Debug, Serialize)]
 pub struct ScenarioView {
     /// The window: `1h` or `1d`.
-    pub as_in: String,
+    pub as_in: std::borrow::Cow<'static, str>,
     /// How many parts of it held events.
     pub parts: usize,
     /// The burn rate and its range; null where nothing was measured.

@@ -12,6 +12,7 @@ pub mod render;
 
 mod human;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -119,17 +120,17 @@ pub struct SloView {
     /// `service/name`.
     pub id: String,
     /// The service.
-    pub service: String,
+    pub service: Arc<str>,
     /// The objective's name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The team.
-    pub team: Known<String>,
+    pub team: Known<Arc<str>>,
     /// `availability`, `latency`, `hit_ratio` or `freshness`.
-    pub sli: String,
+    pub sli: &'static str,
     /// What it is about, in words: `map sessions`, `scope checkout`, `metric http.server.request.duration`.
     pub about: String,
     /// `sdk` or `config`.
-    pub source: String,
+    pub source: &'static str,
     /// The slowest good event of a latency objective, the oldest good last write of a freshness objective.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Nanos>,
@@ -166,7 +167,7 @@ pub struct SloView {
 #[derive(Clone, Debug, Serialize)]
 pub struct WindowView {
     /// Its length: `5m`, `30d`.
-    pub window: String,
+    pub window: Cow<'static, str>,
     /// Good events.
     pub good: Count,
     /// Bad events.
@@ -189,15 +190,15 @@ pub struct WindowView {
 #[derive(Clone, Debug, Serialize)]
 pub struct TierView {
     /// `quick_page` to `slow_ticket`; one's own are called by what they are, `page_1h_5m`.
-    pub tier: String,
+    pub tier: Cow<'static, str>,
     /// Page or ticket.
     pub severity: Severity,
     /// The burn rate above which it fires.
     pub factor: f64,
     /// The long window.
-    pub long: String,
+    pub long: Cow<'static, str>,
     /// The short window.
-    pub short: String,
+    pub short: Cow<'static, str>,
     /// Whether the target leaves room for it to fire at all.
     pub can_fire: bool,
     /// Whether it fires.

@@ -117,12 +117,12 @@ fn slo(
     };
     SloView {
         id: id.to_owned(),
-        service: definition.service.to_string(),
-        name: definition.name.to_string(),
+        service: definition.service.clone(),
+        name: definition.name.clone(),
         team: known_text(definition.team.as_ref(), "not told by the service"),
-        sli: definition.sli.name().to_owned(),
+        sli: definition.sli.name(),
         about,
-        source: source.to_owned(),
+        source,
         threshold: match definition.sli {
             SliKind::Latency { threshold } | SliKind::Freshness { threshold } => Some(threshold),
             SliKind::Availability | SliKind::HitRatio => None,
@@ -144,8 +144,8 @@ fn slo(
     }
 }
 
-fn known_text(text: Option<&Arc<str>>, otherwise: &str) -> Known<String> {
-    text.map_or_else(|| Known::missing(otherwise), |text| Known::Value(text.to_string()))
+fn known_text(text: Option<&Arc<str>>, otherwise: &str) -> Known<Arc<str>> {
+    text.map_or_else(|| Known::missing(otherwise), |text| Known::Value(text.clone()))
 }
 
 fn window(burn: &crate::budget::WindowBurn) -> WindowView {

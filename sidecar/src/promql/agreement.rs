@@ -92,7 +92,10 @@ fn agreed(slo: &SloView, series: &[Series]) -> Agreed {
         Pair { sidecar: slo.remaining.value().map(|remaining| remaining.get()), rules: of_slo(BUDGET) };
     let ratios = slo.windows.iter().map(|window| {
         let sidecar = window.error_ratio.map(|ratio| ratio.get());
-        (window.window.clone(), Pair { sidecar, rules: of_slo(&format!("{ERROR_RATIO}{}", window.window)) })
+        (
+            window.window.to_string(),
+            Pair { sidecar, rules: of_slo(&format!("{ERROR_RATIO}{}", window.window)) },
+        )
     });
-    Agreed { service: slo.service.clone(), budget, error_ratios: ratios.collect() }
+    Agreed { service: slo.service.to_string(), budget, error_ratios: ratios.collect() }
 }

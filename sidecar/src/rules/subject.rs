@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calendar::Periods;
 use super::tier::{self, Tier, rounded};
 use super::window::Window;
-use crate::spec::{CalendarUnit, Indicator, Method, Period, Queries, Slo};
+use crate::spec::{Indicator, Method, Period, Queries, Slo};
 
 /// The label that tells which objective a series is of: `service-name`, as Sloth forms it.
 pub(super) const ID: &str = "sloth_id";
@@ -167,16 +167,7 @@ fn periods(period: &Period, nominal: Window, notes: &mut Vec<String>) -> Option<
 fn length(period: &Period) -> Window {
     match period {
         Period::Rolling(length) => Window::new(*length),
-        Period::Calendar(calendar) => {
-            let days = match calendar.unit {
-                CalendarUnit::Day => 1,
-                CalendarUnit::Week => 7,
-                CalendarUnit::Month => 30,
-                CalendarUnit::Quarter => 90,
-                CalendarUnit::Year => 365,
-            };
-            Window::days(days * u64::from(calendar.count))
-        }
+        Period::Calendar(calendar) => Window::days(calendar.round_days()),
     }
 }
 

@@ -66,11 +66,7 @@ impl Shorthand {
         let unit = match self.unit {
             Unit::Minute => MINUTE,
             Unit::Hour => HOUR,
-            Unit::Of(CalendarUnit::Day) => DAY,
-            Unit::Of(CalendarUnit::Week) => 7 * DAY,
-            Unit::Of(CalendarUnit::Month) => 30 * DAY,
-            Unit::Of(CalendarUnit::Quarter) => 90 * DAY,
-            Unit::Of(CalendarUnit::Year) => 365 * DAY,
+            Unit::Of(unit) => unit.round_days() * DAY,
         };
         limited(u64::from(self.count).checked_mul(unit)?)
     }

@@ -107,40 +107,10 @@ fn share_of(reader: &mut Reader<'_>, field: (&str, &Node), share: f64, accepted:
 
 /// A span as OpenSLO writes it.
 pub(super) fn shorthand(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<Shorthand> {
-    let parsed = match &node.value {
-        Value::Text(text) => Shorthand::parse(text),
-        Value::Nothing
-        | Value::Truth(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::List(_)
-        | Value::Object(_) => None,
-    };
-    if parsed.is_none() {
-        reader.problem(
-            node.referenced,
-            format!("`{field}` is {}: accepted is {}", node.value, duration::SHORTHAND),
-        );
-    }
-    parsed
+    reader.parsed(field, node, Shorthand::parse, duration::SHORTHAND)
 }
 
 /// A span as Prometheus writes it.
 pub(super) fn span(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<Nanos> {
-    let parsed = match &node.value {
-        Value::Text(text) => duration::prometheus(text),
-        Value::Nothing
-        | Value::Truth(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::List(_)
-        | Value::Object(_) => None,
-    };
-    if parsed.is_none() {
-        reader.problem(
-            node.referenced,
-            format!("`{field}` is {}: accepted is {}", node.value, duration::PROMETHEUS),
-        );
-    }
-    parsed
+    reader.parsed(field, node, duration::prometheus, duration::PROMETHEUS)
 }

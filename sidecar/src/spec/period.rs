@@ -41,6 +41,26 @@ pub enum CalendarUnit {
     Year,
 }
 
+impl CalendarUnit {
+    /// How many days it has in round numbers, where days are counted and not dates: a month 30, a quarter 90, a year 365.
+    pub const fn round_days(self) -> u64 {
+        match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 30,
+            Self::Quarter => 90,
+            Self::Year => 365,
+        }
+    }
+}
+
+impl Calendar {
+    /// How many days a period has in round numbers, see [`CalendarUnit::round_days`].
+    pub fn round_days(&self) -> u64 {
+        self.unit.round_days() * u64::from(self.count)
+    }
+}
+
 /// Reads a rolling period as Prometheus writes spans: `28d`, `4w`.
 pub(crate) fn parse_period(text: &str) -> Option<Period> {
     super::duration::prometheus(text.trim()).map(Period::Rolling)

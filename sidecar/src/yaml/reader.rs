@@ -243,8 +243,19 @@ impl<'a> Reader<'a> {
 
     /// A span of time above zero.
     pub(crate) fn duration(&mut self, name: &str, node: &Node) -> Option<Nanos> {
-        let duration = match &node.value {
-            Value::Text(text) => duration(text),
+        self.parsed(name, node, duration, "a time above zero with its unit: 250ms, 10s, 1m30s")
+    }
+
+    /// A text that can be parsed; `accepted` says of what form.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        name: &str,
+        node: &Node,
+        parse: impl FnOnce(&str) -> Option<T>,
+        accepted: &str,
+    ) -> Option<T> {
+        let parsed = match &node.value {
+            Value::Text(text) => parse(text),
             Value::Nothing
             | Value::Truth(_)
             | Value::Integer(_)
@@ -252,11 +263,10 @@ impl<'a> Reader<'a> {
             | Value::List(_)
             | Value::Object(_) => None,
         };
-        if duration.is_none() {
-            let accepted = "accepted is a time above zero with its unit: 250ms, 10s, 1m30s";
-            self.problem(node.referenced, format!("`{name}` is {}: {accepted}", node.value));
+        if parsed.is_none() {
+            self.problem(node.referenced, format!("`{name}` is {}: accepted is {accepted}", node.value));
         }
-        duration
+        parsed
     }
 
     /// A text that passes a check, see [`address`] and [`web_url`].

@@ -9,18 +9,20 @@
 
 mod accept;
 mod aggregate;
+mod any_text;
 mod commands;
 mod config;
 mod config_sources;
 mod corrections;
-mod cost;
 mod demo;
 mod formula;
+mod fuzzed;
 mod golden;
 mod laws;
 mod mounted;
 mod names;
 mod notice_maps;
+mod notice_spenders;
 mod notices;
 mod objectives;
 mod output_admin;

@@ -1,9 +1,11 @@
 //! Every metric and attribute name in dashboards, alerts, manifests and documents is declared in
-//! `sdk/src/contract/names.rs`, and every label in a query belongs to its metric.
+//! `sdk/src/contract/names.rs` or recorded by the written rules, and every label in a query belongs to its metric.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use mapwarden::contract::names::{Kind, Metric, exposition};
+use mapwarden_sidecar::rules::Target;
 
 use crate::repository::{Text, parse, strings, texts};
 
@@ -16,6 +18,32 @@ const TARGET_LABELS: [&str; 7] = ["job", "instance", "namespace", "pod", "contai
 /// Words after which a query lists labels.
 const LABEL_LISTS: [&str; 7] =
     ["by", "without", "on", "ignoring", "group_left", "group_right", "label_values"];
+
+/// The series that the written rules record, with their labels: of objectives of every kind.
+static RECORDED: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for written in crate::rules::of_every_kind() {
+        let rules: serde_json::Value = serde_saphyr::from_str(&written.rules(Target::Prometheus)).unwrap();
+        let groups = rules["groups"].as_array().unwrap().iter();
+        for rule in groups.flat_map(|group| group["rules"].as_array().unwrap()) {
+            // What fires is the series `ALERTS`.
+            let name = rule["record"].as_str().unwrap_or("ALERTS").to_owned();
+            let labels = rule["labels"].as_object().into_iter().flatten().map(|(label, _)| label.clone());
+            found.entry(name).or_default().extend(labels);
+        }
+    }
+    for labels in found.values_mut() {
+        labels.extend(["sloth_id", "sloth_service", "sloth_slo"].map(str::to_owned));
+    }
+    found.entry("ALERTS".to_owned()).or_default().extend(["alertname", "alertstate"].map(str::to_owned));
+    found
+});
+
+/// The labels of a metric that we serve or rules record; none where nobody makes it.
+fn labels_of(name: &str) -> Option<BTreeSet<&str>> {
+    let served = metric(name).map(|metric| metric.labels.iter().copied().collect());
+    served.or_else(|| Some(RECORDED.get(name)?.iter().map(String::as_str).collect()))
+}
 
 /// Everything that may name a metric.
 fn documents() -> Vec<Text> {
@@ -66,23 +94,36 @@ fn is_declared(word: &str) -> bool {
             names.contains(word)
         };
     }
+    if word.contains(':') {
+        return RECORDED.contains_key(word) || is_beginning(word);
+    }
     if word.ends_with('_') {
         return exposition::ALL.iter().any(|metric| metric.name.starts_with(word));
     }
     metric(word).is_some()
 }
 
+/// Whether documents may write a word for several recorded series: `slo:sli_error:ratio_rate<window>`.
+fn is_beginning(word: &str) -> bool {
+    let windows = |name: &String| {
+        name.strip_prefix(word).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    RECORDED.keys().any(windows)
+}
+
 /// The words of a text that begin like our names. A full stop counts only before another letter or a `*`.
 fn names_in(text: &str) -> Vec<&str> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == ':';
     let mut rest = text;
     let mut found = Vec::new();
     while let Some(start) = rest.find(is_part) {
         rest = &rest[start..];
         let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
+        let word = word.trim_end_matches(':');
         let word = if after.starts_with('*') { word } else { word.trim_end_matches('.') };
-        if word.starts_with("mapwarden_") || word.starts_with("mapwarden.") {
+        let starts = ["mapwarden_", "mapwarden.", "mapwarden:sli_", "slo:"];
+        if starts.iter().any(|start| word.starts_with(start)) {
             found.push(word);
         }
         rest = after;
@@ -165,14 +206,15 @@ fn every_label_belongs_to_its_metric() {
     assert!(queries.len() > 50, "only {} queries were found: are the folders still there?", queries.len());
     for (path, query) in &queries {
         for (name, label) in matchers(query) {
-            let declared = metric(name).unwrap_or_else(|| panic!("{path}: {name} is not declared")).labels;
-            if !declared.contains(&label) && !TARGET_LABELS.contains(&label) {
+            let declared = labels_of(name).unwrap_or_else(|| panic!("{path}: {name} is not declared"));
+            if !declared.contains(label) && !TARGET_LABELS.contains(&label) {
                 unknown.push(format!("{path}: {name} has no label {label}"));
             }
         }
         for label in listed(query) {
-            let declared = exposition::ALL.iter().any(|metric| metric.labels.contains(&label));
-            if !declared && !TARGET_LABELS.contains(&label) {
+            let served = exposition::ALL.iter().any(|metric| metric.labels.contains(&label));
+            let recorded = RECORDED.values().any(|labels| labels.contains(label));
+            if !served && !recorded && !TARGET_LABELS.contains(&label) {
                 unknown.push(format!("{path}: no metric has a label {label}: {query}"));
             }
         }
@@ -205,6 +247,11 @@ fn a_name_that_is_not_declared_is_refused() {
         ("the beginning of wire names", "mapwarden.map.", true),
         ("an attribute of nobody", "mapwarden.colour", false),
         ("a file", "mapwarden.yaml", true),
+        ("a recorded series", "slo:period_error_budget_remaining:ratio", true),
+        ("one of a window", "mapwarden:sli_bad:increase5m", true),
+        ("those of every window", "slo:sli_error:ratio_rate", true),
+        ("a series that no rule records", "slo:error_budget:remaining", false),
+        ("one of a window that no rule has", "slo:sli_error:ratio_rate7m", false),
     ];
     for (name, word, expected) in cases {
         assert_eq!(is_declared(word), expected, "{name}: {word}");
@@ -217,6 +264,11 @@ fn names_and_labels_are_found_in_text() {
         names_in("see `mapwarden.team`, mapwarden.map.* and mapwarden_slo_info{a=\"b\"}."),
         ["mapwarden.team", "mapwarden.map.", "mapwarden_slo_info"]
     );
+    let query = r#"max(slo:objective:ratio{sloth_id="a"}) or ALERTS{alertstate="firing"}"#;
+    assert_eq!(matchers(query), [("slo:objective:ratio", "sloth_id")]);
+    assert!(labels_of("slo:objective:ratio").unwrap().contains("sloth_slo"));
+    assert!(!labels_of("slo:objective:ratio").unwrap().contains("sloth_window"));
+    assert!(labels_of("slo:sli_error:ratio_rate1h").unwrap().contains("sloth_window"));
     let query = r#"sum by (slo, le) (rate(mapwarden_x{slo=~"a,b", job!="c"}[5m])) * on (team) group_left mapwarden_y"#;
     assert_eq!(matchers(query), [("mapwarden_x", "slo"), ("mapwarden_x", "job")]);
     assert_eq!(listed(query), ["slo", "le", "team"]);

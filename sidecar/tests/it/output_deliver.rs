@@ -126,7 +126,7 @@ fn webhook(name: &str, address: SocketAddr) -> Sink {
 
 fn attempts(sink: &str, result: &str) -> u64 {
     let key = format!("mapwarden_notice_deliveries_total{{sink=\"{sink}\",result=\"{result}\"}} ");
-    let text = Exposition::install().unwrap().render();
+    let text = Exposition::install().unwrap().render(&empty());
     text.lines().find_map(|line| line.strip_prefix(&key)).map_or(0, |value| value.parse().unwrap())
 }
 
@@ -211,7 +211,7 @@ async fn an_outage_loses_no_notice_and_only_the_last_update_counts() {
         .map(|(event, summary)| (event.to_owned(), summary.to_owned()));
     assert_eq!(told, expected);
     delivery.stop().await;
-    let text = Exposition::install().unwrap().render();
+    let text = Exposition::install().unwrap().render(&empty());
     assert!(text.contains("mapwarden_notice_deliveries_pending{sink=\"outage\"} 0\n"), "{text}");
 }
 

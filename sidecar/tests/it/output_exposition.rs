@@ -15,7 +15,7 @@ use crate::output_fixture::{empty, view};
 fn view_of(service: &str) -> mapwarden_sidecar::output::View {
     let mut view = view();
     for slo in &mut view.slos {
-        slo.service = service.to_owned();
+        slo.service = service.into();
         slo.id = format!("{service}/{}", slo.name);
     }
     for change in &mut view.changes {
@@ -43,15 +43,14 @@ fn installing_twice_gives_the_same_recorder() {
     let (first, second) = (Exposition::install().unwrap(), Exposition::install().unwrap());
     metrics::gauge!("mapwarden_queue_capacity").set(1024.0);
     for exposition in [first, second] {
-        assert!(exposition.render().contains("mapwarden_queue_capacity 1024\n"));
+        assert!(exposition.render(&empty()).contains("mapwarden_queue_capacity 1024\n"));
     }
 }
 
 #[test]
 fn every_number_of_the_view_is_a_sample() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("numbers"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("numbers"));
     let samples = samples(&text);
     let expected = [
         (r#"mapwarden_sli_events_total{slo="numbers/sessions-availability",service="numbers"}"#, 8_421_002.0),
@@ -112,8 +111,7 @@ fn every_number_of_the_view_is_a_sample() {
 #[test]
 fn every_number_of_a_source_is_a_sample() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("sources"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("sources"));
     let samples = samples(&text);
     let expected = [
         (
@@ -142,8 +140,7 @@ fn every_number_of_a_source_is_a_sample() {
 fn what_is_not_measured_has_no_sample() {
     let exposition = Exposition::install().unwrap();
     let mut view = view_of("gaps");
-    exposition.publish(&view);
-    let text = exposition.render();
+    let text = exposition.render(&view);
     let idle = r#"slo="gaps/browse-latency""#;
     assert!(text.contains(&format!("mapwarden_slo_objective_ratio{{{idle}")), "{text}");
     for metric in [names::SLI_ERROR_RATIO, names::BURN_RATE, names::COVERAGE, names::BUDGET_REMAINING] {
@@ -158,15 +155,31 @@ fn what_is_not_measured_has_no_sample() {
     let entries = r#"mapwarden_map_entries{service="gaps",map="sessions"}"#;
     assert!(text.contains(entries));
     view.maps.iter_mut().for_each(|map| map.entries = Known::missing("no telemetry"));
-    exposition.publish(&view);
-    assert!(!exposition.render().contains(entries), "a value that is gone is still shown");
+    assert!(!exposition.render(&view).contains(entries), "a value that is gone is still shown");
+}
+
+#[test]
+fn no_series_is_told_twice() {
+    let exposition = Exposition::install().unwrap();
+    let mut view = view_of("twice");
+    let mut back = view.changes[0].clone();
+    back.at = "2026-11-21T09:59:00Z".parse().unwrap();
+    view.changes.insert(0, back.clone());
+    let text = exposition.render(&view);
+    let series: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let series: Vec<&str> = series.into_iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+    let told: std::collections::BTreeSet<&str> = series.iter().copied().collect();
+    assert_eq!(told.len(), series.len(), "{text}");
+    let version = back.version.as_deref().unwrap();
+    let line = |line: &&str| line.starts_with("mapwarden_change_timestamp_seconds") && line.contains(version);
+    let last = text.lines().find(line).unwrap();
+    assert!(last.ends_with(&format!(" {}", back.at.as_second())), "{last}");
 }
 
 #[test]
 fn closed_label_sets_are_there_before_anything_happens() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("zeros"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("zeros"));
     let samples = samples(&text);
     for key in [
         r#"mapwarden_changes_total{service="zeros",kind="deploy",source="webhook"}"#,
@@ -180,8 +193,7 @@ fn closed_label_sets_are_there_before_anything_happens() {
 #[test]
 fn labels_and_kinds_are_as_declared() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&view_of("declared"));
-    let text = exposition.render();
+    let text = exposition.render(&view_of("declared"));
     let declared = |name: &str| -> Metric {
         let histogram = name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
         let found = names::ALL.into_iter().find(|metric| {
@@ -206,10 +218,8 @@ fn labels_and_kinds_are_as_declared() {
 #[test]
 fn promtool_has_nothing_to_say() {
     let exposition = Exposition::install().unwrap();
-    exposition.publish(&empty());
-    exposition.publish(&view_of("promtool"));
     metrics::histogram!(names::EVALUATION_DURATION.name).record(0.0004);
-    let text = exposition.render();
+    let text = exposition.render(&view_of("promtool"));
     let Ok(mut promtool) = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -76,7 +76,7 @@ fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<WindowView> {
     windows.collect()
 }
 
-fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f64>; 8]) -> SloView {
+fn slo(name: &str, sli: &'static str, about: &str, target: f64, error_ratios: [Option<f64>; 8]) -> SloView {
     let allowed = 1.0 - target;
     let windows = windows(allowed, error_ratios);
     let burn = |window: Window| {
@@ -100,12 +100,12 @@ fn slo(name: &str, sli: &str, about: &str, target: f64, error_ratios: [Option<f6
     let period_error = error_ratios[7];
     SloView {
         id: format!("order-service/{name}"),
-        service: "order-service".to_owned(),
-        name: name.to_owned(),
-        team: Known::Value("checkout".to_owned()),
-        sli: sli.to_owned(),
+        service: "order-service".into(),
+        name: name.into(),
+        team: Known::Value("checkout".into()),
+        sli,
         about: about.to_owned(),
-        source: "sdk".to_owned(),
+        source: "sdk",
         threshold: match sli {
             "latency" => Some(Nanos::from_millis(250)),
             "freshness" => Some(Nanos::from_secs(30)),
@@ -140,8 +140,8 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
         None => Known::missing("nothing was measured"),
     };
     let rate = |burn| BurnRate::new(burn).unwrap();
-    let scenario = |as_in: &str, span: Option<(u64, u64)>| ScenarioView {
-        as_in: as_in.to_owned(),
+    let scenario = |as_in: &'static str, span: Option<(u64, u64)>| ScenarioView {
+        as_in: as_in.into(),
         parts: 12,
         burn_rate: period_error.map(|_| BurnView { low: rate(1.5), measured: rate(2.0), high: rate(4.0) }),
         outlook: match (period_error, span) {

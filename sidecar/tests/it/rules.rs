@@ -92,6 +92,11 @@ fn written(slo: &Slo) -> Written {
     Written::new(slo).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// What is written of objectives of every kind: every series that rules record.
+pub(crate) fn of_every_kind() -> Vec<Written> {
+    objectives().iter().map(written).collect()
+}
+
 /// A folder of a test's own.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

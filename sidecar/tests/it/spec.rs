@@ -89,3 +89,20 @@ fn every_problem_of_an_openslo_file_is_told_with_its_place() {
     let loaded = read("wrong.yaml", include_str!("golden/slos/openslo-problems.yaml"));
     assert_golden("slos/openslo-problems.txt", &told(&loaded));
 }
+
+#[test]
+fn numbers_with_which_nothing_can_be_counted_are_refused() {
+    let file = include_str!("golden/slos/openslo.yaml");
+    let cases = [
+        ("compositeWeight: 3", "compositeWeight: 1e10", "`compositeWeight` is `10000000000`: accepted is"),
+        ("compositeWeight: 3", "compositeWeight: .nan", "non-finite float `.nan`"),
+        ("threshold: 14.4", "threshold: .inf", "non-finite float `.inf`"),
+        ("threshold: 14.4", "threshold: 1e999", "non-finite float `1e999`"),
+    ];
+    for (before, after, expected) in cases {
+        assert!(file.contains(before), "{before}");
+        let problems = read("wrong.yaml", &file.replacen(before, after, 1)).problems;
+        let told = problems.iter().filter(|problem| problem.message.contains(expected)).count();
+        assert_eq!(told, 1, "{after}: {problems:?}");
+    }
+}

@@ -84,6 +84,14 @@ pub const BUDGET_FORECAST: Metric = gauge(
      the period.",
     &["slo", "service", "window", "bound"],
 );
+/// Who spent a budget.
+pub const BUDGET_SPENT: Metric = gauge(
+    "mapwarden_error_budget_spent_events",
+    "{event}",
+    "Bad events of the period by whose they are: each dimension divides the same ones, into its four largest parts and a \
+     rest.",
+    &["slo", "service", "dimension", "part"],
+);
 /// Planned maintenance.
 pub const MAINTENANCE: Metric = gauge(
     "mapwarden_slo_maintenance_active",
@@ -391,7 +399,7 @@ pub const SCRAPE_ERRORS: Metric =
     counter("scrape_errors_total", "{error}", "Scrapes of /metrics that failed.", &[]);
 
 /// Every metric that the sidecar serves.
-pub const ALL: [Metric; 63] = [
+pub const ALL: [Metric; 64] = [
     SLO_INFO,
     SLO_OBJECTIVE,
     SLI_GOOD,
@@ -404,6 +412,7 @@ pub const ALL: [Metric; 63] = [
     BUDGET_CORRECTED,
     BUDGET_CORRECTIONS,
     BUDGET_FORECAST,
+    BUDGET_SPENT,
     MAINTENANCE,
     ALERT_ACTIVE,
     MAP_OPERATIONS,

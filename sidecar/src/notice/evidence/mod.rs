@@ -8,6 +8,7 @@ mod impact;
 mod keys;
 mod maps;
 mod slis;
+mod spenders;
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos, UserSketch};
 
@@ -18,6 +19,8 @@ pub(super) use self::examples::examples;
 pub(super) use self::impact::{impact, region_traffic};
 pub(super) use self::maps::map;
 pub(super) use self::slis::slis;
+pub(super) use self::spenders::spent_by;
+pub use self::spenders::{SpentBy, SpentPart, SpentRest, SpentShare};
 use super::onset::Onset;
 use super::{Budget, Known};
 use crate::aggregate::WindowView;

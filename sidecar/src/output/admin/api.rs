@@ -58,7 +58,7 @@ pub(super) async fn slo_by_name(
     Asked(asked): Asked<Explain>,
 ) -> Result<Response, Problem> {
     let view = shared.view();
-    let found: Vec<&SloView> = view.slos.iter().filter(|slo| slo.name == name).collect();
+    let found: Vec<&SloView> = view.slos.iter().filter(|slo| *slo.name == *name).collect();
     match found.as_slice() {
         [slo] => asked.answer(&view, slo),
         [] => Err(no_slo(&name, &view.slos)),
@@ -94,7 +94,7 @@ pub(super) async fn correction(
 }
 
 fn of_service<'a>(view: &'a View, service: &str, name: &str) -> Result<&'a SloView, Problem> {
-    let found = view.slos.iter().find(|slo| slo.service == service && slo.name == name);
+    let found = view.slos.iter().find(|slo| *slo.service == *service && *slo.name == *name);
     found.ok_or_else(|| no_slo(&format!("{service}/{name}"), &view.slos))
 }
 

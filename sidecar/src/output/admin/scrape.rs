@@ -12,7 +12,7 @@ use mapwarden::contract::UnixNanos;
 use mapwarden::contract::names::exposition::{LAST_SCRAPE, SCRAPE_ERRORS};
 
 use super::Shared;
-use crate::output::exposition::write_sample;
+use crate::output::exposition::sample;
 use crate::problem::Problem;
 
 /// The text format that every Prometheus-compatible scraper reads; what it says in `Accept` changes nothing,
@@ -48,8 +48,7 @@ pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> R
     let (exposition, view) = (shared.admin.exposition.clone(), shared.admin.view.borrow().clone());
     let is_compressed = accepts_gzip(&asked);
     let rendering = tokio::task::spawn_blocking(move || {
-        exposition.publish(&view);
-        let text = exposition.render();
+        let text = exposition.render(&view);
         if is_compressed { gzip(text.as_bytes()) } else { Ok(text.into_bytes()) }
     });
     let body = rendering.await.map_err(std::io::Error::other).flatten().map_err(|error| {
@@ -68,9 +67,7 @@ pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> R
 pub(super) async fn health(State(shared): State<Shared>) -> Response {
     let last = UnixNanos::new(shared.scrapes.last.load(Ordering::Relaxed)).since(UnixNanos::EPOCH);
     let errors = mapwarden::contract::Count::new(shared.scrapes.errors.load(Ordering::Relaxed));
-    let mut text = String::new();
-    write_sample(&mut text, &LAST_SCRAPE, last.as_secs_f64());
-    write_sample(&mut text, &SCRAPE_ERRORS, errors.as_f64());
+    let text = sample(&LAST_SCRAPE, last.as_secs_f64()) + &sample(&SCRAPE_ERRORS, errors.as_f64());
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
 }
 

@@ -5,18 +5,17 @@ use std::fs;
 
 use mapwarden::contract::names::exposition as names;
 
-use super::write_sample;
+use super::families::Families;
 
-/// Appends the samples of this process. CPU time is written here rather than through the recorder because its
-/// counters hold whole numbers.
-pub(super) fn write(text: &mut String) {
+/// Adds the samples of this process.
+pub(super) fn publish(families: &mut Families) {
     if let Some(seconds) = fs::read_to_string("/proc/self/stat").ok().and_then(|stat| cpu_seconds(&stat)) {
-        write_sample(text, &names::CPU_SECONDS, seconds);
+        families.set(&names::CPU_SECONDS, &[], seconds);
     }
     if let Some(bytes) =
         fs::read_to_string("/proc/self/status").ok().and_then(|status| resident_bytes(&status))
     {
-        write_sample(text, &names::RESIDENT_MEMORY, bytes);
+        families.set(&names::RESIDENT_MEMORY, &[], bytes);
     }
 }
 
@@ -63,8 +62,9 @@ mod tests {
 
     #[test]
     fn this_process_tells_both() {
-        let mut text = String::new();
-        write(&mut text);
+        let mut families = Families::default();
+        publish(&mut families);
+        let text = families.into_text();
         for metric in [names::CPU_SECONDS, names::RESIDENT_MEMORY] {
             assert!(text.contains(&format!("\n{} ", metric.name)), "{text}");
         }

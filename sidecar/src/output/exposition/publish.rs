@@ -1,39 +1,41 @@
-//! What comes in: a [`View`]. What goes out: gauges and counters of the process-wide recorder. A value that is
-//! missing sets nothing: "not measured" is never a number.
+//! What comes in: a [`View`]. What goes out: its gauges and counters as samples. A value that is missing has none: "not
+//! measured" is never a number.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use mapwarden::contract::Nanos;
 use mapwarden::contract::names::Metric;
 use mapwarden::contract::names::exposition as names;
-use metrics::{Counter, Gauge, Key};
+use mapwarden::contract::{Count, Nanos};
 
-use super::labels;
+use super::families::Families;
 use crate::accept::{Change, ChangeKind, ChangeSource};
 use crate::budget::Severity;
 use crate::notice::{Health, Known, MapFailure, Percentiles, State};
-use crate::output::ledger::LedgerView;
+use crate::output::ledger::{LedgerView, PartView, ShareView};
 use crate::output::{Durability, MapView, RequestView, SloView, SourceView, View};
 
 /// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
 /// their labels; dashboards mark the last few.
 const CHANGES_PER_SERVICE: usize = 10;
 
+/// How many parts of a budget's bad events have a gauge in each dimension, beside the rest. More make more series for each
+/// objective; the API has all.
+const SPENDERS: usize = 4;
+
+/// The part that stands for what is beyond these, or not told apart; no version or region of anybody is called so.
+const REST: &str = "(rest)";
+
 /// The mandatory parts of a notice, as the notice stage counts them.
 const MANDATORY_PARTS: [&str; 4] = ["sli_delta", "recent_changes", "impact", "dependencies"];
 
-/// Gauges set so far.
-#[derive(Default)]
-struct Gauges(HashSet<Key>);
+/// Writes everything that the view tells.
+pub(super) fn publish(view: &View, families: &mut Families) {
+    gauges(view, families);
+    counters(view, families);
+}
 
-impl Gauges {
-    fn set(&mut self, metric: &Metric, values: &[&str], value: f64) {
-        let key = Key::from_parts(metric.name, labels(metric, values));
-        gauge_of(&key).set(value);
-        self.0.insert(key);
-    }
-
+impl Families {
     fn set_span(&mut self, metric: &Metric, values: &[&str], span: &Known<Nanos>) {
         if let Known::Value(span) = span {
             self.set(metric, values, span.as_secs_f64());
@@ -62,54 +64,27 @@ impl Gauges {
     }
 }
 
-/// The recorder's gauge of a key.
-pub(super) fn gauge_of(key: &Key) -> Gauge {
-    let labels: Vec<_> = key.labels().cloned().collect();
-    metrics::gauge!(key.name().to_owned(), labels)
-}
-
-fn counter_of(metric: &Metric, values: &[&str]) -> Counter {
-    metrics::counter!(metric.name, labels(metric, values))
-}
-
-/// Makes the counters with closed label sets that are this stage's, so that their first event is seen by
-/// `increase()`.
-pub(super) fn start_at_zero() {
-    for part in MANDATORY_PARTS {
-        for state in ["present", "missing"] {
-            counter_of(&names::NOTICE_PARTS, &[part, state]).absolute(0);
-        }
-    }
-    for event in ["opened", "updated", "resolved"] {
-        counter_of(&names::NOTICES, &[event]).absolute(0);
-    }
-    counter_of(&names::COUNTER_RESETS, &[]).absolute(0);
-}
-
-/// Sets every gauge of the view and tells which.
-pub(super) fn gauges(view: &View) -> HashSet<Key> {
-    let mut gauges = Gauges::default();
+fn gauges(view: &View, gauges: &mut Families) {
     gauges.set(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     gauges.set(&names::START_TIME, &[], seconds(view.started));
     gauges.set(&names::SERIES, &[], count(view.series));
     if let Durability::Store { last_commit: Some(at), .. } = &view.durability {
         gauges.set(&names::STORE_LAST_COMMIT, &[], seconds(*at));
     }
-    view.slos.iter().for_each(|slo| slo_gauges(&mut gauges, slo));
-    view.maps.iter().for_each(|map| map_gauges(&mut gauges, map));
+    view.slos.iter().for_each(|slo| slo_gauges(gauges, slo));
+    view.maps.iter().for_each(|map| map_gauges(gauges, map));
     for RequestView { service, scope, region, p50, tail, .. } in &view.requests {
         gauges.set_percentiles(&names::REQUEST_LATENCY, &[service, scope, region], p50, tail);
     }
-    notice_gauges(&mut gauges, view);
-    dependency_gauges(&mut gauges, view);
-    change_gauges(&mut gauges, &view.changes);
-    view.sources.iter().for_each(|source| source_gauges(&mut gauges, source));
-    gauges.0
+    notice_gauges(gauges, view);
+    dependency_gauges(gauges, view);
+    change_gauges(gauges, &view.changes);
+    view.sources.iter().for_each(|source| source_gauges(gauges, source));
 }
 
-fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
-    let ids = [slo.id.as_str(), slo.service.as_str()];
-    let team = slo.team.value().map_or("", String::as_str);
+fn slo_gauges(gauges: &mut Families, slo: &SloView) {
+    let ids = [slo.id.as_str(), &*slo.service];
+    let team = slo.team.value().map_or("", |team| &**team);
     gauges.set(&names::SLO_INFO, &[ids[0], ids[1], team, &slo.sli, &slo.source], 1.0);
     gauges.set(&names::SLO_OBJECTIVE, &ids, slo.target.get());
     if let Known::Value(remaining) = slo.remaining {
@@ -118,7 +93,7 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
     gauges.set_span(&names::BUDGET_EXHAUSTION, &ids, &slo.exhausted_in);
     ledger_gauges(gauges, &ids, &slo.ledger);
     for window in &slo.windows {
-        let of_window = [ids[0], ids[1], window.window.as_str()];
+        let of_window = [ids[0], ids[1], &*window.window];
         if let Some(ratio) = window.error_ratio {
             gauges.set(&names::SLI_ERROR_RATIO, &of_window, ratio.get());
         }
@@ -130,13 +105,13 @@ fn slo_gauges(gauges: &mut Gauges, slo: &SloView) {
         }
     }
     for tier in &slo.tiers {
-        let of_tier = [ids[0], ids[1], tier.tier.as_str(), tier.severity.name()];
+        let of_tier = [ids[0], ids[1], &*tier.tier, tier.severity.name()];
         let is_told = tier.is_firing && !tier.is_inhibited;
         gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(is_told)));
     }
 }
 
-fn ledger_gauges(gauges: &mut Gauges, ids: &[&str; 2], ledger: &LedgerView) {
+fn ledger_gauges(gauges: &mut Families, ids: &[&str; 2], ledger: &LedgerView) {
     let corrected = &ledger.budget.corrected;
     if let Known::Value(remaining) = corrected.remaining {
         gauges.set(&names::BUDGET_CORRECTED, ids, remaining.get());
@@ -157,11 +132,30 @@ fn ledger_gauges(gauges: &mut Gauges, ids: &[&str; 2], ledger: &LedgerView) {
             }
         }
     }
+    let of_period = ledger.attribution.iter().filter(|attribution| attribution.over == "period");
+    of_period.flat_map(|attribution| &attribution.by).for_each(|share| spent_gauges(gauges, ids, share));
     let is_on = f64::from(u8::from(ledger.maintenance.is_some()));
     gauges.set(&names::MAINTENANCE, ids, is_on);
 }
 
-fn map_gauges(gauges: &mut Gauges, map: &MapView) {
+/// Whose the bad events are; none where nothing is told apart, because a rest alone says nothing.
+fn spent_gauges(gauges: &mut Families, ids: &[&str; 2], share: &ShareView) {
+    let ShareView { dimension, parts, rest } = share;
+    if parts.is_empty() {
+        return;
+    }
+    let (told, beyond) = parts.split_at(parts.len().min(SPENDERS));
+    for PartView { name, bad } in told {
+        gauges.set(&names::BUDGET_SPENT, &[ids[0], ids[1], dimension, name], bad.as_f64());
+    }
+    let beyond: Count = beyond.iter().map(|part| part.bad).sum();
+    let rest = beyond + rest.as_ref().map_or(Count::ZERO, |rest| rest.bad);
+    if rest > Count::ZERO {
+        gauges.set(&names::BUDGET_SPENT, &[ids[0], ids[1], dimension, REST], rest.as_f64());
+    }
+}
+
+fn map_gauges(gauges: &mut Families, map: &MapView) {
     let ids = [map.service.as_str(), map.name.as_str()];
     if let Known::Value(entries) = map.entries {
         gauges.set(&names::MAP_ENTRIES, &ids, count(entries));
@@ -186,7 +180,7 @@ fn map_gauges(gauges: &mut Gauges, map: &MapView) {
     }
 }
 
-fn notice_gauges(gauges: &mut Gauges, view: &View) {
+fn notice_gauges(gauges: &mut Families, view: &View) {
     let open = || view.notices.iter().filter(|notice| notice.state == State::Open);
     for severity in Severity::ALL {
         let here = open().filter(|notice| notice.severity == severity).count();
@@ -199,7 +193,7 @@ fn notice_gauges(gauges: &mut Gauges, view: &View) {
     }
 }
 
-fn dependency_gauges(gauges: &mut Gauges, view: &View) {
+fn dependency_gauges(gauges: &mut Families, view: &View) {
     for dependency in &view.dependencies {
         let name = [dependency.name.as_str()];
         let up = match dependency.health {
@@ -218,18 +212,22 @@ fn dependency_gauges(gauges: &mut Gauges, view: &View) {
     }
 }
 
-fn change_gauges(gauges: &mut Gauges, changes: &[Change]) {
+fn change_gauges(gauges: &mut Families, changes: &[Change]) {
     for service in changes.iter().map(|change| change.service.as_str()).collect::<BTreeSet<_>>() {
         let last = changes.iter().filter(|change| change.service == service).take(CHANGES_PER_SERVICE);
+        let mut told = BTreeSet::new();
         for Change { kind, version, sha, at, .. } in last {
             let version = version.as_deref().unwrap_or_default();
             let sha = sha.as_deref().unwrap_or_default();
-            gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+            // A version that came back is one series, at its last time.
+            if told.insert((*kind, version, sha)) {
+                gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
+            }
         }
     }
 }
 
-fn source_gauges(gauges: &mut Gauges, source: &SourceView) {
+fn source_gauges(gauges: &mut Families, source: &SourceView) {
     let name = source.facts.name.as_str();
     for state in &source.objectives {
         let ids = [name, state.slo.as_str(), state.service.as_str()];
@@ -254,51 +252,54 @@ fn source_gauges(gauges: &mut Gauges, source: &SourceView) {
     }
 }
 
-/// Sets every counter of the view. `absolute` never goes back, so that a view which knows less leaves them.
-pub(super) fn counters(view: &View) {
+fn counters(view: &View, counters: &mut Families) {
     for slo in &view.slos {
-        counter_of(&names::SLI_GOOD, &[&slo.id, &slo.service]).absolute(slo.good.get());
-        counter_of(&names::SLI_EVENTS, &[&slo.id, &slo.service]).absolute(slo.total.get());
+        counters.set(&names::SLI_GOOD, &[&slo.id, &slo.service], slo.good.get());
+        counters.set(&names::SLI_EVENTS, &[&slo.id, &slo.service], slo.total.get());
     }
     for map in &view.maps {
-        counter_of(&names::MAP_RETRIES, &[&map.service, &map.name]).absolute(map.retries.get());
+        counters.set(&names::MAP_RETRIES, &[&map.service, &map.name], map.retries.get());
         for MapFailure { op, error_type, count } in &map.failures {
-            counter_of(&names::MAP_FAILURES, &[&map.service, &map.name, op, error_type])
-                .absolute(count.get());
+            counters.set(&names::MAP_FAILURES, &[&map.service, &map.name, op, error_type], count.get());
         }
         for operation in &map.operations {
             for (outcome, happened) in &operation.outcomes {
-                counter_of(&names::MAP_OPERATIONS, &[&map.service, &map.name, &operation.op, outcome])
-                    .absolute(happened.get());
+                counters.set(
+                    &names::MAP_OPERATIONS,
+                    &[&map.service, &map.name, &operation.op, outcome],
+                    happened.get(),
+                );
             }
         }
     }
     for RequestView { service, scope, region, ok, failed, cancelled, .. } in &view.requests {
-        counter_of(&names::REQUESTS, &[service, scope, region, "ok"]).absolute(ok.get());
-        counter_of(&names::REQUESTS, &[service, scope, region, "failed"]).absolute(failed.get());
-        counter_of(&names::REQUESTS, &[service, scope, region, "cancelled"]).absolute(cancelled.get());
+        counters.set(&names::REQUESTS, &[service, scope, region, "ok"], ok.get());
+        counters.set(&names::REQUESTS, &[service, scope, region, "failed"], failed.get());
+        counters.set(&names::REQUESTS, &[service, scope, region, "cancelled"], cancelled.get());
     }
     let events = view.notice_events;
-    counter_of(&names::NOTICES, &["opened"]).absolute(events.opened);
-    counter_of(&names::NOTICES, &["updated"]).absolute(events.updated);
-    counter_of(&names::NOTICES, &["resolved"]).absolute(events.resolved);
-    for (part, parts) in &view.notice_parts {
-        counter_of(&names::NOTICE_PARTS, &[part, "present"]).absolute(parts.present);
-        counter_of(&names::NOTICE_PARTS, &[part, "missing"]).absolute(parts.missing);
+    counters.set(&names::NOTICES, &["opened"], events.opened);
+    counters.set(&names::NOTICES, &["updated"], events.updated);
+    counters.set(&names::NOTICES, &["resolved"], events.resolved);
+    for part in MANDATORY_PARTS {
+        let parts = view.notice_parts.get(part).copied().unwrap_or_default();
+        counters.set(&names::NOTICE_PARTS, &[part, "present"], parts.present);
+        counters.set(&names::NOTICE_PARTS, &[part, "missing"], parts.missing);
     }
     for (reason, points) in &view.points_ignored {
-        counter_of(&names::POINTS_IGNORED, &[reason]).absolute(*points);
+        counters.set(&names::POINTS_IGNORED, &[reason], *points);
     }
-    counter_of(&names::COUNTER_RESETS, &[]).absolute(view.counter_resets);
-    no_changes_yet(view);
+    counters.set(&names::COUNTER_RESETS, &[], view.counter_resets);
 }
 
-/// Makes the counters of changes, which the state's owner increments, at 0 for every service.
-fn no_changes_yet(view: &View) {
-    for service in view.slos.iter().map(|slo| slo.service.as_str()).collect::<BTreeSet<_>>() {
+/// Makes the counters of changes, which the state's owner increments through the recorder, at 0 for every service, so that
+/// the first change is seen by `increase()`.
+pub(super) fn no_changes_yet(view: &View) {
+    for service in view.slos.iter().map(|slo| &*slo.service).collect::<BTreeSet<_>>() {
         for kind in ChangeKind::ALL {
             for source in ChangeSource::ALL {
-                counter_of(&names::CHANGES, &[service, kind.name(), source.name()]).absolute(0);
+                metrics::counter!(names::CHANGES.name, "service" => service.to_owned(), "kind" => kind.name(), "source" => source.name())
+                    .absolute(0);
             }
         }
     }
@@ -309,5 +310,5 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 fn count(number: u64) -> f64 {
-    mapwarden::contract::Count::new(number).as_f64()
+    Count::new(number).as_f64()
 }

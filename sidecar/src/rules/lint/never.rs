@@ -2,7 +2,7 @@
 //! Says nothing where it is only unlikely.
 
 use promql_parser::parser::token::{
-    T_ADD, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_MUL, T_NEQ, T_SUB,
+    T_ADD, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_MUL, T_SUB,
 };
 use promql_parser::parser::{BinaryExpr, Expr, LabelModifier};
 
@@ -59,7 +59,7 @@ fn out_of_range(both: &BinaryExpr) -> Option<String> {
         T_LSS => limit <= low,
         T_LTE => limit < low,
         T_EQLC => limit < low || limit > high,
-        T_NEQ => false,
+        // Every value but one differs from it; the other operators are no comparisons.
         _ => false,
     };
     is_never.then(|| format!("a value between {low} and {high} is compared with {limit}"))

@@ -72,6 +72,9 @@ const FIELDS: [&str; 10] = [
     "compositeWeight",
 ];
 
+/// How much a part of a composite may weigh. Raised without end, the sum of all weights is no number any more.
+const MAX_WEIGHT: f64 = 1e9;
+
 /// Reads one objective.
 pub(super) fn objective<'n>(
     reader: &mut Reader<'_>,
@@ -91,13 +94,15 @@ pub(super) fn objective<'n>(
     };
     let method = budgeting.and_then(|budgeting| method(reader, &fields, budgeting));
     let weight = fields.get("compositeWeight").map(|node| {
-        let weight = reader.number("compositeWeight", node);
-        if weight.is_some_and(|weight| weight <= 0.0) {
-            let message = format!("`compositeWeight` is {}: accepted is a number above 0", node.value);
-            reader.problem(node.referenced, message);
+        let weight = reader.number("compositeWeight", node)?;
+        let is_weight = weight > 0.0 && weight <= MAX_WEIGHT;
+        if !is_weight {
+            let accepted = format!("accepted is a number above 0 and up to {MAX_WEIGHT}");
+            reader.problem(node.referenced, format!("`compositeWeight` is {}: {accepted}", node.value));
         }
-        weight.unwrap_or(1.0)
+        is_weight.then_some(weight)
     });
+    let weight = weight.map(|weight| weight.unwrap_or(1.0));
     Some(Objective { node, display_name, target: target?, method: method?, weight, fields })
 }
 

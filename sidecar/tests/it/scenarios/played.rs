@@ -42,7 +42,7 @@ pub(super) fn play(scenario: &Scenario) -> Played {
         }
         let now = evaluated(&aggregate, state.as_ref(), at(scenario.shown(second)));
         for tier in &now.tiers {
-            let name = tier.tier.name();
+            let name = tier.tier.name().into_owned();
             match (tier.is_firing, firing.remove(&name)) {
                 (true, from) => {
                     firing.insert(name, from.unwrap_or(second));

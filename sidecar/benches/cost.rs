@@ -1,5 +1,16 @@
-//! What a thousand objectives over ten thousand series cost. A measurement, not a test: `cargo test -p mapwarden-sidecar
-//! --test it --release -- --ignored --nocapture cost`. `COST_SLOS` sets another number of objectives.
+//! What a thousand objectives over ten thousand series cost: memory once a month of history is full, and each stage's time of
+//! a second's evaluation. The whole program is measured by `tests/cost/run`; this tells where it goes.
+//!
+//! ```text
+//! cargo bench -p mapwarden-sidecar --bench cost          # minutes
+//! cargo bench -p mapwarden-sidecar --bench cost -- 100   # another number of objectives
+//! ```
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a bench may stop with a message where a library may not"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,12 +75,13 @@ fn resident() -> usize {
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4 / 1_024
 }
 
-#[test]
-#[ignore = "a measurement"]
-fn cost_of_a_thousand_objectives() {
+fn main() {
     let resource = Arc::new(Resource { id: 1, service: Arc::from("shop"), ..Resource::default() });
     let before = resident();
-    let number = std::env::var("COST_SLOS").map_or(1_000, |number| number.parse().unwrap());
+    // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
+    let is_measured = std::env::args().any(|argument| argument == "--bench");
+    let asked = std::env::args().find_map(|argument| argument.parse().ok());
+    let number = asked.unwrap_or(if is_measured { 1_000 } else { 2 });
     let slos: Vec<Slo> = (0..number).map(slo).collect();
     let mut aggregate = Aggregate::new(slos, 100_000, at(NOW - 32 * 86_400));
     for moment in history() {

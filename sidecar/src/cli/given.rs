@@ -1,0 +1,64 @@
+//! Comes in: the paths that a command was given. Goes out: what SLO files and configurations among them hold, as one.
+//! Never starts anything.
+
+use std::path::PathBuf;
+
+use crate::config::{Config, Settings};
+use crate::spec::{self, Loaded, Period};
+use crate::yaml::{Problem, Problems};
+
+/// What the files hold.
+pub(super) struct Given {
+    /// The objectives of all of them, and what is wrong or doubtful in any.
+    pub(super) loaded: Loaded,
+    /// The configuration files that could be read, in their order.
+    pub(super) configurations: Vec<(PathBuf, Config)>,
+}
+
+/// Reads files and folders: a folder, and a file that says at its head that it holds objectives, as [`spec::load`] does;
+/// every other file as a configuration, with the SLO files that it names. `slo_period` is what the flag says, which goes
+/// before what a configuration says.
+pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
+    let settings = |file| Settings { file, slo_period: slo_period.map(str::to_owned), ..Settings::default() };
+    let (mut paths, mut declared, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut period, mut read, mut configurations) = (None, 0, Vec::new());
+    for path in files {
+        if path.is_dir() || spec::is_slo_file(path) {
+            paths.push(path.clone());
+            continue;
+        }
+        read += 1;
+        match settings(Some(path.clone())).read() {
+            Ok(config) => {
+                paths.extend(config.slo_files.iter().cloned());
+                declared.extend(config.slos.iter().cloned());
+                period = Some(config.slo_period.clone());
+                configurations.push((path.clone(), config));
+            }
+            Err(Problems(more)) => problems.extend(more),
+        }
+    }
+    let period = period.unwrap_or_else(|| match settings(None).read() {
+        Ok(config) => config.slo_period,
+        Err(Problems(more)) => {
+            problems.extend(more);
+            Period::DEFAULT
+        }
+    });
+    let mut loaded = spec::load(&paths, &period, declared);
+    loaded.files += read;
+    problems.append(&mut loaded.problems);
+    loaded.problems = once(problems);
+    Given { loaded, configurations }
+}
+
+/// What is wrong with a flag is told once, however many files there are.
+fn once(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut kept: Vec<Problem> = Vec::new();
+    for problem in problems {
+        if !kept.contains(&problem) {
+            kept.push(problem);
+        }
+    }
+    kept
+}

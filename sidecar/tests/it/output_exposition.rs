@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use mapwarden::contract::Count;
 use mapwarden::contract::names::exposition as names;
 use mapwarden::contract::names::{Kind, Metric};
 use mapwarden_sidecar::notice::Known;
 use mapwarden_sidecar::output::exposition::Exposition;
+use mapwarden_sidecar::output::ledger::{AttributionView, PartView, RestView, ShareView};
 
 use crate::output_fixture::{empty, view};
 
@@ -106,6 +108,43 @@ fn every_number_of_the_view_is_a_sample() {
     for (key, value) in expected {
         assert_eq!(samples.get(key), Some(&value), "{key} in\n{text}");
     }
+}
+
+#[test]
+fn whose_the_bad_events_are_is_at_most_four_parts_and_a_rest_that_sum_to_the_whole() {
+    let share = |dimension, bad: &[u64], rest: Option<u64>| ShareView {
+        dimension,
+        parts: (1..)
+            .zip(bad)
+            .map(|(part, bad)| PartView { name: format!("v{part}"), bad: Count::new(*bad) })
+            .collect(),
+        rest: rest.map(|bad| RestView { bad: Count::new(bad), why: "not told".to_owned() }),
+    };
+    let by = vec![
+        share("version", &[50, 20, 10, 9, 6, 4], Some(1)),
+        share("region", &[100], None),
+        share("operation", &[], Some(100)),
+    ];
+    let since = "2026-11-21T00:00:00Z".parse().unwrap();
+    let attribution = |over, by| AttributionView { over, since, bad: Count::new(100), spent: Some(0.5), by };
+    let mut view = view_of("spenders");
+    let of_onset = attribution("onset", vec![share("version", &[7], None)]);
+    view.slos[0].ledger.attribution = vec![attribution("period", by), of_onset];
+    let text = Exposition::install().unwrap().render(&view);
+    let of_it =
+        samples(&text).into_iter().filter(|(key, _)| key.starts_with("mapwarden_error_budget_spent_events{"));
+    let found: BTreeMap<_, _> = of_it
+        .map(|(key, value)| (key.split_once("dimension=").unwrap().1.trim_end_matches('}').to_owned(), value))
+        .collect();
+    let expected = [
+        (r#""region",part="v1""#, 100.0),
+        (r#""version",part="(rest)""#, 11.0),
+        (r#""version",part="v1""#, 50.0),
+        (r#""version",part="v2""#, 20.0),
+        (r#""version",part="v3""#, 10.0),
+        (r#""version",part="v4""#, 9.0),
+    ];
+    assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value)).into());
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn gauges(view: &View, gauges: &mut Families) {
 fn slo_gauges(gauges: &mut Families, slo: &SloView) {
     let ids = [slo.id.as_str(), &*slo.service];
     let team = slo.team.value().map_or("", |team| &**team);
-    gauges.set(&names::SLO_INFO, &[ids[0], ids[1], team, &slo.sli, &slo.source], 1.0);
+    gauges.set(&names::SLO_INFO, &[ids[0], ids[1], team, slo.sli, slo.source], 1.0);
     gauges.set(&names::SLO_OBJECTIVE, &ids, slo.target.get());
     if let Known::Value(remaining) = slo.remaining {
         gauges.set(&names::BUDGET_REMAINING, &ids, remaining.get());

@@ -115,6 +115,11 @@ pub(crate) fn words(forecast: &Forecast) -> String {
         Some((what, if scenario.window == Window::H1 { "hour" } else { "day" }))
     });
     let told: Vec<_> = told.collect();
+    if let [(hour, _), (day, _)] = told.as_slice()
+        && hour == day
+    {
+        return format!("{hour} if it goes on as in the last hour, or the last day");
+    }
     let said = told.iter().enumerate().map(|(at, (what, window))| {
         let condition = if at == 0 { "if it goes on as" } else { "if as" };
         format!("{what} {condition} in the last {window}")
@@ -158,6 +163,11 @@ mod tests {
             (Outlook::Unmeasured, Outlook::Lasts, "lasts the period if it goes on as in the last day"),
             (Outlook::Unmeasured, Outlook::Unmeasured, "nothing was measured in the last day"),
             (Outlook::Spent, Outlook::Lasts, "spent already"),
+            (
+                Outlook::Lasts,
+                Outlook::Lasts,
+                "lasts the period if it goes on as in the last hour, or the last day",
+            ),
         ];
         for (hour, day, expected) in cases {
             let scenario =

@@ -483,7 +483,7 @@ impl Objective {
             covered_until: self.covered_until.get(),
             calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
             gathering: self.gathering.as_ref().map_or_else(Vec::new, Gathering::keep),
-            forgotten: Vec::from_iter((self.forgotten != Counts::default()).then_some(self.forgotten)),
+            forgotten: Some(self.forgotten).filter(|sum| *sum != Counts::default()).into_iter().collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! objectives are the same bytes.
 
 mod alert;
+mod calendar;
 mod document;
 mod lint;
 mod promql;
@@ -62,10 +63,15 @@ impl Written {
             interval,
             rules,
         };
-        let quick = slices.into_iter().chain(windows(quick)).collect();
+        let (marks, period) = match &subject.periods {
+            Some(periods) => (periods.rules(&subject), record::period(&subject, periods)),
+            None => (Vec::new(), Vec::new()),
+        };
+        let quick = slices.into_iter().chain(marks).chain(windows(quick)).collect();
+        let slow = windows(slow).into_iter().chain(period).collect();
         let groups = vec![
             group("sli", "1m", quick),
-            group("sli-long", "2m", windows(slow)),
+            group("sli-long", "2m", slow),
             group("meta", "1m", record::meta(&subject)),
             group("alerts", "1m", alert::rules(&subject)),
         ];

@@ -72,7 +72,7 @@ pub(super) fn selectors(expression: &Expression) -> Result<Vec<parser::VectorSel
 /// not counted. In this order: the difference of the values at both ends, which loses nothing between slices; over a
 /// restart, what was counted before it and since; until its end, of a series that ended; all of a series that began while
 /// its target was being scraped; from its first value on, of one that began with its target; what `increase` makes of
-/// a process that restarted more than once and overtook itself.
+/// a process that overtook what it had counted before it restarted, or that restarted more than once.
 pub(super) fn counted(selector: &str, offset: Duration) -> String {
     let at = |age: u64| display(offset + Duration::from_secs(age));
     let (until, since) = (at(SETTLING), at(SETTLING + SLICE));
@@ -82,7 +82,7 @@ pub(super) fn counted(selector: &str, offset: Duration) -> String {
         "(\n  \
            ({end} - {start} >= 0 unless resets({within}) > 0)\n  \
            or\n  \
-           ({end} + clamp_min(max_over_time({within}) - {start}, 0) and {end} < {start})\n  \
+           ({end} + clamp_min(max_over_time({within}) - {start}, 0) and {end} < {start} unless resets({within}) > 1)\n  \
            or\n  \
            (max_over_time({within}) - {start} >= 0 unless {end})\n  \
            or\n  \

@@ -52,6 +52,11 @@ pub(super) fn record(subject: &Subject<'_>, name: impl Into<String>, expression:
     Rule { kind: Kind::Record(name.into()), expression, labels: subject.labels.clone(), after: 0 }
 }
 
+/// The names of what an objective's budget is made of: events, or slices of time, and the bad ones.
+pub(super) fn counted_names(subject: &Subject<'_>) -> (&'static str, &'static str) {
+    if subject.timeslice().is_some() { (SLICES_TOTAL, SLICES_BAD) } else { (TOTAL, BAD) }
+}
+
 /// The sidecars' own counters, over all pods of a namespace.
 fn held(subject: &Subject<'_>) -> (String, String) {
     let (slo, service) = (text(&subject.slo.id()), text(&subject.slo.service));

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::calendar::Periods;
 use super::tier::{self, Tier, rounded};
 use super::window::Window;
 use crate::spec::{Indicator, Method, Period, Queries, Slo};
@@ -32,6 +33,8 @@ pub(super) struct Subject<'a> {
     pub(super) allowed: f64,
     /// The period; for a calendar period, its nominal length.
     pub(super) period: Window,
+    /// The periods of a calendar; none where the period rolls, and where rules cannot tell them.
+    pub(super) periods: Option<Periods>,
     pub(super) tiers: Vec<Tier>,
     /// What is counted, so that a minimum and a confidence bound have a meaning.
     pub(super) is_counted: bool,
@@ -62,20 +65,15 @@ impl<'a> Subject<'a> {
             slo.group_by.iter().map(|name| label_name(name)).collect()
         };
         let allowed = rounded(slo.target.complement().get());
-        let (period, is_calendar) = period(&slo.period);
-        if is_calendar {
-            notes.push(format!(
-                "PromQL has no time zones: burn windows and alerts are as for {period}, the budget of the calendar period is left \
-                 to the sidecar"
-            ));
-        }
+        let period = length(&slo.period);
+        let periods = periods(&slo.period, period, &mut notes);
         let (tiers, refused) = tier::tiers(slo, period, allowed);
         notes.extend(refused);
         let is_counted = match &slo.indicator {
             Indicator::Queried(queried) => !matches!(queried.queries, Queries::Ratio { .. }),
             Indicator::Events { .. } | Indicator::Latency { .. } | Indicator::Composite { .. } => true,
         };
-        Self { slo, id, labels, groups, allowed, period, tiers, is_counted, notes }
+        Self { slo, id, labels, groups, allowed, period, periods, tiers, is_counted, notes }
     }
 
     /// A selector of one of this objective's series: `name{sloth_id="..",..}`.
@@ -119,8 +117,14 @@ impl<'a> Subject<'a> {
     }
 
     /// Whether the period rolls, so that its budget is a window like others.
-    pub(super) const fn has_period_budget(&self) -> bool {
+    pub(super) const fn is_rolling(&self) -> bool {
         matches!(self.slo.period, Period::Rolling(_))
+    }
+
+    /// The windows whose coverage is recorded: an hour, and the period where it is longer.
+    pub(super) fn covered(&self) -> Vec<Window> {
+        let period = Some(self.period).filter(|period| self.is_rolling() && *period > Window::HOUR);
+        std::iter::once(Window::HOUR).chain(period).collect()
     }
 
     /// Every window that is recorded, shortest first: Sloth's, those of the tiers, and the period.
@@ -131,18 +135,39 @@ impl<'a> Subject<'a> {
         if let Some(slice) = self.timeslice() {
             windows.retain(|window| *window >= slice);
         }
-        if self.has_period_budget() {
+        if self.is_rolling() {
             windows.insert(self.period);
         }
         windows
     }
 }
 
-/// A period's length, and whether it is a calendar's.
-fn period(period: &Period) -> (Window, bool) {
+/// The calendar of a period, where rules can tell it, and what a reader should know of it.
+fn periods(period: &Period, nominal: Window, notes: &mut Vec<String>) -> Option<Periods> {
+    let Period::Calendar(calendar) = period else { return None };
+    notes.push(format!("its burn windows and their factors are as for {nominal}"));
+    match Periods::new(calendar) {
+        Ok(periods) => {
+            if periods.is_dated() {
+                notes.push(
+                    "the budget of its period ends with 2040: the changes of clocks are written into the rules"
+                        .to_owned(),
+                );
+            }
+            Some(periods)
+        }
+        Err(why) => {
+            notes.push(format!("the budget of its period is left to the sidecar: {why}"));
+            None
+        }
+    }
+}
+
+/// A period's length; of a calendar's, the nominal one.
+fn length(period: &Period) -> Window {
     match period {
-        Period::Rolling(length) => (Window::new(*length), false),
-        Period::Calendar(calendar) => (Window::days(calendar.round_days()), true),
+        Period::Rolling(length) => Window::new(*length),
+        Period::Calendar(calendar) => Window::days(calendar.round_days()),
     }
 }
 

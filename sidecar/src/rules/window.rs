@@ -22,6 +22,9 @@ impl Window {
     /// The window of the current burn rate.
     pub(super) const M5: Self = Self(300);
 
+    /// The window of the coverage that tells what alerts were based on.
+    pub(super) const HOUR: Self = Self(3_600);
+
     /// The windows for which Sloth records ratios, whatever the tiers are.
     pub(super) const RECORDED: [Self; 7] =
         [Self(300), Self(1_800), Self(3_600), Self(7_200), Self(21_600), Self(86_400), Self(259_200)];

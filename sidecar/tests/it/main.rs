@@ -34,6 +34,7 @@ mod output_render;
 mod promql;
 mod repository;
 mod rules;
+mod rules_calendar;
 mod scenarios;
 mod spec;
 mod spec_written;

@@ -8,16 +8,44 @@ use std::fmt::Write as _;
 pub(super) enum Minute {
     /// So many good and bad events.
     Events(u32, u32),
+    /// So many in its first third, and then the process ended.
+    Ending(u32, u32),
+    /// So many after the first scrape of a process that began.
+    Beginning(u32, u32),
     /// The target could not be scraped.
     Silent,
+}
+
+impl Minute {
+    /// Good and bad events; none where nothing was measured.
+    pub(super) const fn events(self) -> Option<(u32, u32)> {
+        match self {
+            Self::Events(good, bad) | Self::Ending(good, bad) | Self::Beginning(good, bad) => {
+                Some((good, bad))
+            }
+            Self::Silent => None,
+        }
+    }
+
+    /// How many of its three scrapes were answered.
+    const fn answers(self) -> usize {
+        match self {
+            Self::Events(..) | Self::Beginning(..) => 3,
+            Self::Ending(..) => 1,
+            Self::Silent => 0,
+        }
+    }
 }
 
 /// Minutes, from the first on, and what happened to the counters themselves.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     pub(super) minutes: Vec<Minute>,
-    /// The minute, from 1, with which counters began again at 0.
-    pub(super) reset: Option<usize>,
+    /// The minutes, from 1, after whose first third counters began again at 0.
+    pub(super) resets: Vec<usize>,
+    /// The minutes in which they did so after both thirds. What happened in each third is split as 4, 5 and 3, so that
+    /// each new beginning is seen.
+    pub(super) crashes: Vec<usize>,
     /// Whether the series of the part (the good or the bad events) is not there before its first event.
     pub(super) is_part_born_late: bool,
 }
@@ -42,18 +70,21 @@ impl History {
         let mut count = 0;
         let mut is_born = !is_born_late;
         for (number, minute) in (1..).zip(&self.minutes) {
-            let events = match *minute {
-                Minute::Events(good, bad) => counts(good, bad),
-                Minute::Silent => 0,
+            let events = minute.events().map_or(0, |(good, bad)| counts(good, bad));
+            let is_crash = self.crashes.contains(&number);
+            let thirds = match minute {
+                Minute::Events(..) if is_crash => [events / 3, events / 12 * 5, events / 4],
+                Minute::Events(..) if events % 3 == 0 => [events / 3; 3],
+                Minute::Events(..) | Minute::Ending(..) | Minute::Silent => [events, 0, 0],
+                Minute::Beginning(..) => [0, events, 0],
             };
-            let thirds = if events % 3 == 0 { [events / 3; 3] } else { [events, 0, 0] };
             for (index, third) in (0..).zip(thirds) {
-                if self.reset == Some(number) && index == 1 {
+                if index == 1 && self.resets.contains(&number) || index > 0 && is_crash {
                     count = 0;
                 }
                 count += third;
                 is_born |= count > 0;
-                values.push(Some(count).filter(|_| is_born && *minute != Minute::Silent));
+                values.push(Some(count).filter(|_| is_born && index < minute.answers()));
             }
         }
         // The first value would be before 0.
@@ -62,16 +93,14 @@ impl History {
 
     /// Whether the target answered: `up`.
     pub(super) fn up(&self) -> String {
-        let answers = self.minutes.iter().flat_map(|minute| [u32::from(*minute != Minute::Silent); 3]);
+        let answers =
+            self.minutes.iter().flat_map(|minute| [0, 1, 2].map(|index| u32::from(index < minute.answers())));
         notation(&answers.map(Some).skip(1).collect::<Vec<_>>())
     }
 
     /// The values of a recorded slice, a minute apart from 0 on.
     pub(super) fn slices(&self, counts: impl Fn(u32, u32) -> u32) -> String {
-        let of = |minute: &Minute| match *minute {
-            Minute::Events(good, bad) => Some(counts(good, bad)),
-            Minute::Silent => None,
-        };
+        let of = |minute: &Minute| minute.events().map(|(good, bad)| counts(good, bad));
         notation(&std::iter::once(None).chain(self.minutes.iter().map(of)).collect::<Vec<_>>())
     }
 }
@@ -133,5 +162,16 @@ mod tests {
         assert_eq!(history.up(), "1+0x7 0+0x5 1+0x2");
         assert_eq!(history.slices(|good, bad| good + bad), "_x1 0+6x1 6 stale _x1 0");
         assert_eq!(history.slices(|_, bad| bad), "_x1 0+2x1 2 stale _x1 0");
+    }
+
+    #[test]
+    fn restarts_and_ends_are_seen_where_they_happen() {
+        let history = History { resets: vec![2], crashes: vec![3], ..History::default() }
+            .then(3, Minute::Events(12, 0))
+            .then(1, Minute::Ending(5, 0))
+            .then(1, Minute::Silent)
+            .then(1, Minute::Beginning(6, 0));
+        assert_eq!(history.counter(|good, _| good, false), "8+4x2 4+4x2 5 3+5x1 stale _x4 8+6x1 14");
+        assert_eq!(history.up(), "1+0x8 0+0x4 1+0x2");
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use mapwarden::contract::Count;
 
 use super::history::{History, Minute};
@@ -11,7 +13,7 @@ use crate::rules::alert::{MIN_BAD, seconds};
 use crate::rules::subject::Subject;
 use crate::rules::tier::{Tier, rounded};
 use crate::rules::window::{SLICE, Window};
-use crate::spec::{Alert, Method};
+use crate::spec::{Alert, Method, Period};
 
 /// What is true of a history.
 #[derive(Debug)]
@@ -56,15 +58,56 @@ impl<'a> Judge<'a> {
 
     /// What is left of the period's budget.
     pub(super) fn remaining(&self, minute: usize) -> Option<f64> {
-        Some(1.0 - self.ratio(self.subject.period, minute)? / self.subject.allowed)
+        let spent = match &self.subject.periods {
+            None => self.ratio(self.subject.period, minute)?,
+            Some(_) => {
+                let (all, bad) = self.period_sums(minute).filter(|(all, _)| *all > 0.0)?;
+                (bad / all).min(1.0)
+            }
+        };
+        Some(1.0 - spent / self.subject.allowed)
     }
 
-    /// The share of an hour for which slices were measured.
-    pub(super) fn coverage(&self, minute: usize) -> Option<f64> {
-        let hour = self.is_silent.get(self.first(Window::RECORDED[2], minute)..minute)?;
-        let measured = hour.iter().filter(|silent| !**silent).count();
+    /// All and bad events of the calendar's period until a minute.
+    pub(super) fn period_sums(&self, minute: usize) -> Option<(f64, f64)> {
+        let known = self.counts.get(self.period_first(minute)?..minute)?.iter().flatten();
+        known.copied().reduce(|(all, bad), (more, worse)| (all + more, bad + worse))
+    }
+
+    /// The share of the calendar's period until a minute for which slices were measured.
+    pub(super) fn period_coverage(&self, minute: usize) -> Option<f64> {
+        let first = self.period_first(minute)?;
+        let measured = self.is_silent.get(first..minute)?.iter().filter(|silent| !**silent).count();
         let measured = u32::try_from(measured).ok().filter(|measured| *measured > 0)?;
-        Some(f64::from(measured) / 60.0)
+        let elapsed = self.elapsed(minute)?.div_euclid(60) + 1;
+        Some(f64::from(measured) / f64::from(i32::try_from(elapsed).ok()?))
+    }
+
+    /// The index of the first minute of the calendar's period.
+    fn period_first(&self, minute: usize) -> Option<usize> {
+        let before = usize::try_from(self.elapsed(minute)?.div_euclid(60)).ok()?;
+        Some((minute - 1).saturating_sub(before))
+    }
+
+    /// For how long the calendar's period has lasted in the middle of a minute's slice, in seconds.
+    fn elapsed(&self, minute: usize) -> Option<i64> {
+        let (periods, Period::Calendar(calendar)) =
+            (self.subject.periods.as_ref()?, &self.subject.slo.period)
+        else {
+            return None;
+        };
+        let seconds = i64::try_from(minute).ok()? * 60 - 60 + periods.ahead();
+        let now = TimeZone::UTC.to_datetime(Timestamp::from_second(seconds).ok()?);
+        let start = super::period::beginning(calendar, now)?;
+        Some(now.duration_since(start).as_secs())
+    }
+
+    /// The share of a window for which slices were measured.
+    pub(super) fn coverage(&self, window: Window, minute: usize) -> Option<f64> {
+        let slices = self.is_silent.get(self.first(window, minute)..minute)?;
+        let measured = slices.iter().filter(|silent| !**silent).count();
+        let measured = u32::try_from(measured).ok().filter(|measured| *measured > 0)?;
+        Some(f64::from(measured) / Count::new(window.seconds() / SLICE).as_f64())
     }
 
     /// Whether there was no slice in the last ten minutes. Not to be asked in the eleventh, which depends on whether the
@@ -108,16 +151,33 @@ impl<'a> Judge<'a> {
         tiers().any(|tier| self.burns(tier, minute)) || is_unmeasured && was
     }
 
+    /// Whether all but the long window's burn asks for an alert.
+    pub(super) fn burns_but_for_long(&self, tier: &Tier, minute: usize) -> bool {
+        self.is_over(tier, tier.short, minute)
+            && !self.is_over(tier, tier.long, minute)
+            && self.is_evident(tier, minute)
+    }
+
     fn burns(&self, tier: &Tier, minute: usize) -> bool {
+        self.is_over(tier, tier.long, minute)
+            && self.is_over(tier, tier.short, minute)
+            && self.is_evident(tier, minute)
+    }
+
+    fn is_over(&self, tier: &Tier, window: Window, minute: usize) -> bool {
+        let limit = rounded(tier.factor * self.subject.allowed);
+        self.ratio(window, minute).is_some_and(|ratio| ratio > limit)
+    }
+
+    /// Whether there are enough bad events, and too many to be chance.
+    fn is_evident(&self, tier: &Tier, minute: usize) -> bool {
         let allowed = self.subject.allowed;
-        let limit = rounded(tier.factor * allowed);
-        let over = |window| self.ratio(window, minute).is_some_and(|ratio| ratio > limit);
         let is_sure = || {
             let (all, bad) = self.sums(tier.long, minute).unwrap_or_default();
             let lower = wilson(whole(bad), whole(all)).map(|interval| interval.0.get());
             bad >= f64::from(MIN_BAD) && lower.is_some_and(|lower| lower > allowed)
         };
-        over(tier.long) && over(tier.short) && (!self.subject.is_counted || is_sure())
+        !self.subject.is_counted || is_sure()
     }
 }
 
@@ -131,19 +191,14 @@ pub(super) enum Firing {
 /// What a minute adds: its events, or at the end of a slice of time that slice.
 fn counted(subject: &Subject<'_>, history: &History, minute: usize) -> Option<(f64, f64)> {
     let Some(slice) = subject.timeslice() else {
-        return match history.minute(minute)? {
-            Minute::Events(good, bad) => Some((f64::from(good + bad), f64::from(bad))),
-            Minute::Silent => None,
-        };
+        let (good, bad) = history.minute(minute)?.events()?;
+        return Some((f64::from(good + bad), f64::from(bad)));
     };
     let length = usize::try_from(slice.seconds() / SLICE).ok().filter(|length| *length > 0)?;
     if !minute.is_multiple_of(length) {
         return None;
     }
-    let events = (minute + 1 - length..=minute).filter_map(|minute| match history.minute(minute)? {
-        Minute::Events(good, bad) => Some((good, bad)),
-        Minute::Silent => None,
-    });
+    let events = (minute + 1 - length..=minute).filter_map(|minute| history.minute(minute)?.events());
     let (good, bad) = events.reduce(|(good, bad), (more, worse)| (good + more, bad + worse))?;
     if good + bad == 0 {
         return Some((0.0, 0.0));

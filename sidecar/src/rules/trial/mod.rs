@@ -4,6 +4,7 @@
 mod feed;
 mod history;
 mod judge;
+mod period;
 mod stories;
 
 use std::fmt::Write as _;
@@ -13,7 +14,7 @@ use self::judge::Judge;
 use self::stories::Story;
 use super::alert;
 use super::document::quoted;
-use super::record::{ratio, sums};
+use super::record::{PERIOD_COVERAGE, PERIOD_TOTAL, coverage, ratio, sums};
 use super::subject::{ID, SEVERITY, Subject, text};
 use super::window::Window;
 use crate::budget::Severity;
@@ -34,8 +35,12 @@ pub(super) enum Question {
     Ratio(Window),
     /// What is left of the period's budget.
     Remaining,
-    /// The share of an hour that was measured.
-    Coverage,
+    /// The share of a window that was measured.
+    Coverage(Window),
+    /// The share of the calendar's period until now that was measured.
+    PeriodCoverage,
+    /// The sum of all events of the calendar's period until now.
+    PeriodTotal,
 }
 
 /// The text of the test file. `rules` is the path of the rule file as the test file sees it, `groups` are the names of
@@ -63,7 +68,7 @@ pub(super) fn write(subject: &Subject<'_>, rules: &str, groups: &[String]) -> St
 
 fn write_story(out: &mut String, subject: &Subject<'_>, feed: Option<&Feed>, story: &Story) {
     let interval = feed.map_or("1m", Feed::interval);
-    let _ = writeln!(out, "  - name: {}\n    interval: {interval}", quoted(story.name));
+    let _ = writeln!(out, "  - name: {}\n    interval: {interval}", quoted(&story.name));
     let series = feed.map(|feed| feed.series(subject, &story.history)).unwrap_or_default();
     if series.is_empty() || story.history.minutes.is_empty() {
         let _ = writeln!(out, "    input_series: []");
@@ -97,7 +102,9 @@ fn expected(judge: &Judge<'_>, minute: usize, question: Question) -> Option<f64>
         Question::Bad(window) => judge.sums(window, minute).map(|(_, bad)| bad),
         Question::Ratio(window) => judge.ratio(window, minute),
         Question::Remaining => judge.remaining(minute),
-        Question::Coverage => judge.coverage(minute),
+        Question::Coverage(window) => judge.coverage(window, minute),
+        Question::PeriodCoverage => judge.period_coverage(minute),
+        Question::PeriodTotal => judge.period_sums(minute).map(|(all, _)| all),
     }
 }
 
@@ -132,6 +139,8 @@ fn expression(subject: &Subject<'_>, question: Question) -> String {
         Question::Bad(window) => sum(&sums(window).1),
         Question::Ratio(window) => sum(&ratio(window)),
         Question::Remaining => sum("slo:period_error_budget_remaining:ratio"),
-        Question::Coverage => sum("mapwarden:sli_coverage:ratio1h"),
+        Question::Coverage(window) => sum(&coverage(window)),
+        Question::PeriodCoverage => sum(PERIOD_COVERAGE),
+        Question::PeriodTotal => sum(PERIOD_TOTAL),
     }
 }

@@ -7,7 +7,8 @@ use super::history::{History, Minute};
 use super::judge::{Firing, Judge};
 use crate::budget::Severity;
 use crate::rules::subject::Subject;
-use crate::rules::window::Window;
+use crate::rules::tier::Tier;
+use crate::rules::window::{SLICE, Window};
 use crate::spec::Judged;
 
 /// Events of an ordinary minute. Even, so that both of its halves are whole.
@@ -25,7 +26,7 @@ const LONGEST: usize = 480;
 /// A history, and what is asked about it.
 #[derive(Debug)]
 pub(super) struct Story {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) history: History,
     pub(super) questions: Vec<(usize, Question)>,
 }
@@ -45,11 +46,14 @@ pub(super) fn all(subject: &Subject<'_>, feed: Option<&Feed>) -> Vec<Story> {
             // Shares of slices add up to a factor's limit but for the last digit, which depends on their order.
             if !super::is_fractional(subject) {
                 stories.extend(slow_burn(subject));
+                stories.extend(subject.tiers.iter().filter_map(|tier| burst(subject, tier)));
             }
             stories.push(chance(subject));
             stories.push(quiet_hour(subject));
             stories.push(absent_series(subject, part));
             stories.push(counter_reset(subject));
+            stories.push(crash_loop(subject));
+            stories.push(process_end(subject));
             stories.push(one_failure(subject));
             stories.extend(outage(subject, 1, "a total outage at one event a minute"));
         }
@@ -71,22 +75,23 @@ fn both(minute: usize) -> [(usize, Question); 2] {
 }
 
 fn numbers(subject: &Subject<'_>, minute: usize) -> Vec<(usize, Question)> {
-    let hour = Window::RECORDED[2];
     let windows = subject.windows();
-    let mut asked = vec![Question::Coverage];
-    for window in [Window::M5, hour, subject.period] {
+    let mut asked: Vec<_> = subject.covered().into_iter().map(Question::Coverage).collect();
+    for window in [Window::M5, Window::HOUR, subject.period] {
         if windows.contains(&window) {
             asked.extend([Question::Total(window), Question::Bad(window), Question::Ratio(window)]);
         }
     }
-    if subject.has_period_budget() {
+    if subject.is_rolling() {
         asked.push(Question::Remaining);
+    } else if subject.periods.is_some() {
+        asked.extend([Question::PeriodTotal, Question::Remaining, Question::PeriodCoverage]);
     }
     asked.into_iter().map(|question| (minute, question)).collect()
 }
 
-fn told(name: &'static str, history: History, questions: Vec<(usize, Question)>) -> Story {
-    Story { name, history, questions }
+fn told(name: &str, history: History, questions: Vec<(usize, Question)>) -> Story {
+    Story { name: name.to_owned(), history, questions }
 }
 
 /// All is well, or as good as promised.
@@ -99,7 +104,7 @@ fn in_order(subject: &Subject<'_>, traffic: u32) -> Story {
 }
 
 /// Every event fails until the loudest alert fires, and none after that.
-fn outage(subject: &Subject<'_>, traffic: u32, name: &'static str) -> Option<Story> {
+fn outage(subject: &Subject<'_>, traffic: u32, name: &str) -> Option<Story> {
     let (history, severity, fires) = broken(subject, traffic, LONG_BEFORE)?;
     let history = history.then(LONGEST.saturating_sub(fires), Minute::Events(traffic, 0));
     let judge = Judge::new(subject, &history);
@@ -200,13 +205,65 @@ fn absent_series(subject: &Subject<'_>, part: Judged) -> Story {
 
 /// The process is restarted between two scrapes.
 fn counter_reset(subject: &Subject<'_>) -> Story {
-    let history = History { reset: Some(31), ..begin() }
+    let history = History { resets: vec![31], ..begin() }
         .then(24, Minute::Events(TRAFFIC, 0))
         .then(10, Minute::Events(TRAFFIC - 2, 2))
         .then(10, Minute::Events(TRAFFIC, 0));
     let end = history.minutes.len();
     let questions = [30, 31, end].into_iter().flat_map(|minute| numbers(subject, minute)).collect();
     told("counters that begin again", history, questions)
+}
+
+/// A process that restarts and overtakes what it had counted within the same minute, and later one that restarts twice in a
+/// minute.
+fn crash_loop(subject: &Subject<'_>) -> Story {
+    let history = History { resets: vec![3], crashes: vec![12], ..begin() }
+        .then(1, Minute::Events(6, 6))
+        .then(1, Minute::Events(TRAFFIC / 2, TRAFFIC / 2))
+        .then(8, Minute::Events(TRAFFIC - 12, 12))
+        .then(1, Minute::Events(TRAFFIC - 12, 12))
+        .then(4, Minute::Events(TRAFFIC, 0));
+    let end = history.minutes.len();
+    let questions = [3, 12, end].into_iter().flat_map(|minute| numbers(subject, minute)).collect();
+    told("restarts within a minute", history, questions)
+}
+
+/// The process ends after its last scrape, and another begins later.
+fn process_end(subject: &Subject<'_>) -> Story {
+    let history = begin()
+        .then(19, Minute::Events(TRAFFIC, 0))
+        .then(1, Minute::Ending(TRAFFIC - 8, 8))
+        .then(4, Minute::Silent)
+        .then(1, Minute::Beginning(TRAFFIC - 4, 4))
+        .then(5, Minute::Events(TRAFFIC, 0));
+    let end = history.minutes.len();
+    let questions = [21, 22, 26, end].into_iter().flat_map(|minute| numbers(subject, minute)).collect();
+    told("a process that ends", history, questions)
+}
+
+/// A minute of failures that only the short window of a tier takes for a burn.
+fn burst(subject: &Subject<'_>, tier: &Tier) -> Option<Story> {
+    let traffic = 10 * TRAFFIC;
+    let shares = std::iter::successors(Some(traffic), |bad| Some(bad * 3 / 4).filter(|bad| *bad > 0));
+    let (history, minute) = shares
+        .flat_map(|bad| [BEFORE, LONG_BEFORE].map(|before| (bad, before)))
+        .find_map(|(bad, before)| {
+            let history =
+                begin().then(before, Minute::Events(traffic, 0)).then(1, Minute::Events(traffic - bad, bad));
+            let history = match subject.timeslice() {
+                // Until its slice is over.
+                Some(slice) => {
+                    history.then(usize::try_from(slice.seconds() / SLICE).ok()?, Minute::Events(traffic, 0))
+                }
+                None => history,
+            };
+            let judge = Judge::new(subject, &history);
+            let minute = history.minutes.len();
+            let is_it = judge.burns_but_for_long(tier, minute) && !judge.is_firing(tier.severity, minute);
+            is_it.then_some((history, minute))
+        })?;
+    let name = format!("a burst that is short for the {} of {}", tier.severity.name(), tier.long);
+    Some(told(&name, history, both(minute).into_iter().chain(numbers(subject, minute)).collect()))
 }
 
 /// One event a minute, of which one fails.

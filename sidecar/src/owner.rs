@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::corrections::{Refused, Written};
 use crate::accept::sources::SourceBoard;
 use crate::accept::{Change, Input};
+use crate::aggregate::slices::{Level, Slice};
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;
@@ -33,6 +34,9 @@ const REST: u32 = 20;
 
 /// How often the state is evaluated without any input, and committed.
 const REGULARLY: Duration = Duration::from_secs(1);
+
+/// How often it is looked for what has fallen silent.
+const FORGETTING: Duration = Duration::from_secs(10);
 
 /// How many changed notices wait for a store that cannot be written, and how many forgotten series. Beyond, the
 /// oldest notices are not kept over a restart; the marks of forgotten series go at the next start anyway.
@@ -87,7 +91,10 @@ impl Owner {
         let is_fresh = restored.last_commit == UnixNanos::EPOCH;
         let watching_since = if is_fresh { now } else { restored.last_commit };
         let mut aggregate = Aggregate::new(config.slos.clone(), config.max_series, watching_since);
-        let gone = aggregate.restore(restored.objectives, restored.slices, restored.marks);
+        let slices = |each: &mut dyn FnMut(&str, Level, Slice)| {
+            store.as_ref().map_or(Ok(()), |store| store.slices(each))
+        };
+        let gone = aggregate.restore(restored.objectives, restored.marks, slices)?;
         restored.changes.into_iter().rev().for_each(|change| aggregate.announce(change));
         let mut notices = Notices::default();
         notices.restore(restored.notices);
@@ -132,7 +139,7 @@ impl Owner {
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(SOON);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut regular = Instant::now();
+        let (mut regular, mut forgot) = (Instant::now(), Instant::now());
         let mut rests_until = Instant::now();
         self.evaluate().await;
         loop {
@@ -150,6 +157,9 @@ impl Owner {
                     if is_due {
                         regular = Instant::now();
                         self.commit().await;
+                    }
+                    if forgot.elapsed() >= FORGETTING {
+                        forgot = Instant::now();
                         self.forget();
                     }
                 }
@@ -222,8 +232,7 @@ impl Owner {
         let states: BTreeMap<String, LedgerState> =
             self.ledger.step(&known, &self.budgets, |id| self.notices.onset(id));
         // What is told is judged; what the next evaluation goes on from is what was measured.
-        let judged = self.budgets.iter().map(|(id, budget)| (id.clone(), self.ledger.judge(id, budget, now)));
-        let judged: BTreeMap<String, BudgetState> = judged.collect();
+        let judged = self.ledger.judge(&self.budgets, now);
         let happened = self.notices.step(&known, &judged);
         let facts = view::Facts {
             started: self.started,
@@ -429,8 +438,12 @@ mod tests {
         assert!(!durable.are_changes_new);
         let restored = durable.store.load().unwrap();
         assert_eq!(restored.objectives[0].totals.good.get(), 5_100);
-        let finest = restored.slices.iter().filter(|(_, level, _)| level.number() == 0);
-        assert_eq!(finest.map(|(_, _, slice)| slice.counts.good.get()).sum::<u64>(), 5_100);
+        let mut finest = 0;
+        let mut add = |_: &str, level, slice: Slice| {
+            finest += if level == Level::Second { slice.counts.good.get() } else { 0 };
+        };
+        durable.store.slices(&mut add).unwrap();
+        assert_eq!(finest, 5_100);
         assert_eq!(restored.marks[0].1.value, 5_100);
         std::fs::remove_dir_all(&folder).unwrap();
     }

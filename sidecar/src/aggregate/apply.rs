@@ -54,11 +54,8 @@ impl Aggregate {
         hot_keys.take(&key, Told { sender: resource.id, reading, at, watching_since: self.watching_since })
     }
 
-    pub(super) fn apply(&mut self, track: &Track, series: u128, applied: &Applied<'_>) {
+    pub(super) fn apply(&mut self, track: &Track, applied: &Applied<'_>) {
         let (time, events) = (applied.time, applied.increase.events);
-        if let (true, Some(mark)) = (track.is_slo(), track.mark) {
-            self.dirty.marks.insert(track.id(series), mark);
-        }
         for role in &track.roles {
             match role {
                 Role::Slo { slo, place, counts } => {
@@ -154,8 +151,6 @@ impl Aggregate {
             SloRole::BadOfTotal => objective.count_bad_of_total(events, place),
             SloRole::All(_) | SloRole::UpTo(_) => objective.count(events, place),
         };
-        let from = self.dirty.objectives.entry(slo.clone()).or_insert(events.from);
-        *from = (*from).min(events.from);
         self.ignore(Ignored::BadAboveTotal, unmatched);
     }
 

@@ -33,12 +33,8 @@ impl Aggregate {
     /// Judges the slices of time that are over at `now`, then the objectives that are made of others. Call before the
     /// state is evaluated.
     pub fn advance(&mut self, now: UnixNanos) {
-        let mut changed = Vec::new();
-        for (id, objective) in
-            self.objectives.iter_mut().filter(|(_, known)| known.terms().members.is_empty())
-        {
-            changed.extend(objective.advance(now).map(|from| (id.clone(), from)));
-        }
+        let single = self.objectives.values_mut().filter(|known| known.terms().members.is_empty());
+        single.for_each(|objective| objective.advance(now));
         let composites = self.objectives.iter().filter(|(_, known)| !known.terms().members.is_empty());
         let judged: Vec<_> = composites
             .filter_map(|(id, known)| {
@@ -48,12 +44,8 @@ impl Aggregate {
             .collect();
         for (id, verdicts, until) in judged {
             if let Some(objective) = self.objectives.get_mut(&id) {
-                changed.extend(objective.compose(&verdicts, until).map(|from| (id, from)));
+                objective.compose(&verdicts, until);
             }
-        }
-        for (id, from) in changed {
-            let known = self.dirty.objectives.entry(id).or_insert(from);
-            *known = (*known).min(from);
         }
     }
 }

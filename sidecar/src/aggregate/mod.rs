@@ -7,12 +7,15 @@ mod bounded;
 pub mod calendar;
 pub mod changes;
 mod composite;
+mod definition;
 pub mod distribution;
 pub mod examples;
+mod forget;
 mod groups;
 pub mod hot_keys;
 pub mod maps;
 pub mod objective;
+mod places;
 mod ring;
 mod roles;
 pub mod series;
@@ -55,13 +58,6 @@ const AHEAD: Nanos = Nanos::from_secs(300);
 /// By how much our clock must have gone back to be believed: batches overtake each other by less.
 const CLOCK_STEP: Nanos = Nanos::from_secs(5);
 
-/// How long a series may be silent before it is forgotten.
-const SILENT: Nanos = Nanos::from_secs(3_600);
-
-/// The same for a series that a budget depends on: if it came back after it was forgotten, all that it ever
-/// counted would be counted again.
-const SILENT_SLI: Nanos = Nanos::from_secs(86_400);
-
 /// How long an objective of the SDK may be without any point before a restart drops it: the longest window.
 const ABANDONED: Nanos = Nanos::from_secs(30 * 86_400);
 
@@ -100,7 +96,6 @@ pub struct Aggregate {
     changes: Changes,
     ignored: BTreeMap<Ignored, u64>,
     resets: u64,
-    dirty: Dirty,
 }
 
 /// A series: what it is for and how far it was taken into account.
@@ -108,16 +103,12 @@ struct Series {
     tracks: Vec<Track>,
     distribution: DistributionMark,
     seen: UnixNanos,
+    /// Whether marks that budgets depend on changed since the store was last written.
+    is_unsaved: bool,
 }
 
-/// What changed since the store was last written.
-#[derive(Default)]
-struct Dirty {
-    /// Objectives, from which time on.
-    objectives: BTreeMap<String, UnixNanos>,
-    /// Marks that budgets depend on.
-    marks: BTreeMap<u128, Mark>,
-}
+/// A slice of an objective, by its id.
+pub type ByTime = (Arc<str>, Level, Slice);
 
 /// What the store is to write: everything that changed since the last time.
 #[derive(Clone, Debug, Default)]
@@ -126,8 +117,8 @@ pub struct Unsaved {
     pub since: Vec<(String, UnixNanos)>,
     /// Objectives by id.
     pub objectives: Vec<(String, Kept)>,
-    /// Slices by objective.
-    pub slices: Vec<(String, Level, Slice)>,
+    /// Slices in the order of time.
+    pub slices: Vec<ByTime>,
     /// Marks of the series that budgets depend on.
     pub marks: Vec<(u128, Mark)>,
 }
@@ -153,7 +144,6 @@ impl Aggregate {
             changes: Changes::default(),
             ignored: Ignored::ALL.map(|reason| (reason, 0)).into(),
             resets: 0,
-            dirty: Dirty::default(),
         };
         for slo in configured.iter().filter(|slo| slo.group_by.is_empty()) {
             aggregate.declare(roles::definition_of(slo), watching_since);
@@ -166,13 +156,17 @@ impl Aggregate {
     }
 
     /// Puts back what the store kept and says which objectives it left out: those that the configuration no
-    /// longer has, and those of the SDK without any point for 30 days. Call before the first batch.
-    pub fn restore(
+    /// longer has, and those of the SDK without any point for 30 days. `slices` tells each slice of all of them. Call before
+    /// the first batch.
+    ///
+    /// # Errors
+    /// What `slices` says.
+    pub fn restore<E>(
         &mut self,
         objectives: Vec<Kept>,
-        slices: Vec<(String, Level, Slice)>,
         marks: Vec<(u128, Mark)>,
-    ) -> Vec<String> {
+        slices: impl FnOnce(&mut dyn FnMut(&str, Level, Slice)) -> Result<(), E>,
+    ) -> Result<Vec<String>, E> {
         let (mut gone, mut sums) = (Vec::new(), Vec::new());
         for kept in objectives {
             if self.is_gone(&kept) {
@@ -190,18 +184,18 @@ impl Aggregate {
             objective.agree(terms, self.watching_since);
             self.objectives.insert(objective.definition.id(), objective);
         }
-        for (id, level, slice) in slices {
-            if let Some(objective) = self.objectives.get_mut(&id) {
+        slices(&mut |id, level, slice| {
+            if let Some(objective) = self.objectives.get_mut(id) {
                 objective.slices_mut().restore(level, slice);
             }
-        }
+        })?;
         for (id, calendar, gathering) in sums {
             if let Some(objective) = self.objectives.get_mut(&id) {
                 objective.restore_sums(&calendar, &gathering, self.watching_since);
             }
         }
         self.restored = marks.into_iter().collect();
-        gone
+        Ok(gone)
     }
 
     /// Adds a change.
@@ -289,12 +283,13 @@ impl Aggregate {
             Some(known) if known.definition == definition => {}
             Some(known) => {
                 known.definition = definition;
-                self.dirty.objectives.entry(id).or_insert(now);
+                known.touch(now);
             }
             None if is_full => self.ignore(Ignored::TooManySeries, 1),
             None => {
-                self.objectives.insert(id.clone(), Objective::new(definition, now));
-                self.dirty.objectives.entry(id).or_insert(now);
+                let mut objective = Objective::new(definition, now);
+                objective.touch(now);
+                self.objectives.insert(id, objective);
             }
         }
     }
@@ -343,7 +338,7 @@ impl Aggregate {
             }
         };
         series.seen = received;
-        self.count_tracks(id, &mut series, point, received);
+        self.count_tracks(&mut series, point, received);
         self.series.insert(id, series);
         Ok(())
     }
@@ -358,7 +353,8 @@ impl Aggregate {
         for track in &mut tracks {
             track.mark = self.restored.remove(&track.id(id)).or_else(|| self.birth(track, resource, point));
         }
-        Series { tracks, distribution: DistributionMark::default(), seen: UnixNanos::EPOCH }
+        let seen = UnixNanos::EPOCH;
+        Series { tracks, distribution: DistributionMark::default(), seen, is_unsaved: false }
     }
 
     /// The mark of a series that its process, which tells all that it has in each batch, had not told the time
@@ -369,7 +365,7 @@ impl Aggregate {
         Some(Mark { start: point.start.get(), time: before.get(), value: 0, part: 0 })
     }
 
-    fn count_tracks(&mut self, id: u128, series: &mut Series, point: &Point, received: UnixNanos) {
+    fn count_tracks(&mut self, series: &mut Series, point: &Point, received: UnixNanos) {
         // A sender whose clock is ahead is counted by ours: the time that a point accounts for keeps its length.
         let ahead = point.time.since(received);
         let mut times = roles::distribution(point);
@@ -396,78 +392,37 @@ impl Aggregate {
                     let times = times.take().filter(|_| !is_base);
                     let time = reading.time.before(ahead);
                     let exemplars = roles::exemplars(point);
-                    self.apply(track, id, &roles::Applied { increase, time, times, exemplars });
+                    series.is_unsaved |= track.is_slo();
+                    self.apply(track, &roles::Applied { increase, time, times, exemplars });
                 }
                 Err(reason) => self.ignore(reason, 1),
             }
         }
     }
 
-    /// Our clock was set back: what lies ahead of it can neither be summed nor compared with, so it is forgotten,
-    /// and series go on from now. Their next points bring what was counted meanwhile.
-    fn forget_future(&mut self, now: UnixNanos) {
-        self.watching_since = self.watching_since.min(now);
-        self.objectives.values_mut().for_each(|objective| objective.forget_after(now));
-        self.maps.values_mut().for_each(|map| map.forget_after(now));
-        self.examples.values_mut().for_each(|examples| examples.forget_after(now));
-        self.requests.values_mut().for_each(|traffic| traffic.forget_after(now));
-        self.dependencies.values_mut().for_each(|dependency| dependency.traffic.forget_after(now));
-        for audience in self.audiences.values_mut() {
-            audience.active.forget_after(now);
-            audience.tenants.forget_after(now);
-            audience.failed.forget_after(now);
-        }
-        let marks = self
-            .series
-            .values_mut()
-            .flat_map(|series| &mut series.tracks)
-            .filter_map(|track| track.mark.as_mut());
-        marks.chain(self.restored.values_mut()).for_each(|mark| mark.time = mark.time.min(now.get()));
-        self.series.values_mut().for_each(|series| series.seen = series.seen.min(now));
-    }
-
-    /// Forgets series that have been silent: for an hour, or for a day where a budget depends on them. The marks
-    /// of the latter are returned by id, because the store has them.
-    pub fn forget_silent(&mut self, now: UnixNanos) -> Vec<u128> {
-        let mut forgotten = Vec::new();
-        self.maps.values_mut().for_each(|map| map.hot_keys.forget_silent(now));
-        self.series.retain(|id, series| {
-            let is_slo = series.tracks.iter().any(Track::is_slo);
-            let is_kept = now.since(series.seen) < if is_slo { SILENT_SLI } else { SILENT };
-            if !is_kept {
-                forgotten
-                    .extend(series.tracks.iter().filter(|track| track.is_slo()).map(|track| track.id(*id)));
-            }
-            is_kept
-        });
-        self.restored.retain(|id, mark| {
-            let is_kept = now.since(UnixNanos::new(mark.time)) < SILENT_SLI;
-            forgotten.extend((!is_kept).then_some(*id));
-            is_kept
-        });
-        for id in &forgotten {
-            self.dirty.marks.remove(id);
-        }
-        forgotten
-    }
-
     /// What changed since the last call.
     pub fn unsaved(&mut self) -> Unsaved {
-        let dirty = std::mem::take(&mut self.dirty);
         let mut unsaved = Unsaved::default();
-        for (id, from) in dirty.objectives {
-            if let Some(objective) = self.objectives.get(&id) {
-                unsaved.since.push((id.clone(), from));
-                unsaved.objectives.push((id.clone(), objective.keep()));
-                for level in Level::ALL {
-                    for (start, counts) in objective.slices().slices(level, from) {
-                        let slot = start.get() / level.width().get();
-                        unsaved.slices.push((id.clone(), level, Slice { slot, counts }));
-                    }
+        for (id, objective) in &mut self.objectives {
+            let Some(from) = objective.take_unsaved() else { continue };
+            let shared: Arc<str> = Arc::from(id.as_str());
+            unsaved.since.push((id.clone(), from));
+            unsaved.objectives.push((id.clone(), objective.keep()));
+            for level in Level::ALL {
+                for (start, counts) in objective.slices().slices(level, from) {
+                    let slot = start.get() / level.width().get();
+                    unsaved.slices.push((shared.clone(), level, Slice { slot, counts }));
                 }
             }
         }
-        unsaved.marks = dirty.marks.into_iter().collect();
+        for (id, series) in self.series.iter_mut().filter(|(_, series)| series.is_unsaved) {
+            series.is_unsaved = false;
+            let marks = series.tracks.iter().filter(|track| track.is_slo());
+            unsaved.marks.extend(marks.filter_map(|track| Some((track.id(*id), track.mark?))));
+        }
+        // A tree is written soonest in its own order; objectives are in theirs already.
+        unsaved.slices.sort_by_key(|(_, level, slice)| (*level, slice.slot));
+        unsaved.marks.sort_unstable_by_key(|(id, _)| *id);
         unsaved
     }
 
@@ -477,15 +432,15 @@ impl Aggregate {
     }
 
     /// Takes back what the store did not take: the next [`Aggregate::unsaved`] has it again, at its value of
-    /// then. What is remembered is bounded by the objectives and series that there are.
+    /// then.
     pub fn redirty(&mut self, unsaved: &Unsaved) {
         for (id, since) in &unsaved.since {
-            let from = self.dirty.objectives.entry(id.clone()).or_insert(*since);
-            *from = (*from).min(*since);
+            if let Some(objective) = self.objectives.get_mut(id) {
+                objective.touch(*since);
+            }
         }
-        for (id, mark) in &unsaved.marks {
-            self.dirty.marks.entry(*id).or_insert(*mark);
-        }
+        // Which series they were is not told; writing one that did not change is no harm.
+        self.series.values_mut().for_each(|series| series.is_unsaved = true);
     }
 
     /// Whether nothing counts towards a kept objective any more.

@@ -1,102 +1,20 @@
 //! One objective: what it promises, every event measured against it, and who met the bad ones.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Window;
-use super::bounded::OTHER;
 use super::calendar::{Bounds, CalendarSums, KeptPeriod};
+pub use super::definition::{About, Definition, SliKind};
+pub use super::places::Place;
+use super::places::Places;
 use super::slices::{Counts, Slices, Until};
 use super::terms::Terms;
 use super::timeslices::{GRACE, Gathering, Judging, KeptSlice, Verdict};
 use super::users::UserRing;
 use crate::spec::Period;
-
-/// What an objective promises, and about what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Definition {
-    /// The service.
-    pub service: Arc<str>,
-    /// The objective's name, unique within the service.
-    pub name: Arc<str>,
-    /// The team, where it was told.
-    pub team: Option<Arc<str>>,
-    /// What is measured.
-    pub sli: SliKind,
-    /// What it is about.
-    pub about: About,
-    /// The promised share of good events.
-    pub target: Ratio,
-}
-
-impl Definition {
-    /// The id: `service/name`.
-    pub fn id(&self) -> String {
-        format!("{}/{}", self.service, self.name)
-    }
-}
-
-/// What is measured. A closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum SliKind {
-    /// Events that did not fail.
-    Availability,
-    /// Events at or below the threshold.
-    Latency {
-        /// The slowest good event.
-        threshold: Nanos,
-    },
-    /// Lookups that found their key.
-    HitRatio,
-    /// Seconds at whose end a map's last write was at most so long ago.
-    Freshness {
-        /// The oldest last write that is still good.
-        threshold: Nanos,
-    },
-}
-
-impl SliKind {
-    /// The name as on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Availability => "availability",
-            Self::Latency { .. } => "latency",
-            Self::HitRatio => "hit_ratio",
-            Self::Freshness { .. } => "freshness",
-        }
-    }
-}
-
-/// What an objective is about. A closed set.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum About {
-    /// A map of the SDK.
-    Map(Arc<str>),
-    /// A request scope of the SDK.
-    Scope(Arc<str>),
-    /// A metric that the configuration names.
-    Metric(Arc<str>),
-    /// What the sidecar sees no single events of: queries, other objectives; in words.
-    Derived(Arc<str>),
-}
-
-/// Where an event happened: the finest that bad events are told apart by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The service's version, empty where it was not told.
-    pub version: Arc<str>,
-    /// The region, empty where it was not told.
-    pub region: Arc<str>,
-}
-
-/// How many places are told apart; events of further ones go to the last place, `other`.
-const MAX_PLACES: usize = 64;
-
-/// After how long without an event a place makes room for another one.
-const QUIET: Nanos = Nanos::from_secs(3_600);
 
 /// How long a bad event waits for its total.
 const DEBT_LIFE: Nanos = Nanos::from_secs(120);
@@ -115,7 +33,7 @@ pub struct Objective {
     /// Events by time.
     slices: Slices,
     /// Events by place and time.
-    places: BTreeMap<Place, Slices>,
+    places: Places,
     /// Users who met a bad event.
     pub affected: UserRing,
     /// Tenants who met a bad event.
@@ -134,6 +52,8 @@ pub struct Objective {
     gathering: Option<Gathering>,
     /// Until when it was made of its members.
     composed_until: UnixNanos,
+    /// From which time on it changed since the store was last written.
+    unsaved_from: Option<UnixNanos>,
 }
 
 /// Events of one point.
@@ -169,6 +89,9 @@ pub struct Kept {
     /// Events that a clock which was set back made forget, at most one sum; likewise.
     #[serde(deserialize_with = "told_or_none")]
     pub forgotten: Vec<Counts>,
+    /// The only place of all its events, if there is one; likewise.
+    #[serde(deserialize_with = "told_or_none")]
+    pub only_place: Vec<Place>,
 }
 
 /// Reads what stands at the end of newer rows only.
@@ -185,7 +108,7 @@ impl Objective {
             totals: Counts::default(),
             forgotten: Counts::default(),
             slices: Slices::for_budget(),
-            places: BTreeMap::new(),
+            places: Places::default(),
             affected: UserRing::default(),
             affected_tenants: UserRing::default(),
             covered_until: since,
@@ -195,7 +118,18 @@ impl Objective {
             calendar: None,
             gathering: None,
             composed_until: since,
+            unsaved_from: None,
         }
+    }
+
+    /// Notes that something changed, of this time or later.
+    pub(super) fn touch(&mut self, from: UnixNanos) {
+        self.unsaved_from = Some(self.unsaved_from.map_or(from, |known| known.min(from)));
+    }
+
+    /// From which time on it changed since the last call.
+    pub(super) const fn take_unsaved(&mut self) -> Option<UnixNanos> {
+        self.unsaved_from.take()
     }
 
     /// Its terms.
@@ -219,6 +153,8 @@ impl Objective {
         let judging = terms.judging();
         if self.judging() != judging {
             self.gathering = judging.map(Gathering::new);
+            // Slices of time are not events of a place.
+            self.places.divide(&self.slices);
         }
         self.terms = terms;
     }
@@ -264,15 +200,14 @@ impl Objective {
         }
     }
 
-    /// Judges the slices of time that are over, and says from when on slices changed.
-    pub(super) fn advance(&mut self, now: UnixNanos) -> Option<UnixNanos> {
-        let verdicts = self.gathering.as_mut()?.judge(now);
-        verdicts.iter().for_each(|verdict| self.hear(verdict));
-        verdicts.first().map(|verdict| verdict.start)
+    /// Judges the slices of time that are over.
+    pub(super) fn advance(&mut self, now: UnixNanos) {
+        let Some(gathering) = &mut self.gathering else { return };
+        gathering.judge(now).iter().for_each(|verdict| self.hear(verdict));
     }
 
-    /// Takes what a composite objective's members did, and says from when on slices changed.
-    pub(super) fn compose(&mut self, verdicts: &[Verdict], until: UnixNanos) -> Option<UnixNanos> {
+    /// Takes what a composite objective's members did.
+    pub(super) fn compose(&mut self, verdicts: &[Verdict], until: UnixNanos) {
         self.composed_until = self.composed_until.max(until);
         for verdict in verdicts {
             if self.totals == Counts::default() {
@@ -281,7 +216,6 @@ impl Objective {
             self.covered_until = self.covered_until.max(verdict.start + verdict.counts.covered);
             self.hear(verdict);
         }
-        verdicts.first().map(|verdict| verdict.start)
     }
 
     /// Takes a judged slice of time: its parts in its last second, its measured time from its start on.
@@ -289,6 +223,7 @@ impl Objective {
         let Some(judging) = self.judging() else { return };
         let Verdict { start, counts: Counts { good, bad, covered } } = *verdict;
         let last = (start + judging.slice()).before(Nanos::new(1));
+        self.touch(start);
         self.totals.add(&verdict.counts);
         self.slices.add(last, good, bad);
         self.slices.cover(start, start + covered);
@@ -326,29 +261,40 @@ impl Objective {
 
     /// The period of the budget at `now`, and what happened in it.
     pub fn period(&self, now: UnixNanos) -> (Bounds, Counts) {
+        self.period_with(now, |window| self.slices.window(window, now))
+    }
+
+    /// The same, where somebody has summed windows already.
+    pub(crate) fn period_with(&self, now: UnixNanos, sum: impl Fn(Window) -> Counts) -> (Bounds, Counts) {
         let length = self.terms.length();
-        let rolling = || {
-            let bounds = Bounds { start: now.before(length), end: now };
-            (bounds, self.slices.window(Window::new(length), now))
-        };
+        let rolling = || (Bounds { start: now.before(length), end: now }, sum(Window::new(length)));
         self.calendar.as_ref().and_then(|sums| sums.period(now)).unwrap_or_else(rolling)
     }
 
     /// Counts events at a place, and says for how many bad events no total has come in time.
     pub fn count(&mut self, events: Events, place: &Place) -> u64 {
         let Events { from, to, good, bad } = events;
+        self.touch(from);
         if self.covered_until == self.since && self.totals == Counts::default() {
             self.since = from;
             self.covered_until = from;
         } else {
             self.interval = Nanos::new(self.interval.get() / 8 * 7).max(to.since(from));
         }
-        self.cover(from, to);
         let (paid, unmatched) = self.pay(place, good, to);
         let (good, bad) = (Count::new(good - paid), Count::new(bad));
+        if self.gathering.is_some() {
+            self.places.of_part(place, to).add(to, good, bad);
+        } else if good > Count::ZERO || bad > Count::ZERO {
+            if self.totals.total() == Count::ZERO {
+                self.places.begin(place);
+            }
+            let slices = self.places.of_event(place, &self.slices, to);
+            slices.into_iter().for_each(|slices| slices.add(to, good, bad));
+        }
+        self.cover(from, to);
         if let Some(gathering) = &mut self.gathering {
             gathering.add(to, &Counts { good, bad, covered: Nanos::ZERO });
-            self.place(place, to).add(to, good, bad);
         } else if good > Count::ZERO || bad > Count::ZERO {
             self.totals.good += good;
             self.totals.bad += bad;
@@ -356,7 +302,6 @@ impl Objective {
             if let Some(calendar) = &mut self.calendar {
                 calendar.add(to, &Counts { good, bad, covered: Nanos::ZERO });
             }
-            self.place(place, to).add(to, good, bad);
         }
         unmatched
     }
@@ -400,22 +345,6 @@ impl Objective {
         }
     }
 
-    /// The slices of a place. Where there are too many, one that has been quiet for long makes room.
-    fn place(&mut self, place: &Place, now: UnixNanos) -> &mut Slices {
-        let is_full = self.places.len() >= MAX_PLACES && !self.places.contains_key(place);
-        if is_full {
-            let newest = |slices: &Slices| slices.newest().unwrap_or(UnixNanos::EPOCH);
-            let quietest = self.places.iter().map(|(place, slices)| (newest(slices), place)).min();
-            if let Some((_, quietest)) = quietest.filter(|(last, _)| now.since(*last) > QUIET) {
-                let quietest = quietest.clone();
-                self.places.remove(&quietest);
-            }
-        }
-        let has_room = self.places.len() < MAX_PLACES || self.places.contains_key(place);
-        let other = || Place { version: Arc::from(OTHER), region: Arc::from(OTHER) };
-        self.places.entry(if has_room { place.clone() } else { other() }).or_insert_with(Slices::for_places)
-    }
-
     /// Forgets what happened after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
         if let (Some(calendar), Some(newest)) = (&mut self.calendar, self.slices.newest()) {
@@ -439,7 +368,7 @@ impl Objective {
         }
         self.composed_until = self.composed_until.min(now);
         self.slices.forget_after(now);
-        self.places.values_mut().for_each(|slices| slices.forget_after(now));
+        self.places.forget_after(now);
         self.affected.forget_after(now);
         self.affected_tenants.forget_after(now);
         self.covered_until = self.covered_until.min(now);
@@ -464,7 +393,7 @@ impl Objective {
 
     /// Events by place and time.
     pub fn places(&self) -> impl Iterator<Item = (&Place, &Slices)> {
-        self.places.iter()
+        self.places.iter(&self.slices)
     }
 
     /// Share of the last `span`, since the objective is known, for which telemetry arrived; none where that
@@ -484,6 +413,7 @@ impl Objective {
             calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
             gathering: self.gathering.as_ref().map_or_else(Vec::new, Gathering::keep),
             forgotten: Some(self.forgotten).filter(|sum| *sum != Counts::default()).into_iter().collect(),
+            only_place: self.places.only().cloned().into_iter().collect(),
         }
     }
 
@@ -492,6 +422,7 @@ impl Objective {
         let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
         objective.totals = kept.totals;
         objective.forgotten = kept.forgotten.first().copied().unwrap_or_default();
+        objective.places = Places::restore(kept.only_place.into_iter().next());
         objective.covered_until = UnixNanos::new(kept.covered_until);
         objective.composed_until = objective.covered_until;
         objective
@@ -504,63 +435,5 @@ impl Objective {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn objective() -> Objective {
-        let definition = Definition {
-            service: Arc::from("shop"),
-            name: Arc::from("availability"),
-            team: None,
-            sli: SliKind::Availability,
-            about: About::Scope(Arc::from("checkout")),
-            target: Ratio::new(0.99).unwrap(),
-        };
-        Objective::new(definition, at(0))
-    }
-
-    fn at(second: u64) -> UnixNanos {
-        UnixNanos::new((1_800_000_000 + second) * 1_000_000_000)
-    }
-
-    fn place(version: &str) -> Place {
-        Place { version: Arc::from(version), region: Arc::from("") }
-    }
-
-    #[test]
-    fn places_add_up_to_the_whole() {
-        let mut objective = objective();
-        for second in 1..=100 {
-            let events =
-                Events { from: at(second - 1), to: at(second), good: 7, bad: u64::from(second > 90) };
-            objective.count(events, &place(&format!("v{second}")));
-        }
-        let now = at(100);
-        let whole = objective.slices().since(at(0), now);
-        let parts: Count = objective.places().map(|(_, slices)| slices.since(at(0), now).total()).sum();
-        assert_eq!(whole.total(), Count::new(710));
-        assert_eq!(parts, whole.total());
-        assert_eq!(objective.places().count(), 65);
-        assert_eq!(objective.coverage(whole.covered, Nanos::from_secs(300), now), Some(Ratio::ONE));
-    }
-
-    #[test]
-    fn bad_events_that_arrive_before_their_totals_never_make_good_negative() {
-        let mut objective = objective();
-        let events = |good, bad| Events { from: at(0), to: at(1), good, bad };
-        objective.count_bad_of_total(events(0, 5), &place(""));
-        objective.count(events(3, 0), &place(""));
-        objective.count(events(10, 0), &place(""));
-        assert_eq!((objective.totals.good.get(), objective.totals.bad.get()), (8, 5));
-    }
-
-    #[test]
-    fn silence_is_not_covered() {
-        let mut objective = objective();
-        let events = |from, to| Events { from: at(from), to: at(to), good: 1, bad: 0 };
-        objective.count(events(0, 10), &place(""));
-        objective.count(events(90, 100), &place(""));
-        let covered = objective.window(Window::M5, at(100)).covered;
-        assert_eq!(objective.coverage(covered, Nanos::from_secs(300), at(100)), Ratio::new(0.2).ok());
-    }
-}
+#[path = "objective_tests.rs"]
+mod tests;

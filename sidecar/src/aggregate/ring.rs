@@ -1,5 +1,5 @@
 //! The slices of one width, ascending, without the empty ones. Comes in: counts by slot. Goes out: sums. Nearly every slot
-//! is of few events and wholly measured or not at all, so that it takes 12 bytes instead of 32; every other one is kept
+//! is of few events and wholly measured or not at all, so that it takes 8 bytes instead of 32; every other one is kept
 //! in full beside. What comes out is exactly what went in.
 
 use std::collections::VecDeque;
@@ -12,54 +12,119 @@ use super::slices::{Counts, Level, Slice};
 #[derive(Clone, Debug)]
 pub(super) struct Ring {
     pub(super) level: Level,
+    /// The newest slot that there ever was; everything is less than a level's reach older. Slots are counted in 32 bits,
+    /// which at one second is until 2106.
+    newest: u32,
     packed: VecDeque<Packed>,
     /// Slices that cannot be packed, ascending.
     full: VecDeque<Slice>,
 }
 
-/// One slice in few bytes. Slots are counted in 32 bits, which at one second is until 2106.
+/// One slice in few bytes.
 #[derive(Clone, Copy, Debug)]
 struct Packed {
-    slot: u32,
     good: u32,
-    bad: u16,
-    measured: Measured,
+    /// From the lowest bit on: 16 of the slot (the others follow from the newest slot), 14 of the bad events, 2 of how much is
+    /// measured.
+    rest: u32,
 }
 
-/// How much of a packed slice is measured. A closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Measured {
-    Nothing,
-    All,
-    /// The slice is kept in full.
-    Beside,
-}
+/// Where the bits of the bad events begin.
+const BAD: u32 = 16;
+
+/// Where the bits begin that say how much is measured.
+const MEASURED: u32 = 30;
+
+/// How many bad events are packed at most.
+const MOST_BAD: u32 = (1 << (MEASURED - BAD)) - 1;
+
+/// No time of a packed slice is measured.
+const NOTHING: u32 = 0;
+
+/// All of it is.
+const ALL: u32 = 1;
+
+/// The slice is kept in full.
+const BESIDE: u32 = 2;
 
 impl Packed {
-    fn of(slot: u32, counts: &Counts, width: Nanos) -> Self {
-        let beside = Self { slot, good: 0, bad: 0, measured: Measured::Beside };
+    /// None where the counts do not fit.
+    fn of(slot: u32, counts: &Counts, width: Nanos) -> Option<Self> {
         let measured = match counts.covered {
-            Nanos::ZERO => Measured::Nothing,
-            covered if covered == width => Measured::All,
-            _ => return beside,
+            Nanos::ZERO => NOTHING,
+            covered if covered == width => ALL,
+            _ => return None,
         };
-        match (u32::try_from(counts.good.get()), u16::try_from(counts.bad.get())) {
-            (Ok(good), Ok(bad)) => Self { slot, good, bad, measured },
-            (Err(_), _) | (_, Err(_)) => beside,
+        let bad = u32::try_from(counts.bad.get()).ok().filter(|bad| *bad <= MOST_BAD)?;
+        let good = u32::try_from(counts.good.get()).ok()?;
+        Some(Self { good, rest: measured << MEASURED | bad << BAD | u32::from(low(slot)) })
+    }
+
+    fn beside(slot: u32) -> Self {
+        Self { good: 0, rest: BESIDE << MEASURED | u32::from(low(slot)) }
+    }
+
+    const fn slot(self) -> u16 {
+        low(self.rest)
+    }
+
+    const fn bad(self) -> u32 {
+        self.rest >> BAD & MOST_BAD
+    }
+
+    const fn measured(self) -> u32 {
+        self.rest >> MEASURED
+    }
+}
+
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the high bits are not wanted")]
+const fn low(slot: u32) -> u16 {
+    slot as u16
+}
+
+/// Sums of few enough packed slices that 32 bits hold them: then a loop over them adds several at once.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    /// The low and the high half of the good events.
+    good: (u32, u32),
+    bad: u32,
+    measured: u32,
+}
+
+impl Sums {
+    const fn add(self, packed: Packed) -> Self {
+        Self {
+            good: (self.good.0 + (packed.good & 0xffff), self.good.1 + (packed.good >> 16)),
+            bad: self.bad + packed.bad(),
+            measured: self.measured + (packed.measured() & ALL),
+        }
+    }
+
+    fn counts(self, width: Nanos) -> Counts {
+        Counts {
+            good: Count::new(u64::from(self.good.0) + (u64::from(self.good.1) << 16)),
+            bad: Count::new(u64::from(self.bad)),
+            covered: Nanos::new(u64::from(self.measured).saturating_mul(width.get())),
         }
     }
 }
 
 impl Ring {
     pub(super) const fn new(level: Level) -> Self {
-        Self { level, packed: VecDeque::new(), full: VecDeque::new() }
+        Self { level, newest: 0, packed: VecDeque::new(), full: VecDeque::new() }
     }
 
     /// Adds counts to a slot; a slot before the ring's reach is gone and takes nothing.
     pub(super) fn add(&mut self, slot: u64, counts: &Counts) {
         let Ok(slot) = u32::try_from(slot) else { return };
-        let at = self.packed.partition_point(|packed| packed.slot < slot);
-        match self.packed.get(at).filter(|packed| packed.slot == slot).copied() {
+        if slot > self.newest {
+            self.advance(slot);
+        }
+        if u64::from(self.newest - slot) >= self.level.slots() {
+            return;
+        }
+        let at = self.first_at(slot);
+        match self.packed.get(at).filter(|packed| packed.slot() == low(slot)).copied() {
             Some(packed) => {
                 let mut sum = self.counts(packed);
                 sum.add(counts);
@@ -67,46 +132,63 @@ impl Ring {
             }
             None => {
                 self.make_room();
-                self.packed.insert(at, Packed { slot, good: 0, bad: 0, measured: Measured::Nothing });
+                self.packed.insert(at, Packed::beside(slot));
                 self.put(at, slot, counts);
             }
         }
-        let newest = self.packed.back().map_or(slot, |packed| packed.slot);
-        let is_gone = |slot: u32| u64::from(slot) + self.level.slots() <= u64::from(newest);
-        while self.packed.front().is_some_and(|packed| is_gone(packed.slot)) {
-            self.packed.pop_front();
-        }
-        while self.full.front().is_some_and(|slice| slice.slot + self.level.slots() <= u64::from(newest)) {
+    }
+
+    /// Moves on to a slot; what it leaves behind its reach is gone.
+    fn advance(&mut self, newest: u32) {
+        let first = u64::from(newest).saturating_sub(self.level.slots() - 1);
+        let gone = self.first_from(first);
+        self.packed.drain(..gone);
+        while self.full.front().is_some_and(|slice| slice.slot < first) {
             self.full.pop_front();
         }
+        self.newest = newest;
+    }
+
+    /// Where the slices of a slot of the reach and of later ones begin; nearly always asked for the newest.
+    fn first_at(&self, slot: u32) -> usize {
+        let newest = low(self.newest);
+        if slot == self.newest {
+            let is_there = self.packed.back().is_some_and(|packed| packed.slot() == newest);
+            return self.packed.len() - usize::from(is_there);
+        }
+        let age = low(self.newest.wrapping_sub(slot));
+        self.packed.partition_point(|packed| newest.wrapping_sub(packed.slot()) > age)
+    }
+
+    /// The same for any slot.
+    fn first_from(&self, slot: u64) -> usize {
+        let oldest = u64::from(self.newest).saturating_sub(self.level.slots() - 1);
+        match u32::try_from(slot.max(oldest)) {
+            Ok(slot) if slot <= self.newest => self.first_at(slot),
+            Ok(_) | Err(_) => self.packed.len(),
+        }
+    }
+
+    /// The slot of one slice.
+    fn slot(&self, packed: Packed) -> u64 {
+        u64::from(self.newest - u32::from(low(self.newest).wrapping_sub(packed.slot())))
     }
 
     /// Sums the slots from the first to the last, both included.
     pub(super) fn sum(&self, from_slot: u64, to_slot: u64) -> Counts {
-        let mut sum = Counts::default();
-        let (mut good, mut bad, mut measured) = (0_u64, 0_u64, 0_u64);
-        for packed in self.packed.iter().rev().take_while(|packed| u64::from(packed.slot) >= from_slot) {
-            if u64::from(packed.slot) <= to_slot {
-                good += u64::from(packed.good);
-                bad += u64::from(packed.bad);
-                measured += u64::from(packed.measured == Measured::All);
-            }
-        }
-        for slice in self.full.iter().rev().take_while(|slice| slice.slot >= from_slot) {
-            if slice.slot <= to_slot {
-                sum.add(&slice.counts);
-            }
-        }
-        let covered = Nanos::new(measured.saturating_mul(self.level.width().get()));
-        sum.add(&Counts { good: Count::new(good), bad: Count::new(bad), covered });
+        let (from, to) = (self.first_from(from_slot), self.first_from(to_slot.saturating_add(1)));
+        let packed = self.packed.range(from.min(to)..to);
+        let mut sum =
+            packed.fold(Sums::default(), |sums, packed| sums.add(*packed)).counts(self.level.width());
+        let within = self.full.iter().rev().take_while(|slice| slice.slot >= from_slot);
+        within.filter(|slice| slice.slot <= to_slot).for_each(|slice| sum.add(&slice.counts));
         sum
     }
 
     /// The slices from a slot on, ascending.
     pub(super) fn from(&self, slot: u64) -> impl Iterator<Item = Slice> {
-        let first = self.packed.partition_point(|packed| u64::from(packed.slot) < slot);
-        let slice = |packed: &Packed| Slice { slot: u64::from(packed.slot), counts: self.counts(*packed) };
-        self.packed.range(first..).map(slice)
+        let slice = |packed: &Packed| Slice { slot: self.slot(*packed), counts: self.counts(*packed) };
+        self.packed.range(self.first_from(slot)..).map(slice)
     }
 
     /// The slice of one slot; none where nothing is known of it.
@@ -116,58 +198,53 @@ impl Ring {
 
     /// The start of the newest slice.
     pub(super) fn newest(&self) -> Option<UnixNanos> {
-        self.packed.back().map(|packed| self.level.start(u64::from(packed.slot)))
+        self.packed.back().map(|packed| self.level.start(self.slot(*packed)))
     }
 
     /// Forgets the slices after a slot.
     pub(super) fn forget_after(&mut self, last: u64) {
-        while self.packed.back().is_some_and(|packed| u64::from(packed.slot) > last) {
-            self.packed.pop_back();
-        }
+        self.packed.truncate(self.first_from(last.saturating_add(1)));
         while self.full.back().is_some_and(|slice| slice.slot > last) {
             self.full.pop_back();
         }
+        self.newest = u32::try_from(last).unwrap_or(u32::MAX).min(self.newest);
     }
 
     fn counts(&self, packed: Packed) -> Counts {
-        let covered = match packed.measured {
-            Measured::Nothing => Nanos::ZERO,
-            Measured::All => self.level.width(),
-            Measured::Beside => {
-                let at = self.full.partition_point(|slice| slice.slot < u64::from(packed.slot));
+        let covered = match packed.measured() {
+            BESIDE => {
+                let slot = self.slot(packed);
+                let at = self.full.partition_point(|slice| slice.slot < slot);
                 return self.full.get(at).map_or_else(Counts::default, |slice| slice.counts);
             }
+            ALL => self.level.width(),
+            _ => Nanos::ZERO,
         };
-        Counts { good: Count::new(packed.good.into()), bad: Count::new(packed.bad.into()), covered }
+        Counts { good: Count::new(packed.good.into()), bad: Count::new(packed.bad().into()), covered }
     }
 
     /// Writes a slot's counts where they fit.
     fn put(&mut self, at: usize, slot: u32, counts: &Counts) {
         let packed = Packed::of(slot, counts, self.level.width());
         if let Some(known) = self.packed.get_mut(at) {
-            *known = packed;
+            *known = packed.unwrap_or_else(|| Packed::beside(slot));
         }
         let slot = u64::from(slot);
         let beside = self.full.partition_point(|slice| slice.slot < slot);
-        let is_known = self.full.get(beside).is_some_and(|slice| slice.slot == slot);
-        match (packed.measured, is_known) {
-            (Measured::Beside, true) => {
-                if let Some(slice) = self.full.get_mut(beside) {
-                    slice.counts = *counts;
-                }
-            }
-            (Measured::Beside, false) => self.full.insert(beside, Slice { slot, counts: *counts }),
-            (Measured::Nothing | Measured::All, true) => {
+        match (self.full.get_mut(beside).filter(|slice| slice.slot == slot), packed) {
+            (Some(known), None) => known.counts = *counts,
+            (Some(_), Some(_)) => {
                 self.full.remove(beside);
             }
-            (Measured::Nothing | Measured::All, false) => {}
+            (None, None) => self.full.insert(beside, Slice { slot, counts: *counts }),
+            (None, Some(_)) => {}
         }
     }
 
-    /// Doubles the room as a deque does, but never beyond what the level holds and the one slot that is about to go.
+    /// Doubles the room as a deque does, but never beyond what the level holds.
     fn make_room(&mut self) {
         if self.packed.len() == self.packed.capacity() {
-            let most = usize::try_from(self.level.slots()).unwrap_or(usize::MAX).saturating_add(1);
+            let most = usize::try_from(self.level.slots()).unwrap_or(usize::MAX);
             let more = self.packed.len().max(4).min(most.saturating_sub(self.packed.len())).max(1);
             self.packed.reserve_exact(more);
         }
@@ -183,13 +260,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_that_is_usual_takes_twelve_bytes_and_a_level_no_more_than_it_holds() {
-        assert_eq!(size_of::<Packed>(), 12);
+    fn a_slice_that_is_usual_takes_eight_bytes_and_a_level_no_more_than_it_holds() {
+        assert_eq!(size_of::<Packed>(), 8);
         let mut ring = Ring::new(Level::Second);
         let usual = Counts { good: Count::new(1), bad: Count::new(1), covered: Nanos::from_secs(1) };
         (0..5_000).for_each(|slot| ring.add(slot, &usual));
         assert_eq!((ring.packed.len(), ring.full.len()), (600, 0));
-        assert!(ring.packed.capacity() <= 601, "{}", ring.packed.capacity());
+        assert!(ring.packed.capacity() <= 600, "{}", ring.packed.capacity());
     }
 
     proptest! {
@@ -197,7 +274,7 @@ mod tests {
         #[test]
         fn a_ring_is_a_map_of_slots(
             adds in prop::collection::vec(
-                (0_u64..1_500, prop_oneof![0_u64..3, Just(u64::from(u32::MAX))], prop_oneof![0_u64..3, Just(65_535)],
+                (0_u64..1_500, prop_oneof![0_u64..3, Just(u64::from(u32::MAX))], prop_oneof![0_u64..3, Just(16_383)],
                  prop_oneof![Just(0_u64), Just(1_000_000_000), 1_u64..1_000_000_000]), 1..120),
             cut in 0_u64..1_500,
         ) {

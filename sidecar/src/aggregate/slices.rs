@@ -128,6 +128,9 @@ impl Level {
     }
 }
 
+/// What is kept of places.
+const OF_PLACES: [Level; 4] = [Level::Second, Level::TenSeconds, Level::Minute, Level::TwoHours];
+
 /// Where a stretch of time ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
@@ -188,9 +191,12 @@ impl Slices {
 
     /// Slices that reach six hours back and, two hours wide, as far as those of a budget: who spent it.
     pub fn for_places() -> Self {
-        Self {
-            rings: [Level::Second, Level::TenSeconds, Level::Minute, Level::TwoHours].map(Ring::new).into(),
-        }
+        Self { rings: OF_PLACES.map(Ring::new).into() }
+    }
+
+    /// These slices, as those of a place.
+    pub(super) fn of_place(&self) -> Self {
+        Self { rings: OF_PLACES.iter().filter_map(|level| self.ring(*level).cloned()).collect() }
     }
 
     /// Slices that reach 70 minutes back, for what there may be many of.

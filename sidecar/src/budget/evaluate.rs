@@ -32,7 +32,7 @@ pub fn evaluate(objective: &Objective, previous: Option<&BudgetState>, now: Unix
         .into_iter()
         .map(|window| window_burn(objective, window, allowed, now))
         .collect();
-    let period = period(objective, now);
+    let period = period(objective, &windows, now);
     let remaining = Ratio::of(period.bad, period.total())
         .and_then(|ratio| BudgetFraction::new(1.0 - ratio.get() / allowed.get()).ok());
     let rise = rise(objective, &tiers, &period, previous, now);
@@ -60,8 +60,12 @@ fn windows(tiers: &[Tier], period: Nanos) -> Vec<Window> {
     windows
 }
 
-fn period(objective: &Objective, now: UnixNanos) -> PeriodState {
-    let (bounds, counts) = objective.period(now);
+fn period(objective: &Objective, windows: &[WindowBurn], now: UnixNanos) -> PeriodState {
+    let sum = |window| {
+        let summed = |known: &WindowBurn| Counts { good: known.good, bad: known.bad, covered: known.covered };
+        find(windows, window).map_or_else(|| objective.window(window, now), summed)
+    };
+    let (bounds, counts) = objective.period_with(now, sum);
     let passed = now.since(bounds.start);
     PeriodState {
         start: bounds.start,
@@ -70,6 +74,7 @@ fn period(objective: &Objective, now: UnixNanos) -> PeriodState {
         good: counts.good,
         bad: counts.bad,
         coverage: objective.coverage(counts.covered, passed, now),
+        covered: counts.covered,
     }
 }
 
@@ -326,13 +331,17 @@ mod tests {
 
     #[test]
     fn a_row_of_before_there_were_calendars_is_read() {
-        let kept = objective(0.99, &[(10, 3, 2)]).keep();
+        let kept = Kept { only_place: Vec::new(), ..objective(0.99, &[(10, 3, 2)]).keep() };
         let row = postcard::to_stdvec(&kept).unwrap();
-        let (old, last) = row.split_last_chunk::<3>().unwrap();
-        assert_eq!(*last, [0, 0, 0], "no sum by the calendar, no slice of time, nothing forgotten");
-        assert_eq!(postcard::from_bytes::<Kept>(old).unwrap(), kept);
-        let (between, _) = row.split_last_chunk::<1>().unwrap();
-        assert_eq!(postcard::from_bytes::<Kept>(between).unwrap(), kept);
+        let (_, last) = row.split_last_chunk::<4>().unwrap();
+        assert_eq!(
+            *last, [0; 4],
+            "no sum by the calendar, no slice of time, nothing forgotten, no only place"
+        );
+        // Each of them came in a version of its own, the last one last.
+        for end in row.len() - 4..row.len() {
+            assert_eq!(postcard::from_bytes::<Kept>(&row[..end]).unwrap(), kept);
+        }
     }
 
     #[test]

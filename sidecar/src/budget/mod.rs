@@ -90,6 +90,8 @@ pub struct PeriodState {
     pub bad: Count,
     /// Share of it, since the objective is known and up to now, for which telemetry arrived.
     pub coverage: Option<Ratio>,
+    /// How much of it telemetry accounts for.
+    pub covered: Nanos,
 }
 
 impl PeriodState {

@@ -9,6 +9,7 @@ mod cuts;
 mod exclusion;
 mod forecast;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -185,7 +186,7 @@ impl Ledger {
         onset: Option<UnixNanos>,
     ) -> LedgerState {
         let period = Stretch { from: budget.start, to: view.now };
-        let raw = Counts { good: budget.good, bad: budget.bad, ..objective.period(view.now).1 };
+        let raw = Counts { good: budget.good, bad: budget.bad, covered: budget.covered };
         let corrected = self.corrected(id, objective, raw, period);
         let kept = self.slow.get(id).filter(|slow| {
             let is_fresh = slow.at <= view.now && view.now.since(slow.at) < REFRESH;
@@ -228,9 +229,21 @@ impl Ledger {
         corrected
     }
 
-    /// The budget as it is told: under planned maintenance no tier fires and the sequential test says nothing, and for
-    /// the length of its short window after the end neither, because that window still holds what was planned.
-    pub fn judge(&self, id: &str, budget: &BudgetState, now: UnixNanos) -> BudgetState {
+    /// The budgets as they are told, by id: under planned maintenance no tier fires and the sequential test says nothing, and
+    /// for the length of its short window after the end neither, because that window still holds what was planned.
+    pub fn judge<'a>(
+        &self,
+        budgets: &'a BTreeMap<String, BudgetState>,
+        now: UnixNanos,
+    ) -> Cow<'a, BTreeMap<String, BudgetState>> {
+        if self.booked.len() == 0 {
+            return Cow::Borrowed(budgets);
+        }
+        let judged = budgets.iter().map(|(id, budget)| (id.clone(), self.judge_one(id, budget, now)));
+        Cow::Owned(judged.collect())
+    }
+
+    fn judge_one(&self, id: &str, budget: &BudgetState, now: UnixNanos) -> BudgetState {
         let mut judged = budget.clone();
         let is_planned = |tail: Nanos| self.booked.is_planned(id, now.before(tail), now);
         for state in &mut judged.tiers {

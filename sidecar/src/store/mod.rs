@@ -5,15 +5,16 @@
 //! |---|---|---|
 //! | `meta` | `format`, `last_commit` | u64: the format, nanoseconds since 1970 |
 //! | `objectives` | SLO id | postcard of [`objective::Kept`] |
-//! | `slices` | SLO id, level (0 finest), slot | good, bad, covered nanoseconds |
+//! | `slices_by_time` | level (0 finest), slot, SLO id | good, bad, covered nanoseconds |
 //! | `marks` | series id | start, time, value, part |
 //! | `notices` | notice id | postcard of (JSON of the notice, tier, floor, affected users, active users), then of (affected tenants, active tenants), which older rows end before |
 //! | `changes` | position, newest 0 | JSON of the change |
 //! | `corrections` | number, from 0 on | JSON of the audit log's [`Entry`]; only ever added to |
 //! | `cuts` | SLO id, boundary in nanoseconds since 1970 | good, bad, covered nanoseconds that were counted before it |
 //!
-//! Format 2 has the last two tables. A store of format 1 gets them when it is opened and is of format 2 from then on: a
-//! version that does not know corrections would show budgets without them, so it is not to open it any more.
+//! Format 2 has the last two tables: a version that does not know corrections would show budgets without them, so it is
+//! not to open it any more. Format 3 keeps slices in the order of time; before, they were in the order of objectives, in a
+//! table `slices`. A store of formats 1 and 2 becomes one of format 3 when it is opened.
 //!
 //! Slices and the marks of the series that they were counted from are written in one transaction: a process
 //! killed at any moment has counted each event either in both or in neither, and the next cumulative point
@@ -21,12 +22,13 @@
 
 mod audit;
 mod notices;
+mod slices;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden::contract::{Count, Nanos, UnixNanos};
+use mapwarden::contract::{Nanos, UnixNanos};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use self::notices::{read_notice, trim, write_notice};
@@ -35,22 +37,25 @@ use crate::accept::corrections::Entry;
 use crate::aggregate::Unsaved;
 use crate::aggregate::objective;
 use crate::aggregate::series::Mark;
-use crate::aggregate::slices::{Counts, Level, Slice};
+use crate::aggregate::slices::{Level, Slice};
 use crate::ledger;
 use crate::notice;
 
 /// The format that this version writes and reads.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
-/// The format before, which is read and made the present one.
-const BEFORE: u64 = 1;
+/// The formats before, which are read and made the present one.
+const BEFORE: [u64; 2] = [1, 2];
+
+/// How much of the file is kept in memory, in bytes. Raised, less is read again where many objectives are written; lowered,
+/// a sidecar takes less.
+const CACHE: usize = 8 << 20;
 
 /// How long a silent series' mark is kept after the last commit.
 const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const OBJECTIVES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objectives");
-const SLICES: TableDefinition<'_, (&str, u8, u64), (u64, u64, u64)> = TableDefinition::new("slices");
 const MARKS: TableDefinition<'_, u128, (u64, u64, u64, u64)> = TableDefinition::new("marks");
 const NOTICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("notices");
 const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("changes");
@@ -81,7 +86,7 @@ pub enum StoreError {
         source: Box<redb::DatabaseError>,
     },
     /// It was written by a later version.
-    #[error("store `{path}`: format {found} is unknown: accepted are {BEFORE} and {FORMAT}")]
+    #[error("store `{path}`: format {found} is unknown: accepted are 1 to {FORMAT}")]
     Format {
         /// The file.
         path: PathBuf,
@@ -119,8 +124,6 @@ pub struct Restored {
     pub last_commit: UnixNanos,
     /// Objectives.
     pub objectives: Vec<objective::Kept>,
-    /// Slices by objective.
-    pub slices: Vec<(String, Level, Slice)>,
     /// Marks of series.
     pub marks: Vec<(u128, Mark)>,
     /// Notices.
@@ -188,13 +191,14 @@ impl Store {
         let unwritable = |source| StoreError::Folder { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(unwritable)?;
         let path = folder.join("mapwarden.redb");
-        let database = Database::create(&path).map_err(|source| open_error(folder, &path, source))?;
+        let opened = Database::builder().set_cache_size(CACHE).create(&path);
+        let database = opened.map_err(|source| open_error(folder, &path, source))?;
         let file = File { database };
         file.prepare(&path)?;
         Ok(Self { file: Mutex::new(Some(file)), path })
     }
 
-    /// Reads everything, and removes the marks of series that were silent for too long.
+    /// Reads everything but slices, and removes the marks of series that were silent for too long.
     ///
     /// # Errors
     /// A read that fails, or a row that this version did not write.
@@ -204,6 +208,14 @@ impl Store {
             file.remove(&Removed { series: silent, ..Removed::default() })?;
             Ok(restored)
         })
+    }
+
+    /// Tells the slices of all objectives, the oldest of each level first.
+    ///
+    /// # Errors
+    /// A read that fails.
+    pub fn slices(&self, each: &mut dyn FnMut(&str, Level, Slice)) -> Result<(), StoreError> {
+        self.with(|file| slices::read(&file.database.begin_read().map_err(database)?, each))
     }
 
     /// Writes a commit: all of it, or nothing.
@@ -240,7 +252,8 @@ impl Store {
 
     fn reopen(&self) -> Result<File, StoreError> {
         let folder = self.path.parent().unwrap_or(&self.path);
-        let database = Database::open(&self.path).map_err(|source| open_error(folder, &self.path, source))?;
+        let opened = Database::builder().set_cache_size(CACHE).open(&self.path);
+        let database = opened.map_err(|source| open_error(folder, &self.path, source))?;
         let file = File { database };
         file.prepare(&self.path)?;
         Ok(file)
@@ -254,15 +267,14 @@ impl File {
         {
             let mut meta = write.open_table(META).map_err(database)?;
             let found = meta.get("format").map_err(database)?.map(|row| row.value());
-            match found {
-                None | Some(BEFORE) => {
-                    meta.insert("format", FORMAT).map_err(database)?;
-                }
-                Some(FORMAT) => {}
-                Some(found) => return Err(StoreError::Format { path: path.to_owned(), found }),
+            if let Some(found) = found.filter(|found| *found != FORMAT && !BEFORE.contains(found)) {
+                return Err(StoreError::Format { path: path.to_owned(), found });
+            }
+            if found != Some(FORMAT) {
+                meta.insert("format", FORMAT).map_err(database)?;
+                slices::prepare(&write)?;
             }
             write.open_table(OBJECTIVES).map_err(database)?;
-            write.open_table(SLICES).map_err(database)?;
             write.open_table(MARKS).map_err(database)?;
             write.open_table(NOTICES).map_err(database)?;
             write.open_table(CHANGES).map_err(database)?;
@@ -284,17 +296,6 @@ impl File {
             restored.objectives.push(
                 postcard::from_bytes(value.value()).map_err(|_| StoreError::Row { table: "objectives" })?,
             );
-        }
-        for row in read.open_table(SLICES).map_err(database)?.iter().map_err(database)? {
-            let (key, value) = row.map_err(database)?;
-            let (id, level, slot) = key.value();
-            let (good, bad, covered) = value.value();
-            let level = Level::ALL.into_iter().find(|known| known.number() == level);
-            let counts =
-                Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(covered) };
-            if let Some(level) = level {
-                restored.slices.push((id.to_owned(), level, Slice { slot, counts }));
-            }
         }
         let oldest = restored.last_commit.before(MARK_LIFE).get();
         for row in read.open_table(MARKS).map_err(database)?.iter().map_err(database)? {
@@ -362,12 +363,10 @@ impl File {
 fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<(), StoreError> {
     let Removed { objectives, series } = removed;
     let mut table = write.open_table(OBJECTIVES).map_err(database)?;
-    let mut slices = write.open_table(SLICES).map_err(database)?;
     for id in objectives {
         table.remove(id.as_str()).map_err(database)?;
-        let all = (id.as_str(), u8::MIN, u64::MIN)..=(id.as_str(), u8::MAX, u64::MAX);
-        slices.retain_in(all, |_, _| false).map_err(database)?;
     }
+    slices::remove(write, objectives)?;
     audit::remove(write, objectives)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for id in series {
@@ -383,22 +382,7 @@ fn write_unsaved(write: &redb::WriteTransaction, unsaved: &Unsaved) -> Result<()
         let bytes = postcard::to_stdvec(kept).map_err(|_| StoreError::Row { table: "objectives" })?;
         table.insert(id.as_str(), bytes.as_slice()).map_err(database)?;
     }
-    let mut table = write.open_table(SLICES).map_err(database)?;
-    for (id, level, Slice { slot, counts }) in slices {
-        let Counts { good, bad, covered } = counts;
-        let is_new = table
-            .insert((id.as_str(), level.number(), *slot), (good.get(), bad.get(), covered.get()))
-            .map_err(database)?
-            .is_none();
-        if is_new {
-            let gone = slot.saturating_sub(level.reach().get() / level.width().get());
-            table
-                .retain_in((id.as_str(), level.number(), 0)..(id.as_str(), level.number(), gone), |_, _| {
-                    false
-                })
-                .map_err(database)?;
-        }
-    }
+    slices::write(write, slices)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for (id, Mark { start, time, value, part }) in marks {
         table.insert(*id, (*start, *time, *value, *part)).map_err(database)?;

@@ -10,6 +10,8 @@ use mapwarden_sidecar::aggregate::objective::Objective;
 use mapwarden_sidecar::aggregate::{Aggregate, Window};
 use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
 
+use crate::objectives::put_back;
+
 const START: u64 = 1_800_000_000;
 
 fn at(second: u64) -> UnixNanos {
@@ -97,8 +99,7 @@ fn a_threshold_that_was_changed_counts_from_then_on() {
     before.take(&batch(10, vec![point("duration", &[], 1, 10, histogram([700_000, 250_000, 50_000]))]));
     let unsaved = before.unsaved();
     let mut after = Aggregate::new(vec![latency("slo", 300)], 100, at(10));
-    let kept = unsaved.objectives.into_iter().map(|(_, kept)| kept).collect();
-    after.restore(kept, unsaved.slices, unsaved.marks);
+    put_back(&mut after, unsaved);
     after.take(&batch(11, vec![point("duration", &[], 1, 11, histogram([700_000, 250_001, 50_000]))]));
     assert_eq!(totals(&after, "slo"), (950_000, 50_000));
     after.take(&batch(12, vec![point("duration", &[], 1, 12, histogram([700_003, 250_002, 50_000]))]));

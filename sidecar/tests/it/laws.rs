@@ -11,6 +11,8 @@ use mapwarden_sidecar::budget::evaluate;
 use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
 use proptest::prelude::*;
 
+use crate::objectives::put_back;
+
 /// The beginning of a slot at every level.
 const START: u64 = 1_799_992_800;
 
@@ -212,8 +214,7 @@ proptest! {
             if index == kill {
                 let unsaved = killed.unsaved();
                 killed = Aggregate::new(vec![slo()], 100, at(second));
-                let kept = unsaved.objectives.into_iter().map(|(_, kept)| kept).collect();
-                killed.restore(kept, unsaved.slices, unsaved.marks);
+                put_back(&mut killed, unsaved);
                 // What was told just before comes again.
                 killed.take(&batch(second, good, bad));
             }

@@ -1,11 +1,12 @@
 //! Objectives under terms of their own: slices of time, made of others, told apart by labels.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use mapwarden::contract::{Nanos, Ratio, UnixNanos};
 use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
-use mapwarden_sidecar::aggregate::Aggregate;
-use mapwarden_sidecar::aggregate::slices::Counts;
+use mapwarden_sidecar::aggregate::slices::{Counts, Level, Slice};
+use mapwarden_sidecar::aggregate::{Aggregate, Unsaved};
 use mapwarden_sidecar::budget::evaluate;
 use mapwarden_sidecar::spec::{Indicator, Matcher, Member, Method, Selector, Slo};
 
@@ -64,11 +65,20 @@ fn totals(aggregate: &Aggregate, id: &str) -> Option<(u64, u64)> {
 
 /// Through what the store would keep.
 fn restart(aggregate: &mut Aggregate, slos: &[Slo], second: u64) {
-    let unsaved = aggregate.unsaved();
-    let kept = unsaved.objectives.into_iter().map(|(_, kept)| kept).collect();
     let mut again = Aggregate::new(slos.to_vec(), 1_000, at(second));
-    assert!(again.restore(kept, unsaved.slices, unsaved.marks).is_empty());
+    assert!(put_back(&mut again, aggregate.unsaved()).is_empty());
     *aggregate = again;
+}
+
+/// Puts back what the store was to write.
+pub(crate) fn put_back(aggregate: &mut Aggregate, unsaved: Unsaved) -> Vec<String> {
+    let Unsaved { since: _, objectives, slices, marks } = unsaved;
+    let kept = objectives.into_iter().map(|(_, kept)| kept).collect();
+    let told = |each: &mut dyn FnMut(&str, Level, Slice)| {
+        slices.iter().for_each(|(id, level, slice)| each(id, *level, *slice));
+        Ok::<(), Infallible>(())
+    };
+    aggregate.restore(kept, marks, told).unwrap()
 }
 
 #[test]

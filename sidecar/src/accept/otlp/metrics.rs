@@ -38,7 +38,8 @@ fn count_points(metric: &Metric) -> u64 {
 
 /// Reads all metrics of one resource.
 pub(super) fn observe(scopes: Vec<ScopeMetrics>, words: &mut Words, tally: &mut Tally) -> Vec<Observation> {
-    let mut reader = Reader { words, tally, observations: Vec::new() };
+    let points = usize::try_from(count(&scopes)).unwrap_or_default();
+    let mut reader = Reader { words, tally, observations: Vec::with_capacity(points) };
     for metric in scopes.into_iter().flat_map(|scope| scope.metrics) {
         reader.metric(metric);
     }

@@ -1,0 +1,73 @@
+//! Rows of the slices, in the order of time: what a second changes of all objectives lies side by side, so that a commit
+//! writes few pages, and what is too old is the beginning of each level. Comes in: slices that changed. Goes out: all of
+//! them, one by one.
+
+use std::collections::BTreeSet;
+
+use mapwarden::contract::{Count, Nanos};
+use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
+
+use super::{StoreError, database};
+use crate::aggregate::ByTime;
+use crate::aggregate::slices::{Counts, Level, Slice};
+
+const SLICES: TableDefinition<'_, (u8, u64, &str), (u64, u64, u64)> = TableDefinition::new("slices_by_time");
+
+/// The table of formats 1 and 2, in the order of objectives.
+const BEFORE: TableDefinition<'_, (&str, u8, u64), (u64, u64, u64)> = TableDefinition::new("slices");
+
+/// Makes the table. What the table of before holds goes there.
+pub(super) fn prepare(write: &WriteTransaction) -> Result<(), StoreError> {
+    let mut table = write.open_table(SLICES).map_err(database)?;
+    let before = write.open_table(BEFORE).map_err(database)?;
+    for row in before.iter().map_err(database)? {
+        let (key, counts) = row.map_err(database)?;
+        let (id, level, slot) = key.value();
+        table.insert((level, slot, id), counts.value()).map_err(database)?;
+    }
+    drop(before);
+    write.delete_table(BEFORE).map_err(database)?;
+    Ok(())
+}
+
+/// Tells every slice, the oldest of each level first: together they may take many times what they take in memory.
+pub(super) fn read(
+    read: &ReadTransaction,
+    each: &mut dyn FnMut(&str, Level, Slice),
+) -> Result<(), StoreError> {
+    for row in read.open_table(SLICES).map_err(database)?.iter().map_err(database)? {
+        let (key, value) = row.map_err(database)?;
+        let ((level, slot, id), (good, bad, covered)) = (key.value(), value.value());
+        let counts = Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(covered) };
+        if let Some(level) = Level::ALL.into_iter().find(|known| known.number() == level) {
+            each(id, level, Slice { slot, counts });
+        }
+    }
+    Ok(())
+}
+
+/// Writes slices, in the order of time, and removes those that no window reaches any more.
+pub(super) fn write(write: &WriteTransaction, slices: &[ByTime]) -> Result<(), StoreError> {
+    let mut table = write.open_table(SLICES).map_err(database)?;
+    for (id, level, Slice { slot, counts: Counts { good, bad, covered } }) in slices {
+        let counts = (good.get(), bad.get(), covered.get());
+        table.insert((level.number(), *slot, &**id), counts).map_err(database)?;
+    }
+    for level in Level::ALL {
+        let of_level = slices.iter().filter(|(_, known, _)| *known == level);
+        let Some(newest) = of_level.map(|(_, _, slice)| slice.slot).max() else { continue };
+        let oldest = newest.saturating_sub(level.reach().get() / level.width().get());
+        let gone = (level.number(), 0, "")..(level.number(), oldest, "");
+        table.retain_in(gone, |_, _| false).map_err(database)?;
+    }
+    Ok(())
+}
+
+/// Removes the slices of objectives that are no more.
+pub(super) fn remove(write: &WriteTransaction, objectives: &BTreeSet<String>) -> Result<(), StoreError> {
+    if objectives.is_empty() {
+        return Ok(());
+    }
+    let mut table = write.open_table(SLICES).map_err(database)?;
+    table.retain(|(_, _, id), _| !objectives.contains(id)).map_err(database)
+}

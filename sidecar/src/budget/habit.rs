@@ -148,8 +148,11 @@ mod tests {
     }
 
     fn geometric(random: &mut Rng, mean: f64) -> u64 {
-        1 + std::iter::repeat_with(|| random.f64() < 1.0 - 1.0 / mean).take_while(|goes_on| *goes_on).count()
-            as u64
+        let mut length = 1;
+        while random.f64() < 1.0 - 1.0 / mean {
+            length += 1;
+        }
+        length
     }
 
     #[test]

@@ -43,3 +43,46 @@ impl Alone {
         recent.fold(1.0, |times, _| times * 2.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    /// A notice of the sequential test, with or without a tier that joined, as a version wrote it that knew of no runs.
+    fn notice(tier: Option<&str>) -> Notice {
+        let text = include_str!("templates/samples/measured.json").replace("\"run\": 1.2", "\"of_old\": 0");
+        let mut notice: Notice = serde_json::from_str(&text).unwrap();
+        notice.trigger.as_mut().unwrap().tier = tier.map(str::to_owned);
+        notice
+    }
+
+    fn day(day: u64) -> UnixNanos {
+        UnixNanos::new((20_000 + day) * DAY * 1_000_000_000)
+    }
+
+    #[test]
+    fn each_notice_of_30_days_that_no_tier_joined_doubles_the_cost() {
+        let (mut alone, slo) = (Alone::default(), notice(None).slo);
+        alone.note(&notice(Some("quick_page")), day(0));
+        assert!((alone.times(&slo, day(0)) - 1.0).abs() < 1e-9, "a tier agreed");
+        alone.note(&notice(None), day(10));
+        alone.note(&notice(None), day(0));
+        let times = [(10, 4.0), (29, 4.0), (30, 2.0), (39, 2.0), (40, 1.0)];
+        for (now, expected) in times {
+            assert!((alone.times(&slo, day(now)) - expected).abs() < 1e-9, "day {now}");
+        }
+        assert!((alone.times("another", day(10)) - 1.0).abs() < 1e-9);
+        (0..100).for_each(|_| alone.note(&notice(None), day(10)));
+        assert!((alone.times(&slo, day(10)) - 256.0).abs() < 1e-9, "the memory is bounded");
+        alone.keep(|_| false);
+        assert!(alone.0.is_empty());
+    }
+
+    #[test]
+    fn a_notice_of_before_runs_were_learned_took_each_failure_by_itself() {
+        let run = notice(None).trigger.unwrap().rise.unwrap().run;
+        assert!((run - 1.0).abs() < 1e-9, "{run}");
+    }
+}

@@ -23,23 +23,62 @@ pub(crate) const RATES: [(f64, &str); 8] = [
 
 /// Steady errors, as a multiple of what is allowed: none of them is worth a page, for which a tier asks at least six
 /// times what is allowed.
-pub(crate) const STEADY: [f64; 5] = [0.5, 0.9, 1.0, 1.1, 2.0];
+pub(crate) const STEADY: [f64; 3] = [0.5, 1.0, 2.0];
 
 /// How errors come, and what that is called.
-pub(crate) const KINDS: [(Errors, &str); 2] =
-    [(Errors::Single, "each by itself"), (Errors::Runs(20.0), "in runs of 20")];
+pub(crate) const KINDS: [(Errors, &str); 6] = [
+    (Errors::Single, "each by itself"),
+    (Errors::Runs(5.0), "in runs of 5"),
+    (Errors::Runs(20.0), "in runs of 20"),
+    (Errors::Runs(100.0), "in runs of 100"),
+    (Errors::Minutes(10.0), "in minutes of 10 times as many"),
+    (Errors::Minutes(100.0), "in minutes of 100 times as many"),
+];
 
-/// The share of requests that a fault fails, and what that is called.
-pub(crate) const FAULTS: [(f64, &str); 4] =
-    [(1.0, "all fail"), (0.25, "25 % fail"), (0.1, "10 % fail"), (0.02, "2 % fail")];
+/// A fault, and what came before it.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// The share of requests that it fails.
+    pub(crate) share: f64,
+    /// How errors came before.
+    before: Errors,
+    /// For how many seconds the service was known.
+    known: u64,
+    /// What the tables and the plot call it.
+    pub(crate) name: &'static str,
+}
 
-/// From how many healthy days the faults begin.
-const DAYS_BEFORE: u64 = 10;
+/// Every kind of fault.
+pub(crate) const FAULTS: [Fault; 7] = [
+    Fault::after_days(1.0, Errors::Single, "all fail"),
+    Fault::after_days(0.25, Errors::Single, "25 % fail"),
+    Fault::after_days(0.1, Errors::Single, "10 % fail"),
+    Fault::after_days(0.02, Errors::Single, "2 % fail"),
+    Fault {
+        share: 1.0,
+        before: Errors::Single,
+        known: 3_600,
+        name: "all fail, an hour after the first request",
+    },
+    Fault::after_days(1.0, Errors::Runs(20.0), "all fail, after runs of 20"),
+    Fault::after_days(1.0, Errors::Minutes(100.0), "all fail, after minutes of 100 times as many"),
+];
+
+impl Fault {
+    const fn after_days(share: f64, before: Errors, name: &'static str) -> Self {
+        Self { share, before, known: 3 * simulate::DAY, name }
+    }
+}
+
+/// From how many healthy services the faults begin.
+const SERVICES: u64 = 10;
 
 /// How much is simulated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Days of steady traffic for each figure.
+    /// Services with steady traffic for each figure.
+    pub(crate) services: u64,
+    /// Days of each of them, from its first request on.
     pub(crate) days: u64,
     /// Faults for each figure.
     pub(crate) faults: u64,
@@ -72,12 +111,18 @@ pub(crate) fn measure(effort: &Effort) -> Figures {
         })
         .collect();
     let pages = in_parallel(&steady, |seed, ((errors, _), steady, (rate, _))| {
-        simulate::pages(Traffic::new(*rate, *steady * ALLOWED, *errors, seed), effort.days)
+        let all = |service| {
+            let traffic = Traffic::new(*rate, *steady * ALLOWED, *errors, seed * 101 + service);
+            simulate::pages(traffic, effort.days)
+        };
+        let all: Vec<_> = (0..effort.services).map(all).collect();
+        let of = |policy: usize| all.iter().map(|pages| f64::from(pages[policy])).sum::<f64>();
+        let days = (effort.services * effort.days) as f64;
+        (0..POLICIES.len()).map(|policy| of(policy) * 30.0 / days).collect()
     });
     let faults: Vec<_> =
         FAULTS.iter().flat_map(|fault| RATES.iter().map(move |rate| (fault, rate))).collect();
-    let delays =
-        in_parallel(&faults, |seed, ((share, _), (rate, _))| faults_of(effort, (*rate, *share), seed));
+    let delays = in_parallel(&faults, |seed, (fault, (rate, _))| faults_of(effort, *rate, fault, seed));
     let by_rate = |flat: &[Vec<f64>]| flat.chunks(RATES.len()).map(<[_]>::to_vec).collect::<Vec<_>>();
     Figures {
         pages: pages.chunks(RATES.len() * STEADY.len()).map(by_rate).collect(),
@@ -85,15 +130,14 @@ pub(crate) fn measure(effort: &Effort) -> Figures {
     }
 }
 
-fn faults_of(effort: &Effort, (rate, share): (f64, f64), seed: u64) -> Vec<Delay> {
+fn faults_of(effort: &Effort, rate: f64, fault: &Fault, seed: u64) -> Vec<Delay> {
     let mut told = vec![Vec::new(); POLICIES.len()];
-    for day in 0..DAYS_BEFORE {
-        let before = simulate::healthy(rate, seed + day);
-        for fault in 0..effort.faults.div_ceil(DAYS_BEFORE) {
-            let seed = (seed + day) * 10_007 + fault;
-            for (all, one) in
-                told.iter_mut().zip(simulate::delays(&before, rate, share, seed).into_iter().flatten())
-            {
+    for service in 0..SERVICES {
+        let before = simulate::healthy(rate, (fault.before, fault.known), seed * 101 + service);
+        for time in 0..effort.faults.div_ceil(SERVICES) {
+            let seed = (seed * 101 + service) * 10_007 + time;
+            let delays = simulate::delays(&before, rate, fault.share, seed);
+            for (all, one) in told.iter_mut().zip(delays.into_iter().flatten()) {
                 all.push(one.map_or(f64::INFINITY, |seconds| seconds as f64));
             }
         }

@@ -34,7 +34,11 @@ fn main() -> std::io::Result<()> {
     // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
     let is_asked = |flag: &str| std::env::args().any(|argument| argument == flag);
     let quick = is_asked("--quick") || !is_asked("--bench");
-    let effort = if quick { Effort { days: 2, faults: 8 } } else { Effort { days: 90, faults: 200 } };
+    let effort = if quick {
+        Effort { services: 2, days: 2, faults: 8 }
+    } else {
+        Effort { services: 3, days: 30, faults: 200 }
+    };
     let figures = figures::measure(&effort);
     let text = table::markdown(&effort, &figures);
     println!("{text}");

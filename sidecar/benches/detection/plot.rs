@@ -9,17 +9,23 @@ use crate::report::picture::{Point, begin, line, text};
 use crate::simulate::BLIND;
 use crate::table::time;
 
-const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 760.0;
+const WIDTH: f64 = 1_080.0;
+const HEIGHT: f64 = 1_000.0;
 /// The size of one chart's field.
-const FIELD: (f64, f64) = (370.0, 220.0);
-/// Where the fields of both columns begin.
-const COLUMNS: [f64; 2] = [80.0, 550.0];
-/// Where the fields of both rows begin.
-const ROWS: [f64; 2] = [100.0, 440.0];
+const FIELD: (f64, f64) = (265.0, 190.0);
+/// Where the fields of the columns begin.
+const COLUMNS: [f64; 3] = [75.0, 425.0, 775.0];
+/// Where the fields of the rows of false pages begin.
+const FALSE: [f64; 2] = [120.0, 410.0];
+/// Where the fields of the row of times begin.
+const TIMES: f64 = 735.0;
+/// How far above its fields the heading of a row stands.
+const HEADING: f64 = 46.0;
+/// The faults that are shown.
+const SHOWN: [usize; 3] = [0, 2, 5];
 
 /// Where the names of the policies stand.
-const NAMES: [f64; 3] = [80.0, 230.0, 380.0];
+const NAMES: [f64; 3] = [75.0, 225.0, 375.0];
 
 /// One line a policy, in the order of the policies.
 const CLASSES: [&str; 3] = ["other", "ours", "third"];
@@ -55,17 +61,19 @@ pub(crate) fn svg(figures: &Figures) -> String {
         height: |seconds| seconds.min(BLIND as f64).max(1.0).ln() / (BLIND as f64).ln(),
     };
     let allowed = STEADY.iter().position(|steady| *steady == 1.0).unwrap_or(0);
-    for (column, ((_, kind), by_steady)) in COLUMNS.iter().zip(KINDS.iter().zip(&figures.pages)) {
-        let title = format!("False pages in 30 days, errors {kind}");
-        let values = by_steady[allowed].clone();
-        draw(&mut out, &Chart { title, at: (*column, ROWS[0]), axis: &pages, values });
+    text(&mut out, (COLUMNS[0] - 60.0, FALSE[0] - HEADING), "strong", "False pages in 30 days");
+    let places = FALSE.iter().flat_map(|row| COLUMNS.iter().map(move |column| (*column, *row)));
+    for (at, ((_, kind), by_steady)) in places.zip(KINDS.iter().zip(&figures.pages)) {
+        let title = format!("errors {kind}");
+        draw(&mut out, &Chart { title, at, axis: &pages, values: by_steady[allowed].clone() });
     }
-    for (column, fault) in COLUMNS.iter().zip([0, 2]) {
-        let title = format!("Time to a page, median: {}", FAULTS[fault].1);
+    text(&mut out, (COLUMNS[0] - 60.0, TIMES - HEADING), "strong", "Time to a page, median");
+    for (column, fault) in COLUMNS.iter().zip(SHOWN) {
+        let title = FAULTS[fault].name.to_owned();
         let medians =
             |policies: &Vec<_>| policies.iter().map(|delay: &crate::figures::Delay| delay.median).collect();
         let values = figures.delays[fault].iter().map(medians).collect();
-        draw(&mut out, &Chart { title, at: (*column, ROWS[1]), axis: &delay, values });
+        draw(&mut out, &Chart { title, at: (*column, TIMES), axis: &delay, values });
     }
     text(
         &mut out,

@@ -39,9 +39,9 @@ fn with_evidence(state: &BudgetState, _: f64) -> bool {
     page_tiers(state).any(|tier| tier.is_firing)
 }
 
-/// Whether any tier agrees with the sequential test.
+/// Whether a page tier agrees with the sequential test.
 pub(crate) fn is_joined(state: &BudgetState) -> bool {
-    state.tiers.iter().any(|tier| tier.is_firing)
+    page_tiers(state).any(|tier| tier.is_firing)
 }
 
 fn page_tiers(state: &BudgetState) -> impl Iterator<Item = &TierState> {

@@ -4,7 +4,10 @@ use crate::policy::{POLICIES, is_joined};
 use crate::subject::{ALLOWED, Subject};
 use crate::traffic::{Errors, Traffic};
 
-const DAY: u64 = 86_400;
+pub(crate) const DAY: u64 = 86_400;
+
+/// For how long notices remember that the sequential test was alone.
+const HABIT: u64 = 30 * DAY;
 
 /// How often a policy is asked while nothing is wrong, in seconds; events are told each second. Lowered to 1, a day
 /// takes some times longer to simulate, and each page is looked for ten times as often in windows that overlap almost
@@ -21,24 +24,20 @@ pub(crate) const BLIND: u64 = 6 * 3_600;
 /// How much of what is allowed fails before a fault.
 const HEALTHY: f64 = 0.5;
 
-/// The pages in 30 days of steady traffic, for each policy.
-pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<f64> {
+/// The pages in the first so many days of a service with steady traffic, for each policy.
+pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<u32> {
     let mut traffic = traffic;
     let mut subject = Subject::new();
     let mut told = POLICIES.map(|_| Told::default());
-    // A day for the windows to fill.
-    for second in (0..DAY * (days + 1)).step_by(STEP as usize) {
+    for second in (STEP..=DAY * days).step_by(STEP as usize) {
         (0..STEP).for_each(|_| subject.pass(&mut traffic));
-        if second < DAY {
-            continue;
-        }
         let budget = subject.budget();
         for (policy, told) in POLICIES.iter().zip(&mut told) {
             let is_paging = (policy.pages)(budget, told.times(second));
             told.step(second, is_paging, is_joined(budget));
         }
     }
-    told.iter().map(|told| f64::from(told.count) * 30.0 / days as f64).collect()
+    told.iter().map(|told| told.count).collect()
 }
 
 /// The pages of one policy.
@@ -54,9 +53,9 @@ struct Told {
 }
 
 impl Told {
-    /// Notices ask the sequential test for twice the cost for each of the last day that it opened alone.
+    /// Notices ask the sequential test for twice the cost for each of the last 30 days that it opened alone.
     fn times(&self, now: u64) -> f64 {
-        self.alone.iter().rev().take_while(|ended| now - **ended < DAY).fold(1.0, |times, _| times * 2.0)
+        self.alone.iter().filter(|ended| now - **ended < HABIT).fold(1.0, |times, _| times * 2.0)
     }
 
     fn step(&mut self, now: u64, is_paging: bool, is_joined: bool) {
@@ -73,11 +72,18 @@ impl Told {
     }
 }
 
-/// A service of this rate that was well for a day.
-pub(crate) fn healthy(rate: f64, seed: u64) -> Subject {
-    let mut traffic = Traffic::new(rate, HEALTHY * ALLOWED, Errors::Single, seed);
+/// A service of this rate of which nothing was known until so many seconds ago, well since then, whose errors came like
+/// this.
+pub(crate) fn healthy(rate: f64, (errors, known): (Errors, u64), seed: u64) -> Subject {
+    let mut traffic = Traffic::new(rate, HEALTHY * ALLOWED, errors, seed);
     let mut subject = Subject::new();
-    (0..DAY).for_each(|_| subject.pass(&mut traffic));
+    for second in 0..known {
+        subject.pass(&mut traffic);
+        // Seconds are kept for ten minutes.
+        if second % STILL == 0 {
+            subject.budget();
+        }
+    }
     subject.budget();
     subject
 }

@@ -1,14 +1,16 @@
 //! The figures as Markdown tables.
 
-use crate::figures::{Delay, Effort, FAULTS, Figures, KINDS, RATES, STEADY};
+use crate::figures::{Delay, Effort, FAULTS, Fault, Figures, KINDS, RATES, STEADY};
 use crate::policy::POLICIES;
 use crate::simulate::BLIND;
 
 /// All tables.
 pub(crate) fn markdown(effort: &Effort, figures: &Figures) -> String {
     let names = POLICIES.map(|policy| policy.name).join(" / ");
-    let mut text =
-        format!("False pages in 30 days, of {} simulated days for each figure: {names}.\n", effort.days);
+    let mut text = format!(
+        "False pages in 30 days, of the first {} days of {} services for each figure: {names}.\n",
+        effort.days, effort.services
+    );
     for ((_, kind), by_steady) in KINDS.iter().zip(&figures.pages) {
         text += &format!("\n{}", head(&format!("errors {kind}, of what is allowed")));
         for (steady, by_rate) in STEADY.iter().zip(by_steady) {
@@ -20,12 +22,12 @@ pub(crate) fn markdown(effort: &Effort, figures: &Figures) -> String {
         effort.faults,
         head("fault")
     );
-    for ((_, fault), by_rate) in FAULTS.iter().zip(&figures.delays) {
-        text += &row(fault, by_rate, |delay: &Delay| time(delay.median));
+    for (Fault { name, .. }, by_rate) in FAULTS.iter().zip(&figures.delays) {
+        text += &row(name, by_rate, |delay: &Delay| time(delay.median));
     }
     text += &format!("\nThe same, by when nineteen of twenty were paged.\n\n{}", head("fault"));
-    for ((_, fault), by_rate) in FAULTS.iter().zip(&figures.delays) {
-        text += &row(fault, by_rate, |delay: &Delay| time(delay.late));
+    for (Fault { name, .. }, by_rate) in FAULTS.iter().zip(&figures.delays) {
+        text += &row(name, by_rate, |delay: &Delay| time(delay.late));
     }
     text
 }

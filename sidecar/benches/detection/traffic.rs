@@ -13,7 +13,13 @@ pub(crate) enum Errors {
     /// Requests fail in runs, one after the other, of this length on average: a variance about twice as many times
     /// as large.
     Runs(f64),
+    /// Each request fails by itself, in minutes of which each has so many times the errors of the others; their mean
+    /// length is a minute, their part of the time such that half of all errors are theirs.
+    Minutes(f64),
 }
+
+/// How long a bad minute lasts on average, in seconds.
+const MINUTE: f64 = 60.0;
 
 /// Requests at a rate, of which a share fails.
 #[derive(Clone, Debug)]
@@ -24,7 +30,7 @@ pub(crate) struct Traffic {
     share: f64,
     errors: Errors,
     rng: Rng,
-    /// How many of the coming requests end alike, and whether badly.
+    /// How many of the coming requests end alike, or how many seconds are alike, and whether badly.
     run: (u64, bool),
 }
 
@@ -44,12 +50,31 @@ impl Traffic {
         let mean = self.rate;
         match self.errors {
             // Events of a Poisson process that are sorted by chance make two Poisson processes.
-            Errors::Single => {
-                let good = draw::poisson(&mut self.rng, mean * (1.0 - self.share));
-                (good, draw::poisson(&mut self.rng, mean * self.share))
+            Errors::Single => self.pass_single(mean, self.share),
+            Errors::Minutes(times) => {
+                let share = self.share_of_minute(times);
+                self.pass_single(mean, share)
             }
             Errors::Runs(length) => self.pass_runs(mean, length),
         }
+    }
+
+    fn pass_single(&mut self, mean: f64, share: f64) -> (u64, u64) {
+        let good = draw::poisson(&mut self.rng, mean * (1.0 - share));
+        (good, draw::poisson(&mut self.rng, mean * share))
+    }
+
+    /// The share that fails in this second of a service with bad minutes.
+    fn share_of_minute(&mut self, times: f64) -> f64 {
+        if self.run.0 == 0 {
+            let is_bad = !self.run.1;
+            self.run =
+                (draw::run_length(&mut self.rng, if is_bad { MINUTE } else { MINUTE * times }), is_bad);
+        }
+        self.run.0 -= 1;
+        // Bad minutes are 1 of `times + 1`, and half of the errors are theirs.
+        let usual = 0.5 * self.share * (times + 1.0) / times;
+        if self.run.1 { (usual * times).min(1.0) } else { usual }
     }
 
     fn pass_runs(&mut self, mean: f64, length: f64) -> (u64, u64) {

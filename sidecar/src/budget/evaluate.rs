@@ -13,7 +13,7 @@ use crate::aggregate::slices::{Counts, Level};
 /// Lowered, a blip that heals by itself wakes somebody; raised, a drop is told later. Each notice that the test opens
 /// has spent at least this, so that an objective that keeps its budget has at most 2,000 of them in a period,
 /// whatever its traffic is like.
-const SHARE: f64 = 0.000_5;
+const SHARE: f64 = 0.001;
 
 /// The largest error ratio that the sequential test can guard. Raised, it would have to tell a total outage from nearly
 /// one.
@@ -91,11 +91,16 @@ fn rise(
     let limit =
         |tier: Tier| Ratio::new(tier.factor() * allowed.get()).ok().filter(|limit| limit.get() <= GUARDED);
     let (tier, limit) = tiers.iter().find_map(|tier| Some((*tier, limit(*tier)?)))?;
-    let hypothesis = Hypothesis { limit, interval: objective.interval(), memory: tier.long().length() };
+    let budget = budget(objective, period, allowed, now);
+    let memory = tier.long().length();
+    // Of the period's budget, the share that the tier asks for.
+    let fault = budget.map_or(f64::INFINITY, |budget| {
+        budget * tier.factor() * memory.as_secs_f64() / period.length.as_secs_f64()
+    });
+    let hypothesis = Hypothesis { limit, interval: objective.interval(), memory, fault };
     let before = previous.and_then(|state| state.rise.as_ref());
     let mut test = before.map_or(Sequential::new(), |rise| rise.test);
     let evidence = test.look(objective.slices(), &hypothesis, now);
-    let budget = budget(objective, period, allowed, now);
     let spent = budget.map_or(0.0, |budget| evidence.bad.as_f64() / budget);
     Some(Rise { tier, evidence, spent, share: SHARE, test })
 }

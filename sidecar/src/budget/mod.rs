@@ -2,6 +2,7 @@
 //! HTTP or a clock.
 
 mod evaluate;
+mod habit;
 mod interval;
 mod sequential;
 mod tier;

@@ -2,17 +2,22 @@
 //! second. Goes out: [`Evidence`], which may be looked at as often as one likes. Never decides whether a rise is worth
 //! waking anybody.
 //!
-//! The hypothesis is that each event is bad with a probability of at most `a`, whatever happened before. Then a second
-//! with `n` events, `b` of them bad, multiplies a stake by `m^b / (1 + (m - 1) a)^n`, of which the expectation is at
-//! most 1, for any `m` above 1: no bet against the hypothesis wins in the long run. Each of [`ODDS`] is one such bet.
+//! The hypothesis is that failures come in runs, of a mean length of at most `L`, which [`Habit`] learns, and make up a
+//! share of at most `a`. A bet multiplies its stake by `m L / (m L - m + 1)` for each bad event and divides it by
+//! `1 + (m - 1) b` for each good one, for any `m` above 1 and `b = a / ((1 - a) L)`, the probability with which a run begins
+//! after a good event. Counted once after a good event and `(m - (m - 1) / L) / (1 + (m - 1) b)` times, which is at least
+//! once, within a run, the stake is expected never to grow: no bet against the hypothesis wins in the long run. Where each
+//! event fails by itself, `L` is `1 / (1 - a)`. Each of [`ODDS`] is one such bet.
 //! A bet that has lost begins anew with its stake of 1 (CUSUM), and the evidence is the mean of the bets. By Ville's
 //! inequality for e-detectors (J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a nonparametric framework for sequential
 //! change detection", 2022), while the hypothesis holds, the mean number of looks until the evidence reaches a level is
-//! at least that level. There is one look a second: further ones in the same second see the same events.
+//! at least that level, less the share of bets that begin within a run: those begin with more than 1. There is one look a
+//! second: further ones in the same second see the same events.
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 
 use super::MIN_BAD;
+use super::habit::Habit;
 use super::interval::score;
 use crate::aggregate::slices::{Level, Slices};
 
@@ -28,7 +33,7 @@ const ODDS: [f64; 5] = [2.0, 4.0, 8.0, 32.0, 256.0];
 /// In how many seconds the evidence is gathered at least. Bad events come in bursts, and a burst is one piece of
 /// evidence, not a thousand: no second (and no interval of a sender, where that is longer) gives more than its part of
 /// what an alarm needs. Lowered to 1, one bad second is an alarm; raised, an outage is told that much later.
-const SECONDS: f64 = 3.0;
+const SECONDS: f64 = 4.0;
 
 /// For how many seconds late events are still counted in the second to which they belong. Raised, each look costs more.
 const LATE: u64 = 10;
@@ -47,6 +52,7 @@ pub struct Sequential {
     next: u64,
     bets: [Bet; ODDS.len()],
     baseline: Baseline,
+    habit: Habit,
 }
 
 /// One bet, since its last stake.
@@ -80,6 +86,15 @@ pub(super) struct Hypothesis {
     pub(super) interval: Nanos,
     /// How long evidence is gathered at most: what takes longer is left to the tiers.
     pub(super) memory: Nanos,
+    /// How many bad events within that time are a fault of which the tier tells.
+    pub(super) fault: f64,
+}
+
+impl Hypothesis {
+    /// How long evidence is gathered at most, in seconds.
+    pub(super) const fn memory_seconds(&self) -> u64 {
+        second_of(UnixNanos::new(self.memory.get()))
+    }
 }
 
 /// What speaks for a rise of the error ratio, at one moment.
@@ -95,6 +110,8 @@ pub struct Evidence {
     pub total: Count,
     /// The error ratio up to which nothing would be wrong.
     pub limit: Ratio,
+    /// How many failures in a row, on average, would be nothing new.
+    pub run: f64,
 }
 
 impl Evidence {
@@ -114,7 +131,7 @@ impl Sequential {
     pub(super) const fn new() -> Self {
         let bet = Bet { log: 0.0, since: 0, bad: 0, total: 0 };
         let baseline = Baseline { bad: 0.0, total: 0.0, at: 0, held: (0.0, 0.0) };
-        Self { next: 0, bets: [bet; ODDS.len()], baseline }
+        Self { next: 0, bets: [bet; ODDS.len()], baseline, habit: Habit::new() }
     }
 
     /// Takes the seconds up to `now` into account and says what speaks for a rise. The last ten are taken anew at the
@@ -125,6 +142,9 @@ impl Sequential {
         let settled = current.saturating_sub(LATE);
         if self.next > current {
             *self = Self::new();
+        }
+        if self.next == 0 {
+            self.remember(slices, hypothesis);
         }
         let mut ahead = *self;
         let mut is_behind = true;
@@ -137,7 +157,7 @@ impl Sequential {
                 *self = ahead;
                 is_behind = false;
             }
-            ahead.take(second, (counts.bad.get(), counts.total().get()), hypothesis);
+            ahead.take(second, (counts.bad, counts.total()), hypothesis);
         }
         if is_behind {
             *self = ahead;
@@ -146,34 +166,67 @@ impl Sequential {
         ahead.evidence(hypothesis, current)
     }
 
+    /// Learns from coarser slices how failures came before the seconds that are known.
+    fn remember(&mut self, slices: &Slices, hypothesis: &Hypothesis) {
+        let begin = |level: Level| slices.slices(level, UnixNanos::EPOCH).next().map(|(start, _)| start);
+        let levels = [Level::Quarter, Level::Minute, Level::TenSeconds, Level::Second];
+        for (level, finer) in levels.into_iter().zip(levels.into_iter().skip(1)) {
+            // The first slot of the finer level may begin within one of the coarser, which is left out then.
+            let until = begin(finer).unwrap_or(UnixNanos::EPOCH);
+            for (start, counts) in slices.slices(level, UnixNanos::EPOCH) {
+                if start + level.width() > until {
+                    break;
+                }
+                let events = (counts.bad, counts.total());
+                self.habit.take(second_of(start), events, hypothesis.limit.get(), hypothesis);
+            }
+        }
+    }
+
     /// Lets every bet play one second.
-    fn take(&mut self, second: u64, (bad, total): (u64, u64), hypothesis: &Hypothesis) {
-        if total == 0 {
+    fn take(&mut self, second: u64, (bad, total): (Count, Count), hypothesis: &Hypothesis) {
+        if total == Count::ZERO {
             return;
         }
-        let memory = second_of(UnixNanos::new(hypothesis.memory.get()));
+        let memory = hypothesis.memory_seconds();
         if self.bets.iter().any(|bet| bet.log > 0.0 && second.saturating_sub(bet.since) >= memory) {
             self.bets = Self::new().bets;
             self.baseline.settle(second);
         }
+        // What the bets suppose is known before the second on which they are placed.
         let limit = self.limit(hypothesis);
-        let (bad_f, total_f) = (Count::new(bad).as_f64(), Count::new(total).as_f64());
-        let span = hypothesis.interval.as_secs_f64().max(1.0);
-        let most = FALSE_ALARM.ln() / SECONDS * span;
+        let run = self.habit.run(limit);
+        self.habit.take(second, (bad, total), limit, hypothesis);
+        self.baseline.held = (self.baseline.held.0 + bad.as_f64(), self.baseline.held.1 + total.as_f64());
+        if bad > Count::ZERO || self.bets.iter().any(|bet| bet.log > 0.0) {
+            let most = FALSE_ALARM.ln() / SECONDS * hypothesis.interval.as_secs_f64().max(1.0);
+            self.play(second, (bad, total), |odds| terms(odds, run, limit), most);
+        }
+        // While the evidence grows, nothing becomes usual: a fault is not usual because it goes on.
+        if self.bets.iter().all(|bet| bet.log <= 0.0) {
+            self.baseline.settle(second);
+        }
+    }
+
+    /// Lets every bet win and lose by its terms, and none win more than `most`.
+    fn play(
+        &mut self,
+        second: u64,
+        (bad, total): (Count, Count),
+        terms: impl Fn(f64) -> (f64, f64),
+        most: f64,
+    ) {
+        let (failed, kept) = (bad.as_f64(), (total - bad).as_f64());
         for (bet, odds) in self.bets.iter_mut().zip(ODDS) {
             if bet.log <= 0.0 {
                 *bet = Bet { log: 0.0, since: second, bad: 0, total: 0 };
             }
-            let won = bad_f * odds.ln() - total_f * ((odds - 1.0) * limit).ln_1p();
+            let (gain, cost) = terms(odds);
+            let won = failed * gain - kept * cost;
             // More than twice what is needed says nothing more, and would have to be lost before the bet begins anew.
             bet.log = (bet.log + won.min(most)).min(2.0 * FALSE_ALARM.ln());
-            bet.bad = bet.bad.saturating_add(bad);
-            bet.total = bet.total.saturating_add(total);
-        }
-        self.baseline.held = (self.baseline.held.0 + bad_f, self.baseline.held.1 + total_f);
-        // While the evidence grows, nothing becomes usual: a fault is not usual because it goes on.
-        if self.bets.iter().all(|bet| bet.log <= 0.0) {
-            self.baseline.settle(second);
+            bet.bad = bet.bad.saturating_add(bad.get());
+            bet.total = bet.total.saturating_add(total.get());
         }
     }
 
@@ -186,7 +239,8 @@ impl Sequential {
     }
 
     fn evidence(&self, hypothesis: &Hypothesis, current: u64) -> Evidence {
-        let memory = second_of(UnixNanos::new(hypothesis.memory.get()));
+        let memory = hypothesis.memory_seconds();
+        let limit = self.limit(hypothesis);
         let is_live = |bet: &&Bet| bet.log > 0.0 && current.saturating_sub(bet.since) < memory;
         let live = || self.bets.iter().filter(is_live);
         let best = live().copied().max_by(|one, other| one.log.total_cmp(&other.log));
@@ -198,7 +252,8 @@ impl Sequential {
             since: start_of(best.since),
             bad: Count::new(best.bad),
             total: Count::new(best.total),
-            limit: Ratio::new(self.limit(hypothesis)).unwrap_or(hypothesis.limit),
+            limit: Ratio::new(limit).unwrap_or(hypothesis.limit),
+            run: self.habit.run(limit),
         }
     }
 }
@@ -218,6 +273,17 @@ impl Baseline {
     fn upper(&self) -> Option<f64> {
         (self.bad >= MIN_BAD.as_f64()).then(|| score(self.bad, self.total).1)
     }
+}
+
+/// What a bet wins by each bad event, and loses by each good one, in nats: see the head of this file.
+fn terms(odds: f64, run: f64, limit: f64) -> (f64, f64) {
+    let gain = -(-(odds - 1.0) / (odds * run)).ln_1p();
+    (gain, ((odds - 1.0) * begun(run, limit)).ln_1p())
+}
+
+/// The probability with which an event after a good one begins a run.
+fn begun(run: f64, limit: f64) -> f64 {
+    limit / ((1.0 - limit) * run)
 }
 
 const fn second_of(time: UnixNanos) -> u64 {

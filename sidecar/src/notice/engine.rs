@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, UnixNanos, UserSketch};
 
+use super::alone::Alone;
 use super::evidence::Crowd;
 use super::onset::{Onset, onset};
 use super::open::{Cause, Open, blank};
@@ -23,9 +24,6 @@ const RECOVERY: Nanos = Nanos::from_secs(15);
 /// How far back notices count that were resolved and opened again.
 const FLICKER: Nanos = Nanos::from_secs(3_600);
 
-/// How far back notices count that the sequential test opened alone. Raised, what heals by itself is told less often.
-const HABIT: Nanos = Nanos::from_secs(86_400);
-
 /// How often the recovery doubles at most: from 15 s to 8 minutes.
 const MAX_DOUBLINGS: usize = 5;
 
@@ -42,6 +40,7 @@ pub struct Notices {
     silences: Silences,
     resolved: VecDeque<Notice>,
     floors: BTreeMap<String, UnixNanos>,
+    alone: Alone,
     counters: Counters,
 }
 
@@ -149,6 +148,7 @@ impl Notices {
     /// Ends the notices whose objective is no more: renamed, or taken out of the configuration.
     fn end_orphans(&mut self, view: &WindowView<'_>) -> Vec<NoticeEvent> {
         let known: BTreeSet<&String> = view.objectives().map(|(id, _)| id).collect();
+        self.alone.keep(|slo| known.contains(slo));
         let orphans: Vec<_> = self.open.extract_if(.., |slo, _| !known.contains(slo)).collect();
         let silent = self.silences.orphans(|slo| known.contains(slo));
         let ended = orphans.into_iter().map(|(_, open)| open.notice).chain(silent).map(|mut notice| {
@@ -178,7 +178,7 @@ impl Notices {
         let louder = |rise: &&Rise| fired.is_none_or(|tier| rise.tier.severity() > tier.severity());
         let rise = self.risen(id, budget, view.now).filter(louder).filter(|rise| is_new(rise.tier));
         let cause = match (rise, fired) {
-            (Some(rise), _) => Cause { tier: rise.tier, trigger: trigger::risen(rise, fired) },
+            (Some(rise), _) => Cause { tier: rise.tier, trigger: trigger::risen(rise) },
             (None, Some(tier)) => Cause { tier, trigger: trigger::fired(tier) },
             (None, None) => return None,
         };
@@ -211,9 +211,15 @@ impl Notices {
         let firing_now = || firing(budget).chain(rise.map(|rise| rise.tier));
         let louder = firing_now().find(|tier| tier.severity() > open.tier.severity());
         open.tier = louder.unwrap_or(open.tier);
+        let agrees = |tier: &Tier| tier.severity() >= open.tier.severity();
+        let agreed = firing(budget).find(agrees);
+        // A quieter tier had opened it: that it is as loud as this, only the test says.
+        if let (Some(_), None, Some(rise)) = (louder, agreed, rise) {
+            open.notice.trigger = Some(trigger::risen(rise));
+        }
         let is_firing = firing_now().any(|tier| tier == open.tier);
         if let Some(trigger) = &mut open.notice.trigger {
-            trigger.tier = trigger.tier.take().or_else(|| Some(firing(budget).next()?.name().into_owned()));
+            trigger.tier = trigger.tier.take().or_else(|| Some(agreed?.name().into_owned()));
         }
         let goes_on = match burning(open.tier, objective, open.floor, view.now) {
             Burning::Yes => true,
@@ -234,6 +240,7 @@ impl Notices {
             open.notice.resolved = Some(timestamp(view.now));
             self.counters.count_parts(&open.notice);
             self.floors.insert(id.to_owned(), open.burning_at);
+            self.alone.note(&open.notice, view.now);
             return Some((Event::Resolved, open.notice));
         }
         let is_due = open.is_due(view.now);
@@ -243,18 +250,10 @@ impl Notices {
         told
     }
 
-    /// The rise of which the sequential test alone would tell. It asks for twice the cost for each notice of the last
-    /// day that it opened and no tier ever joined: what heals by itself every hour wakes nobody every hour.
+    /// The rise of which the sequential test alone would tell. It asks for twice the cost for each notice of the last 30
+    /// days that it opened and no tier of its severity ever joined: what heals by itself wakes nobody every night.
     fn risen<'a>(&self, slo: &str, budget: &'a BudgetState, now: UnixNanos) -> Option<&'a Rise> {
-        let rise = budget.rise.as_ref().filter(|rise| rise.is_firing(1.0))?;
-        let day_ago = timestamp(now.before(HABIT));
-        let is_alone = |notice: &&Notice| {
-            notice.slo == slo
-                && notice.resolved > Some(day_ago)
-                && notice.trigger.as_ref().is_some_and(trigger::is_alone)
-        };
-        let again = self.resolved.iter().filter(is_alone).count();
-        rise.is_firing((0..again).fold(1.0, |times, _| times * 2.0)).then_some(rise)
+        budget.rise.as_ref().filter(|rise| rise.is_firing(self.alone.times(slo, now)))
     }
 
     /// How long the objective must be kept: twice as long for each of its notices that was resolved within the
@@ -327,6 +326,7 @@ impl Notices {
             if notice.state == State::Resolved {
                 let floor = self.floors.entry(notice.slo.clone()).or_default();
                 *floor = (*floor).max(times(notice.impact.until));
+                self.alone.note(&notice, times(notice.resolved.unwrap_or(notice.updated)));
                 self.resolved.push_back(notice);
                 continue;
             }

@@ -1,6 +1,7 @@
 //! What comes in: windows, budgets, changes. What goes out: [`Notice`]s, opened, updated and resolved. Never
 //! gives a number without its evidence: a part that could not be measured says why.
 
+mod alone;
 mod engine;
 mod evidence;
 mod onset;
@@ -114,14 +115,14 @@ pub enum State {
     Resolved,
 }
 
-/// What opened a notice.
+/// What opened a notice, or made it as loud as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trigger {
     /// Which test.
     pub kind: TriggerKind,
     /// What it saw, in words.
     pub why: String,
-    /// The first burn-rate tier that fired; none where none has.
+    /// The first burn-rate tier of the notice's severity that fired; none where none has.
     pub tier: Option<String>,
     /// What the sequential test saw; only where it opened the notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,6 +154,14 @@ pub struct RiseEvidence {
     pub bad: Count,
     /// All events since then.
     pub total: Count,
+    /// How many failures in a row, on average, would have been nothing new; notices of older versions took each to come
+    /// by itself.
+    #[serde(default = "one")]
+    pub run: f64,
+}
+
+const fn one() -> f64 {
+    1.0
 }
 
 /// What a fault costs.

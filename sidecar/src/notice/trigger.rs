@@ -17,8 +17,8 @@ pub(super) fn fired(tier: Tier) -> Trigger {
     }
 }
 
-/// A rise that the sequential test saw, and the tier that fired in the same moment.
-pub(super) fn risen(rise: &Rise, tier: Option<Tier>) -> Trigger {
+/// A rise that the sequential test saw, where no tier of the same severity fires.
+pub(super) fn risen(rise: &Rise) -> Trigger {
     let evidence = &rise.evidence;
     let told = RiseEvidence {
         e_value: evidence.e_value(),
@@ -26,15 +26,16 @@ pub(super) fn risen(rise: &Rise, tier: Option<Tier>) -> Trigger {
         since: timestamp(evidence.since),
         bad: evidence.bad,
         total: evidence.total,
+        run: evidence.run,
     };
-    let RiseEvidence { e_value, limit, since: _, bad, total } = told;
+    let RiseEvidence { e_value, limit, since: _, bad, total, run } = told;
     let limit = limit.get() * 100.0;
     Trigger {
         kind: TriggerKind::Sequential,
         why: format!(
-            "{bad} of {total} events were bad, surely more than {limit:.4} % (e-value {e_value:.1e})"
+            "{bad} of {total} events were bad, surely more than {limit:.4} % in runs of {run:.1} (e-value {e_value:.1e})"
         ),
-        tier: tier.map(|tier| tier.name().into_owned()),
+        tier: None,
         rise: Some(told),
     }
 }
@@ -54,7 +55,7 @@ pub(super) fn is_of_silence(notice: &Notice) -> bool {
     notice.trigger.as_ref().is_some_and(|trigger| trigger.kind == TriggerKind::NoData)
 }
 
-/// Whether the sequential test told of it, and no tier ever agreed.
+/// Whether the sequential test told of it, and no tier of the same severity ever agreed.
 pub(super) const fn is_alone(trigger: &Trigger) -> bool {
     match trigger.kind {
         TriggerKind::Sequential => trigger.tier.is_none(),

@@ -18,6 +18,7 @@ mod scan;
 mod sloth;
 mod verify;
 
+pub(crate) use self::alerting::MIN_BAD;
 pub use self::alerting::{Alert, Alerting, BurnTier};
 pub use self::indicator::{
     Comparison, Expression, Indicator, Judged, Matcher, Member, Queried, Queries, Selector,

@@ -14,11 +14,8 @@ pub(super) fn rolling(text: &str) -> Result<Period, String> {
 
 impl Config {
     /// Reads the SLO files that the configuration names and takes their objectives over; gives what is wrong with
-    /// them, and keeps what is doubtful.
+    /// them and the configuration's own, and keeps what is doubtful.
     pub(crate) fn load_slos(&mut self) -> Vec<Problem> {
-        if self.slo_files.is_empty() {
-            return Vec::new();
-        }
         let Loaded { slos, sources, problems, warnings, files: _ } =
             load(&self.slo_files, &self.slo_period, std::mem::take(&mut self.slos));
         (self.slos, self.data_sources, self.warnings) = (slos, sources, warnings);
@@ -38,10 +35,13 @@ impl Config {
         let mut problems = Vec::new();
         for slo in &self.slos {
             let Err(reason) = check(slo, &self.sources) else { continue };
-            let is_of_file = slo.origin.is_some();
+            let is_own = match &slo.origin {
+                Some(Origin::File { path, .. }) => Some(path) == self.file.as_ref(),
+                Some(Origin::Setting(_)) | None => true,
+            };
             let origin = slo.origin.clone().unwrap_or(Origin::Setting("`slos`"));
             let problem = Problem { origin, message: format!("objective `{}`: {reason}", slo.id()) };
-            if is_of_file && self.sources.is_empty() {
+            if !is_own && self.sources.is_empty() {
                 self.warnings.push(problem);
             } else {
                 problems.push(problem);

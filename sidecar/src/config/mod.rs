@@ -17,7 +17,7 @@ use mapwarden::contract::names::attribute::REQUIRED;
 
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
-pub(crate) use self::slos::source_of;
+pub(crate) use self::slos::{source_of, take_over, uncounted};
 pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
 use crate::spec::{DataSource, Period, Slo};
 pub use crate::yaml::{Origin, Problem, Problems};

@@ -82,6 +82,12 @@ impl Written {
         Ok(Self { id: subject.id.clone(), stem, groups, test, notes: subject.notes })
     }
 
+    /// The name of its `PrometheusRule`: lower case and without what such names do not have, so that two objectives may have
+    /// the same.
+    pub fn resource(&self) -> String {
+        document::resource_name(&self.id)
+    }
+
     /// The promtool test file: it expects the rule file, in its plain form, as `../<stem>.yaml`.
     pub fn test(&self) -> &str {
         &self.test

@@ -22,7 +22,7 @@ pub struct RulesArgs {
     /// The form of the rule files.
     #[arg(long, value_enum, default_value_t = Form::Prometheus)]
     target: Form,
-    /// A folder for a rule file of each objective, and a promtool test of each below `tests/`; without it the rules go to
+    /// A folder for a rule file of each objective, and promtool tests of each below `tests/`; without it the rules go to
     /// standard output.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -149,6 +149,9 @@ fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {
         file(folder.join(format!("{}.yaml", written.stem)), &written.rules(form.target()))?;
         if form == Form::Prometheus {
             file(tests.join(format!("{}.test.yaml", written.stem)), written.test())?;
+            if let Some(test) = written.slow_test() {
+                file(tests.join(format!("{}.slow.test.yaml", written.stem)), test)?;
+            }
         }
     }
     println!("{} objectives: rules in {}", all.len(), folder.display());

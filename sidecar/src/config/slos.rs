@@ -25,7 +25,8 @@ impl Config {
     }
 
     /// Takes over the servers that SLO files declare, the configuration's own of the same name first, and gives what keeps
-    /// objectives from being counted by the sources that there are, see [`uncounted`].
+    /// objectives from being counted by the sources that there are. Where there is none, the objectives of SLO files are only
+    /// warned of.
     pub fn find_sources(&mut self) -> Vec<Problem> {
         take_over(&mut self.sources, &self.data_sources);
         let own = self.file.as_slice();

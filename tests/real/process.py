@@ -161,14 +161,19 @@ class Prometheus(Process):
 
 
 class Alertmanager(Process):
-    """An Alertmanager that only keeps what it is sent."""
+    """An Alertmanager that keeps what it is sent and tells `receiver`, a URL, if there is one, at once; with what else its
+    configuration has."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, receiver: str | None = None, **configuration):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        (folder / "alertmanager.yaml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+        self.configuration = folder / "alertmanager.yaml"
+        told = {"webhook_configs": [{"url": receiver}]} if receiver else {}
+        route = {"receiver": "test", "group_wait": "1s", "group_interval": "1s", **configuration.pop("route", {})}
+        whole = {"route": route, "receivers": [{"name": "test", **told}], **configuration}
+        self.configuration.write_text(json.dumps(whole))  # JSON is YAML
         super().__init__("alertmanager", [
-            "prometheus-alertmanager", f"--config.file={folder}/alertmanager.yaml",
+            "prometheus-alertmanager", f"--config.file={self.configuration}",
             f"--storage.path={folder}/alertmanager", f"--web.listen-address=127.0.0.1:{port}",
             "--cluster.listen-address=",
         ], folder)
@@ -176,6 +181,11 @@ class Alertmanager(Process):
 
     def alerts(self) -> list[dict]:
         return requests.get(self.url + "/api/v2/alerts", timeout=10).json()
+
+    def post(self, alerts: list[dict]) -> None:
+        """Sends alerts, each as its labels, as Prometheus does."""
+        body = [{"labels": labels, "annotations": {}} for labels in alerts]
+        requests.post(self.url + "/api/v2/alerts", json=body, timeout=10).raise_for_status()
 
 
 class Listener:

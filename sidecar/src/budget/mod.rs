@@ -13,13 +13,10 @@ pub use self::interval::wilson;
 pub use self::sequential::{Evidence, Sequential};
 pub use self::tier::Tier;
 pub use crate::aggregate::Window;
+pub(crate) use crate::spec::MIN_BAD;
 
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
-
-/// How many bad events there must be before anybody is told. Lowered to 1, one failure at one request a minute pages for
-/// a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
-const MIN_BAD: Count = Count::new(5);
 
 /// How loud an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

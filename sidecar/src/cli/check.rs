@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::given::{self, Given};
-use crate::spec::{Loaded, Slo};
+use crate::config::{self, Config};
+use crate::spec::{DataSource, Loaded, Slo};
 use crate::yaml::{Origin, Problem};
 
 /// What is checked.
@@ -94,7 +95,13 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 
 fn report(args: &CheckArgs) -> Report {
     let Given { loaded, configurations } = given::read(&args.files, args.slo_period.as_deref());
-    let Loaded { slos, problems, warnings, files, sources: _ } = loaded;
+    let Loaded { slos, mut problems, mut warnings, files, sources } = loaded;
+    // SLO files by themselves may be there for the rules that are written of them.
+    if !configurations.is_empty() {
+        let (uncounted, doubtful) = uncounted(&configurations, &slos, &sources);
+        problems.extend(uncounted);
+        warnings.extend(doubtful);
+    }
     let objectives = slos.iter().map(Slo::id).collect();
     let mut report = Report { files, objectives, ..Report::default() };
     for (path, config) in configurations {
@@ -107,6 +114,18 @@ fn report(args: &CheckArgs) -> Report {
     let place = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.severity);
     report.problems.sort_by_key(place);
     report
+}
+
+/// What the sidecar would say at its start: objectives whose queries none of the sources can be asked.
+fn uncounted(
+    configurations: &[(PathBuf, Config)],
+    slos: &[Slo],
+    declared: &[DataSource],
+) -> (Vec<Problem>, Vec<Problem>) {
+    let own: Vec<PathBuf> = configurations.iter().map(|(path, _)| path.clone()).collect();
+    let mut sources = configurations.iter().flat_map(|(_, config)| config.sources.clone()).collect();
+    config::take_over(&mut sources, declared);
+    config::uncounted(slos, &sources, &own)
 }
 
 impl Report {

@@ -1,5 +1,6 @@
 //! The command `mapwarden rules`: comes in: files of objectives; goes out: rule files and their promtool tests.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ pub struct RulesArgs {
     /// The form of the rule files.
     #[arg(long, value_enum, default_value_t = Form::Prometheus)]
     target: Form,
-    /// A folder for a rule file of each objective, and a promtool test of each below `tests/`; without it the rules go to
+    /// A folder for a rule file of each objective, and promtool tests of each below `tests/`; without it the rules go to
     /// standard output.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -107,17 +108,28 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
         }
     }
     all.sort_by(|one, other| one.stem.cmp(&other.stem));
-    if let Some(pair) =
-        all.windows(2).find(|pair| pair.first().map(|one| &one.stem) == pair.get(1).map(|one| &one.stem))
-    {
-        let stem = pair.first().map(|one| one.stem.as_str()).unwrap_or_default();
-        anyhow::bail!("two objectives are called `{stem}`: accepted is an id of its own for each");
+    unique(&all, |written| written.stem.clone())?;
+    if args.target == Form::PrometheusRule {
+        unique(&all, Written::resource)?;
     }
     match &args.out {
         Some(folder) => to_folder(folder, args.target, &all)?,
         None => to_output(args.target, &all),
     }
     Ok(code)
+}
+
+/// Refuses objectives that would take each other's place.
+fn unique(all: &[Written], name: impl Fn(&Written) -> String) -> anyhow::Result<()> {
+    let mut names = BTreeSet::new();
+    for written in all {
+        let name = name(written);
+        if names.contains(&name) {
+            anyhow::bail!("two objectives are called `{name}`: accepted is an id of its own for each");
+        }
+        names.insert(name);
+    }
+    Ok(())
 }
 
 /// The objectives of all files, or every problem of them; what is doubtful goes to standard error.
@@ -137,6 +149,9 @@ fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {
         file(folder.join(format!("{}.yaml", written.stem)), &written.rules(form.target()))?;
         if form == Form::Prometheus {
             file(tests.join(format!("{}.test.yaml", written.stem)), written.test())?;
+            if let Some(test) = written.slow_test() {
+                file(tests.join(format!("{}.slow.test.yaml", written.stem)), test)?;
+            }
         }
     }
     println!("{} objectives: rules in {}", all.len(), folder.display());

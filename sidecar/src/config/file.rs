@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use mapwarden::contract::{Nanos, Ratio};
+use mapwarden::contract::Nanos;
 
 use super::slos::rolling;
-use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink, queries, source};
-use crate::spec::{Indicator, Matcher, Selector, Slo};
-use crate::yaml::{Fields, Node, Reader, address, host_port, web_url};
+use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink, objective, source};
+use crate::spec::{Period, Slo};
+use crate::yaml::{Node, Reader, address, host_port, web_url};
 
 /// The keys of the file.
 const KEYS: [&str; 13] = [
@@ -30,8 +30,8 @@ const KEYS: [&str; 13] = [
 const PROBE_EVERY: Nanos = Nanos::from_secs(10);
 const PROBE_TIMEOUT: Nanos = Nanos::from_secs(1);
 
-/// Reads the whole document into `config`.
-pub(super) fn read(reader: &mut Reader<'_>, document: &Node, config: &mut Config) {
+/// Reads the whole document into `config`; a `period` that a flag says goes before the file's.
+pub(super) fn read(reader: &mut Reader<'_>, document: &Node, period: Option<&Period>, config: &mut Config) {
     let Some(fields) = reader.object("the file", document, &KEYS) else { return };
     let mut set_address = |name, target: &mut std::net::SocketAddr| {
         let told = fields.get(name).and_then(|node| reader.checked(name, node, address));
@@ -44,12 +44,14 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node, config: &mut Config
     if let Some(node) = fields.get("contract") {
         contract(reader, node, &mut config.contract);
     }
-    let slos = reader.list("slos", fields.get("slos"));
-    config.slos = unique(reader, slos, slo, Slo::id);
     let paths = reader.list("slo_files", fields.get("slo_files"));
     config.slo_files = paths.iter().filter_map(|node| reader.path("slo_files", node)).collect();
-    let period = fields.get("slo_period").and_then(|node| reader.checked("slo_period", node, rolling));
-    config.slo_period = period.unwrap_or_else(|| config.slo_period.clone());
+    let told = fields.get("slo_period").and_then(|node| reader.checked("slo_period", node, rolling));
+    config.slo_period = period.cloned().or(told).unwrap_or_else(|| config.slo_period.clone());
+    let slos = reader.list("slos", fields.get("slos"));
+    let objective =
+        |reader: &mut Reader<'_>, node: &Node| objective::objective(reader, node, &config.slo_period);
+    config.slos = unique(reader, slos, objective, Slo::id);
     let sources = reader.list("sources", fields.get("sources"));
     config.sources = unique(reader, sources, source::source, |source| source.name.clone());
     let probes = reader.list("probes", fields.get("probes"));
@@ -100,63 +102,6 @@ fn contract(reader: &mut Reader<'_>, node: &Node, contract: &mut Contract) {
     };
     let told = fields.get("mode").and_then(|node| reader.checked("mode", node, mode));
     contract.mode = told.unwrap_or(contract.mode);
-}
-
-fn slo(reader: &mut Reader<'_>, node: &Node) -> Option<Slo> {
-    let accepted = ["name", "service", "target", "events", "latency", "queries"];
-    let fields = reader.object("slos[]", node, &accepted)?;
-    let name = reader.required_text("slos[]", &fields, "name");
-    let service = reader.required_text("slos[]", &fields, "service");
-    let target = target(reader, &fields);
-    let indicator = match (fields.get("events"), fields.get("latency"), fields.get("queries")) {
-        (Some(node), None, None) => events(reader, node),
-        (None, Some(node), None) => latency(reader, node),
-        (None, None, Some(node)) => queries::queries(reader, node),
-        _ => {
-            let message =
-                "an objective measures one of `events`, `latency` and `queries`: accepted is exactly one";
-            reader.problem(node.referenced, message.to_owned());
-            None
-        }
-    };
-    Some(Slo::new(service?, name?, target?, indicator?))
-}
-
-fn target(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ratio> {
-    let node = reader.required("slos[]", fields, "target")?;
-    let number = reader.number("target", node)?;
-    let target = Ratio::new(number).ok().filter(|_| number > 0.0 && number < 1.0);
-    if target.is_none() {
-        let message = format!("`target` is {number}: accepted is a share in (0, 1), e.g. 0.999 for 99.9 %");
-        reader.problem(node.referenced, message);
-    }
-    target
-}
-
-fn events(reader: &mut Reader<'_>, node: &Node) -> Option<Indicator> {
-    let fields = reader.object("events", node, &["total", "bad"])?;
-    let mut part = |name| {
-        let node = reader.required("events", &fields, name)?;
-        let fields = reader.object(name, node, &["metric", "where"])?;
-        selector(reader, name, &fields)
-    };
-    let (total, bad) = (part("total"), part("bad"));
-    Some(Indicator::Events { total: total?, bad: bad? })
-}
-
-fn latency(reader: &mut Reader<'_>, node: &Node) -> Option<Indicator> {
-    let fields = reader.object("latency", node, &["metric", "where", "threshold"])?;
-    let series = selector(reader, "latency", &fields);
-    let threshold = reader.required("latency", &fields, "threshold");
-    let threshold = threshold.and_then(|node| reader.duration("threshold", node));
-    Some(Indicator::Latency { series: series?, threshold: threshold? })
-}
-
-fn selector(reader: &mut Reader<'_>, of: &str, fields: &Fields<'_>) -> Option<Selector> {
-    let metric = reader.required_text(of, fields, "metric");
-    let matching = reader.texts("where", fields.get("where"));
-    let matching = matching.into_iter().map(|(attribute, pattern)| Matcher { attribute, pattern }).collect();
-    Some(Selector { metric: metric?, matching })
 }
 
 fn probe(reader: &mut Reader<'_>, node: &Node) -> Option<Probe> {

@@ -2,6 +2,7 @@
 //! Goes out: a [`Config`] in which every value is known to be right, or every problem with its line.
 
 mod file;
+mod objective;
 mod pseudonym;
 mod queries;
 mod settings;
@@ -16,7 +17,7 @@ use mapwarden::contract::names::attribute::REQUIRED;
 
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
-pub(crate) use self::slos::source_of;
+pub(crate) use self::slos::{source_of, take_over, uncounted};
 pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
 use crate::spec::{DataSource, Period, Slo};
 pub use crate::yaml::{Origin, Problem, Problems};
@@ -31,6 +32,8 @@ const MAX_SERIES: usize = 20_000;
 /// Everything that the sidecar was told.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that it was read from; none where there is none.
+    pub file: Option<PathBuf>,
     /// Where OTLP over HTTP is served.
     pub otlp_http: SocketAddr,
     /// Where everything else is served.
@@ -47,7 +50,7 @@ pub struct Config {
     pub slo_period: Period,
     /// Prometheus-compatible servers that SLO files declare.
     pub data_sources: Vec<DataSource>,
-    /// What is doubtful in SLO files.
+    /// What is doubtful in objectives.
     pub warnings: Vec<Problem>,
     /// Servers that are asked for the events of objectives.
     pub sources: Vec<Source>,
@@ -70,6 +73,7 @@ impl Default for Config {
     /// What holds where nothing is set: everything on loopback, nothing durable, warnings only.
     fn default() -> Self {
         Self {
+            file: None,
             otlp_http: SocketAddr::from(([127, 0, 0, 1], 4318)),
             admin: SocketAddr::from(([127, 0, 0, 1], 9464)),
             data_dir: None,

@@ -38,15 +38,17 @@ impl Settings {
     /// # Errors
     /// Every problem of the file, the flags and the variables.
     pub fn read(&self) -> Result<Config, Problems> {
-        let mut config = Config::default();
+        let mut config = Config { file: self.file.clone(), ..Config::default() };
+        let mut of_flags = Vec::new();
+        // Objectives of the file that say none have the period of the flag.
+        let period = self.slo_period.as_deref().and_then(|told| checked_period(told, &mut of_flags));
         let mut problems = match &self.file {
             None => Vec::new(),
-            Some(path) => read_file(path, &mut config),
+            Some(path) => read_file(path, period.as_ref(), &mut config),
         };
+        config.slo_period = period.unwrap_or(config.slo_period);
+        problems.append(&mut of_flags);
         self.apply(&mut config, &mut problems);
-        for slo in &mut config.slos {
-            slo.period.clone_from(&config.slo_period);
-        }
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
@@ -78,10 +80,6 @@ impl Settings {
     }
 
     fn apply(&self, config: &mut Config, problems: &mut Vec<Problem>) {
-        if let Some(told) = &self.slo_period {
-            let told = checked_period(told, problems);
-            config.slo_period = told.unwrap_or_else(|| config.slo_period.clone());
-        }
         let mut checked = |setting, result: Result<_, String>| {
             result
                 .map_err(|message| problems.push(Problem { origin: Origin::Setting(setting), message }))
@@ -133,8 +131,8 @@ fn numbered(kind: &str, at: usize) -> String {
     if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) }
 }
 
-/// Reads the file into `config`; gives what is wrong with it.
-fn read_file(path: &Path, config: &mut Config) -> Vec<Problem> {
+/// Reads the file into `config`, where a `period` of a flag goes before the file's; gives what is wrong with it.
+fn read_file(path: &Path, period: Option<&Period>, config: &mut Config) -> Vec<Problem> {
     let whole = |message| {
         let origin = Origin::File { path: path.to_owned(), line: None, column: None };
         vec![Problem { origin, message }]
@@ -146,7 +144,7 @@ fn read_file(path: &Path, config: &mut Config) -> Vec<Problem> {
     let mut reader = Reader::new(path);
     match yaml::parse(&text) {
         Ok(document) if document.value == Value::Nothing => {}
-        Ok(document) => file::read(&mut reader, &document, config),
+        Ok(document) => file::read(&mut reader, &document, period, config),
         Err(error) => {
             let place = error.location();
             let message = format!("is not YAML: {}", error.without_snippet());

@@ -1,5 +1,7 @@
 //! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own.
 
+use std::path::PathBuf;
+
 use super::{Config, Source};
 use crate::spec::{DataSource, Indicator, Loaded, Period, Plan, Queried, Slo, load, parse_period};
 use crate::yaml::{Origin, Problem};
@@ -14,11 +16,8 @@ pub(super) fn rolling(text: &str) -> Result<Period, String> {
 
 impl Config {
     /// Reads the SLO files that the configuration names and takes their objectives over; gives what is wrong with
-    /// them, and keeps what is doubtful.
+    /// them and the configuration's own, and keeps what is doubtful.
     pub(crate) fn load_slos(&mut self) -> Vec<Problem> {
-        if self.slo_files.is_empty() {
-            return Vec::new();
-        }
         let Loaded { slos, sources, problems, warnings, files: _ } =
             load(&self.slo_files, &self.slo_period, std::mem::take(&mut self.slos));
         (self.slos, self.data_sources, self.warnings) = (slos, sources, warnings);
@@ -26,29 +25,44 @@ impl Config {
     }
 
     /// Takes over the servers that SLO files declare, the configuration's own of the same name first, and gives what keeps
-    /// objectives from being counted by the sources that there are. Where there is no source at all, the objectives of SLO
-    /// files are only warned of: they may be there for the rules that are written of them.
+    /// objectives from being counted by the sources that there are. Where there is none, the objectives of SLO files are only
+    /// warned of.
     pub fn find_sources(&mut self) -> Vec<Problem> {
-        for DataSource { name, url, origin: _ } in &self.data_sources {
-            let is_known = self.sources.iter().any(|source| source.name == *name);
-            if let (false, Some(url)) = (is_known, url) {
-                self.sources.push(Source::new(name.clone(), url.clone()));
-            }
-        }
-        let mut problems = Vec::new();
-        for slo in &self.slos {
-            let Err(reason) = check(slo, &self.sources) else { continue };
-            let is_of_file = slo.origin.is_some();
-            let origin = slo.origin.clone().unwrap_or(Origin::Setting("`slos`"));
-            let problem = Problem { origin, message: format!("objective `{}`: {reason}", slo.id()) };
-            if is_of_file && self.sources.is_empty() {
-                self.warnings.push(problem);
-            } else {
-                problems.push(problem);
-            }
-        }
+        take_over(&mut self.sources, &self.data_sources);
+        let own = self.file.as_slice();
+        let (problems, mut warnings) = uncounted(&self.slos, &self.sources, own);
+        self.warnings.append(&mut warnings);
         problems
     }
+}
+
+/// Adds the servers that SLO files declare to sources whose names go before theirs.
+pub(crate) fn take_over(sources: &mut Vec<Source>, declared: &[DataSource]) {
+    for DataSource { name, url, origin: _ } in declared {
+        let is_known = sources.iter().any(|source| source.name == *name);
+        if let (false, Some(url)) = (is_known, url) {
+            sources.push(Source::new(name.clone(), url.clone()));
+        }
+    }
+}
+
+/// What keeps objectives from being counted by these sources, as (problems, warnings). Where there is no source at all, the
+/// objectives of SLO files are only warned of: they may be there for the rules that are written of them. `own` are the
+/// configurations whose objectives are not.
+pub(crate) fn uncounted(slos: &[Slo], sources: &[Source], own: &[PathBuf]) -> (Vec<Problem>, Vec<Problem>) {
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    for slo in slos {
+        let Err(reason) = check(slo, sources) else { continue };
+        let is_own = match &slo.origin {
+            Some(Origin::File { path, .. }) => own.contains(path),
+            Some(Origin::Setting(_)) | None => true,
+        };
+        let origin = slo.origin.clone().unwrap_or(Origin::Setting("`slos`"));
+        let problem = Problem { origin, message: format!("objective `{}`: {reason}", slo.id()) };
+        let found = if !is_own && sources.is_empty() { &mut warnings } else { &mut problems };
+        found.push(problem);
+    }
+    (problems, warnings)
 }
 
 /// Finds the source of queries: the named one; where they name none, the only one, or the one called `default`.

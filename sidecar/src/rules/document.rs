@@ -96,13 +96,13 @@ fn write_group(text: &mut String, group: &Group) {
     }
 }
 
-fn write_map(text: &mut String, name: &str, map: &BTreeMap<String, String>) {
+fn write_map(text: &mut String, field: &str, map: &BTreeMap<String, String>) {
     if map.is_empty() {
         return;
     }
-    let _ = writeln!(text, "        {name}:");
-    for (key, value) in map {
-        let _ = writeln!(text, "          {key}: {}", quoted(value));
+    let _ = writeln!(text, "        {field}:");
+    for (name, value) in map {
+        let _ = writeln!(text, "          {}: {}", key(name), quoted(value));
     }
 }
 
@@ -111,11 +111,27 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The name of a Kubernetes resource: lower case, digits, hyphens and dots, at most 253 characters.
-fn resource_name(name: &str) -> String {
+/// What YAML 1.1, which the operator's readers still follow, takes for a truth or for nothing where it is not quoted.
+const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+
+/// The name of a label or an annotation as a key.
+fn key(name: &str) -> String {
+    let is_word = WORDS.iter().any(|word| name.eq_ignore_ascii_case(word));
+    if is_word { quoted(name) } else { name.to_owned() }
+}
+
+/// The longest name of an objective in the name of a resource, so that this stays below Kubernetes' 253 characters. Raised
+/// above 243, long ones are refused there.
+const MAX_NAME: usize = 240;
+
+/// The name of a Kubernetes resource, a DNS subdomain: parts of lower-case letters, digits and hyphens inside them, with full
+/// stops between them. Names that differ in nothing else become one.
+pub(super) fn resource_name(name: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
-    let name: String = name.chars().map(allowed).take(240).collect();
-    format!("mapwarden-{}", name.trim_matches(|c| c == '-' || c == '.'))
+    let name: String = name.chars().map(allowed).take(MAX_NAME).collect();
+    let parts: Vec<_> = name.split('.').map(|part| part.trim_matches('-')).collect();
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "mapwarden".to_owned() } else { format!("mapwarden-{}", parts.join(".")) }
 }
 
 #[cfg(test)]
@@ -148,5 +164,36 @@ mod tests {
         assert_eq!(plain["groups"][0]["rules"][0]["expr"], "sum(\n  c\n)\n");
         assert_eq!(plain["groups"][0]["rules"][1]["for"], "90s");
         assert_eq!(plain["groups"][0]["rules"][1]["annotations"]["summary"], "it: is");
+    }
+
+    #[test]
+    fn names_of_resources_are_subdomains() {
+        let cases = [
+            ("shop-answered", "mapwarden-shop-answered"),
+            ("Shop_/a|b", "mapwarden-shop--a-b"),
+            ("shop.eu-.-x..y.", "mapwarden-shop.eu.x.y"),
+            ("-._:", "mapwarden"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(resource_name(name), expected, "{name}");
+        }
+        let long = resource_name(&format!("{}-{}", "a".repeat(239), "b".repeat(100)));
+        assert_eq!(long, format!("mapwarden-{}", "a".repeat(239)));
+    }
+
+    #[test]
+    fn keys_that_are_words_of_yaml_are_quoted() {
+        let rule = Rule {
+            kind: Kind::Record("a".to_owned()),
+            expression: "b".to_owned(),
+            labels: BTreeMap::from([("No".to_owned(), "x".to_owned()), ("only".to_owned(), "z".to_owned())]),
+            after: 0,
+        };
+        let text = write(
+            Target::Prometheus,
+            "",
+            &[Group { name: "one".to_owned(), interval: "1m", rules: vec![rule] }],
+        );
+        assert!(text.contains("          \"No\": \"x\"\n          only: \"z\"\n"), "{text}");
     }
 }

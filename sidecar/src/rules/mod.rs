@@ -31,6 +31,7 @@ pub struct Written {
     pub stem: String,
     groups: Vec<Group>,
     test: String,
+    slow_test: Option<String>,
     /// Where the rules are not all that the objective says, and why.
     pub notes: Vec<String>,
 }
@@ -78,13 +79,26 @@ impl Written {
         let groups: Vec<_> = groups.into_iter().filter(|group| !group.rules.is_empty()).collect();
         let names: Vec<_> = groups.iter().map(|group| group.name.clone()).collect();
         let stem = subject.file_stem();
-        let test = trial::write(&subject, &format!("../{stem}.yaml"), &names);
-        Ok(Self { id: subject.id.clone(), stem, groups, test, notes: subject.notes })
+        let tested = trial::Tested { file: &format!("../{stem}.yaml"), groups: &names };
+        let (test, slow_test) = (trial::write(&subject, tested), trial::write_slow(&subject, tested));
+        Ok(Self { id: subject.id.clone(), stem, groups, test, slow_test, notes: subject.notes })
+    }
+
+    /// The name of its `PrometheusRule`: lower case and without what such names do not have, so that two objectives may have
+    /// the same.
+    pub fn resource(&self) -> String {
+        document::resource_name(&self.id)
     }
 
     /// The promtool test file: it expects the rule file, in its plain form, as `../<stem>.yaml`.
     pub fn test(&self) -> &str {
         &self.test
+    }
+
+    /// The promtool test file of tiers whose windows are hours and days long, of which evaluations are far apart; none where
+    /// there is no such tier. It expects the rule file as [`Self::test`] does.
+    pub fn slow_test(&self) -> Option<&str> {
+        self.slow_test.as_deref()
     }
 
     /// The rule file.

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mapwarden::contract::Nanos;
+use mapwarden::contract::{Count, Nanos};
+
+/// How many bad events there must be before anybody is told. Lowered to 1, one failure at one request a minute pages for
+/// a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
+pub(crate) const MIN_BAD: Count = Count::new(5);
 
 /// The alerts of an objective, as Sloth's and OpenSLO's files describe them.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -67,7 +67,7 @@ pub(super) fn labels(reader: &mut Reader<'_>, field: &str, node: Option<&Node>) 
 }
 
 /// Whether Prometheus accepts a label's name.
-pub(super) fn is_label(name: &str) -> bool {
+pub(crate) fn is_label(name: &str) -> bool {
     let is_letter = |letter: char| letter.is_ascii_alphabetic() || letter == '_';
     name.starts_with(is_letter) && name.chars().all(|letter| is_letter(letter) || letter.is_ascii_digit())
 }

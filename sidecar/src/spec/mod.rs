@@ -7,6 +7,7 @@ mod period;
 mod plan;
 mod source;
 
+pub(crate) mod budgeting;
 mod document;
 mod duration;
 mod field;
@@ -16,9 +17,13 @@ mod openslo;
 mod query;
 mod scan;
 mod sloth;
+mod spelling;
 mod verify;
+pub(crate) mod window;
 
+pub(crate) use self::alerting::MIN_BAD;
 pub use self::alerting::{Alert, Alerting, BurnTier};
+pub(crate) use self::field::is_label;
 pub use self::indicator::{
     Comparison, Expression, Indicator, Judged, Matcher, Member, Queried, Queries, Selector,
 };
@@ -27,6 +32,7 @@ pub(crate) use self::period::parse_period;
 pub use self::period::{Calendar, CalendarUnit, Period};
 pub(crate) use self::plan::{Amount, Plan};
 pub use self::source::DataSource;
+pub(crate) use self::spelling::Spelling;
 
 use std::collections::BTreeMap;
 
@@ -57,7 +63,7 @@ pub struct Slo {
     pub group_by: Vec<String>,
     /// Who is told, and when.
     pub alerting: Alerting,
-    /// Where it was written; none where a process declared it.
+    /// Where it was written; none where no file has it.
     pub origin: Option<Origin>,
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mapwarden::contract::{Nanos, Ratio};
 use mapwarden_sidecar::config::{
-    Config, Contract, ContractMode, Probe, ProbeTarget, Problems, PseudonymKey, Settings, Sink,
+    Config, Contract, ContractMode, Origin, Probe, ProbeTarget, Problems, PseudonymKey, Settings, Sink,
 };
 use mapwarden_sidecar::spec::{Indicator, Matcher, Period, Selector, Slo};
 
@@ -87,7 +87,10 @@ fn a_complete_file_is_read() {
             Indicator::Latency { series: selector(metric, &[]), threshold: Nanos::from_millis(250) },
         ),
     ];
-    assert_eq!(config.slos, expected);
+    let file = folder.0.join("mapwarden.yaml");
+    let at = |line| Some(Origin::File { path: file.clone(), line: Some(line), column: Some(5) });
+    let placed = expected.into_iter().zip([8, 16]).map(|(slo, line)| Slo { origin: at(line), ..slo });
+    assert_eq!(config.slos, placed.collect::<Vec<_>>());
     let (second, url) = (Nanos::from_secs(1), "https://payments.example/health".to_owned());
     let expected = [
         Probe {

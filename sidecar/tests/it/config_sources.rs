@@ -133,3 +133,65 @@ fn an_objective_without_a_source_that_can_count_it_is_refused() {
         );
     }
 }
+
+#[test]
+fn check_says_what_a_start_would_refuse_of_sources_and_of_what_asks_them() {
+    let folder = std::env::temp_dir().join(format!("mapwarden-sources-check-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (config, slos) = (folder.join("mapwarden.yaml"), folder.join("slos.yaml"));
+    let fleet =
+        "sources: [{name: fleet, url: 'http://fleet:9090'}, {name: other, url: 'http://other:9090'}]\n";
+    let own =
+        "slos:\n  - {name: own, service: shop, target: 0.999, queries: {source: absent, error_ratio: x}}\n";
+    let sloth = "version: prometheus/v1\nservice: shop\nslos:\n  - name: of-file\n    objective: 99.9\n    \
+                 sli: {raw: {error_ratio_query: 'avg_over_time(x[{{.window}}])'}}\n";
+    let wrong = "sources: [{name: fleet, url: fleet, bearer_token: hush, timeout: 0s}]\n";
+    let nameless = "objective `shop/of-file`: no source is named, and none is called `default`: accepted is fleet, other";
+    let cases = [
+        ("in order", fleet.replace("other", "default"), vec![]),
+        (
+            "unknown sources",
+            format!("{fleet}{own}"),
+            vec![
+                "mapwarden.yaml:3:5: error: objective `shop/own`: there is no source `absent`: accepted is fleet, other"
+                    .to_owned(),
+                format!("slos.yaml:4:5: error: {nameless}"),
+            ],
+        ),
+        (
+            "rules alone",
+            "max_series: 10\n".to_owned(),
+            vec![
+                "slos.yaml:4:5: warning: objective `shop/of-file`: no source is named, and none is called `default`: accepted \
+                 is a source under `sources`"
+                    .to_owned(),
+            ],
+        ),
+        (
+            "wrong values",
+            wrong.to_owned(),
+            vec![
+                "mapwarden.yaml:1:30: error: `url`: `fleet` is not a URL: accepted are http://host... and https://host..."
+                    .to_owned(),
+                "mapwarden.yaml:1:51: error: `bearer_token` does not say where the secret is: accepted are {file: PATH} and \
+                 {env: NAME}"
+                    .to_owned(),
+                "mapwarden.yaml:1:66: error: `timeout` is `0s`: accepted is a time above zero with its unit: 250ms, 10s, 1m30s"
+                    .to_owned(),
+            ],
+        ),
+    ];
+    std::fs::write(&slos, sloth).unwrap();
+    for (name, text, expected) in cases {
+        std::fs::write(&config, &text).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mapwarden"));
+        let checked = command.arg("check").args([&slos, &config]).output().unwrap();
+        let told = String::from_utf8(checked.stderr).unwrap().replace(&format!("{}/", folder.display()), "");
+        let found: Vec<&str> =
+            told.lines().filter(|line| line.contains(": error: ") || line.contains(": warning: ")).collect();
+        assert_eq!(found, expected, "{name}");
+        let is_right = expected.iter().all(|line| line.contains(": warning: "));
+        assert_eq!(checked.status.success(), is_right, "{name}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

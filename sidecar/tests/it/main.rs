@@ -12,6 +12,7 @@ mod aggregate;
 mod any_text;
 mod commands;
 mod config;
+mod config_objectives;
 mod config_sources;
 mod corrections;
 mod demo;

@@ -128,16 +128,56 @@ fn rules_of_every_kind_of_objective_pass_their_tests() {
     let folder = folder("rules");
     for slo in objectives() {
         let written = written(&slo);
-        let (rules, test) = (
-            folder.join(format!("{}.yaml", written.stem)),
-            folder.join(format!("tests/{}.test.yaml", written.stem)),
-        );
+        let rules = folder.join(format!("{}.yaml", written.stem));
         std::fs::write(&rules, written.rules(Target::Prometheus)).unwrap();
-        std::fs::write(&test, written.test()).unwrap();
-        for (words, file) in [(["check", "rules"], &rules), (["test", "rules"], &test)] {
-            let (is_good, told) = promtool(&words, file);
+        let mut files = vec![(["check", "rules"], rules)];
+        let tests = [("test", Some(written.test())), ("slow.test", written.slow_test())];
+        for (ending, text) in tests.into_iter().filter_map(|(ending, text)| Some((ending, text?))) {
+            let test = folder.join(format!("tests/{}.{ending}.yaml", written.stem));
+            std::fs::write(&test, text).unwrap();
+            files.push((["test", "rules"], test));
+        }
+        for (words, file) in files {
+            let (is_good, told) = promtool(&words, &file);
             assert!(is_good, "{}: {told}", file.display());
         }
+    }
+}
+
+/// Where an alert looks at another window, or a window is added up over another range, a test must say so.
+#[test]
+fn an_alert_over_another_window_fails_its_tests() {
+    if !has_promtool() {
+        return;
+    }
+    let slo = objectives().into_iter().find(|slo| slo.name == "requests").unwrap();
+    let written = written(&slo);
+    let folder = folder("rules-mutated");
+    let rules = folder.join(format!("{}.yaml", written.stem));
+    let test = folder.join(format!("tests/{}.slow.test.yaml", written.stem));
+    std::fs::write(&test, written.slow_test().unwrap()).unwrap();
+    let text = written.rules(Target::Prometheus);
+    let (records, alerts) = text.split_once("- name: \"mapwarden-slo-alerts").unwrap();
+    let (pages, tickets) = alerts.rsplit_once("- alert: \"ShopRequests\"").unwrap();
+    let windows =
+        [("1d", "6h"), ("1d", "3d"), ("3d", "1d"), ("2h", "1h"), ("2h", "6h"), ("6h", "2h"), ("6h", "1d")];
+    let ranges = [("1h59m", "2h59m"), ("5h59m", "4h59m"), ("23h59m", "22h59m"), ("2d23h59m", "2d22h59m")];
+    let of_alert = windows.map(|(window, other)| {
+        let mutated = tickets.replace(&format!("{window}{{"), &format!("{other}{{"));
+        (
+            window,
+            other,
+            format!("{records}- name: \"mapwarden-slo-alerts{pages}- alert: \"ShopRequests\"{mutated}"),
+        )
+    });
+    let of_record = ranges.map(|(range, other)| {
+        (range, other, text.replace(&format!("[{range}30s]"), &format!("[{other}30s]")))
+    });
+    for (there, instead, mutated) in of_alert.into_iter().chain(of_record) {
+        assert_ne!(mutated, text, "{there} is not in the rules:\n{text}");
+        std::fs::write(&rules, mutated).unwrap();
+        let (is_good, told) = promtool(&["test", "rules"], &test);
+        assert!(!is_good && told.contains("exp:"), "{there} may be {instead}: {told}");
     }
 }
 
@@ -148,7 +188,7 @@ fn the_same_objective_is_the_same_bytes() {
         for target in [Target::Prometheus, Target::PrometheusRule] {
             assert_eq!(one.rules(target), other.rules(target));
         }
-        assert_eq!(one.test(), other.test());
+        assert_eq!((one.test(), one.slow_test()), (other.test(), other.slow_test()));
     }
 }
 

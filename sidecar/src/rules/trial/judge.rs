@@ -26,7 +26,13 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
+    /// Rules that are evaluated every minute.
     pub(super) fn new(subject: &'a Subject<'a>, history: &History) -> Self {
+        Self::every(1, subject, history)
+    }
+
+    /// Rules that are evaluated every so many minutes.
+    pub(super) fn every(step: usize, subject: &'a Subject<'a>, history: &History) -> Self {
         let is_silent = history.minutes.iter().map(|minute| *minute == Minute::Silent).collect();
         let counts = (1..=history.minutes.len()).map(|minute| counted(subject, history, minute)).collect();
         let mut judge = Self { subject, counts, is_silent, firing: BTreeMap::new() };
@@ -34,6 +40,10 @@ impl<'a> Judge<'a> {
             let (mut firing, mut since) = (Vec::new(), None);
             for minute in 1..=history.minutes.len() {
                 let was = firing.last().copied().unwrap_or(false);
+                if !minute.is_multiple_of(step) {
+                    firing.push(was);
+                    continue;
+                }
                 since = judge.holds(severity, minute, was).then(|| since.unwrap_or(minute));
                 let alert = judge.alert(severity);
                 let waits = usize::try_from(seconds(alert).div_ceil(SLICE)).unwrap_or(usize::MAX);
@@ -158,13 +168,20 @@ impl<'a> Judge<'a> {
             && self.is_evident(tier, minute)
     }
 
+    /// Whether a tier, and no other one of its severity, asks for an alert.
+    pub(super) fn burns_alone(&self, tier: &Tier, minute: usize) -> bool {
+        let burning = self.subject.tiers.iter().filter(|other| self.burns(other, minute));
+        burning.filter(|other| other.severity == tier.severity).eq([tier])
+    }
+
     fn burns(&self, tier: &Tier, minute: usize) -> bool {
         self.is_over(tier, tier.long, minute)
             && self.is_over(tier, tier.short, minute)
             && self.is_evident(tier, minute)
     }
 
-    fn is_over(&self, tier: &Tier, window: Window, minute: usize) -> bool {
+    /// Whether a window burns faster than a tier allows.
+    pub(super) fn is_over(&self, tier: &Tier, window: Window, minute: usize) -> bool {
         let limit = rounded(tier.factor * self.subject.allowed);
         self.ratio(window, minute).is_some_and(|ratio| ratio > limit)
     }
@@ -212,7 +229,7 @@ fn counted(subject: &Subject<'_>, history: &History, minute: usize) -> Option<(f
 }
 
 /// Shares of slices add up to what is rarely whole; a bound is asked for the whole below.
-fn whole(count: f64) -> Count {
+pub(super) fn whole(count: f64) -> Count {
     let seconds = std::time::Duration::try_from_secs_f64(count + 1e-9).unwrap_or_default();
     Count::new(seconds.as_secs())
 }

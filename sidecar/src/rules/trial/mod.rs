@@ -5,6 +5,7 @@ mod feed;
 mod history;
 mod judge;
 mod period;
+mod slow;
 mod stories;
 
 use std::fmt::Write as _;
@@ -43,17 +44,18 @@ pub(super) enum Question {
     PeriodTotal,
 }
 
-/// The text of the test file. `rules` is the path of the rule file as the test file sees it, `groups` are the names of
-/// its groups, in the order in which they are evaluated.
-pub(super) fn write(subject: &Subject<'_>, rules: &str, groups: &[String]) -> String {
-    let mut out = String::from("# Written by `mapwarden rules`; run it with `promtool test rules`.\n");
-    // Writing to a String never fails.
-    let _ = writeln!(out, "rule_files: [{}]\nevaluation_interval: 1m", quoted(rules));
-    let _ = writeln!(out, "group_eval_order:");
-    for group in groups {
-        let _ = writeln!(out, "  - {}", quoted(group));
-    }
-    out.push_str("tests:\n");
+/// The rules that are tested.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tested<'a> {
+    /// The path of the rule file as the test file sees it.
+    pub(super) file: &'a str,
+    /// The names of its groups, in the order in which they are evaluated.
+    pub(super) groups: &'a [String],
+}
+
+/// The text of the test file.
+pub(super) fn write(subject: &Subject<'_>, tested: Tested<'_>) -> String {
+    let mut out = head(tested, 1);
     let feed = Feed::new(subject);
     if feed.is_none() {
         out.push_str(
@@ -61,12 +63,42 @@ pub(super) fn write(subject: &Subject<'_>, rules: &str, groups: &[String]) -> St
         );
     }
     for story in stories::all(subject, feed.as_ref()) {
-        write_story(&mut out, subject, feed.as_ref(), &story);
+        write_story(&mut out, subject, feed.as_ref(), &Judge::new(subject, &story.history), &story);
     }
     out
 }
 
-fn write_story(out: &mut String, subject: &Subject<'_>, feed: Option<&Feed>, story: &Story) {
+/// The text of the test file of slow tiers: of days, which are evaluated less often; none where no tier is slow.
+pub(super) fn write_slow(subject: &Subject<'_>, tested: Tested<'_>) -> Option<String> {
+    let stories = slow::all(subject);
+    let mut out = head(tested, slow::STEP);
+    for story in &stories {
+        let judge = Judge::every(slow::STEP, subject, &story.history);
+        write_story(&mut out, subject, Some(&Feed::Recorded), &judge, story);
+    }
+    (!stories.is_empty()).then_some(out)
+}
+
+/// What comes before the tests; rules are evaluated every so many minutes.
+fn head(tested: Tested<'_>, minutes: usize) -> String {
+    let mut out = String::from("# Written by `mapwarden rules`; run it with `promtool test rules`.\n");
+    // Writing to a String never fails.
+    let _ = writeln!(out, "rule_files: [{}]\nevaluation_interval: {minutes}m", quoted(tested.file));
+    let _ = writeln!(out, "group_eval_order:");
+    for group in tested.groups {
+        let _ = writeln!(out, "  - {}", quoted(group));
+    }
+    out.push_str("tests:\n");
+    out
+}
+
+fn write_story(
+    out: &mut String,
+    subject: &Subject<'_>,
+    feed: Option<&Feed>,
+    judge: &Judge<'_>,
+    story: &Story,
+) {
     let interval = feed.map_or("1m", Feed::interval);
     let _ = writeln!(out, "  - name: {}\n    interval: {interval}", quoted(&story.name));
     let series = feed.map(|feed| feed.series(subject, &story.history)).unwrap_or_default();
@@ -79,9 +111,8 @@ fn write_story(out: &mut String, subject: &Subject<'_>, feed: Option<&Feed>, sto
         }
     }
     let _ = writeln!(out, "    promql_expr_test:");
-    let judge = Judge::new(subject, &story.history);
     for (minute, question) in &story.questions {
-        let samples = match expected(&judge, *minute, *question).map(|value| rounded(subject, value)) {
+        let samples = match expected(judge, *minute, *question).map(|value| rounded(subject, value)) {
             None => "[]".to_owned(),
             Some(value) => format!("[{{labels: \"{{}}\", value: {value}}}]"),
         };

@@ -66,11 +66,11 @@ pub(super) fn all(subject: &Subject<'_>, feed: Option<&Feed>) -> Vec<Story> {
 }
 
 /// The first minute is empty: what a counter holds when it is first seen is nobody's.
-fn begin() -> History {
+pub(super) fn begin() -> History {
     History::default().then(1, Minute::Events(0, 0))
 }
 
-fn both(minute: usize) -> [(usize, Question); 2] {
+pub(super) fn both(minute: usize) -> [(usize, Question); 2] {
     [(minute, Question::Alert(Severity::Page)), (minute, Question::Alert(Severity::Ticket))]
 }
 
@@ -90,7 +90,7 @@ fn numbers(subject: &Subject<'_>, minute: usize) -> Vec<(usize, Question)> {
     asked.into_iter().map(|question| (minute, question)).collect()
 }
 
-fn told(name: &str, history: History, questions: Vec<(usize, Question)>) -> Story {
+pub(super) fn told(name: &str, history: History, questions: Vec<(usize, Question)>) -> Story {
     Story { name: name.to_owned(), history, questions }
 }
 

@@ -8,7 +8,6 @@ mod metadata;
 mod objective;
 mod slo;
 mod source;
-mod window;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;

@@ -5,30 +5,10 @@ use mapwarden::contract::{Nanos, Ratio};
 
 use super::indicator::Measure;
 use super::source::Source;
+use crate::spec::budgeting::{Budgeting, method};
 use crate::spec::query::off_bound;
-use crate::spec::{Comparison, Indicator, Method, Queried, Queries, field};
-use crate::yaml::{Fields, Node, Reader, Value};
-
-/// The names of `budgetingMethod`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Budgeting {
-    Occurrences,
-    Timeslices,
-    RatioTimeslices,
-}
-
-impl Budgeting {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "Occurrences" => Ok(Self::Occurrences),
-            "Timeslices" => Ok(Self::Timeslices),
-            "RatioTimeslices" => Ok(Self::RatioTimeslices),
-            _ => Err(format!(
-                "`{text}` is not a budgeting method: accepted are Occurrences, Timeslices and RatioTimeslices"
-            )),
-        }
-    }
-}
+use crate::spec::{Comparison, Indicator, Method, Queried, Queries, Spelling, field};
+use crate::yaml::{Fields, Node, Reader};
 
 /// One objective, before its indicator.
 pub(super) struct Objective<'n> {
@@ -40,22 +20,6 @@ pub(super) struct Objective<'n> {
     pub(super) method: Method,
     /// Its weight in a composite.
     pub(super) weight: Option<f64>,
-}
-
-impl Objective<'_> {
-    /// A slice is a part of the period.
-    pub(super) fn check_slice(&self, reader: &mut Reader<'_>, period: Nanos) {
-        let slice = match self.method {
-            Method::Occurrences => Nanos::ZERO,
-            Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => slice,
-        };
-        if slice >= period {
-            let place =
-                self.fields.get("timeSliceWindow").map_or(self.node.referenced, |node| node.referenced);
-            let message = "`timeSliceWindow` is not shorter than the time window: accepted is a part of it";
-            reader.problem(place, message.to_owned());
-        }
-    }
 }
 
 /// The fields of an objective.
@@ -92,7 +56,7 @@ pub(super) fn objective<'n>(
             None
         }
     };
-    let method = budgeting.and_then(|budgeting| method(reader, &fields, budgeting));
+    let method = budgeting.and_then(|told| method(reader, ("objectives[]", &fields), told, Spelling::Camel));
     let weight = fields.get("compositeWeight").map(|node| {
         let weight = reader.number("compositeWeight", node)?;
         let is_weight = weight > 0.0 && weight <= MAX_WEIGHT;
@@ -104,48 +68,6 @@ pub(super) fn objective<'n>(
     });
     let weight = weight.map(|weight| weight.unwrap_or(1.0));
     Some(Objective { node, display_name, target: target?, method: method?, weight, fields })
-}
-
-fn method(reader: &mut Reader<'_>, fields: &Fields<'_>, budgeting: Budgeting) -> Option<Method> {
-    if budgeting == Budgeting::Occurrences {
-        return Some(Method::Occurrences);
-    }
-    let node = reader.required("objectives[]", fields, "timeSliceWindow");
-    let slice = node.and_then(|node| slice(reader, node));
-    if budgeting == Budgeting::RatioTimeslices {
-        return Some(Method::RatioTimeslices { slice: slice? });
-    }
-    let node = reader.required("objectives[]", fields, "timeSliceTarget")?;
-    let share = reader.number("timeSliceTarget", node)?;
-    let target = Ratio::new(share).ok().filter(|target| *target > Ratio::ZERO);
-    if target.is_none() {
-        let message = format!("`timeSliceTarget` is {share}: accepted is a share above 0 and up to 1");
-        reader.problem(node.referenced, message);
-    }
-    Some(Method::Timeslices { slice: slice?, target: target? })
-}
-
-/// A number is of minutes.
-fn slice(reader: &mut Reader<'_>, node: &Node) -> Option<Nanos> {
-    let minutes = match &node.value {
-        Value::Integer(minutes) => {
-            u64::try_from(*minutes).ok().filter(|minutes| (1..=525_600).contains(minutes))
-        }
-        Value::Nothing
-        | Value::Truth(_)
-        | Value::Float(_)
-        | Value::Text(_)
-        | Value::List(_)
-        | Value::Object(_) => {
-            return field::shorthand(reader, "timeSliceWindow", node).map(|slice| slice.rolling());
-        }
-    };
-    if minutes.is_none() {
-        let message =
-            format!("`timeSliceWindow` is {}: accepted is a number of minutes, or 1m, 10m, 1h", node.value);
-        reader.problem(node.referenced, message);
-    }
-    minutes.map(|minutes| Nanos::from_secs(minutes * 60))
 }
 
 /// What an objective measures: what its SLI does, and of a value what is good.

@@ -7,9 +7,11 @@ use mapwarden::contract::Ratio;
 
 use super::catalogue::{Entry, Kind};
 use super::indicator::{Measure, measure};
-use super::objective::{self, Budgeting, Objective};
-use super::{Scope, alerts, follow, window};
-use crate::spec::{Alert, Alerting, Indicator, Member, Period, Slo, field};
+use super::objective::{self, Objective};
+use super::{Scope, alerts, follow};
+use crate::spec::budgeting::{Budgeting, check_slice};
+use crate::spec::window::window;
+use crate::spec::{Alert, Alerting, Indicator, Member, Period, Slo, Spelling, field};
 use crate::yaml::{Fields, Node, Reader};
 
 /// The fields of an `SLO`'s spec.
@@ -30,7 +32,7 @@ pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>
     scope.groups.replace(entry.metadata.group_by.clone());
     let description = field::optional_text(reader, &fields, "description");
     let service = field::required_name(reader, "spec", &fields, "service");
-    let period = window::period(scope, reader, fields.get("timeWindow"));
+    let period = period(scope, reader, fields.get("timeWindow"));
     let budgeting = reader.required("spec", &fields, "budgetingMethod");
     let budgeting = budgeting.and_then(|node| reader.checked("budgetingMethod", node, Budgeting::parse));
     let alerting = alerts::alerting(scope, reader, &entry.metadata, fields.get("alertPolicies"));
@@ -40,8 +42,10 @@ pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>
     }
     let read: Vec<_> = nodes.iter().map(|node| objective::objective(reader, node, budgeting)).collect();
     let objectives: Vec<Objective<'_>> = read.into_iter().flatten().collect();
-    if let Some(Period::Rolling(period)) = &period {
-        objectives.iter().for_each(|one| one.check_slice(reader, *period));
+    if let Some(period) = &period {
+        objectives
+            .iter()
+            .for_each(|one| check_slice(reader, &one.fields, one.method, period, Spelling::Camel));
     }
     let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
     let indicators = indicators(scope, reader, &fields, &objectives);
@@ -72,6 +76,16 @@ pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>
         slos.push(Slo { method: method.unwrap_or(slo.method), origin, ..slo });
     }
     slos
+}
+
+/// Reads `timeWindow`; without one the period of the run holds.
+fn period(scope: &Scope<'_>, reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Period> {
+    let Some(node) = node else { return Some(scope.period.clone()) };
+    let [node] = reader.list("timeWindow", Some(node)) else {
+        reader.problem(node.referenced, "`timeWindow` has exactly one member: accepted is one".to_owned());
+        return None;
+    };
+    window(reader, "timeWindow[]", node, Spelling::Camel)
 }
 
 /// What each objective measures: the SLO's indicator, or its own.

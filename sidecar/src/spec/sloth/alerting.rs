@@ -1,7 +1,7 @@
 //! Comes in: Sloth's `alerting`. Goes out: who is told.
 
-use super::{Part, Spelling};
-use crate::spec::{Alert, Alerting, field};
+use super::Part;
+use crate::spec::{Alert, Alerting, Spelling, field};
 use crate::yaml::{Node, Reader};
 
 /// Reads `alerting`; the tiers come from a catalogue.

@@ -11,41 +11,8 @@ pub(super) use self::windows::{Windows, windows};
 use std::collections::BTreeMap;
 
 use super::document::{Document, Format};
-use super::{Slo, field};
+use super::{Slo, Spelling, field};
 use crate::yaml::{Fields, Node, Reader};
-
-/// How names of two words are spelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spelling {
-    /// `page_alert`, in `prometheus/v1`.
-    Snake,
-    /// `pageAlert`, in the Kubernetes form.
-    Camel,
-}
-
-impl Spelling {
-    /// A name, given as `page_alert`, in this spelling.
-    fn of(self, name: &str) -> String {
-        match self {
-            Self::Snake => name.to_owned(),
-            Self::Camel => {
-                let mut words = name.split('_');
-                let first = words.next().unwrap_or_default().to_owned();
-                words.fold(first, |whole, word| {
-                    let (initial, rest) = word.split_at_checked(1).unwrap_or((word, ""));
-                    whole + &initial.to_ascii_uppercase() + rest
-                })
-            }
-        }
-    }
-
-    const fn other(self) -> Self {
-        match self {
-            Self::Snake => Self::Camel,
-            Self::Camel => Self::Snake,
-        }
-    }
-}
 
 /// The fields of an object, by their names as `prometheus/v1` spells them.
 struct Part<'n> {
@@ -134,20 +101,4 @@ fn service(reader: &mut Reader<'_>, of: &str, part: &Part<'_>) -> Vec<Slo> {
     let told = slo::Service { name: service.unwrap_or_default(), labels, spelling: part.spelling };
     let read: Vec<Slo> = nodes.iter().filter_map(|node| slo::slo(reader, node, &told)).collect();
     if told.name.is_empty() { Vec::new() } else { read }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_spelled_both_ways() {
-        let cases = [("page_alert", "pageAlert"), ("error_ratio_query", "errorRatioQuery"), ("name", "name")];
-        for (snake, camel) in cases {
-            assert_eq!(
-                (Spelling::Snake.of(snake).as_str(), Spelling::Camel.of(snake).as_str()),
-                (snake, camel)
-            );
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! Comes in: the plugins that a document names. Goes out: nothing but what is told of them: a plugin is code that Sloth
 //! runs, so that only the effect of a known one can be had.
 
-use super::{Part, Spelling};
-use crate::spec::field;
+use super::Part;
+use crate::spec::{Spelling, field};
 use crate::yaml::{Node, Reader};
 
 /// What becomes of a known plugin.

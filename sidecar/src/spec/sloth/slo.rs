@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Part, Spelling, alerting, plugins};
+use super::{Part, alerting, plugins};
 use crate::spec::query::{self, Template};
-use crate::spec::{Indicator, Judged, Queried, Queries, Slo, field};
+use crate::spec::{Indicator, Judged, Queried, Queries, Slo, Spelling, field};
 use crate::yaml::{Node, Reader};
 
 /// What all objectives of a document share.

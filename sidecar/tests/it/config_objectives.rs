@@ -1,0 +1,174 @@
+//! Objectives of the configuration itself: their periods, budgeting methods and groups, what is refused of them, and where
+//! a warning says that they stand.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use mapwarden::contract::{Nanos, Ratio};
+use mapwarden_sidecar::config::{Config, Problems, Settings};
+use mapwarden_sidecar::spec::{Calendar, CalendarUnit, Method, Period};
+
+/// A folder of its own with a configuration, which goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, text: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("mapwarden-own-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("mapwarden.yaml"), text).unwrap();
+        Self(folder)
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { file: Some(self.0.join("mapwarden.yaml")), ..Settings::default() }
+    }
+
+    /// A text without the folder's name.
+    fn shown(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.0.display()), "")
+    }
+
+    fn problems(&self, result: Result<Config, Problems>) -> Vec<String> {
+        result.unwrap_err().0.iter().map(|problem| self.shown(&problem.to_string())).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// One objective that says this beside what it must.
+fn own(more: &str) -> String {
+    format!(
+        "slos:\n  - {{name: a, service: shop, target: 0.99, latency: {{metric: m, threshold: 1s}}{more}}}\n"
+    )
+}
+
+#[test]
+fn periods_methods_and_groups_are_read() {
+    let hours = |hours: u64| Nanos::from_secs(hours * 3_600);
+    let month = Calendar {
+        start: "2026-01-01 00:00:00".parse().unwrap(),
+        count: 1,
+        unit: CalendarUnit::Month,
+        zone: jiff::tz::TimeZone::get("Europe/Zurich").unwrap(),
+    };
+    let (zurich, slice) = ("start_time: 2026-01-01 00:00:00, time_zone: Europe/Zurich", hours(1));
+    let default = (Period::Rolling(hours(28 * 24)), Method::Occurrences);
+    let cases = [
+        ("nothing".to_owned(), String::new(), default.clone()),
+        (
+            "a week".to_owned(),
+            ", time_window: {duration: 1w}".to_owned(),
+            (Period::Rolling(hours(168)), Method::Occurrences),
+        ),
+        (
+            "a month of the calendar".to_owned(),
+            format!(", time_window: {{duration: 1M, is_rolling: false, calendar: {{{zurich}}}}}"),
+            (Period::Calendar(month), Method::Occurrences),
+        ),
+        (
+            "slices".to_owned(),
+            ", budgeting_method: Timeslices, time_slice_target: 0.9, time_slice_window: 1h".to_owned(),
+            (default.0.clone(), Method::Timeslices { slice, target: Ratio::new(0.9).unwrap() }),
+        ),
+        (
+            "shares of slices".to_owned(),
+            ", budgeting_method: RatioTimeslices, time_slice_window: 60".to_owned(),
+            (default.0, Method::RatioTimeslices { slice }),
+        ),
+    ];
+    for (name, more, expected) in cases {
+        let folder = Folder::new("read", &format!("{}slo_period: 28d\n", own(&more)));
+        let config = folder.settings().load().unwrap();
+        let got = config.slos.first().map(|slo| (slo.period.clone(), slo.method));
+        assert_eq!(got, Some(expected), "{name}");
+        // A flag says the period of those that do not say one themselves.
+        let flag = Settings { slo_period: Some("4d".to_owned()), ..folder.settings() }.load().unwrap();
+        let is_told = more.contains("time_window: ");
+        let period = if is_told { config.slos[0].period.clone() } else { Period::Rolling(hours(96)) };
+        assert_eq!((&flag.slos[0].period, flag.slo_period), (&period, Period::Rolling(hours(96))), "{name}");
+    }
+    let folder = Folder::new("groups", &own(", group_by: [cloud.region, tier]"));
+    assert_eq!(folder.settings().load().unwrap().slos[0].group_by, ["cloud.region", "tier"]);
+}
+
+#[test]
+fn what_is_wrong_with_them_is_told_with_its_place() {
+    let text = "slos:
+  - name: a
+    service: shop
+    target: 0.99
+    queries: {error_ratio: 'avg_over_time(x[{{.window}}])'}
+    time_window: {duration: 1M, calendar: {start_time: today, time_zone: Mars}}
+    budgeting_method: Slices
+    group_by: [cloud.region]
+  - name: b
+    service: shop
+    target: 0.99
+    latency: {metric: m, threshold: 1s}
+    time_window: {duration: 1d}
+    budgeting_method: RatioTimeslices
+    time_slice_window: 1d
+    time_slice_target: 0.9
+    group_by: [tier, tier, 'a=b']
+  - {name: c, service: shop, target: 0.99, latency: {metric: m, threshold: 1s}, time_slice_window: 1m}
+  - {name: d, service: shop, target: 0.99, latency: {metric: m, threshold: 1s}, budgeting_method: Timeslices}
+  - {name: e, service: shop, target: 0.99, latency: {metric: m, threshold: 1s}, time_window: 30d}
+";
+    let folder = Folder::new("wrong", text);
+    let expected = [
+        "6:56: `start_time`: `today` is not a time",
+        "6:74: `time_zone`: `Mars` is not a time zone",
+        "7:23: `budgeting_method`: `Slices` is not a budgeting method",
+        "8:16: `group_by` has `cloud.region`, which is no label's name",
+        "15:24: `time_slice_window` is not shorter than the time window",
+        "16:5: `time_slice_target` says nothing of RatioTimeslices",
+        "17:22: `group_by` has `tier`, which is here twice",
+        "17:28: `group_by` has `a=b`, which is no attribute's name",
+        "18:81: `time_slice_window` says nothing of Occurrences",
+        "19:5: `slos[]` lacks `time_slice_window`",
+        "19:5: `slos[]` lacks `time_slice_target`",
+        "20:94: `time_window` is `30d`: accepted is an object with duration, is_rolling, calendar",
+    ];
+    let problems = folder.problems(folder.settings().load());
+    assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+    for (problem, expected) in problems.iter().zip(expected) {
+        assert!(problem.starts_with(&format!("mapwarden.yaml:{expected}")), "{problem}");
+    }
+}
+
+#[test]
+fn check_and_the_start_say_where_an_alert_stands_that_can_never_be_raised() {
+    let text = "slos:
+  - {name: sure, service: shop, target: 0.999, latency: {metric: m, threshold: 1s}}
+  - {name: rough, service: shop, target: 0.9, latency: {metric: m, threshold: 1s}}
+  - name: coarse
+    service: shop
+    target: 0.999
+    latency: {metric: m, threshold: 1s}
+    budgeting_method: RatioTimeslices
+    time_slice_window: 20m
+";
+    let folder = Folder::new("never", text);
+    let file = folder.0.join("mapwarden.yaml");
+    let checked = Command::new(env!("CARGO_BIN_EXE_mapwarden")).arg("check").arg(&file).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    let page = "the page above 14.4 times the budget over 1 h can never be raised";
+    let expected = [
+        format!("mapwarden.yaml:3:5: warning: {page}: with the target 0.9 an outage of everything"),
+        format!("mapwarden.yaml:4:5: warning: {page}: it asks for 5 bad slices of time"),
+    ];
+    let told = folder.shown(&String::from_utf8(checked.stderr).unwrap());
+    assert_eq!(told.lines().count(), expected.len(), "{told}");
+    for (line, expected) in told.lines().zip(expected) {
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    let started = folder.settings().load().unwrap();
+    let warnings: Vec<String> =
+        started.warnings.iter().map(|warning| folder.shown(&warning.to_string())).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].starts_with(&format!("mapwarden.yaml:3:5: {page}")), "{warnings:?}");
+}

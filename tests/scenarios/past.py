@@ -13,6 +13,9 @@ from process import Process, free_port
 # How many points Prometheus answers in one range.
 POINTS = 10_000
 
+# The shortest period of a budget in the scenarios, in days.
+PERIOD = 30
+
 
 class Past:
     """A Prometheus over blocks that promtool makes; it scrapes and evaluates nothing itself."""
@@ -84,15 +87,21 @@ def levels(rules: list[dict]) -> list[list[dict]]:
     return found
 
 
+def days(duration: str) -> int:
+    """The whole days of a duration of PromQL."""
+    lengths = {"w": 7, "d": 1}
+    return sum(int(count) * lengths.get(unit, 0) for count, unit in re.findall(r"(\d+)([a-z]+)", duration))
+
+
 def labelled(name: str, labels: dict) -> str:
     return f"{name}{{{','.join(f'{key}={json.dumps(value)}' for key, value in sorted(labels.items()))}}}"
 
 
 def record(past: Past, rules: list[dict], span: tuple[float, float], moments: list[float], step: int) -> dict[str, list[str]]:
-    """What rules of one level recorded over a stretch of time; those that look back for 30 days, at some moments."""
+    """What rules of one level recorded over a stretch of time; those that look back for a period, at some moments."""
     samples: dict[str, list[str]] = {}
     for rule in rules:
-        if "[30d]" in rule["expr"]:
+        if any(days(duration) >= PERIOD for duration in re.findall(r"\[(\w+)\]", rule["expr"])):
             ranges = [(moment, moment) for moment in moments]
         else:
             ranges = [span]

@@ -256,7 +256,8 @@ impl<'a> Story<'a> {
         (now.1 - before.1).as_f64() / (now.0 - before.0).as_secs_f64().max(f64::EPSILON)
     }
 
-    /// Stops the load, and waits until the sidecar has counted everything that was sent, or has had time to.
+    /// Stops the load, and waits until the sidecar has counted everything that was sent, or has had time to. What a report
+    /// says stays true: only who goes on serving resumes the load.
     async fn compare_counts(&mut self) -> anyhow::Result<Vec<Check>> {
         self.doing = "replaying the rest of the trace";
         while self.fleet.load().replayed().is_some_and(|(done, all)| done < all) {
@@ -275,7 +276,6 @@ impl<'a> Story<'a> {
                 break checks;
             }
         };
-        self.fleet.resume().await;
         Ok(checks)
     }
 }

@@ -18,7 +18,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn what_the_fuzzer_kept_is_read_without_harm() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-    for (folder, least) in [("seeds/openslo", 20), ("seeds/sloth", 8)] {
+    for (folder, least) in
+        [("seeds/openslo", 20), ("seeds/sloth", 8), ("corpus/openslo", 500), ("corpus/sloth", 500)]
+    {
         let files = files(&fuzz.join(folder));
         assert!(files.len() >= least, "{folder} has {} files", files.len());
         for file in files {

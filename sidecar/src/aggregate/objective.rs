@@ -171,10 +171,7 @@ impl Objective {
 
     /// All events but those that a clock which was set back made forget: what windows of any length may hold.
     pub fn counted(&self) -> Counts {
-        let Counts { good, bad, covered } = self.totals;
-        let forgotten = self.forgotten;
-        let covered = covered.saturating_sub(forgotten.covered);
-        Counts { good: good - forgotten.good, bad: bad - forgotten.bad, covered }
+        self.totals.less(&self.forgotten)
     }
 
     /// Whether every event counts, and not slices of time.

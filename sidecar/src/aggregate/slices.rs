@@ -33,10 +33,16 @@ impl Counts {
     }
 
     /// Adds what happened elsewhere.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.good += other.good;
         self.bad += other.bad;
         self.covered = Nanos::new(self.covered.get().saturating_add(other.covered.get()));
+    }
+
+    /// What is left without a part of it; zero where what arrived late makes it negative.
+    pub(crate) fn less(&self, part: &Self) -> Self {
+        let covered = self.covered.saturating_sub(part.covered);
+        Self { good: self.good - part.good, bad: self.bad - part.bad, covered }
     }
 }
 

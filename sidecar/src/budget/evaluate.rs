@@ -6,7 +6,7 @@ use super::interval::wilson;
 use super::sequential::{Hypothesis, Sequential};
 use super::{BudgetState, MIN_BAD, PeriodState, Rise, Tier, TierState, Window, WindowBurn};
 use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::{Counts, Level};
+use crate::aggregate::slices::Level;
 
 /// The share of the period's budget that a rise must have spent before the sequential test alone tells of it: what may
 /// be spent in 22 minutes of 30 days, 1.3 s of a total outage for 99.9 %. It is a fortieth of what the quick tier asks.
@@ -61,10 +61,8 @@ fn windows(tiers: &[Tier], period: Nanos) -> Vec<Window> {
 }
 
 fn period(objective: &Objective, windows: &[WindowBurn], now: UnixNanos) -> PeriodState {
-    let sum = |window| {
-        let summed = |known: &WindowBurn| Counts { good: known.good, bad: known.bad, covered: known.covered };
-        find(windows, window).map_or_else(|| objective.window(window, now), summed)
-    };
+    let sum =
+        |window| find(windows, window).map_or_else(|| objective.window(window, now), WindowBurn::counts);
     let (bounds, counts) = objective.period_with(now, sum);
     let passed = now.since(bounds.start);
     PeriodState {
@@ -155,8 +153,7 @@ fn tier_state(
         rate.is_some_and(|rate| rate.get() > tier.factor())
     };
     let is_sure = find(windows, tier.long()).is_some_and(|long| {
-        let counts = Counts { good: long.good, bad: long.bad, ..Counts::default() };
-        let evidence = objective.as_evidence(counts);
+        let evidence = objective.as_evidence(long.counts());
         let lower = wilson(evidence.bad, evidence.total()).map(|interval| interval.0);
         evidence.bad >= MIN_BAD && lower.is_some_and(|lower| lower.get() > allowed.get())
     });

@@ -13,6 +13,7 @@ pub use self::interval::wilson;
 pub use self::sequential::{Evidence, Sequential};
 pub use self::tier::Tier;
 pub use crate::aggregate::Window;
+use crate::aggregate::slices::Counts;
 pub(crate) use crate::spec::MIN_BAD;
 
 use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
@@ -60,6 +61,13 @@ pub struct WindowBurn {
     pub covered: Nanos,
 }
 
+impl WindowBurn {
+    /// What happened in the window.
+    pub(crate) const fn counts(&self) -> Counts {
+        Counts { good: self.good, bad: self.bad, covered: self.covered }
+    }
+}
+
 /// One tier of one objective.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TierState {
@@ -96,6 +104,11 @@ impl PeriodState {
     /// All events.
     pub fn total(&self) -> Count {
         self.good + self.bad
+    }
+
+    /// What happened in it.
+    pub(crate) const fn counts(&self) -> Counts {
+        Counts { good: self.good, bad: self.bad, covered: self.covered }
     }
 }
 

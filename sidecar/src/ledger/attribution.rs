@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
+use serde::{Deserialize, Serialize};
 
 use crate::aggregate::objective::{About, Objective, Place, SliKind};
 use crate::aggregate::slices::{Counts, Level, Until};
@@ -64,7 +65,7 @@ impl Dimension {
 }
 
 /// One part.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Whose: a version, a region, a map, or an operation and an outcome as `insert rejected`.
     pub name: String,
@@ -73,7 +74,7 @@ pub struct Part {
 }
 
 /// What is not told apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rest {
     /// How many bad events.
     pub bad: Count,

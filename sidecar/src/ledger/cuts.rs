@@ -97,9 +97,9 @@ impl Cuts {
             return kept;
         }
         // A boundary is a whole slot of its level; finer ones may have lost it to a clock that was set back.
-        let since =
-            objective.slices().slices(level, at).fold(Counts::default(), |sum, slice| plus(sum, slice.1));
-        let cut = Cut { before: less(objective.counted(), since) };
+        let mut since = Counts::default();
+        objective.slices().slices(level, at).for_each(|(_, slice)| since.add(&slice));
+        let cut = Cut { before: objective.counted().less(&since) };
         let has_room = kept.is_some() || self.kept.len() < MOST;
         if kept != Some(cut) && has_room {
             self.kept.insert(at, cut);
@@ -133,16 +133,6 @@ impl Cuts {
 
 /// How far back corrections act: a year and a day, as long as the longest period.
 pub(crate) const REACH: Nanos = Nanos::from_secs(367 * 86_400);
-
-/// The difference; zero where what arrived late makes it negative.
-pub(super) fn less(a: Counts, b: Counts) -> Counts {
-    Counts { good: a.good - b.good, bad: a.bad - b.bad, covered: a.covered.saturating_sub(b.covered) }
-}
-
-pub(super) fn plus(a: Counts, b: Counts) -> Counts {
-    let covered = Nanos::new(a.covered.get().saturating_add(b.covered.get()));
-    Counts { good: a.good + b.good, bad: a.bad + b.bad, covered }
-}
 
 fn rounded(at: UnixNanos, width: Nanos, side: Side) -> UnixNanos {
     let slots = match side {

@@ -3,7 +3,7 @@
 
 use mapwarden::contract::UnixNanos;
 
-use super::cuts::{Cut, Cuts, Side, less, plus};
+use super::cuts::{Cut, Cuts, Side};
 use crate::aggregate::objective::Objective;
 use crate::aggregate::slices::Counts;
 
@@ -52,7 +52,8 @@ pub(super) fn excluded(
             None => apart.push(placed),
         }
     }
-    let sum = apart.iter().fold(Counts::default(), |sum, part| plus(sum, less(part.until, part.before)));
+    let mut sum = Counts::default();
+    apart.iter().for_each(|part| sum.add(&part.until.less(&part.before)));
     (apart.into_iter().map(|part| part.stretch).collect(), sum)
 }
 
@@ -74,7 +75,7 @@ fn place(
 ) -> Option<Placed> {
     let now = period.to;
     let ends = if to <= now { Some(cuts.place(to, Side::End, objective, now)) } else { None };
-    let first = less(objective.counted(), raw);
+    let first = objective.counted().less(&raw);
     let (start, before) = if from <= period.from {
         (period.from, first)
     } else if from < now {

@@ -186,7 +186,7 @@ impl Ledger {
         onset: Option<UnixNanos>,
     ) -> LedgerState {
         let period = Stretch { from: budget.start, to: view.now };
-        let raw = Counts { good: budget.good, bad: budget.bad, covered: budget.covered };
+        let raw = budget.counts();
         let corrected = self.corrected(id, objective, raw, period);
         let kept = self.slow.get(id).filter(|slow| {
             let is_fresh = slow.at <= view.now && view.now.since(slow.at) < REFRESH;

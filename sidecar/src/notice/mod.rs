@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::engine::{Counters, Kept, KeptCrowd, Notices};
 pub(crate) use self::evidence::health;
-pub use self::evidence::{SpentBy, SpentPart, SpentRest, SpentShare};
+pub use self::evidence::{SpentBy, SpentShare};
 use crate::accept::{ChangeKind, ChangeSource};
 use crate::budget::Severity;
 

@@ -6,6 +6,7 @@ use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::Serialize;
 
 use crate::aggregate::slices::Counts;
+use crate::ledger::{Part, Rest};
 use crate::notice::Known;
 
 /// What the ledger says about one objective.
@@ -169,26 +170,8 @@ pub struct ShareView {
     /// `version`, `region`, `map` or `operation`.
     pub dimension: &'static str,
     /// The parts, the largest first.
-    pub parts: Vec<PartView>,
+    pub parts: Vec<Part>,
     /// What is not told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rest: Option<RestView>,
-}
-
-/// One part.
-#[derive(Clone, Debug, Serialize)]
-pub struct PartView {
-    /// Whose.
-    pub name: String,
-    /// Bad events.
-    pub bad: Count,
-}
-
-/// What is not told apart.
-#[derive(Clone, Debug, Serialize)]
-pub struct RestView {
-    /// Bad events.
-    pub bad: Count,
-    /// Why.
-    pub why: String,
+    pub rest: Option<Rest>,
 }

@@ -1,19 +1,11 @@
 //! Comes in: an objective's period, target and own tiers. Goes out: the tiers that can fire, and why the others
 //! cannot.
 
-use mapwarden::contract::Count;
+use mapwarden::contract::Nanos;
 
 use super::window::{SLICE, Window};
 use crate::budget::Severity;
-use crate::spec::{BurnTier, Method, Slo};
-
-/// The tiers of the SRE workbook, chapter 5: severity, share of the period's budget, long and short window in seconds.
-const WORKBOOK: [(Severity, f64, u64, u64); 4] = [
-    (Severity::Page, 0.02, 3_600, 300),
-    (Severity::Page, 0.05, 21_600, 1_800),
-    (Severity::Ticket, 0.1, 86_400, 7_200),
-    (Severity::Ticket, 0.1, 259_200, 21_600),
-];
+use crate::spec::{BurnTier, Method, Slo, workbook};
 
 /// One burn-rate tier.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,34 +34,23 @@ pub(super) fn tiers(slo: &Slo, period: Window, allowed: f64) -> (Vec<Tier>, Vec<
 }
 
 fn declared(slo: &Slo, period: Window) -> Vec<Tier> {
-    let own = |tier: &BurnTier| Tier {
+    let told = |tier: &BurnTier| Tier {
         severity: if tier.is_page { Severity::Page } else { Severity::Ticket },
         long: Window::new(tier.long),
         short: Window::new(tier.short),
         factor: tier.factor,
     };
     if slo.alerting.tiers.is_empty() {
-        let scaled = |(severity, share, long, short)| {
-            let [long, short] =
-                [long, short].map(|seconds| Window::new(mapwarden::contract::Nanos::from_secs(seconds)));
-            let long_seconds = Count::new(long.seconds()).as_f64();
-            Tier {
-                severity,
-                long,
-                short,
-                factor: share * Count::new(period.seconds()).as_f64() / long_seconds,
-            }
-        };
-        WORKBOOK.into_iter().map(scaled).collect()
+        workbook(Nanos::from_secs(period.seconds())).iter().map(told).collect()
     } else {
-        slo.alerting.tiers.iter().map(own).collect()
+        slo.alerting.tiers.iter().map(told).collect()
     }
 }
 
 /// Why a tier is left out; none where it can fire.
 fn objection(slo: &Slo, tier: &Tier, period: Window, allowed: f64) -> Option<String> {
     let slice = match slo.method {
-        Method::Occurrences => Window::new(mapwarden::contract::Nanos::from_secs(SLICE)),
+        Method::Occurrences => Window::new(Nanos::from_secs(SLICE)),
         Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => Window::new(slice),
     };
     let most = tier.factor * allowed;
@@ -97,7 +78,7 @@ pub(super) fn rounded(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use mapwarden::contract::{Nanos, Ratio};
+    use mapwarden::contract::Ratio;
 
     use super::*;
     use crate::spec::{Indicator, Selector};

@@ -50,3 +50,21 @@ pub struct BurnTier {
     /// The burn rate above which it fires.
     pub factor: f64,
 }
+
+/// The tiers of the SRE workbook, chapter 5: whether it pages, the share of the period's budget, the long and the short window
+/// in seconds.
+const WORKBOOK: [(bool, f64, u64, u64); 4] = [
+    (true, 0.02, 3_600, 300),
+    (true, 0.05, 21_600, 1_800),
+    (false, 0.1, 86_400, 7_200),
+    (false, 0.1, 259_200, 21_600),
+];
+
+/// The tiers of an objective that has none of its own, loudest first: those of the SRE workbook, which spend the same share of
+/// the budget in the same windows whatever the period is.
+pub(crate) fn workbook(period: Nanos) -> [BurnTier; 4] {
+    WORKBOOK.map(|(is_page, share, long, short)| {
+        let [long, short] = [long, short].map(Nanos::from_secs);
+        BurnTier { is_page, long, short, factor: share * period.as_secs_f64() / long.as_secs_f64() }
+    })
+}

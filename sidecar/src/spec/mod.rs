@@ -21,8 +21,8 @@ mod spelling;
 mod verify;
 pub(crate) mod window;
 
-pub(crate) use self::alerting::MIN_BAD;
 pub use self::alerting::{Alert, Alerting, BurnTier};
+pub(crate) use self::alerting::{MIN_BAD, workbook};
 pub(crate) use self::field::is_label;
 pub use self::indicator::{
     Comparison, Expression, Indicator, Judged, Matcher, Member, Queried, Queries, Selector,

@@ -5,13 +5,8 @@ use std::collections::BTreeMap;
 
 use mapwarden::contract::{Nanos, Ratio};
 
-use super::{BurnTier, Indicator, Loaded, MIN_BAD, Method, Period, Slo};
+use super::{BurnTier, Indicator, Loaded, MIN_BAD, Method, Period, Slo, workbook};
 use crate::yaml::{Origin, Problem};
-
-/// The tiers of the SRE workbook (chapter 5), as (whether it pages, the share of the budget, the long window in
-/// seconds): what holds where an objective has none of its own.
-const WORKBOOK: [(bool, f64, u64); 4] =
-    [(true, 0.02, 3_600), (true, 0.05, 21_600), (false, 0.1, 86_400), (false, 0.1, 259_200)];
 
 /// Adds the problems and warnings of what was loaded.
 pub(super) fn verify(loaded: &mut Loaded) {
@@ -52,20 +47,13 @@ fn members(slos: &[Slo]) -> Vec<Problem> {
     problems
 }
 
-/// A tier as far as it decides whether it can fire.
-struct Tier {
-    is_page: bool,
-    factor: f64,
-    long: Nanos,
-}
-
 /// Tiers that no outage can reach, each with why, and what could.
 fn never_fires(slo: &Slo) -> Vec<Problem> {
-    let is_raised = |tier: &Tier| {
+    let is_raised = |tier: &BurnTier| {
         let alert = if tier.is_page { &slo.alerting.page } else { &slo.alerting.ticket };
         !alert.is_disabled
     };
-    let never = |tier: Tier| {
+    let never = |tier: BurnTier| {
         let reason = beyond_an_outage(&tier, slo.target).or_else(|| too_few_slices(&tier, &slo.method))?;
         let kind = if tier.is_page { "page" } else { "ticket" };
         let (factor, long) = (short(tier.factor), hours(tier.long));
@@ -76,7 +64,7 @@ fn never_fires(slo: &Slo) -> Vec<Problem> {
 }
 
 /// When everything fails, the burn is 1 / (1 - target), and no more.
-fn beyond_an_outage(tier: &Tier, target: Ratio) -> Option<String> {
+fn beyond_an_outage(tier: &BurnTier, target: Ratio) -> Option<String> {
     let budget = target.complement().get();
     (tier.factor * budget >= 1.0).then(|| {
         let (most, least) = (short(1.0 / budget), short(1.0 - 1.0 / tier.factor));
@@ -89,7 +77,7 @@ fn beyond_an_outage(tier: &Tier, target: Ratio) -> Option<String> {
 }
 
 /// Nobody is told of fewer than [`MIN_BAD`] bad events, which here are slices of time.
-fn too_few_slices(tier: &Tier, method: &Method) -> Option<String> {
+fn too_few_slices(tier: &BurnTier, method: &Method) -> Option<String> {
     let slice = match method {
         Method::Occurrences => return None,
         Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => *slice,
@@ -105,10 +93,9 @@ fn too_few_slices(tier: &Tier, method: &Method) -> Option<String> {
     })
 }
 
-fn tiers(slo: &Slo) -> Vec<Tier> {
+fn tiers(slo: &Slo) -> Vec<BurnTier> {
     if !slo.alerting.tiers.is_empty() {
-        let one = |tier: &BurnTier| Tier { is_page: tier.is_page, factor: tier.factor, long: tier.long };
-        return slo.alerting.tiers.iter().map(one).collect();
+        return slo.alerting.tiers.clone();
     }
     // Calendar periods differ by days; round numbers are close enough to say what can never be.
     let period = match &slo.period {
@@ -116,15 +103,7 @@ fn tiers(slo: &Slo) -> Vec<Tier> {
         Period::Calendar(calendar) => Nanos::from_secs(86_400 * calendar.round_days()),
     };
     // A window that is longer than the period makes no tier.
-    let of_period =
-        WORKBOOK.into_iter().map(|(is_page, share, long)| (is_page, share, Nanos::from_secs(long)));
-    of_period
-        .filter(|(.., long)| *long <= period)
-        .map(|(is_page, share, long)| {
-            let factor = share * period.as_secs_f64() / long.as_secs_f64();
-            Tier { is_page, factor, long }
-        })
-        .collect()
+    workbook(period).into_iter().filter(|tier| tier.long <= period).collect()
 }
 
 /// At most four digits after the point.

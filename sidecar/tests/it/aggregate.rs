@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
 use mapwarden_sidecar::accept::{
-    Attributes, Batch, Buckets, Histogram, Observation, Point, Resource, Temporality, Value,
+    Batch, Buckets, Histogram, Observation, Point, Resource, Temporality, Value,
 };
 use mapwarden_sidecar::aggregate::objective::Objective;
 use mapwarden_sidecar::aggregate::{Aggregate, Window};
@@ -34,11 +34,16 @@ fn latency(name: &str, millis: u64) -> Slo {
     slo(name, indicator)
 }
 
-fn point(metric: &str, attributes: &[(&str, &str)], start: u64, time: u64, value: Value) -> Observation {
-    let attributes: Attributes = attributes.iter().map(|(k, v)| (Arc::from(*k), Arc::from(*v))).collect();
+pub(crate) fn point(
+    metric: &str,
+    attributes: &[(&str, &str)],
+    start: u64,
+    time: u64,
+    value: Value,
+) -> Observation {
     Observation::Point(Point {
         metric: Arc::from(metric),
-        attributes,
+        attributes: crate::notices::attributes(attributes),
         start: at(start),
         time: at(time),
         value,

@@ -25,6 +25,7 @@ mod names;
 mod notice_maps;
 mod notice_spenders;
 mod notices;
+mod notices_alone;
 mod objectives;
 mod output_admin;
 mod output_alertmanager;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use mapwarden::contract::names::{attribute, wire};
-use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_sidecar::accept::{Batch, Resource, Temporality, Value};
 use mapwarden_sidecar::notice::{Event, Known, Notice, SpentBy};
 
+use crate::aggregate::point;
 use crate::notice_maps::{Process, declared, events, gauge, sum};
-use crate::notices::{Sidecar, at, attributes};
+use crate::notices::{Sidecar, at};
 
 /// (name, bad) of each part, and what is not told apart.
 fn divided(spent: &SpentBy, dimension: &str) -> Option<(Vec<(String, u64)>, u64)> {
@@ -40,23 +41,14 @@ fn every_notice_adds_up(sidecar: &Sidecar) {
 fn told(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, u64)]) -> Batch {
     let version = version.map(Arc::from);
     let resource = Resource { id, service: Arc::from("shop"), version, ..Resource::default() };
-    let point = |metric: &str, attributes, value| {
-        Observation::Point(Point {
-            metric: Arc::from(metric),
-            attributes,
-            start: at(0),
-            time: at(second),
-            value,
-        })
-    };
     let objective = [(attribute::SLO, "a"), (attribute::SLI, "availability"), (attribute::SCOPE, "checkout")];
-    let mut observations = vec![point(wire::OBJECTIVE.name, attributes(&objective), Value::Gauge(0.99))];
+    let mut observations = vec![point(wire::OBJECTIVE.name, &objective, 0, second, Value::Gauge(0.99))];
     for (region, verdict, count) in counts {
         let mut pairs = vec![(attribute::SLO, "a"), (attribute::VERDICT, *verdict)];
         pairs.extend((!region.is_empty()).then_some((attribute::REGION, *region)));
         let value = f64::from(u32::try_from(*count).unwrap());
         let value = Value::Sum { temporality: Temporality::Cumulative, value };
-        observations.push(point(wire::SLI_EVENTS.name, attributes(&pairs), value));
+        observations.push(point(wire::SLI_EVENTS.name, &pairs, 0, second, value));
     }
     Batch { resource: Arc::new(resource), received: at(second), observations }
 }

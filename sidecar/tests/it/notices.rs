@@ -1,6 +1,6 @@
 //! From batches to notices, second by second, without a clock: what opens, what it says, and when it is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ pub(crate) fn attributes(pairs: &[(&str, &str)]) -> Attributes {
 }
 
 /// A process that tells like the SDK: cumulative counts by region, once a second.
-struct Process {
+pub(crate) struct Process {
     resource: Arc<Resource>,
     start: UnixNanos,
     counts: BTreeMap<(&'static str, &'static str), u64>,
@@ -41,7 +41,7 @@ struct Process {
 }
 
 impl Process {
-    fn new(id: u64, version: &str, start: u64) -> Self {
+    pub(crate) fn new(id: u64, version: &str, start: u64) -> Self {
         let resource = Resource {
             id,
             service: Arc::from("order-service"),
@@ -119,7 +119,7 @@ pub(crate) struct Sidecar {
     pub(crate) aggregate: Aggregate,
     budgets: BTreeMap<String, BudgetState>,
     pub(crate) notices: Notices,
-    told: Vec<(u64, NoticeEvent)>,
+    pub(crate) told: Vec<(u64, NoticeEvent)>,
 }
 
 impl Sidecar {
@@ -153,7 +153,7 @@ impl Sidecar {
         view(&known, Judged { budgets: &self.budgets, ledger: &states }, &self.notices, facts)
     }
 
-    fn run(
+    pub(crate) fn run(
         &mut self,
         seconds: std::ops::Range<u64>,
         process: &mut Process,
@@ -185,14 +185,14 @@ impl Sidecar {
     }
 }
 
-fn healthy(second: u64, process: &mut Process) {
+pub(crate) fn healthy(second: u64, process: &mut Process) {
     for (region, rate) in [("eu-west-1", 50), ("us-east-1", 30), ("ap-south-1", 20)] {
         process.serve(second, region, rate, 0);
     }
 }
 
 /// Two fifths of one region fail.
-fn broken(second: u64, process: &mut Process) {
+pub(crate) fn broken(second: u64, process: &mut Process) {
     process.serve(second, "eu-west-1", 30, 20);
     process.serve(second, "us-east-1", 30, 0);
     process.serve(second, "ap-south-1", 20, 0);
@@ -288,42 +288,6 @@ fn a_page_of_a_tier_is_told_in_the_second_in_which_it_fires() {
     // 1 % is less than the sequential test looks for. The slow page's long window holds all 100 s events until second
     // s, of which s - 3,610 are bad; they are more than 6 x 0.1 % of all from s = 9,026 on.
     assert_eq!(*paged, 9_026);
-}
-
-/// The notices that are opened by three times 14 s of 20 %, each 0.11 % of the budget, so many seconds apart, by severity.
-fn opened_by_blips(apart: u64) -> (Sidecar, Vec<Severity>) {
-    let mut sidecar = Sidecar::new();
-    sidecar.run(1..3 * apart + 100, &mut Process::new(1, "v1", 0), |second, process| match second % apart {
-        0..14 if second > 14 => broken(second, process),
-        _ => healthy(second, process),
-    });
-    let told = |told: &(u64, NoticeEvent)| told.1.notice.severity;
-    let opened = sidecar.told.iter().filter(|told| told.1.event == Event::Opened).map(told).collect();
-    (sidecar, opened)
-}
-
-#[test]
-fn what_heals_by_itself_again_and_again_is_told_once() {
-    let (sidecar, opened) = opened_by_blips(3_600);
-    assert_eq!(opened, [Severity::Page]);
-    assert_eq!(sidecar.told(Event::Resolved)[0].1.trigger.as_ref().unwrap().tier, None);
-}
-
-#[test]
-fn a_ticket_that_fires_does_not_make_the_next_page_cheaper() {
-    // Half as far apart, 280 of 180,000 events burn for the slow ticket, which fires before the cost is that of a page.
-    let (sidecar, opened) = opened_by_blips(1_800);
-    assert_eq!(opened, [Severity::Ticket; 3]);
-    let resolved: Vec<_> = sidecar.told(Event::Resolved).into_iter().map(|told| told.1).collect();
-    let louder = sidecar.told.iter().filter(|told| told.1.notice.severity == Severity::Page);
-    let louder: BTreeSet<_> = louder.map(|told| told.1.notice.id.clone()).collect();
-    assert_eq!(louder, BTreeSet::from([resolved[0].id.clone()]), "the second and the third cost too little");
-    let trigger = resolved[0].trigger.as_ref().unwrap();
-    assert_eq!(
-        (trigger.kind, &trigger.tier),
-        (TriggerKind::Sequential, &None),
-        "a ticket agrees with no page"
-    );
 }
 
 #[test]

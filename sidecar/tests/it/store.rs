@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mapwarden::contract::names::{attribute, wire};
 use mapwarden::contract::{Count, Nanos, UnixNanos};
 use mapwarden_sidecar::accept::corrections::{Action, Entry};
-use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_sidecar::accept::{Batch, Resource, Temporality, Value};
 use mapwarden_sidecar::aggregate::objective::{self, About};
 use mapwarden_sidecar::aggregate::slices::{Counts, Level, Slice};
 use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window, timestamp};
@@ -14,6 +14,8 @@ use mapwarden_sidecar::budget::Tier;
 use mapwarden_sidecar::ledger::{self, Boundary, Cut};
 use mapwarden_sidecar::notice::{Kept, KeptCrowd, Notice, State};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
+
+use crate::aggregate;
 
 const START: u64 = 1_800_000_000;
 
@@ -41,16 +43,8 @@ impl Drop for Folder {
 /// What the SDK tells at a second: 100 requests a second since the start, of which one in ten is bad.
 fn told(second: u64) -> Batch {
     let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
-    let point = |metric: &str, pairs: &[(&str, &str)], value| {
-        let attributes = pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
-        Observation::Point(Point {
-            metric: Arc::from(metric),
-            attributes,
-            start: at(0),
-            time: at(second),
-            value,
-        })
-    };
+    let point =
+        |metric: &str, pairs: &[(&str, &str)], value| aggregate::point(metric, pairs, 0, second, value);
     let sum = |value: u64| Value::Sum {
         temporality: Temporality::Cumulative,
         value: f64::from(u32::try_from(value).unwrap()),

@@ -36,9 +36,14 @@ fn count_points(metric: &Metric) -> u64 {
     u64::try_from(points).unwrap_or(u64::MAX)
 }
 
-/// Reads all metrics of one resource.
-pub(super) fn observe(scopes: Vec<ScopeMetrics>, words: &mut Words, tally: &mut Tally) -> Vec<Observation> {
-    let points = usize::try_from(count(&scopes)).unwrap_or_default();
+/// Reads all metrics of one resource, which have so many points.
+pub(super) fn observe(
+    scopes: Vec<ScopeMetrics>,
+    points: u64,
+    words: &mut Words,
+    tally: &mut Tally,
+) -> Vec<Observation> {
+    let points = usize::try_from(points).unwrap_or_default();
     let mut reader = Reader { words, tally, observations: Vec::with_capacity(points) };
     for metric in scopes.into_iter().flat_map(|scope| scope.metrics) {
         reader.metric(metric);

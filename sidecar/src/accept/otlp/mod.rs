@@ -147,7 +147,8 @@ impl Inner {
         for told in request.resource_metrics {
             let items = metrics::count(&told.scope_metrics);
             if let Some(sender) = self.admit(told.resource.as_ref(), items, tally) {
-                batches.extend(batch(&sender, metrics::observe(told.scope_metrics, &mut words, tally)));
+                batches
+                    .extend(batch(&sender, metrics::observe(told.scope_metrics, items, &mut words, tally)));
             }
         }
         Ok(batches)

@@ -20,7 +20,7 @@ pub(super) use self::impact::{impact, region_traffic};
 pub(super) use self::maps::map;
 pub(super) use self::slis::slis;
 pub(super) use self::spenders::spent_by;
-pub use self::spenders::{SpentBy, SpentPart, SpentRest, SpentShare};
+pub use self::spenders::{SpentBy, SpentShare};
 use super::onset::Onset;
 use super::{Budget, Known};
 use crate::aggregate::WindowView;

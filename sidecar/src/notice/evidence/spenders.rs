@@ -29,27 +29,9 @@ pub struct SpentShare {
     /// `version`, `region`, `map` or `operation`.
     pub dimension: String,
     /// The parts, the largest first; none of them is zero.
-    pub parts: Vec<SpentPart>,
+    pub parts: Vec<Part>,
     /// What is not told apart; none where everything is.
-    pub rest: Option<SpentRest>,
-}
-
-/// One part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SpentPart {
-    /// A version, a region, a map, or an operation and its outcome: `get miss`.
-    pub name: String,
-    /// Its bad events.
-    pub bad: Count,
-}
-
-/// What is not told apart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SpentRest {
-    /// How many bad events.
-    pub bad: Count,
-    /// Why.
-    pub why: String,
+    pub rest: Option<Rest>,
 }
 
 impl SpentBy {
@@ -76,7 +58,5 @@ pub(in crate::notice) fn spent_by(fault: &Fault<'_>) -> Known<SpentBy> {
 }
 
 fn share(Share { dimension, parts, rest }: Share) -> SpentShare {
-    let part = |Part { name, bad }: Part| SpentPart { name, bad };
-    let rest = rest.map(|Rest { bad, why }| SpentRest { bad, why });
-    SpentShare { dimension: dimension.name().to_owned(), parts: parts.into_iter().map(part).collect(), rest }
+    SpentShare { dimension: dimension.name().to_owned(), parts, rest }
 }

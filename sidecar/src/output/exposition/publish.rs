@@ -11,8 +11,9 @@ use mapwarden::contract::{Count, Nanos};
 use super::families::Families;
 use crate::accept::{Change, ChangeKind, ChangeSource};
 use crate::budget::Severity;
+use crate::ledger::Part;
 use crate::notice::{Health, Known, MapFailure, Percentiles, State};
-use crate::output::ledger::{LedgerView, PartView, ShareView};
+use crate::output::ledger::{LedgerView, ShareView};
 use crate::output::{Durability, MapView, RequestView, SloView, SourceView, View};
 
 /// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
@@ -145,7 +146,7 @@ fn spent_gauges(gauges: &mut Families, ids: &[&str; 2], share: &ShareView) {
         return;
     }
     let (told, beyond) = parts.split_at(parts.len().min(SPENDERS));
-    for PartView { name, bad } in told {
+    for Part { name, bad } in told {
         gauges.set(&names::BUDGET_SPENT, &[ids[0], ids[1], dimension, name], bad.as_f64());
     }
     let beyond: Count = beyond.iter().map(|part| part.bad).sum();

@@ -13,7 +13,7 @@ use crate::notice::Known;
 use crate::output::human;
 use crate::output::ledger::{
     AttributionView, BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, LedgerView,
-    MaintenanceView, PartView, RawBudget, RestView, ScenarioView, ShareView, TimeView,
+    MaintenanceView, RawBudget, ScenarioView, ShareView, TimeView,
 };
 
 pub(super) fn ledger(state: &LedgerState, budget: &BudgetState) -> LedgerView {
@@ -132,8 +132,8 @@ fn attributed(attribution: &Attribution, over: &'static str) -> AttributionView 
     let Attribution { since, bad, spent, by } = attribution;
     let by = by.iter().map(|Share { dimension, parts, rest }| ShareView {
         dimension: dimension.name(),
-        parts: parts.iter().map(|part| PartView { name: part.name.clone(), bad: part.bad }).collect(),
-        rest: rest.as_ref().map(|rest| RestView { bad: rest.bad, why: rest.why.clone() }),
+        parts: parts.clone(),
+        rest: rest.clone(),
     });
     AttributionView { over, since: timestamp(*since), bad: *bad, spent: *spent, by: by.collect() }
 }

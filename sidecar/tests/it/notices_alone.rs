@@ -1,0 +1,44 @@
+//! Notices that only the sequential test opens: what heals by itself, again and again.
+
+use std::collections::BTreeSet;
+
+use mapwarden_sidecar::budget::Severity;
+use mapwarden_sidecar::notice::{Event, NoticeEvent, TriggerKind};
+
+use crate::notices::{Process, Sidecar, broken, healthy};
+
+/// The notices that are opened by three times 14 s of 20 %, each 0.11 % of the budget, so many seconds apart, by severity.
+fn opened_by_blips(apart: u64) -> (Sidecar, Vec<Severity>) {
+    let mut sidecar = Sidecar::new();
+    sidecar.run(1..3 * apart + 100, &mut Process::new(1, "v1", 0), |second, process| match second % apart {
+        0..14 if second > 14 => broken(second, process),
+        _ => healthy(second, process),
+    });
+    let told = |told: &(u64, NoticeEvent)| told.1.notice.severity;
+    let opened = sidecar.told.iter().filter(|told| told.1.event == Event::Opened).map(told).collect();
+    (sidecar, opened)
+}
+
+#[test]
+fn what_heals_by_itself_again_and_again_is_told_once() {
+    let (sidecar, opened) = opened_by_blips(3_600);
+    assert_eq!(opened, [Severity::Page]);
+    assert_eq!(sidecar.told(Event::Resolved)[0].1.trigger.as_ref().unwrap().tier, None);
+}
+
+#[test]
+fn a_ticket_that_fires_does_not_make_the_next_page_cheaper() {
+    // Half as far apart, 280 of 180,000 events burn for the slow ticket, which fires before the cost is that of a page.
+    let (sidecar, opened) = opened_by_blips(1_800);
+    assert_eq!(opened, [Severity::Ticket; 3]);
+    let resolved: Vec<_> = sidecar.told(Event::Resolved).into_iter().map(|told| told.1).collect();
+    let louder = sidecar.told.iter().filter(|told| told.1.notice.severity == Severity::Page);
+    let louder: BTreeSet<_> = louder.map(|told| told.1.notice.id.clone()).collect();
+    assert_eq!(louder, BTreeSet::from([resolved[0].id.clone()]), "the second and the third cost too little");
+    let trigger = resolved[0].trigger.as_ref().unwrap();
+    assert_eq!(
+        (trigger.kind, &trigger.tier),
+        (TriggerKind::Sequential, &None),
+        "a ticket agrees with no page"
+    );
+}

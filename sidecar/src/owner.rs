@@ -18,7 +18,7 @@ use crate::aggregate::slices::{Level, Slice};
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::{BudgetState, evaluate};
 use crate::config::Config;
-use crate::ledger::{Ledger, LedgerState};
+use crate::ledger::Ledger;
 use crate::notice::{self, Event, Notice, NoticeEvent, Notices};
 use crate::output::{Durability, View, view};
 use crate::store::{Commit, Removed, Store, StoreError};
@@ -51,7 +51,7 @@ const FAILED: &str = "failed";
 pub(crate) struct Owner {
     aggregate: Aggregate,
     /// As they were evaluated.
-    budgets: BTreeMap<String, BudgetState>,
+    budgets: Arc<BTreeMap<String, BudgetState>>,
     ledger: Ledger,
     notices: Notices,
     store: Option<Durable>,
@@ -114,11 +114,10 @@ impl Owner {
             sources: &sources,
             corrections: ledger.log(),
         };
-        let judged = view::Judged { budgets: &BTreeMap::new(), ledger: &BTreeMap::new() };
+        let judged = view::Judged { budgets: Arc::default(), ledger: BTreeMap::new() };
         let first = view::view(&aggregate.at(now), judged, &notices, facts);
         let (view, reader) = watch::channel(Arc::new(first));
-        let budgets = BTreeMap::new();
-        let (is_stale, waiting) = (true, Vec::new());
+        let (budgets, is_stale, waiting) = (Arc::default(), true, Vec::new());
         let owner = Self {
             aggregate,
             budgets,
@@ -225,12 +224,10 @@ impl Owner {
         let now = UnixNanos::now();
         self.aggregate.advance(now);
         let known = self.aggregate.at(now);
-        self.budgets = known
-            .objectives()
-            .map(|(id, objective)| (id.clone(), evaluate(objective, self.budgets.get(id), now)))
-            .collect();
-        let states: BTreeMap<String, LedgerState> =
-            self.ledger.step(&known, &self.budgets, |id| self.notices.onset(id));
+        let evaluated = known.objectives();
+        let evaluated = evaluated.map(|(id, slo)| (id.clone(), evaluate(slo, self.budgets.get(id), now)));
+        self.budgets = Arc::new(evaluated.collect());
+        let states = self.ledger.step(&known, &self.budgets, |id| self.notices.onset(id));
         // What is told is judged; what the next evaluation goes on from is what was measured.
         let judged = self.ledger.judge(&self.budgets, now);
         let happened = self.notices.step(&known, &judged);
@@ -240,7 +237,7 @@ impl Owner {
             sources: &self.sources,
             corrections: self.ledger.log(),
         };
-        let told = view::Judged { budgets: &judged, ledger: &states };
+        let told = view::Judged { budgets: judged, ledger: states };
         let view = Arc::new(view::view(&known, told, &self.notices, facts));
         if let Some(durable) = &mut self.store {
             for notice in happened.iter().map(|event| &*event.notice) {

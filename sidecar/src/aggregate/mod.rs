@@ -82,7 +82,7 @@ pub struct Aggregate {
     configured: Vec<Slo>,
     max_series: usize,
     watching_since: UnixNanos,
-    series: HashMap<u128, Series>,
+    series: HashMap<u128, Series, foldhash::fast::RandomState>,
     /// Marks that the store kept, until their series is met again.
     restored: HashMap<u128, Mark>,
     /// The latest time at which something was received.
@@ -132,7 +132,7 @@ impl Aggregate {
             configured: Vec::new(),
             max_series,
             watching_since,
-            series: HashMap::new(),
+            series: HashMap::default(),
             restored: HashMap::new(),
             latest: watching_since,
             objectives: BTreeMap::new(),

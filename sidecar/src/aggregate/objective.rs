@@ -197,10 +197,13 @@ impl Objective {
         }
     }
 
-    /// Judges the slices of time that are over.
+    /// Judges the slices of time that are over, and has the sums of the usual windows at hand.
     pub(super) fn advance(&mut self, now: UnixNanos) {
-        let Some(gathering) = &mut self.gathering else { return };
-        gathering.judge(now).iter().for_each(|verdict| self.hear(verdict));
+        if let Some(gathering) = &mut self.gathering {
+            gathering.judge(now).iter().for_each(|verdict| self.hear(verdict));
+        }
+        let usual = Window::ALL.into_iter().filter(|window| window.length() <= self.terms.length());
+        usual.for_each(|window| self.slices.keep_window(window, now));
     }
 
     /// Takes what a composite objective's members did.

@@ -18,6 +18,21 @@ pub(super) struct Ring {
     packed: VecDeque<Packed>,
     /// Slices that cannot be packed, ascending.
     full: VecDeque<Slice>,
+    running: Vec<Running>,
+}
+
+/// The sum of the last so many slots, which is kept up from slot to slot so that nobody has to add them all again.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    slots: u64,
+    last: u64,
+    sum: Counts,
+}
+
+impl Running {
+    const fn first(&self) -> u64 {
+        (self.last + 1).saturating_sub(self.slots)
+    }
 }
 
 /// One slice in few bytes.
@@ -111,7 +126,7 @@ impl Sums {
 
 impl Ring {
     pub(super) const fn new(level: Level) -> Self {
-        Self { level, newest: 0, packed: VecDeque::new(), full: VecDeque::new() }
+        Self { level, newest: 0, packed: VecDeque::new(), full: VecDeque::new(), running: Vec::new() }
     }
 
     /// Adds counts to a slot; a slot before the ring's reach is gone and takes nothing.
@@ -122,6 +137,11 @@ impl Ring {
         }
         if u64::from(self.newest - slot) >= self.level.slots() {
             return;
+        }
+        for running in &mut self.running {
+            if (running.first()..=running.last).contains(&slot.into()) {
+                running.sum.add(counts);
+            }
         }
         let at = self.first_at(slot);
         match self.packed.get(at).filter(|packed| packed.slot() == low(slot)).copied() {
@@ -143,6 +163,7 @@ impl Ring {
         let first = u64::from(newest).saturating_sub(self.level.slots() - 1);
         let gone = self.first_from(first);
         self.packed.drain(..gone);
+        self.running.retain(|running| running.first() >= first);
         while self.full.front().is_some_and(|slice| slice.slot < first) {
             self.full.pop_front();
         }
@@ -174,8 +195,33 @@ impl Ring {
         u64::from(self.newest - u32::from(low(self.newest).wrapping_sub(packed.slot())))
     }
 
+    /// Keeps the sum of so many slots up to the last, for [`Ring::sum`] to have at hand.
+    pub(super) fn keep_sum(&mut self, slots: u64, last: u64) {
+        let known = self.running.iter().position(|running| running.slots == slots);
+        let known = known.map(|at| self.running.swap_remove(at));
+        let mut next = Running { slots, last, sum: Counts::default() };
+        let first = next.first();
+        next.sum = match known {
+            Some(Running { last: before, sum, .. }) if before == last => sum,
+            Some(known) if known.last < last && first <= known.last => {
+                let gone = (known.first()..first).last().map(|end| self.add_up(known.first(), end));
+                let mut sum = known.sum.less(&gone.unwrap_or_default());
+                sum.add(&self.add_up(known.last + 1, last));
+                sum
+            }
+            Some(_) | None => self.add_up(first, last),
+        };
+        self.running.push(next);
+    }
+
     /// Sums the slots from the first to the last, both included.
     pub(super) fn sum(&self, from_slot: u64, to_slot: u64) -> Counts {
+        let is_it = |running: &&Running| running.last == to_slot && running.first() == from_slot;
+        let kept = self.running.iter().find(is_it);
+        kept.map_or_else(|| self.add_up(from_slot, to_slot), |running| running.sum)
+    }
+
+    fn add_up(&self, from_slot: u64, to_slot: u64) -> Counts {
         let (from, to) = (self.first_from(from_slot), self.first_from(to_slot.saturating_add(1)));
         let packed = self.packed.range(from.min(to)..to);
         let mut sum =
@@ -203,6 +249,7 @@ impl Ring {
 
     /// Forgets the slices after a slot.
     pub(super) fn forget_after(&mut self, last: u64) {
+        self.running.clear();
         self.packed.truncate(self.first_from(last.saturating_add(1)));
         while self.full.back().is_some_and(|slice| slice.slot > last) {
             self.full.pop_back();
@@ -295,6 +342,32 @@ mod tests {
             ring.forget_after(cut);
             known.retain(|slot, _| *slot <= cut);
             prop_assert_eq!(ring.from(0).count(), known.len());
+        }
+
+        /// Sums that are kept up are those of the slots, whatever comes when, early or late.
+        #[test]
+        fn sums_that_are_kept_are_those_of_the_slots(
+            steps in prop::collection::vec((0_u64..40, 0_u64..700, 0_u64..3, 0_u64..9, 0_u64..40), 1..150),
+        ) {
+            let (mut ring, mut now) = (Ring::new(Level::Second), 0);
+            for (passed, age, good, bad, what) in steps {
+                now += passed;
+                let counts = Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(1) };
+                // Sometimes from the future.
+                ring.add((now + 3).saturating_sub(age), &counts);
+                match what {
+                    0 => ring.forget_after(now),
+                    1 | 3 => now = now.saturating_sub(50),
+                    _ => {}
+                }
+                for slots in [1, 7, 300, 600] {
+                    if what % 3 > 0 {
+                        ring.keep_sum(slots, now);
+                    }
+                    let first = (now + 1).saturating_sub(slots);
+                    prop_assert_eq!(ring.sum(first, now), ring.add_up(first, now), "{} slots up to {}", slots, now);
+                }
+            }
         }
     }
 }

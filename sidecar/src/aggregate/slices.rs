@@ -129,6 +129,11 @@ impl Level {
         time.get() / self.width().get()
     }
 
+    /// How many slots a window has.
+    const fn slots_of(self, window: Window) -> u64 {
+        window.length().get() / self.width().get()
+    }
+
     pub(super) fn start(self, slot: u64) -> UnixNanos {
         UnixNanos::new(slot.saturating_mul(self.width().get()))
     }
@@ -246,12 +251,18 @@ impl Slices {
     /// Sums the slots that start in `(now - window, now]`, rounded to slots: at most the window, at least the
     /// window less one slot. They are those of the finest level that reaches as far; where none does, the window is cut.
     pub fn window(&self, window: Window, now: UnixNanos) -> Counts {
-        let reaches = |ring: &&Ring| window.length() <= ring.level.reach();
-        self.rings.iter().find(reaches).or(self.rings.last()).map_or_else(Counts::default, |ring| {
+        self.ring(self.level_of(window)).map_or_else(Counts::default, |ring| {
             let last = ring.level.slot(now);
-            let slots = window.length().get() / ring.level.width().get();
-            ring.sum((last + 1).saturating_sub(slots), last)
+            ring.sum((last + 1).saturating_sub(ring.level.slots_of(window)), last)
         })
+    }
+
+    /// Keeps the sum of a window as of now at hand: windows that are asked for every second need not be added up each time.
+    pub(super) fn keep_window(&mut self, window: Window, now: UnixNanos) {
+        let level = self.level_of(window);
+        if let Some(ring) = self.rings.iter_mut().find(|ring| ring.level == level) {
+            ring.keep_sum(level.slots_of(window), level.slot(now));
+        }
     }
 
     /// Sums the slots from the one that holds `from` on, at the finest level that reaches back to `from`.

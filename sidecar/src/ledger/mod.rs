@@ -9,7 +9,6 @@ mod cuts;
 mod exclusion;
 mod forecast;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,7 +49,7 @@ pub struct LedgerState {
     /// What is left of it after corrections.
     pub corrected: Corrected,
     /// For how long the corrected budget lasts.
-    pub forecast: Forecast,
+    pub forecast: Arc<Forecast>,
     /// Who spent it: over the period, and since the onset of the open notice.
     pub attribution: Arc<[Attribution]>,
     /// The maintenance that was planned for now.
@@ -109,12 +108,12 @@ pub struct Ledger {
 }
 
 /// What is not made anew each time.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Slow {
     at: UnixNanos,
     onset: Option<UnixNanos>,
     corrections: Vec<String>,
-    forecast: Forecast,
+    forecast: Arc<Forecast>,
     attribution: Arc<[Attribution]>,
 }
 
@@ -192,21 +191,22 @@ impl Ledger {
             let is_fresh = slow.at <= view.now && view.now.since(slow.at) < REFRESH;
             is_fresh && slow.onset == onset && slow.corrections == corrected.corrections
         });
-        let slow = kept.cloned().unwrap_or_else(|| {
+        let known = kept.map(|slow| (slow.forecast.clone(), slow.attribution.clone()));
+        let (forecast, attribution) = known.unwrap_or_else(|| {
             let until = Until::Through(view.now);
             let of_onset = |since| attribution::of_fault(view, objective, (since, until), raw);
-            Slow {
+            let of_period = attribution::of_period(view, objective, period, raw);
+            let slow = Slow {
                 at: view.now,
                 onset,
                 corrections: corrected.corrections.clone(),
-                forecast: forecast::forecast(objective, corrected.remaining, budget, view.now),
-                attribution: std::iter::once(attribution::of_period(view, objective, period, raw))
-                    .chain(onset.map(of_onset))
-                    .collect(),
-            }
+                forecast: Arc::new(forecast::forecast(objective, corrected.remaining, budget, view.now)),
+                attribution: std::iter::once(of_period).chain(onset.map(of_onset)).collect(),
+            };
+            let made = (slow.forecast.clone(), slow.attribution.clone());
+            self.slow.insert(id.clone(), slow);
+            made
         });
-        self.slow.insert(id.clone(), slow.clone());
-        let Slow { forecast, attribution, .. } = slow;
         let maintenance = self.booked.maintenance(id, view.now);
         LedgerState { period, raw, corrected, forecast, attribution, maintenance }
     }
@@ -231,16 +231,16 @@ impl Ledger {
 
     /// The budgets as they are told, by id: under planned maintenance no tier fires and the sequential test says nothing, and
     /// for the length of its short window after the end neither, because that window still holds what was planned.
-    pub fn judge<'a>(
+    pub fn judge(
         &self,
-        budgets: &'a BTreeMap<String, BudgetState>,
+        budgets: &Arc<BTreeMap<String, BudgetState>>,
         now: UnixNanos,
-    ) -> Cow<'a, BTreeMap<String, BudgetState>> {
+    ) -> Arc<BTreeMap<String, BudgetState>> {
         if self.booked.len() == 0 {
-            return Cow::Borrowed(budgets);
+            return budgets.clone();
         }
         let judged = budgets.iter().map(|(id, budget)| (id.clone(), self.judge_one(id, budget, now)));
-        Cow::Owned(judged.collect())
+        Arc::new(judged.collect())
     }
 
     fn judge_one(&self, id: &str, budget: &BudgetState, now: UnixNanos) -> BudgetState {

@@ -185,7 +185,7 @@ fn planned_maintenance_suppresses_tiers_and_what_is_booked_afterwards_does_not()
     let firing = |ledger: &Ledger, now: u64| {
         let view = aggregate.at(at(now));
         let budget = evaluate(view.objectives().next().unwrap().1, None, at(now));
-        let budgets = BTreeMap::from([("shop/a".to_owned(), budget.clone())]);
+        let budgets = Arc::new(BTreeMap::from([("shop/a".to_owned(), budget.clone())]));
         let judged = ledger.judge(&budgets, at(now));
         let names = judged["shop/a"].tiers.iter().filter(|tier| tier.is_firing).map(|tier| tier.tier.name());
         (budget.tiers.iter().filter(|tier| tier.is_firing).count(), names.collect::<Vec<_>>())

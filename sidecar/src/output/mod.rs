@@ -11,6 +11,7 @@ pub mod exposition;
 pub mod render;
 
 mod human;
+mod slos;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::{Deserialize, Serialize};
 
 use self::ledger::LedgerView;
+pub use self::slos::Slos;
 use crate::accept::Change;
 use crate::accept::sources::{Agreement, QueriedState, SourceFacts};
 use crate::budget::Severity;
@@ -36,7 +38,7 @@ pub struct View {
     /// When the sidecar started.
     pub started: Timestamp,
     /// Every objective, by id.
-    pub slos: Vec<SloView>,
+    pub slos: Slos,
     /// Notices, newest first: all that are open, and the last 100 resolved.
     pub notices: Vec<Notice>,
     /// Changes, newest first, the last 100.

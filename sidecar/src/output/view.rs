@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mapwarden::contract::{Nanos, Ratio};
+use mapwarden::contract::{Nanos, Ratio, UnixNanos};
 
 use self::maps::map_view;
 use super::{
-    Durability, NoticeEvents, PartCount, RequestView, SloView, SourceView, TierView, View, WindowView,
+    Durability, NoticeEvents, PartCount, RequestView, SloView, Slos, SourceView, TierView, View, WindowView,
 };
 use crate::accept::sources::SourceBoard;
 use crate::aggregate::distribution::Distribution;
-use crate::aggregate::objective::{About, Objective, SliKind};
+use crate::aggregate::objective::{About, Definition, Objective, SliKind};
+use crate::aggregate::slices::Counts;
 use crate::aggregate::traffic::Traffic;
 use crate::aggregate::{self, RequestKey, timestamp};
 use crate::budget::BudgetState;
@@ -44,25 +45,30 @@ pub struct Facts<'a> {
 }
 
 /// What was made of the objectives, by id.
-#[derive(Clone, Copy)]
-pub struct Judged<'a> {
+pub struct Judged {
     /// Their budgets, with the tiers that are told.
-    pub budgets: &'a BTreeMap<String, BudgetState>,
+    pub budgets: Arc<BTreeMap<String, BudgetState>>,
     /// Their budgets after corrections.
-    pub ledger: &'a BTreeMap<String, LedgerState>,
+    pub ledger: BTreeMap<String, LedgerState>,
 }
 
 /// Builds the view of a moment.
-pub fn view(
-    known: &aggregate::WindowView<'_>,
-    judged: Judged<'_>,
-    notices: &Notices,
-    facts: Facts<'_>,
-) -> View {
-    let slos = known.objectives().filter_map(|(id, objective)| {
-        let (budget, ledger) = (judged.budgets.get(id)?, judged.ledger.get(id)?);
-        Some(slo(id, objective, (budget, ledger), notices))
-    });
+pub fn view(known: &aggregate::WindowView<'_>, judged: Judged, notices: &Notices, facts: Facts<'_>) -> View {
+    let now = |(id, objective): (&String, &Objective)| ObjectiveNow {
+        id: id.clone(),
+        definition: objective.definition.clone(),
+        since: objective.since,
+        totals: objective.totals,
+        notice: notices.of(id).map(str::to_owned),
+    };
+    let objectives: Vec<ObjectiveNow> = known.objectives().map(now).collect();
+    let slos = move || {
+        let of = |objective: ObjectiveNow| {
+            let (budget, ledger) = (judged.budgets.get(&objective.id)?, judged.ledger.get(&objective.id)?);
+            Some(slo(objective, budget, ledger))
+        };
+        objectives.into_iter().filter_map(of).collect()
+    };
     let counters = notices.counters();
     let parts = counters.parts.iter().map(|(part, (present, missing))| {
         ((*part).to_owned(), PartCount { present: *present, missing: *missing })
@@ -70,7 +76,7 @@ pub fn view(
     View {
         at: timestamp(known.now),
         started: facts.started,
-        slos: slos.collect(),
+        slos: Slos::new(slos),
         notices: notices.all(),
         changes: known.changes().take(CHANGES).cloned().collect(),
         corrections: facts.corrections,
@@ -102,13 +108,17 @@ fn source(board: &SourceBoard) -> SourceView {
     }
 }
 
-fn slo(
-    id: &str,
-    objective: &Objective,
-    (budget, ledger): (&BudgetState, &LedgerState),
-    notices: &Notices,
-) -> SloView {
-    let definition = &objective.definition;
+/// What an objective is, and what was counted so far.
+struct ObjectiveNow {
+    id: String,
+    definition: Definition,
+    since: UnixNanos,
+    totals: Counts,
+    notice: Option<String>,
+}
+
+fn slo(objective: ObjectiveNow, budget: &BudgetState, ledger: &LedgerState) -> SloView {
+    let ObjectiveNow { id, definition, since, totals, notice } = objective;
     let (about, source) = match &definition.about {
         About::Map(map) => (format!("map {map}"), "sdk"),
         About::Scope(scope) => (format!("scope {scope}"), "sdk"),
@@ -116,9 +126,9 @@ fn slo(
         About::Derived(what) => (what.to_string(), "config"),
     };
     SloView {
-        id: id.to_owned(),
-        service: definition.service.clone(),
-        name: definition.name.clone(),
+        id,
+        service: definition.service,
+        name: definition.name,
         team: known_text(definition.team.as_ref(), "not told by the service"),
         sli: definition.sli.name(),
         about,
@@ -130,16 +140,16 @@ fn slo(
         target: definition.target,
         period: budget.period.length,
         period_until: budget.period.next.map(timestamp),
-        since: timestamp(objective.since),
-        good: objective.totals.good,
-        total: objective.totals.total(),
+        since: timestamp(since),
+        good: totals.good,
+        total: totals.total(),
         remaining: budget.remaining.map_or_else(|| Known::missing("nothing was measured"), Known::Value),
         exhausted_in: budget
             .exhausted_in
             .map_or_else(|| Known::missing("it is spent, or nothing is being spent"), Known::Value),
         windows: budget.windows.iter().map(window).collect(),
         tiers: budget.tiers.iter().map(tier).collect(),
-        notice: notices.of(id).map(str::to_owned),
+        notice,
         ledger: ledger::ledger(ledger, budget),
     }
 }

@@ -117,7 +117,7 @@ impl Process {
 /// The sidecar's pure half.
 pub(crate) struct Sidecar {
     pub(crate) aggregate: Aggregate,
-    budgets: BTreeMap<String, BudgetState>,
+    budgets: Arc<BTreeMap<String, BudgetState>>,
     pub(crate) notices: Notices,
     pub(crate) told: Vec<(u64, NoticeEvent)>,
 }
@@ -126,7 +126,7 @@ impl Sidecar {
     pub(crate) fn new() -> Self {
         Self {
             aggregate: Aggregate::new(Vec::new(), 10_000, at(0)),
-            budgets: BTreeMap::new(),
+            budgets: Arc::default(),
             notices: Notices::default(),
             told: Vec::new(),
         }
@@ -137,7 +137,7 @@ impl Sidecar {
         let evaluated = view
             .objectives()
             .map(|(id, objective)| (id.clone(), evaluate(objective, self.budgets.get(id), view.now)));
-        self.budgets = evaluated.collect();
+        self.budgets = Arc::new(evaluated.collect());
         let events = self.notices.step(&view, &self.budgets);
         self.told.extend(events.into_iter().map(|event| (second, event)));
     }
@@ -150,7 +150,7 @@ impl Sidecar {
             Facts { started: timestamp(at(0)), durability: Durability::Memory, sources: &[], corrections };
         let known = self.aggregate.at(at(second));
         let states = ledger.step(&known, &self.budgets, |slo| self.notices.onset(slo));
-        view(&known, Judged { budgets: &self.budgets, ledger: &states }, &self.notices, facts)
+        view(&known, Judged { budgets: self.budgets.clone(), ledger: states }, &self.notices, facts)
     }
 
     pub(crate) fn run(

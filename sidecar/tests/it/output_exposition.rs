@@ -9,6 +9,7 @@ use mapwarden::contract::names::exposition as names;
 use mapwarden::contract::names::{Kind, Metric};
 use mapwarden_sidecar::ledger::{Part, Rest};
 use mapwarden_sidecar::notice::Known;
+use mapwarden_sidecar::output::SloView;
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::output::ledger::{AttributionView, ShareView};
 
@@ -17,10 +18,9 @@ use crate::output_fixture::{empty, view};
 /// Renamed so that tests, which share the process's recorder, do not share series.
 fn view_of(service: &str) -> mapwarden_sidecar::output::View {
     let mut view = view();
-    for slo in &mut view.slos {
-        slo.service = service.into();
-        slo.id = format!("{service}/{}", slo.name);
-    }
+    let renamed =
+        |slo: SloView| SloView { service: service.into(), id: format!("{service}/{}", slo.name), ..slo };
+    view.slos = view.slos.iter().cloned().map(renamed).collect::<Vec<_>>().into();
     for change in &mut view.changes {
         change.service = service.to_owned();
     }
@@ -130,7 +130,9 @@ fn whose_the_bad_events_are_is_at_most_four_parts_and_a_rest_that_sum_to_the_who
     let attribution = |over, by| AttributionView { over, since, bad: Count::new(100), spent: Some(0.5), by };
     let mut view = view_of("spenders");
     let of_onset = attribution("onset", vec![share("version", &[7], None)]);
-    view.slos[0].ledger.attribution = vec![attribution("period", by), of_onset];
+    let mut slos = view.slos.to_vec();
+    slos[0].ledger.attribution = vec![attribution("period", by), of_onset];
+    view.slos = slos.into();
     let text = Exposition::install().unwrap().render(&view);
     let of_it =
         samples(&text).into_iter().filter(|(key, _)| key.starts_with("mapwarden_error_budget_spent_events{"));

@@ -323,7 +323,8 @@ pub(crate) fn view() -> View {
             slo("routing-freshness", "freshness", "map routing", 0.99, fine),
             sessions,
             slo("sessions-hit_ratio", "hit_ratio", "map sessions", 0.9, misses),
-        ],
+        ]
+        .into(),
         notices: vec![measured(), missing()],
         changes: changes(),
         corrections: corrections().into(),
@@ -481,7 +482,7 @@ pub(crate) fn empty() -> View {
     View {
         at: Timestamp::now(),
         started,
-        slos: Vec::new(),
+        slos: Vec::new().into(),
         notices: Vec::new(),
         changes: Vec::new(),
         corrections: Vec::new().into(),

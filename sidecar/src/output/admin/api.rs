@@ -18,7 +18,7 @@ use crate::notice::{self, Notice};
 use crate::output::explain::explain;
 use crate::output::ledger::AttributionView;
 use crate::output::render::Form;
-use crate::output::{MapView, SloView, SourceView, View};
+use crate::output::{MapView, SloView, Slos, SourceView, View};
 use crate::problem::Problem;
 
 /// Which notices are asked for.
@@ -39,7 +39,7 @@ pub(super) struct Explain {
     explain: Option<String>,
 }
 
-pub(super) async fn slos(State(shared): State<Shared>) -> Json<Vec<SloView>> {
+pub(super) async fn slos(State(shared): State<Shared>) -> Json<Slos> {
     Json(shared.view().slos.clone())
 }
 

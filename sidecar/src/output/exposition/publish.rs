@@ -254,7 +254,7 @@ fn source_gauges(gauges: &mut Families, source: &SourceView) {
 }
 
 fn counters(view: &View, counters: &mut Families) {
-    for slo in &view.slos {
+    for slo in view.slos.iter() {
         counters.set(&names::SLI_GOOD, &[&slo.id, &slo.service], slo.good.get());
         counters.set(&names::SLI_EVENTS, &[&slo.id, &slo.service], slo.total.get());
     }

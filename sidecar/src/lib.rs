@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::accept::otlp::{self, Receiver};
 use self::accept::{corrections, deploys, probe};
-use self::config::Config;
+use self::config::{Config, Probe};
 use self::output::View;
 use self::output::admin::{self, Admin};
 use self::output::exposition::Exposition;
@@ -119,7 +119,7 @@ impl Sidecar {
         edge.tasks.spawn(serve(otlp_listener, otlp, edge.stop.clone()));
         edge.tasks.spawn(serve(admin_listener, admin, edge.stop.clone()));
         edge.tasks.spawn(query(sources, inputs.clone(), view.clone(), edge.stop.clone()));
-        edge.tasks.spawn(ask(config, inputs, edge.stop.clone()));
+        edge.tasks.spawn(ask(config.probes, inputs, edge.stop.clone()));
         Ok(Self { otlp_http, admin: admin_address, view, edge, core, outlet })
     }
 
@@ -157,8 +157,8 @@ async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
     }
 }
 
-async fn ask(config: Config, inputs: mpsc::Sender<accept::Input>, stop: CancellationToken) {
-    if let Err(error) = probe::run(config.probes, inputs, stop).await {
+async fn ask(probes: Vec<Probe>, inputs: mpsc::Sender<accept::Input>, stop: CancellationToken) {
+    if let Err(error) = probe::run(probes, inputs, stop).await {
         tracing::error!("probes do not run: {error}");
     }
 }

@@ -122,7 +122,7 @@ pub enum Value {
         /// What the counts are relative to.
         temporality: Temporality,
         /// The distribution, in the unit of the metric.
-        histogram: Histogram,
+        histogram: Box<Histogram>,
     },
 }
 

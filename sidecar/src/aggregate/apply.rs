@@ -61,7 +61,9 @@ impl Aggregate {
                 Role::Slo { slo, place, counts } => {
                     let events = counts.events(applied);
                     self.count(slo, place, *counts, events);
-                    self.sampled_examples(slo, applied.exemplars);
+                    if !applied.exemplars.is_empty() {
+                        self.sampled_examples(slo, applied.exemplars);
+                    }
                 }
                 Role::MapOperation(key, pair) => {
                     self.maps.at(key).count(pair.clone(), time, events);

@@ -310,7 +310,9 @@ impl Aggregate {
     }
 
     fn ignore(&mut self, reason: Ignored, points: u64) {
-        *self.ignored.entry(reason).or_default() += points;
+        if points > 0 {
+            *self.ignored.entry(reason).or_default() += points;
+        }
     }
 
     /// Takes a point into account for everything that its series counts towards. A series that counts towards

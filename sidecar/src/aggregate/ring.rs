@@ -211,6 +211,7 @@ impl Ring {
             }
             Some(_) | None => self.add_up(first, last),
         };
+        self.running.reserve_exact(1);
         self.running.push(next);
     }
 

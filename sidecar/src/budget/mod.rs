@@ -73,7 +73,7 @@ impl WindowBurn {
 pub struct TierState {
     /// The tier.
     pub tier: Tier,
-    /// Whether it can fire at all: `factor x (1 - target)` is at most 1.
+    /// Whether it can fire at all: `factor x (1 - target)` is below 1.
     pub can_fire: bool,
     /// Whether both windows are over the factor, with enough evidence.
     pub is_firing: bool,

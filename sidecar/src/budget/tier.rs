@@ -141,9 +141,9 @@ impl Tier {
         self.factor
     }
 
-    /// Whether it can fire at all: a burn rate is at most 1 over what the target allows.
+    /// Whether it can fire at all: a burn rate is at most 1 over what the target allows, and must be above the factor.
     pub fn can_fire(self, allowed: Ratio) -> bool {
-        self.factor * allowed.get() <= 1.0
+        self.factor * allowed.get() < 1.0
     }
 }
 
@@ -163,6 +163,17 @@ mod tests {
         assert_eq!(factors(28), [13.44, 5.6, 2.8, 0.933]);
         assert_eq!(factors(90), [43.2, 18.0, 9.0, 3.0]);
         assert_eq!(factors(2), [0.96, 0.4, 0.2], "three days are longer than two");
+    }
+
+    #[test]
+    fn a_tier_at_the_burn_of_a_total_outage_cannot_fire() {
+        let tier = |factor| {
+            let window = Nanos::from_secs(3_600);
+            let tiers = vec![BurnTier { is_page: true, long: window, short: window, factor }];
+            Tier::of(&Terms { tiers, ..Terms::default() }).remove(0)
+        };
+        let half = Ratio::new(0.5).unwrap();
+        assert_eq!([1.9, 2.0, 2.1].map(|factor| tier(factor).can_fire(half)), [true, false, false]);
     }
 
     #[test]

@@ -62,13 +62,11 @@ pub fn view(known: &aggregate::WindowView<'_>, judged: Judged, notices: &Notices
         notice: notices.of(id).map(str::to_owned),
     };
     let objectives: Vec<ObjectiveNow> = known.objectives().map(now).collect();
-    let slos = move || {
-        let of = |objective: ObjectiveNow| {
-            let (budget, ledger) = (judged.budgets.get(&objective.id)?, judged.ledger.get(&objective.id)?);
-            Some(slo(objective, budget, ledger))
-        };
-        objectives.into_iter().filter_map(of).collect()
-    };
+    let slos = Slos::new(objectives.len(), move |at| {
+        let objective = objectives.get(at)?;
+        let (budget, ledger) = (judged.budgets.get(&objective.id)?, judged.ledger.get(&objective.id)?);
+        Some(slo(objective.clone(), budget, ledger))
+    });
     let counters = notices.counters();
     let parts = counters.parts.iter().map(|(part, (present, missing))| {
         ((*part).to_owned(), PartCount { present: *present, missing: *missing })
@@ -76,7 +74,7 @@ pub fn view(known: &aggregate::WindowView<'_>, judged: Judged, notices: &Notices
     View {
         at: timestamp(known.now),
         started: facts.started,
-        slos: Slos::new(slos),
+        slos,
         notices: notices.all(),
         changes: known.changes().take(CHANGES).cloned().collect(),
         corrections: facts.corrections,
@@ -109,6 +107,7 @@ fn source(board: &SourceBoard) -> SourceView {
 }
 
 /// What an objective is, and what was counted so far.
+#[derive(Clone)]
 struct ObjectiveNow {
     id: String,
     definition: Definition,

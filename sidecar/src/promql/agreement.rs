@@ -59,7 +59,7 @@ impl Comparer {
                 Ok(series) => {
                     let ours = view.slos.iter().filter(|slo| self.ids.contains(&slo.id));
                     known.objectives =
-                        ours.map(|slo| (slo.id.clone(), agreed(slo, &series))).collect::<BTreeMap<_, _>>();
+                        ours.map(|slo| (slo.id.clone(), agreed(&slo, &series))).collect::<BTreeMap<_, _>>();
                     known.at = Some(timestamp(moment));
                     known.trouble = None;
                 }

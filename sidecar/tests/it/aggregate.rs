@@ -62,7 +62,7 @@ fn histogram(counts: [u64; 3]) -> Value {
         buckets: Buckets::Explicit { bounds: Arc::from([0.3, 1.0]), counts: counts.to_vec() },
         exemplars: Vec::new(),
     };
-    Value::Histogram { temporality: Temporality::Cumulative, histogram }
+    Value::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) }
 }
 
 fn batch(second: u64, observations: Vec<Observation>) -> Batch {

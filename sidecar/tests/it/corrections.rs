@@ -2,10 +2,12 @@
 //! every number of an answer computed again from its explanation.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mapwarden_sidecar::Sidecar;
 use mapwarden_sidecar::config::Settings;
+use mapwarden_sidecar::output::View;
 use serde_json::{Value, json};
 
 use crate::formula::evaluate;
@@ -129,7 +131,7 @@ async fn corrections_are_booked_saved_and_withdrawn() {
     assert_eq!(log[0]["withdraws"], written["id"]);
     let id = log[1]["id"].as_str().unwrap();
     assert_eq!(second.get(&format!("/api/v1/corrections/{id}")).await, log[1]);
-    let corrected = second.sidecar.view.borrow().slos[0].ledger.budget.corrected.clone();
+    let corrected = second.sidecar.view.borrow().slos.iter().next().unwrap().ledger.budget.corrected;
     assert_eq!((corrected.bad.get(), corrected.corrections.len()), (35, 1));
     second.sidecar.stop().await;
     std::fs::remove_dir_all(&folder).unwrap();
@@ -179,7 +181,9 @@ async fn every_number_can_be_computed_again_from_its_explanation() {
     exclusion["to"] = json!((now - jiff::SignedDuration::from_mins(20)).to_string());
     assert_eq!(running.post("/api/v1/corrections", None, &exclusion).await.0, 201);
     let mut view = running.sidecar.view.clone();
-    view.wait_for(|view| view.slos[0].ledger.budget.corrected.corrections.len() == 4).await.unwrap();
+    let number =
+        |view: &Arc<View>| view.slos.iter().next().map(|slo| slo.ledger.budget.corrected.corrections.len());
+    view.wait_for(|view| number(view) == Some(4)).await.unwrap();
     let answer = running.get("/api/v1/slos/shop/availability?explain=1").await;
     let mut plain = answer.clone();
     let explained = plain.as_object_mut().unwrap().remove("explain").unwrap();

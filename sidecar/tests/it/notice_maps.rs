@@ -225,7 +225,7 @@ fn a_notice_leads_to_traces_of_the_fault() {
             buckets: Buckets::Exponential { scale: 3, offset: 159, counts: vec![second], zero: 0 },
             exemplars: vec![last],
         };
-        let value = Value::Histogram { temporality: Temporality::Cumulative, histogram };
+        let value = Value::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) };
         told.push(point(wire::MAP_DURATION.name, &[(attribute::OP, "get")], (0, second), value));
         if second == 700 {
             let about = FailureAbout::Map { map: Arc::from("routes"), op: Arc::from("load") };

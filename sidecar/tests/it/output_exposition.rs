@@ -20,7 +20,7 @@ fn view_of(service: &str) -> mapwarden_sidecar::output::View {
     let mut view = view();
     let renamed =
         |slo: SloView| SloView { service: service.into(), id: format!("{service}/{}", slo.name), ..slo };
-    view.slos = view.slos.iter().cloned().map(renamed).collect::<Vec<_>>().into();
+    view.slos = view.slos.iter().map(renamed).collect::<Vec<_>>().into();
     for change in &mut view.changes {
         change.service = service.to_owned();
     }
@@ -130,7 +130,7 @@ fn whose_the_bad_events_are_is_at_most_four_parts_and_a_rest_that_sum_to_the_who
     let attribution = |over, by| AttributionView { over, since, bad: Count::new(100), spent: Some(0.5), by };
     let mut view = view_of("spenders");
     let of_onset = attribution("onset", vec![share("version", &[7], None)]);
-    let mut slos = view.slos.to_vec();
+    let mut slos: Vec<_> = view.slos.iter().collect();
     slos[0].ledger.attribution = vec![attribution("period", by), of_onset];
     view.slos = slos.into();
     let text = Exposition::install().unwrap().render(&view);

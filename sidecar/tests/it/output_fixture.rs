@@ -90,7 +90,7 @@ fn slo(name: &str, sli: &'static str, about: &str, target: f64, error_ratios: [O
             factor: tier.factor(),
             long: tier.long().name(),
             short: tier.short().name(),
-            can_fire: tier.factor() * allowed <= 1.0,
+            can_fire: tier.factor() * allowed < 1.0,
             is_firing: [tier.long(), tier.short()]
                 .into_iter()
                 .all(|window| burn(window).is_some_and(|burn| burn.get() > tier.factor())),

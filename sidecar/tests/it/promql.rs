@@ -187,10 +187,10 @@ async fn until(
     let waited = tokio::time::timeout(PATIENCE, async {
         loop {
             let view = views.borrow_and_update().clone();
-            if let (Some(slo), Some(source)) = (view.slos.first(), view.sources.first())
-                && wanted(slo, source)
+            if let (Some(slo), Some(source)) = (view.slos.iter().next(), view.sources.first())
+                && wanted(&slo, source)
             {
-                return (slo.clone(), source.clone());
+                return (slo, source.clone());
             }
             views.changed().await.unwrap();
         }

@@ -153,7 +153,7 @@ impl Reader<'_> {
         for point in points {
             let (head, histogram) = read(point);
             self.take(name, head, || {
-                Ok(Value::Histogram { temporality: temporality.clone()?, histogram: histogram? })
+                Ok(Value::Histogram { temporality: temporality.clone()?, histogram: Box::new(histogram?) })
             });
         }
     }

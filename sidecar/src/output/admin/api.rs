@@ -49,7 +49,7 @@ pub(super) async fn slo(
     Asked(asked): Asked<Explain>,
 ) -> Result<Response, Problem> {
     let view = shared.view();
-    asked.answer(&view, of_service(&view, &service, &name)?)
+    asked.answer(&view, &of_service(&view, &service, &name)?)
 }
 
 pub(super) async fn slo_by_name(
@@ -58,7 +58,7 @@ pub(super) async fn slo_by_name(
     Asked(asked): Asked<Explain>,
 ) -> Result<Response, Problem> {
     let view = shared.view();
-    let found: Vec<&SloView> = view.slos.iter().filter(|slo| *slo.name == *name).collect();
+    let found: Vec<SloView> = view.slos.iter().filter(|slo| *slo.name == *name).collect();
     match found.as_slice() {
         [slo] => asked.answer(&view, slo),
         [] => Err(no_slo(&name, &view.slos)),
@@ -74,7 +74,7 @@ pub(super) async fn attribution(
     Named((service, name)): Named<(String, String)>,
 ) -> Result<Json<Vec<AttributionView>>, Problem> {
     let view = shared.view();
-    Ok(Json(of_service(&view, &service, &name)?.ledger.attribution.clone()))
+    Ok(Json(of_service(&view, &service, &name)?.ledger.attribution))
 }
 
 pub(super) async fn corrections(State(shared): State<Shared>) -> Json<Arc<[Line]>> {
@@ -93,7 +93,7 @@ pub(super) async fn correction(
     })
 }
 
-fn of_service<'a>(view: &'a View, service: &str, name: &str) -> Result<&'a SloView, Problem> {
+fn of_service(view: &View, service: &str, name: &str) -> Result<SloView, Problem> {
     let found = view.slos.iter().find(|slo| *slo.service == *service && *slo.name == *name);
     found.ok_or_else(|| no_slo(&format!("{service}/{name}"), &view.slos))
 }
@@ -108,8 +108,8 @@ impl Explain {
     }
 }
 
-fn no_slo(name: &str, slos: &[SloView]) -> Problem {
-    not_found(&format!("there is no objective `{name}`"), slos.iter().map(|slo| slo.id.as_str()))
+fn no_slo(name: &str, slos: &Slos) -> Problem {
+    not_found(&format!("there is no objective `{name}`"), slos.ids().iter().map(String::as_str))
 }
 
 pub(super) async fn notices(

@@ -71,9 +71,9 @@ impl Exposition {
     /// where blocking is allowed.
     pub fn render(&self, view: &View) -> String {
         let mut families = Families::default();
-        publish::no_changes_yet(view);
+        let services = publish::publish(view, &mut families);
+        publish::no_changes_yet(&services);
         families.take(&self.handle.render());
-        publish::publish(view, &mut families);
         process::publish(&mut families);
         families.into_text()
     }

@@ -2,6 +2,7 @@
 //! measured" is never a number.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden::contract::names::Metric;
@@ -30,10 +31,18 @@ const REST: &str = "(rest)";
 /// The mandatory parts of a notice, as the notice stage counts them.
 const MANDATORY_PARTS: [&str; 4] = ["sli_delta", "recent_changes", "impact", "dependencies"];
 
-/// Writes everything that the view tells.
-pub(super) fn publish(view: &View, families: &mut Families) {
+/// Writes everything that the view tells, and says which services have an objective.
+pub(super) fn publish(view: &View, families: &mut Families) -> BTreeSet<Arc<str>> {
+    let mut services = BTreeSet::new();
+    for slo in view.slos.iter() {
+        slo_gauges(families, &slo);
+        families.set(&names::SLI_GOOD, &[&slo.id, &slo.service], slo.good.get());
+        families.set(&names::SLI_EVENTS, &[&slo.id, &slo.service], slo.total.get());
+        services.insert(slo.service);
+    }
     gauges(view, families);
     counters(view, families);
+    services
 }
 
 impl Families {
@@ -72,7 +81,6 @@ fn gauges(view: &View, gauges: &mut Families) {
     if let Durability::Store { last_commit: Some(at), .. } = &view.durability {
         gauges.set(&names::STORE_LAST_COMMIT, &[], seconds(*at));
     }
-    view.slos.iter().for_each(|slo| slo_gauges(gauges, slo));
     view.maps.iter().for_each(|map| map_gauges(gauges, map));
     for RequestView { service, scope, region, p50, tail, .. } in &view.requests {
         gauges.set_percentiles(&names::REQUEST_LATENCY, &[service, scope, region], p50, tail);
@@ -254,10 +262,6 @@ fn source_gauges(gauges: &mut Families, source: &SourceView) {
 }
 
 fn counters(view: &View, counters: &mut Families) {
-    for slo in view.slos.iter() {
-        counters.set(&names::SLI_GOOD, &[&slo.id, &slo.service], slo.good.get());
-        counters.set(&names::SLI_EVENTS, &[&slo.id, &slo.service], slo.total.get());
-    }
     for map in &view.maps {
         counters.set(&names::MAP_RETRIES, &[&map.service, &map.name], map.retries.get());
         for MapFailure { op, error_type, count } in &map.failures {
@@ -295,11 +299,11 @@ fn counters(view: &View, counters: &mut Families) {
 
 /// Makes the counters of changes, which the state's owner increments through the recorder, at 0 for every service, so that
 /// the first change is seen by `increase()`.
-pub(super) fn no_changes_yet(view: &View) {
-    for service in view.slos.iter().map(|slo| &*slo.service).collect::<BTreeSet<_>>() {
+pub(super) fn no_changes_yet(services: &BTreeSet<Arc<str>>) {
+    for service in services {
         for kind in ChangeKind::ALL {
             for source in ChangeSource::ALL {
-                metrics::counter!(names::CHANGES.name, "service" => service.to_owned(), "kind" => kind.name(), "source" => source.name())
+                metrics::counter!(names::CHANGES.name, "service" => service.to_string(), "kind" => kind.name(), "source" => source.name())
                     .absolute(0);
             }
         }

@@ -67,8 +67,11 @@ async fn every_kind_of_metric_is_read() {
         ("http.requests", Value::Sum { temporality: Temporality::Cumulative, value: 9.5 }),
         ("in.flight", Value::Gauge(-3.0)),
         ("depth", Value::Gauge(0.5)),
-        ("latency", Value::Histogram { temporality: Temporality::Delta, histogram: explicit }),
-        ("duration", Value::Histogram { temporality: Temporality::Cumulative, histogram: exponential }),
+        ("latency", Value::Histogram { temporality: Temporality::Delta, histogram: Box::new(explicit) }),
+        (
+            "duration",
+            Value::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(exponential) },
+        ),
     ];
     let points = points(batch);
     let got: Vec<(&str, Value)> = points.iter().map(|point| (&*point.metric, point.value.clone())).collect();

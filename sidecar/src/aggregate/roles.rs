@@ -383,6 +383,8 @@ pub(super) fn tracks(roles: Vec<Role>) -> Vec<Track> {
             None => tracks.push(Track { threshold, roles: vec![role], mark: None }),
         }
     }
+    // There are many series, and nearly all have one.
+    tracks.shrink_to_fit();
     tracks
 }
 

@@ -149,11 +149,12 @@ impl Aggregate {
 
     fn count(&mut self, slo: &String, place: &Place, counts: SloRole, events: Events) {
         let Some(objective) = self.objectives.get_mut(slo) else { return };
-        let unmatched = match counts {
+        let uncounted = match counts {
             SloRole::BadOfTotal => objective.count_bad_of_total(events, place),
             SloRole::All(_) | SloRole::UpTo(_) => objective.count(events, place),
         };
-        self.ignore(Ignored::BadAboveTotal, unmatched);
+        self.ignore(Ignored::BadAboveTotal, uncounted.bad_above_total);
+        self.ignore(Ignored::AfterSlice, uncounted.late);
     }
 
     fn dependency(&mut self, name: &Arc<str>, caller: &Arc<str>, source: &'static str) -> &mut Dependency {

@@ -69,6 +69,15 @@ pub struct Events {
     pub bad: u64,
 }
 
+/// Events that were told and do not count as they were told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Bad events for which no total has come in time.
+    pub bad_above_total: u64,
+    /// Events of slices of time that were judged already.
+    pub late: u64,
+}
+
 /// What the store keeps of an objective beside its slices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
@@ -271,8 +280,8 @@ impl Objective {
         self.calendar.as_ref().and_then(|sums| sums.period(now)).unwrap_or_else(rolling)
     }
 
-    /// Counts events at a place, and says for how many bad events no total has come in time.
-    pub fn count(&mut self, events: Events, place: &Place) -> u64 {
+    /// Counts events at a place, and says what it could not.
+    pub fn count(&mut self, events: Events, place: &Place) -> Uncounted {
         let Events { from, to, good, bad } = events;
         self.touch(from);
         if self.covered_until == self.since && self.totals == Counts::default() {
@@ -293,8 +302,9 @@ impl Objective {
             slices.into_iter().for_each(|slices| slices.add(to, good, bad));
         }
         self.cover(from, to);
+        let mut late = 0;
         if let Some(gathering) = &mut self.gathering {
-            gathering.add(to, &Counts { good, bad, covered: Nanos::ZERO });
+            late = gathering.add(to, &Counts { good, bad, covered: Nanos::ZERO });
         } else if good > Count::ZERO || bad > Count::ZERO {
             self.totals.good += good;
             self.totals.bad += bad;
@@ -303,12 +313,12 @@ impl Objective {
                 calendar.add(to, &Counts { good, bad, covered: Nanos::ZERO });
             }
         }
-        unmatched
+        Uncounted { bad_above_total: unmatched, late }
     }
 
     /// Counts bad events whose totals are counted by another series: each takes one good event of its place away,
     /// now or when it arrives.
-    pub fn count_bad_of_total(&mut self, events: Events, place: &Place) -> u64 {
+    pub fn count_bad_of_total(&mut self, events: Events, place: &Place) -> Uncounted {
         if events.bad > 0 {
             let debt = self.debts.entry(place.clone()).or_insert((0, events.to));
             debt.0 = debt.0.saturating_add(events.bad);

@@ -52,11 +52,13 @@ pub enum Ignored {
     BadAboveTotal,
     /// A hot key of a map that has as many as it may, all of them told of late.
     TooManyHotKeys,
+    /// Events of a slice of time, of an objective that counts slices, that came more than ten seconds after its end.
+    AfterSlice,
 }
 
 impl Ignored {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Duplicate,
         Self::TooManySeries,
         Self::UnknownObjective,
@@ -65,6 +67,7 @@ impl Ignored {
         Self::FromTheFuture,
         Self::BadAboveTotal,
         Self::TooManyHotKeys,
+        Self::AfterSlice,
     ];
 
     /// The label's value.
@@ -78,6 +81,7 @@ impl Ignored {
             Self::FromTheFuture => "from_the_future",
             Self::BadAboveTotal => "bad_above_total",
             Self::TooManyHotKeys => "too_many_hot_keys",
+            Self::AfterSlice => "after_slice",
         }
     }
 }

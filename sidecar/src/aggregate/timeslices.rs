@@ -107,12 +107,14 @@ impl Gathering {
         self.judging
     }
 
-    /// Adds events to the slice in which they ended.
-    pub(super) fn add(&mut self, time: UnixNanos, counts: &Counts) {
+    /// Adds events to the slice in which they ended, and says how many came after it was judged and are not counted.
+    pub(super) fn add(&mut self, time: UnixNanos, counts: &Counts) -> u64 {
         let slot = time.get() / self.judging.slice.get();
-        if slot >= self.next {
-            self.open.entry(slot).or_default().add(counts);
+        if slot < self.next {
+            return counts.total().get();
         }
+        self.open.entry(slot).or_default().add(counts);
+        0
     }
 
     /// Notes measured time.
@@ -194,7 +196,7 @@ mod tests {
     fn a_slice_is_good_bad_or_not_measured() {
         let (slice, target) = (Nanos::from_secs(60), Ratio::new(0.95).unwrap());
         let mut gathering = Gathering::new(Judging::of(Method::Timeslices { slice, target }).unwrap());
-        gathering.add(at(600), &events(95, 5));
+        assert_eq!(gathering.add(at(600), &events(95, 5)), 0);
         gathering.add(at(719), &events(94, 6));
         gathering.cover(at(720), at(780));
         gathering.cover(at(780), at(800));
@@ -202,7 +204,7 @@ mod tests {
         gathering.add(at(659), &events(5, 0));
         assert_eq!(told(&gathering.judge(at(670))), [(600, 1, 0)]);
         assert_eq!(told(&gathering.judge(at(900))), [(660, 0, 1), (720, 1, 0)], "20 s of 780 are too few");
-        gathering.add(at(700), &events(0, 9));
+        assert_eq!(gathering.add(at(700), &events(1, 9)), 10);
         assert!(gathering.judge(at(2_000)).is_empty(), "what is judged stays judged");
     }
 

@@ -8,7 +8,7 @@ use mapwarden_sidecar::accept::{
 };
 use mapwarden_sidecar::aggregate::objective::Objective;
 use mapwarden_sidecar::aggregate::{Aggregate, Window};
-use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
+use mapwarden_sidecar::spec::{Indicator, Matcher, Method, Selector, Slo};
 
 use crate::objectives::put_back;
 
@@ -144,6 +144,21 @@ fn bad_events_without_totals_are_told_and_do_not_eat_later_good_ones() {
     assert_eq!(ignored(&aggregate, "bad_above_total"), 400);
     tell(&mut aggregate, 141, "eu", 500, 250);
     assert_eq!(totals(&aggregate, "up"), (250, 500));
+}
+
+#[test]
+fn what_comes_after_its_slice_was_judged_is_told() {
+    let events =
+        Indicator::Events { total: selector("requests", &[]), bad: selector("requests", &[("code", "5*")]) };
+    let method = Method::Timeslices { slice: Nanos::from_secs(60), target: Ratio::new(0.95).unwrap() };
+    let mut aggregate = Aggregate::new(vec![Slo { method, ..slo("up", events) }], 100, at(0));
+    let told = |code, time, value| vec![point("requests", &[("code", code)], 1, time, sum(value))];
+    aggregate.take(&batch(30, told("200", 30, 100)));
+    aggregate.advance(at(70));
+    assert_eq!(totals(&aggregate, "up"), (1, 0));
+    aggregate.take(&batch(75, told("500", 55, 7)));
+    aggregate.advance(at(90));
+    assert_eq!((totals(&aggregate, "up"), ignored(&aggregate, "after_slice")), ((1, 0), 7));
 }
 
 #[test]

@@ -348,17 +348,19 @@ mod tests {
         /// Sums that are kept up are those of the slots, whatever comes when, early or late.
         #[test]
         fn sums_that_are_kept_are_those_of_the_slots(
-            steps in prop::collection::vec((0_u64..40, 0_u64..700, 0_u64..3, 0_u64..9, 0_u64..40), 1..150),
+            steps in prop::collection::vec(
+                (prop_oneof![3 => 0_u64..4, 1 => 0_u64..40], 0_u64..700, 0_u64..3, 0_u64..9, 0_u64..12), 1..150),
         ) {
             let (mut ring, mut now) = (Ring::new(Level::Second), 0);
             for (passed, age, good, bad, what) in steps {
                 now += passed;
                 let counts = Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(1) };
                 // Sometimes from the future.
-                ring.add((now + 3).saturating_sub(age), &counts);
+                ring.add((now + 3).saturating_sub(if bad % 2 == 0 { age % 5 } else { age }), &counts);
                 match what {
                     0 => ring.forget_after(now),
-                    1 | 3 => now = now.saturating_sub(50),
+                    1 | 3 => now = now.saturating_sub(3),
+                    6 => now = now.saturating_sub(50),
                     _ => {}
                 }
                 for slots in [1, 7, 300, 600] {

@@ -1,5 +1,5 @@
-//! The objectives of a view. Comes in: what makes them. Goes out: them, one by one, made when somebody looks: to make a
-//! thousand of them takes a third of an evaluation, and most views are of a second in which nobody looks.
+//! The objectives of a view. Comes in: their ids, and what makes them. Goes out: them, one by one, made when somebody looks: to
+//! make a thousand of them takes a third of an evaluation, and most views are of a second in which nobody looks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,33 +11,40 @@ use super::SloView;
 /// Objectives by id.
 #[derive(Clone)]
 pub struct Slos {
-    number: usize,
+    ids: Arc<[String]>,
     make: Arc<dyn Fn(usize) -> Option<SloView> + Send + Sync>,
 }
 
 impl Slos {
-    /// What `make` makes of the numbers below `number`.
+    /// What `make` makes of the positions of these ids.
     pub(super) fn new(
-        number: usize,
+        ids: Arc<[String]>,
         make: impl Fn(usize) -> Option<SloView> + Send + Sync + 'static,
     ) -> Self {
-        Self { number, make: Arc::new(make) }
+        Self { ids, make: Arc::new(make) }
     }
 
     /// Each objective, made anew.
     pub fn iter(&self) -> impl Iterator<Item = SloView> {
-        (0..self.number).filter_map(|at| (self.make)(at))
+        self.those(|_| true)
     }
 
-    /// The ids of those that there are.
-    pub fn ids(&self) -> Vec<String> {
-        self.iter().map(|slo| slo.id).collect()
+    /// Those whose id is wanted, made anew; no other one is.
+    pub fn those(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = SloView> {
+        let wanted = self.ids.iter().enumerate().filter(move |(_, id)| wanted(id));
+        wanted.filter_map(|(at, _)| (self.make)(at))
+    }
+
+    /// Every id.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.ids.iter().map(String::as_str)
     }
 }
 
 impl From<Vec<SloView>> for Slos {
     fn from(slos: Vec<SloView>) -> Self {
-        Self::new(slos.len(), move |at| slos.get(at).cloned())
+        let ids = slos.iter().map(|slo| slo.id.clone()).collect();
+        Self::new(ids, move |at| slos.get(at).cloned())
     }
 }
 

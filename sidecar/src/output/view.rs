@@ -55,17 +55,16 @@ pub struct Judged {
 /// Builds the view of a moment.
 pub fn view(known: &aggregate::WindowView<'_>, judged: Judged, notices: &Notices, facts: Facts<'_>) -> View {
     let now = |(id, objective): (&String, &Objective)| ObjectiveNow {
-        id: id.clone(),
         definition: objective.definition.clone(),
         since: objective.since,
         totals: objective.totals,
         notice: notices.of(id).map(str::to_owned),
     };
     let objectives: Vec<ObjectiveNow> = known.objectives().map(now).collect();
-    let slos = Slos::new(objectives.len(), move |at| {
-        let objective = objectives.get(at)?;
-        let (budget, ledger) = (judged.budgets.get(&objective.id)?, judged.ledger.get(&objective.id)?);
-        Some(slo(objective.clone(), budget, ledger))
+    let ids: Arc<[String]> = known.objectives().map(|(id, _)| id.clone()).collect();
+    let slos = Slos::new(ids.clone(), move |at| {
+        let (id, objective) = (ids.get(at)?, objectives.get(at)?);
+        Some(slo(id, objective, judged.budgets.get(id)?, judged.ledger.get(id)?))
     });
     let counters = notices.counters();
     let parts = counters.parts.iter().map(|(part, (present, missing))| {
@@ -107,17 +106,15 @@ fn source(board: &SourceBoard) -> SourceView {
 }
 
 /// What an objective is, and what was counted so far.
-#[derive(Clone)]
 struct ObjectiveNow {
-    id: String,
     definition: Definition,
     since: UnixNanos,
     totals: Counts,
     notice: Option<String>,
 }
 
-fn slo(objective: ObjectiveNow, budget: &BudgetState, ledger: &LedgerState) -> SloView {
-    let ObjectiveNow { id, definition, since, totals, notice } = objective;
+fn slo(id: &str, objective: &ObjectiveNow, budget: &BudgetState, ledger: &LedgerState) -> SloView {
+    let ObjectiveNow { definition, since, totals, notice } = objective;
     let (about, source) = match &definition.about {
         About::Map(map) => (format!("map {map}"), "sdk"),
         About::Scope(scope) => (format!("scope {scope}"), "sdk"),
@@ -125,9 +122,9 @@ fn slo(objective: ObjectiveNow, budget: &BudgetState, ledger: &LedgerState) -> S
         About::Derived(what) => (what.to_string(), "config"),
     };
     SloView {
-        id,
-        service: definition.service,
-        name: definition.name,
+        id: id.to_owned(),
+        service: definition.service.clone(),
+        name: definition.name.clone(),
         team: known_text(definition.team.as_ref(), "not told by the service"),
         sli: definition.sli.name(),
         about,
@@ -139,7 +136,7 @@ fn slo(objective: ObjectiveNow, budget: &BudgetState, ledger: &LedgerState) -> S
         target: definition.target,
         period: budget.period.length,
         period_until: budget.period.next.map(timestamp),
-        since: timestamp(since),
+        since: timestamp(*since),
         good: totals.good,
         total: totals.total(),
         remaining: budget.remaining.map_or_else(|| Known::missing("nothing was measured"), Known::Value),
@@ -148,7 +145,7 @@ fn slo(objective: ObjectiveNow, budget: &BudgetState, ledger: &LedgerState) -> S
             .map_or_else(|| Known::missing("it is spent, or nothing is being spent"), Known::Value),
         windows: budget.windows.iter().map(window).collect(),
         tiers: budget.tiers.iter().map(tier).collect(),
-        notice,
+        notice: notice.clone(),
         ledger: ledger::ledger(ledger, budget),
     }
 }

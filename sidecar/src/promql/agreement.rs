@@ -57,7 +57,7 @@ impl Comparer {
             let known = Arc::make_mut(known);
             match theirs {
                 Ok(series) => {
-                    let ours = view.slos.iter().filter(|slo| self.ids.contains(&slo.id));
+                    let ours = view.slos.those(|id| self.ids.iter().any(|known| known == id));
                     known.objectives =
                         ours.map(|slo| (slo.id.clone(), agreed(&slo, &series))).collect::<BTreeMap<_, _>>();
                     known.at = Some(timestamp(moment));

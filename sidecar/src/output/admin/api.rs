@@ -58,7 +58,8 @@ pub(super) async fn slo_by_name(
     Asked(asked): Asked<Explain>,
 ) -> Result<Response, Problem> {
     let view = shared.view();
-    let found: Vec<SloView> = view.slos.iter().filter(|slo| *slo.name == *name).collect();
+    let found: Vec<SloView> =
+        view.slos.those(|id| id.ends_with(&*name)).filter(|slo| *slo.name == *name).collect();
     match found.as_slice() {
         [slo] => asked.answer(&view, slo),
         [] => Err(no_slo(&name, &view.slos)),
@@ -94,8 +95,10 @@ pub(super) async fn correction(
 }
 
 fn of_service(view: &View, service: &str, name: &str) -> Result<SloView, Problem> {
-    let found = view.slos.iter().find(|slo| *slo.service == *service && *slo.name == *name);
-    found.ok_or_else(|| no_slo(&format!("{service}/{name}"), &view.slos))
+    let id = format!("{service}/{name}");
+    let found =
+        view.slos.those(|known| known == id).find(|slo| *slo.service == *service && *slo.name == *name);
+    found.ok_or_else(|| no_slo(&id, &view.slos))
 }
 
 impl Explain {
@@ -109,7 +112,7 @@ impl Explain {
 }
 
 fn no_slo(name: &str, slos: &Slos) -> Problem {
-    not_found(&format!("there is no objective `{name}`"), slos.ids().iter().map(String::as_str))
+    not_found(&format!("there is no objective `{name}`"), slos.ids())
 }
 
 pub(super) async fn notices(

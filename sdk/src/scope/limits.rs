@@ -1,14 +1,18 @@
 //! How many spans a second: a token bucket for each reason to make one, so that a storm of one kind leaves room
 //! for the others.
 
-use std::sync::{Mutex, TryLockError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::contract::Nanos;
 use crate::record::Dropped;
 
 /// Spans a second for each reason, and the burst. Raised, an incident leaves more examples and costs the service
 /// and the receiver more; every event is counted either way.
-const SPANS_PER_SECOND: f64 = 50.0;
+const SPANS_PER_SECOND: u64 = 50;
+
+/// How long a bucket takes to get room for a span.
+const NANOS_PER_SPAN: u64 = 1_000_000_000 / SPANS_PER_SECOND;
 
 /// Why a span is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,46 +68,56 @@ impl Limits {
     }
 }
 
+/// A bucket as the time at which it is full again: one number, so that threads that meet here neither wait nor lose
+/// a span (the generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug)]
 struct TokenBucket {
-    level: Mutex<(f64, Instant)>,
+    since: Instant,
+    /// In nanoseconds after `since`.
+    full_at: AtomicU64,
 }
 
 impl TokenBucket {
     fn full(now: Instant) -> Self {
-        Self { level: Mutex::new((SPANS_PER_SECOND, now)) }
+        Self { since: now, full_at: AtomicU64::new(0) }
     }
 
-    /// Never waits: where threads meet here there is a storm, and one span less of it.
+    /// Writes only what it allows: a storm only reads.
     fn take(&self, now: Instant) -> bool {
-        let mut level = match self.level.try_lock() {
-            Ok(level) => level,
-            Err(TryLockError::Poisoned(level)) => level.into_inner(),
-            Err(TryLockError::WouldBlock) => return false,
-        };
-        let (tokens, filled) = *level;
-        let tokens = tokens + now.saturating_duration_since(filled).as_secs_f64() * SPANS_PER_SECOND;
-        let tokens = tokens.min(SPANS_PER_SECOND);
-        let allowed = tokens >= 1.0;
-        *level = (if allowed { tokens - 1.0 } else { tokens }, now.max(filled));
-        allowed
+        let now = Nanos::from(now.saturating_duration_since(self.since)).get();
+        // Relaxed: nothing else hangs on the number.
+        let taken = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+            let full_at = full_at.max(now) + NANOS_PER_SPAN;
+            (full_at - now <= SPANS_PER_SECOND * NANOS_PER_SPAN).then_some(full_at)
+        });
+        taken.is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::time::Duration;
 
     use super::*;
 
     #[test]
-    fn a_bucket_in_use_is_not_waited_for() {
-        let start = Instant::now();
-        let bucket = TokenBucket::full(start);
-        let in_use = bucket.level.lock().unwrap();
-        assert!(!bucket.take(start));
-        drop(in_use);
-        assert!(bucket.take(start));
+    fn threads_that_meet_at_a_bucket_lose_nothing() {
+        for _ in 0..1_000 {
+            let start = Instant::now();
+            let bucket = TokenBucket::full(start);
+            let both = Barrier::new(2);
+            let take = || {
+                both.wait();
+                (0..25).filter(|_| bucket.take(start)).count()
+            };
+            let taken = std::thread::scope(|scope| {
+                let threads = [scope.spawn(take), scope.spawn(take)];
+                threads.map(|thread| thread.join().unwrap())
+            });
+            assert_eq!(taken, [25, 25]);
+            assert!(!bucket.take(start), "it is empty now");
+        }
     }
 
     #[test]

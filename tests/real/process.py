@@ -121,28 +121,25 @@ class Sidecar(Process):
         return None
 
 
-class Prometheus(Process):
-    """A Prometheus that scrapes one sidecar, and what other targets there are, each second and evaluates the repository's
-    alert rules, and others."""
+class Server(Process):
+    """A Prometheus-compatible server that scrapes one sidecar, and what other targets there are, each second and has the
+    repository's alert rules evaluated, and others."""
 
-    def __init__(self, folder: Path, target: str, others: tuple[str, ...] = (), rules: tuple[Path, ...] = (),
-                 port: int | None = None):
-        port = port or free_port()
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+    # Its path that answers once it is ready.
+    READY: str
+
+    # How many seconds after a scrape its queries show all of it.
+    STALENESS: int
+
+    def __init__(self, name: str, folder: Path, port: int | None):
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.begin = time.time()
-        jobs = {"mapwarden": [target], **({"shop": list(others)} if others else {})}
-        configuration = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(REPOSITORY / "alerts" / "*.yaml"), *map(str, rules)],
-            "scrape_configs": [{"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()],
-        }
-        (folder / "prometheus.yaml").write_text(json.dumps(configuration))  # JSON is YAML
-        super().__init__("prometheus", [
-            "prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/tsdb",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ], folder)
-        self.wait_for("Prometheus", lambda: requests.get(self.url + "/-/ready", timeout=5).ok or None)
+        super().__init__(name, self.command(folder), folder)
+        self.wait_for(name, lambda: requests.get(self.url + self.READY, timeout=5).ok or None)
+
+    def command(self, folder: Path) -> list:
+        raise NotImplementedError
 
     def ask(self, path: str, **parameters):
         """The `data` of an answer; an error in the query is an error here."""
@@ -158,6 +155,61 @@ class Prometheus(Process):
         for series in found["result"]:
             series["values"] = [value for value in series["values"] if value[1] != "NaN"]
         return [series for series in found["result"] if series["values"]]
+
+
+def scrapes(target: str, others: tuple[str, ...]) -> dict:
+    """The configuration of the scrapes, in the form that both servers read."""
+    jobs = {"mapwarden": [target], **({"shop": list(others)} if others else {})}
+    configs = [{"job_name": job, "static_configs": [{"targets": targets}]} for job, targets in jobs.items()]
+    return {"global": {"scrape_interval": "1s"}, "scrape_configs": configs}
+
+
+def rule_files(others: tuple[Path, ...]) -> list[str]:
+    return [str(REPOSITORY / "alerts" / "*.yaml"), *map(str, others)]
+
+
+class Prometheus(Server):
+    """It evaluates its rules itself."""
+
+    READY = "/-/ready"
+    STALENESS = 2
+
+    def __init__(self, folder: Path, target: str, others: tuple[str, ...] = (), rules: tuple[Path, ...] = (),
+                 port: int | None = None):
+        configuration = {**scrapes(target, others), "rule_files": rule_files(rules)}
+        configuration["global"]["evaluation_interval"] = "1s"
+        (folder / "prometheus.yaml").write_text(json.dumps(configuration))  # JSON is YAML
+        super().__init__("prometheus", folder, port)
+
+    def command(self, folder: Path) -> list:
+        return ["prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/tsdb",
+                f"--web.listen-address=127.0.0.1:{self.port}"]
+
+
+class VictoriaMetrics(Server):
+    """With a vmalert, which asks it and writes into it."""
+
+    READY = "/health"
+    # Its index forgets what it found for a selector every ten seconds: until then, a new series is not found.
+    STALENESS = 15
+
+    def __init__(self, folder: Path, target: str, others: tuple[str, ...] = (), rules: tuple[Path, ...] = (),
+                 port: int | None = None):
+        (folder / "victoria-metrics.yaml").write_text(json.dumps(scrapes(target, others)))  # JSON is YAML
+        super().__init__("victoria-metrics", folder, port)
+        self.vmalert = Process("vmalert", [
+            "vmalert", *[f"-rule={files}" for files in rule_files(rules)], "-evaluationInterval=1s",
+            f"-datasource.url={self.url}", f"-remoteWrite.url={self.url}", "-remoteWrite.flushInterval=100ms",
+            f"-remoteRead.url={self.url}", "-notifier.url=http://127.0.0.1:1", f"-httpListenAddr=127.0.0.1:{free_port()}",
+        ], folder)
+
+    def command(self, folder: Path) -> list:
+        return ["victoria-metrics", f"-promscrape.config={folder}/victoria-metrics.yaml", f"-storageDataPath={folder}/victoria",
+                f"-httpListenAddr=127.0.0.1:{self.port}", "-search.latencyOffset=0s"]
+
+    def end(self) -> int:
+        self.vmalert.end()
+        return super().end()
 
 
 class Alertmanager(Process):

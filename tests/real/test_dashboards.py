@@ -12,7 +12,7 @@ from dashboards import all_dashboards, expressions, label_values, of_rules, vari
 from process import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "scenarios"))
-from past import Past, labelled, levels  # noqa: E402
+from past import Past, PrometheusPast, labelled, levels  # noqa: E402
 
 # 2026-11-21T00:00:00Z, and for how long it is told; what is asked is asked of the end.
 BEGIN, HOURS, STEP = 1_795_219_200, 4, 60
@@ -89,7 +89,7 @@ def rules_of(binary: Path, folder: Path) -> list[dict]:
 @pytest.fixture(scope="module")
 def fleet(binary, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fleet")
-    past = Past(folder)
+    past = PrometheusPast(folder)
     samples = counters(lambda second: True)
     end = BEGIN + HOURS * 3_600
     for name, series in OF_SIDECARS.items():
@@ -133,7 +133,7 @@ def test_the_numbers_of_a_fleet_are_those_of_its_counters(fleet):
 
 def test_what_was_not_measured_is_not_drawn(binary, tmp_path):
     """The last half hour is silent: panels of five minutes show nothing, and none of them a value of their own."""
-    past = Past(tmp_path)
+    past = PrometheusPast(tmp_path)
     try:
         past.add(counters(lambda second: second <= (HOURS - 0.5) * 3_600))
         evaluated(past, rules_of(binary, tmp_path))

@@ -1,5 +1,5 @@
-"""Objectives whose events a Prometheus has: counted to the event from its samples, over restarts of everything, and compared
-with recording rules under Sloth's names."""
+"""Objectives whose events a Prometheus or a VictoriaMetrics has: counted to the event from its samples, over restarts of
+everything, and compared with recording rules under Sloth's names."""
 
 import threading
 import time
@@ -8,10 +8,10 @@ import pytest
 import requests
 
 from dashboards import expressions, label_values, of_servers, variables
-from process import Listener, Prometheus, wait_for
+from process import Listener, Prometheus, Server, VictoriaMetrics, wait_for
 
-# A step, and how old it must be: the resolution in time of everything here.
-EVERY, STALENESS = 2, 2
+# A step: the resolution in time of everything here.
+EVERY = 2
 
 # By how much of all events a server's own increases may be off in this test: they are extrapolated to the ends of each step,
 # and of a counter that begins with its first event, the first value is lost.
@@ -104,30 +104,30 @@ class Exporter:
 
 
 class Scene:
-    """Two pods, their Prometheus, and a sidecar that asks it; everything that happened is in `good` and `bad`."""
+    """Two pods, the server that scrapes them, and a sidecar that asks it; everything that happened is in `good` and `bad`."""
 
-    def __init__(self, start, folder):
-        self.start, self.folder = start, folder
+    def __init__(self, kind: type[Server], start, folder):
+        self.kind, self.start, self.folder = kind, start, folder
         self.pods = [Exporter(), Exporter()]
         self.good = self.bad = 0
         self.rules = folder / "rules.yaml"
         self.rules.write_text(RULES)
-        # The sidecar's addresses are kept over its restarts, so that Prometheus finds it again.
+        # The sidecar's addresses are kept over its restarts, so that the server finds it again.
         self.sidecar = self.start_sidecar("first", "http://127.0.0.1:1")
-        self.prometheus = self.start_prometheus(None)
+        self.server = self.start_server(None)
         for pod in self.pods:
             pod.scraped()
         self.sidecar.end()
-        self.sidecar = self.start_sidecar("second", self.prometheus.url)
+        self.sidecar = self.start_sidecar("second", self.server.url)
 
-    def start_prometheus(self, port):
+    def start_server(self, port):
         target = self.sidecar.admin.removeprefix("http://")
         others = tuple(pod.address for pod in self.pods)
-        return Prometheus(self.folder, target, others, (self.rules,), port)
+        return self.kind(self.folder, target, others, (self.rules,), port)
 
     def start_sidecar(self, name, url):
         file = self.folder / "mapwarden.yaml"
-        file.write_text(CONFIGURATION.format(url=url, every=EVERY, staleness=STALENESS))
+        file.write_text(CONFIGURATION.format(url=url, every=EVERY, staleness=self.kind.STALENESS))
         ports = self.sidecar.ports if hasattr(self, "sidecar") else None
         return self.start("--config", file, "--data-dir", self.folder / "data", name=name, ports=ports)
 
@@ -170,30 +170,30 @@ class Scene:
         return self.sidecar.json("/api/v1/sources")[0]
 
     def end(self):
-        self.prometheus.end()
+        self.server.end()
         for pod in self.pods:
             pod.end()
 
 
-@pytest.fixture
-def scene(sidecar, tmp_path):
-    scene = Scene(sidecar, tmp_path)
+@pytest.fixture(params=[Prometheus, VictoriaMetrics])
+def scene(request, sidecar, tmp_path):
+    scene = Scene(request.param, sidecar, tmp_path)
     yield scene
     scene.end()
 
 
-def restart_prometheus(scene):
+def restart_server(scene):
     time.sleep(1)
-    scene.prometheus.end()
+    scene.server.end()
     time.sleep(2)
-    scene.prometheus = scene.start_prometheus(scene.prometheus.port)
+    scene.server = scene.start_server(scene.server.port)
 
 
 def kill_sidecar(scene):
     time.sleep(1)
     scene.sidecar.kill()
     time.sleep(3)
-    scene.sidecar = scene.start_sidecar("third", scene.prometheus.url)
+    scene.sidecar = scene.start_sidecar("third", scene.server.url)
 
 
 def test_every_event_counts_once_whatever_restarts(scene):
@@ -202,8 +202,8 @@ def test_every_event_counts_once_whatever_restarts(scene):
     # The series of errors are born with the first error, at a value that is not zero.
     scene.load(4, bad_each=7)
     scene.expect_truth("with a first error")
-    scene.loaded(8, 20, lambda: restart_prometheus(scene))
-    scene.expect_truth("over a restart of Prometheus")
+    scene.loaded(8, 20, lambda: restart_server(scene))
+    scene.expect_truth("over a restart of the server")
     scene.loaded(8, 20, lambda: kill_sidecar(scene))
     scene.expect_truth("over a kill of the sidecar")
     # What a pod counts between its last scrape and its end is known to nobody; here there is nothing.
@@ -253,7 +253,7 @@ def test_budgets_are_compared_and_dashboards_have_data(scene):
 
     def ask():
         scene.load(1, bad_each=10)
-        unanswered.difference_update([each for each in unanswered if scene.prometheus.values(each.query)])
+        unanswered.difference_update([each for each in unanswered if scene.server.values(each.query)])
         return True if not unanswered else None
 
     try:
@@ -263,4 +263,4 @@ def test_budgets_are_compared_and_dashboards_have_data(scene):
         raise AssertionError(f"panels that stayed empty:\n{empty}") from None
     for question in variables(of_servers()):
         selector, label = label_values(question.query)
-        assert scene.prometheus.ask(f"label/{label}/values", **{"match[]": selector, "start": scene.prometheus.begin}), question
+        assert scene.server.ask(f"label/{label}/values", **{"match[]": selector, "start": scene.server.begin}), question

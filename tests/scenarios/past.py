@@ -1,4 +1,4 @@
-"""A Prometheus that is given its past: samples of any age, and what its rules would have recorded then."""
+"""A Prometheus or a VictoriaMetrics that is given its past: samples of any age, and what its rules would have recorded then."""
 
 import json
 import re
@@ -13,42 +13,36 @@ from process import Process, free_port
 # How many points Prometheus answers in one range.
 POINTS = 10_000
 
+# How many samples VictoriaMetrics is told at once. Its times are milliseconds, which three noughts make of our seconds.
+LINES = 100_000
+
 # The shortest period of a budget in the scenarios, in days.
 PERIOD = 30
 
 
 class Past:
-    """A Prometheus over blocks that promtool makes; it scrapes and evaluates nothing itself."""
+    """A server that scrapes and evaluates nothing itself."""
+
+    # What every question says besides.
+    ALWAYS: dict[str, str] = {}
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.blocks = 0
         self.running: Process | None = None
-        (folder / "prometheus.yaml").write_text("{}")
+        self.url = ""
 
     def add(self, samples: dict[str, list[str]]) -> None:
-        """Adds lines of OpenMetrics by metric, oldest first, and starts the server anew with them."""
-        if self.running:
-            self.running.end()
-        text = self.folder / f"samples-{self.blocks}.txt"
-        with text.open("w") as file:
-            for metric, lines in samples.items():
-                file.write(f"# TYPE {metric.removesuffix('_total')} {'counter' if metric.endswith('_total') else 'gauge'}\n")
-                file.writelines(line + "\n" for line in lines)
-            file.write("# EOF\n")
-        self.blocks += 1
-        subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h", text,
-                        self.folder / "tsdb"], check=True, stdout=subprocess.DEVNULL)
-        text.unlink()
+        """Adds lines of OpenMetrics by metric, oldest first."""
+        raise NotImplementedError
+
+    def start(self, name: str, command: list, ready: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.running = Process("prometheus", [
-            "prometheus", f"--config.file={self.folder}/prometheus.yaml", f"--storage.tsdb.path={self.folder}/tsdb",
-            "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"], self.folder)
-        self.running.wait_for("Prometheus", lambda: requests.get(self.url + "/-/ready", timeout=5).ok or None)
+        self.running = Process(name, [str(part).replace("ADDRESS", f"127.0.0.1:{port}") for part in command], self.folder)
+        self.running.wait_for(name, lambda: requests.get(self.url + ready, timeout=5).ok or None)
 
     def ask(self, path: str, **parameters) -> list[dict]:
-        answer = requests.post(f"{self.url}/api/v1/{path}", data=parameters, timeout=600).json()
+        answer = requests.post(f"{self.url}/api/v1/{path}", data=self.ALWAYS | parameters, timeout=600).json()
         assert answer["status"] == "success", f"{parameters}: {answer['error']}"
         return answer["data"]["result"]
 
@@ -72,6 +66,46 @@ class Past:
     def end(self) -> None:
         if self.running:
             self.running.end()
+
+
+class PrometheusPast(Past):
+    """A Prometheus over blocks that promtool makes: it starts anew with each."""
+
+    def add(self, samples: dict[str, list[str]]) -> None:
+        self.end()
+        text = self.folder / "samples.txt"
+        with text.open("w") as file:
+            for metric, lines in samples.items():
+                file.write(f"# TYPE {metric.removesuffix('_total')} {'counter' if metric.endswith('_total') else 'gauge'}\n")
+                file.writelines(line + "\n" for line in lines)
+            file.write("# EOF\n")
+        subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h", text,
+                        self.folder / "tsdb"], check=True, stdout=subprocess.DEVNULL)
+        text.unlink()
+        (self.folder / "prometheus.yaml").write_text("{}")
+        self.start("prometheus", [
+            "prometheus", f"--config.file={self.folder}/prometheus.yaml", f"--storage.tsdb.path={self.folder}/tsdb",
+            "--storage.tsdb.retention.time=100y", "--web.listen-address=ADDRESS"], "/-/ready")
+
+
+class VictoriaPast(Past):
+    """A VictoriaMetrics, which takes samples of any age while it runs, but none of the days after tomorrow. It is asked as
+    vmalert asks: how far a plain selector looks back is the step."""
+
+    ALWAYS = {"step": "5m", "nocache": "1"}
+
+    def add(self, samples: dict[str, list[str]]) -> None:
+        if self.running is None:
+            self.start("victoria-metrics", [
+                "victoria-metrics", f"-storageDataPath={self.folder}/victoria", "-httpListenAddr=ADDRESS",
+                "-retentionPeriod=100y", "-search.latencyOffset=0s", "-search.maxPointsPerTimeseries=1000000",
+                "-memory.allowedBytes=1GB"], "/health")
+        for lines in samples.values():
+            for first in range(0, len(lines), LINES):
+                body = "\n".join(f"{line}000" for line in lines[first:first + LINES]) + "\n"
+                answer = requests.post(f"{self.url}/api/v1/import/prometheus", data=body, timeout=600)
+                answer.raise_for_status()
+        requests.get(f"{self.url}/internal/force_flush", timeout=60).raise_for_status()
 
 
 def levels(rules: list[dict]) -> list[list[dict]]:

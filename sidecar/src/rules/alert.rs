@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::document::{Kind, Rule};
-use super::record::{ratio, sums};
+use super::record::sums;
 use super::slices::TOTAL;
-use super::subject::{SEVERITY, Subject, WINDOW, label_name, text};
+use super::subject::{SEVERITY, Subject, label_name, text};
 use super::tier::{Tier, number};
 use super::window::Window;
 use crate::budget::Severity;
@@ -19,9 +19,13 @@ pub(super) const MIN_BAD: u32 = 5;
 /// The 97.5th percentile of the normal distribution. Raised, more events are asked for before an alert.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// For how long no slice may come before missing data is told of. Raised, a gap goes unseen for longer; lowered, every
+/// For how many minutes no slice may come before missing data is told of. Raised, a gap goes unseen for longer; lowered, every
 /// restart of Prometheus is one.
-const SILENCE: &str = "10m";
+const SILENCE: u64 = 10;
+
+/// How many of them must pass while the rules are evaluated. Lowered to 0, rules tell of missing data when they are new,
+/// and have no slice yet.
+pub(super) const WATCHED: u64 = 5;
 
 /// Where runbooks are, unless Prometheus' external label `runbook_base` says otherwise.
 const RUNBOOK_BASE: &str = r#"{{ or $externalLabels.runbook_base "https://github.com/mapwarden/mapwarden/blob/main/alerts/runbooks" }}"#;
@@ -84,15 +88,18 @@ pub(super) const fn seconds(alert: &Alert) -> u64 {
     alert.after.get() / 1_000_000_000
 }
 
-/// Burn above the factor in both windows, on evidence. The window's label goes, or the two would never join.
+/// Burn above the factor in both windows, on evidence; its value is the share of bad events in the long one. Of sums, not of
+/// the quotient that is recorded: a ruler that sees what it has recorded an evaluation later, as vmalert does, does so once less.
 fn tier_expression(subject: &Subject<'_>, tier: &Tier) -> String {
     let limit = number(tier.factor * subject.allowed);
-    let over =
-        |window: Window| format!("max without ({WINDOW}) ({} > {limit})", subject.series(&ratio(window)));
-    let mut conditions = vec![over(tier.long), over(tier.short)];
+    let of = |window: Window| {
+        let (total, bad) = sums(window);
+        (subject.series(&total), subject.series(&bad))
+    };
+    let over = |(total, bad): (String, String)| format!("{bad} / {total} > {limit}");
+    let mut conditions = vec![over(of(tier.long)), over(of(tier.short))];
     if subject.is_counted {
-        let (total, bad) = sums(tier.long);
-        let (total, bad) = (subject.series(&total), subject.series(&bad));
+        let (total, bad) = of(tier.long);
         conditions.push(format!("{bad} >= {MIN_BAD}"));
         // Wilson's lower bound is above a share exactly where the score test against that share is above z.
         let allowed = subject.allowed;
@@ -128,12 +135,13 @@ fn held(subject: &Subject<'_>, severity: Severity, tiers: &[&Tier]) -> String {
 /// No slice for ten minutes; in one group, while others have some, for the rest of an hour.
 fn no_data(subject: &Subject<'_>) -> Rule {
     let series = subject.series(TOTAL);
-    let absent = format!("absent_over_time({series}[{SILENCE}])");
+    let silent = SILENCE - WATCHED;
+    let absent = format!("absent_over_time({series}[{silent}m])");
     let expression = if subject.groups.is_empty() {
         absent
     } else {
         format!(
-            "{absent}\nor\n(\n  count_over_time({series}[1h])\n  unless\n  count_over_time({series}[{SILENCE}])\n)"
+            "{absent}\nor\n(\n  count_over_time({series}[1h])\n  unless\n  count_over_time({series}[{silent}m])\n)"
         )
     };
     let id = subject.slo.id();
@@ -142,7 +150,7 @@ fn no_data(subject: &Subject<'_>) -> Rule {
         (
             "summary",
             format!(
-                "Nothing was measured of {id} for {SILENCE}{}: no alert of it can change.",
+                "Nothing was measured of {id} for {SILENCE} minutes{}: no alert of it can change.",
                 groups(subject)
             ),
         ),
@@ -151,7 +159,8 @@ fn no_data(subject: &Subject<'_>) -> Rule {
     let ticket = &subject.slo.alerting.ticket;
     let labels = labels(subject, Severity::Ticket, &ticket.labels);
     let annotations = annotations(subject, told, &BTreeMap::new());
-    Rule { kind: Kind::Alert(format!("{}NoData", name(subject)), annotations), expression, labels, after: 0 }
+    let kind = Kind::Alert(format!("{}NoData", name(subject)), annotations);
+    Rule { kind, expression, labels, after: WATCHED * 60 }
 }
 
 /// Which group it is, where there are some.

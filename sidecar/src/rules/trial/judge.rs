@@ -9,7 +9,7 @@ use mapwarden::contract::Count;
 
 use super::history::{History, Minute};
 use crate::budget::{Severity, wilson};
-use crate::rules::alert::{MIN_BAD, seconds};
+use crate::rules::alert::{MIN_BAD, WATCHED, seconds};
 use crate::rules::subject::Subject;
 use crate::rules::tier::{Tier, rounded};
 use crate::rules::window::{SLICE, Window};
@@ -120,9 +120,12 @@ impl<'a> Judge<'a> {
         Some(f64::from(measured) / Count::new(window.seconds() / SLICE).as_f64())
     }
 
-    /// Whether there was no slice in the last ten minutes. Not to be asked in the eleventh, which depends on whether the
-    /// ends of a range count.
+    /// Whether there was no slice in the last ten minutes, of which the rules saw some. Not to be asked in the eleventh, which
+    /// depends on whether the ends of a range count.
     pub(super) fn is_unmeasured(&self, minute: usize) -> bool {
+        if u64::try_from(minute).is_ok_and(|minute| minute < WATCHED) {
+            return false;
+        }
         let mut last = (minute.saturating_sub(10)..=minute).filter_map(|minute| minute.checked_sub(1));
         last.all(|index| self.is_silent.get(index).copied().unwrap_or(true))
     }

@@ -293,6 +293,8 @@ fn gap(subject: &Subject<'_>, traffic: u32) -> Option<Story> {
 
 /// Nothing is ever measured.
 fn silence() -> Story {
-    let questions = both(15).into_iter().chain([(15, Question::NoData)]).collect();
+    let asked = [2, 15].into_iter();
+    let questions =
+        asked.flat_map(|minute| both(minute).into_iter().chain([(minute, Question::NoData)])).collect();
     told("no data at all", History::default(), questions)
 }

@@ -96,7 +96,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     };
     let (mut all, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for slo in &slos {
-        match Written::new(slo) {
+        match Written::new(slo, &slos) {
             Ok(written) => {
                 written.notes.iter().for_each(|note| eprintln!("note: objective `{}`: {note}", slo.id()));
                 all.push(written);

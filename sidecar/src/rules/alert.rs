@@ -27,6 +27,9 @@ const SILENCE: u64 = 10;
 /// and have no slice yet.
 pub(super) const WATCHED: u64 = 5;
 
+/// For how many minutes a group that is gone is told of. Raised, groups that end on purpose are told of for longer.
+const GROUPS: u64 = 60;
+
 /// Where runbooks are, unless Prometheus' external label `runbook_base` says otherwise.
 const RUNBOOK_BASE: &str = r#"{{ or $externalLabels.runbook_base "https://github.com/mapwarden/mapwarden/blob/main/alerts/runbooks" }}"#;
 
@@ -132,16 +135,17 @@ fn held(subject: &Subject<'_>, severity: Severity, tiers: &[&Tier]) -> String {
     )
 }
 
-/// No slice for ten minutes; in one group, while others have some, for the rest of an hour.
+/// No slice for ten minutes. Of groups, each that was measured within the hour is told of, or, where there is none, the whole.
 fn no_data(subject: &Subject<'_>) -> Rule {
     let series = subject.series(TOTAL);
     let silent = SILENCE - WATCHED;
-    let absent = format!("absent_over_time({series}[{silent}m])");
     let expression = if subject.groups.is_empty() {
-        absent
+        format!("absent_over_time({series}[{silent}m])")
     } else {
+        let forgotten = GROUPS - WATCHED;
         format!(
-            "{absent}\nor\n(\n  count_over_time({series}[1h])\n  unless\n  count_over_time({series}[{silent}m])\n)"
+            "absent_over_time({series}[{forgotten}m])\nor\n(\n  count_over_time({series}[{GROUPS}m])\n  unless\n  \
+             count_over_time({series}[{silent}m])\n)"
         )
     };
     let id = subject.slo.id();

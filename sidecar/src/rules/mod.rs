@@ -47,13 +47,14 @@ pub struct Unwritten {
 }
 
 impl Written {
-    /// The rules of an objective.
+    /// The rules of an objective, which may be composed of others: their rules record what its own read.
     ///
     /// # Errors
-    /// Its queries are not PromQL, or rules cannot tell what it promises.
-    pub fn new(slo: &Slo) -> Result<Self, Unwritten> {
-        let subject = Subject::new(slo);
-        let slices = slices::rules(&subject).map_err(|why| Unwritten { id: slo.id(), why })?;
+    /// Its queries are not PromQL, rules cannot tell what it promises, or a part of it is not among the others.
+    pub fn new(slo: &Slo, others: &[Slo]) -> Result<Self, Unwritten> {
+        let unwritten = |why| Unwritten { id: slo.id(), why };
+        let subject = Subject::new(slo, others).map_err(unwritten)?;
+        let slices = slices::rules(&subject).map_err(unwritten)?;
         let (quick, slow): (Vec<_>, Vec<_>) =
             subject.windows().into_iter().partition(|window| *window <= record::QUICK);
         let windows = |windows: Vec<window::Window>| {

@@ -1,11 +1,13 @@
 //! Comes in: an objective's indicator. Goes out: the rules that record, minute by minute, how many events there were and
 //! how many of them were bad. Zero events are a zero; no telemetry is no sample.
 
+use mapwarden::contract::Count;
 use mapwarden::contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
 
 use super::document::{Kind, Rule};
 use super::promql::{count_of_slice, counted, over};
-use super::subject::{Subject, text};
+use super::subject::{Part, Subject, series, text, timeslice};
+use super::tier::number;
 use super::window::{SLICE, Window};
 use crate::spec::{Comparison, Indicator, Judged, Method, Queried, Queries};
 
@@ -31,15 +33,17 @@ pub(super) fn rules(subject: &Subject<'_>) -> Result<Vec<Rule>, String> {
         Indicator::Events { .. } | Indicator::Latency { .. } => held(subject),
         Indicator::Queried(Queried { queries, .. }) => queried(subject, queries)?,
         Indicator::Composite { .. } => {
-            let why = "it is composed of other objectives: the sidecar evaluates it, rules are not written";
-            return Err(why.to_owned());
+            if subject.parts.iter().any(|part| timeslice(part.slo) != subject.timeslice()) {
+                return Err("its parts are not kept by slices of time of its own length".to_owned());
+            }
+            (counted_once(&parts_known(subject, None)), composed(subject, None))
         }
     };
     let mut rules = vec![record(subject, TOTAL, total), record(subject, BAD, bad)];
     match subject.slo.method {
         Method::Occurrences => {}
         Method::Timeslices { target, .. } => {
-            let allowed = super::tier::number(target.complement().get());
+            let allowed = number(target.complement().get());
             rules.extend(timeslices(subject, &format!("> bool {allowed}"))?);
         }
         Method::RatioTimeslices { .. } => rules.extend(timeslices(subject, "")?),
@@ -104,8 +108,7 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
                 Comparison::Gt => ">",
             };
             let total = format!("{} == 1", subject.fold("max", &format!("({value}) >= bool -Inf")));
-            let verdict =
-                subject.fold("min", &format!("({value}) {compare} bool {}", super::tier::number(*threshold)));
+            let verdict = subject.fold("min", &format!("({value}) {compare} bool {}", number(*threshold)));
             Ok((total, format!("1 - {verdict}\nand\n{}", measured(subject))))
         }
     }
@@ -138,15 +141,80 @@ fn timeslices(subject: &Subject<'_>, verdict: &str) -> Result<[Rule; 2], String>
         return Err(format!("its slices of {slice} s are not whole minutes"));
     }
     let window = Window::new(mapwarden::contract::Nanos::from_secs(slice));
-    let sum = |name: &str| {
-        subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()))
-    };
     let turn = format!("and on ()\n(floor(vector(time()) / {SLICE}) % {} == 0)", slice / SLICE);
-    let total = format!("({} > bool 0)\n{turn}", sum(TOTAL));
-    let share = format!("clamp_max({}\n/\n({} > 0), 1)", sum(BAD), sum(TOTAL));
-    let none = format!("0 * {}", sum(TOTAL));
-    let bad = format!("(\n  ({} {verdict})\n  or\n  {none}\n)\n{turn}", indent(&share).trim_start());
+    let (known, share) = if subject.parts.is_empty() {
+        let sum = |name: &str| {
+            subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()))
+        };
+        let measured = format!("count_over_time({}[{}])", subject.series(TOTAL), window.range());
+        let half = number(Count::new(slice / SLICE).as_f64() / 2.0);
+        let known = format!(
+            "{total} > 0\nor\n{total} and {} >= {half}",
+            subject.fold("max", &measured),
+            total = sum(TOTAL)
+        );
+        let share = share_of(&sum(TOTAL), &sum(BAD));
+        (known, share)
+    } else {
+        (parts_known(subject, Some(window)), composed(subject, Some(window)))
+    };
+    let total = format!("{}\n{turn}", counted_once(&known));
+    let bad = format!("(\n{}\n) {verdict}\n{turn}", indent(&share));
     Ok([record(subject, SLICES_TOTAL, total), record(subject, SLICES_BAD, bad)])
+}
+
+/// One, wherever something was measured.
+fn counted_once(known: &str) -> String {
+    format!("1 + 0 * (\n{}\n)", indent(known))
+}
+
+/// The share of bad events; 0 of none.
+fn share_of(total: &str, bad: &str) -> String {
+    format!("clamp_max({bad} / ({total} > 0), 1)\nor\n0 * {total}")
+}
+
+/// All and bad events of a part in the newest minute, or in the newest of its own slices of time: of one sample, whichever of the
+/// two groups of rules is evaluated first, and whether or not the ends of a range count.
+fn of_part(subject: &Subject<'_>, part: &Part<'_>, slice: Option<Window>) -> (String, String) {
+    let newest = |minute: &str, slices: &str| {
+        let newest = match slice {
+            None => series(part.slo, minute),
+            Some(slice) => {
+                format!("last_over_time({}[{}ms])", series(part.slo, slices), 1_000 * slice.seconds() - 1)
+            }
+        };
+        subject.fold("sum", &newest)
+    };
+    (newest(TOTAL, SLICES_TOTAL), newest(BAD, SLICES_BAD))
+}
+
+/// The events of all parts, where each of them was measured.
+fn parts_known(subject: &Subject<'_>, slice: Option<Window>) -> String {
+    let parts = subject.parts.iter().map(|part| of_part(subject, part, slice).0);
+    parts.collect::<Vec<_>>().join("\n+\n")
+}
+
+/// How bad the parts of an objective are, where each of them was measured: the weighted mean of their shares of bad events, in
+/// which a part without an event has no say; or, without weights, 1 where one of them is worse than it promises.
+fn composed(subject: &Subject<'_>, slice: Option<Window>) -> String {
+    let shares = subject.parts.iter().map(|part| {
+        let (total, bad) = of_part(subject, part, slice);
+        let share = indent(&share_of(&total, &bad));
+        match part.weight {
+            Some(weight) => format!("{} * (\n{share}\n)", number(weight)),
+            None => format!("((\n{share}\n) > bool {})", number(part.allowed())),
+        }
+    });
+    let shares = indent(&shares.collect::<Vec<_>>().join("\n+\n"));
+    let heard = subject.parts.iter().filter_map(|part| {
+        Some(format!("{} * ({} > bool 0)", number(part.weight?), of_part(subject, part, slice).0))
+    });
+    let heard: Vec<_> = heard.collect();
+    if heard.is_empty() {
+        return format!("clamp_max(\n{shares}\n, 1)");
+    }
+    let (heard, known) = (indent(&heard.join("\n+\n")), indent(&parts_known(subject, slice)));
+    format!("(\n{shares}\n)\n/\n(\n{heard}\n  > 0\n)\nor\n0 * (\n{known}\n)")
 }
 
 fn indented(text: &str) -> String {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calendar::Periods;
 use super::tier::{self, Tier, rounded};
 use super::window::Window;
-use crate::spec::{Indicator, Method, Period, Queries, Slo};
+use crate::spec::{Indicator, Member, Method, Period, Queries, Slo};
 
 /// The label that tells which objective a series is of: `service-name`, as Sloth forms it.
 pub(super) const ID: &str = "sloth_id";
@@ -29,6 +29,8 @@ pub(super) struct Subject<'a> {
     pub(super) labels: BTreeMap<String, String>,
     /// The labels that tell groups apart.
     pub(super) groups: Vec<String>,
+    /// The objectives that it is composed of; none where it counts events.
+    pub(super) parts: Vec<Part<'a>>,
     /// The share of bad events that is allowed.
     pub(super) allowed: f64,
     /// The period; for a calendar period, its nominal length.
@@ -42,18 +44,33 @@ pub(super) struct Subject<'a> {
     pub(super) notes: Vec<String>,
 }
 
+/// An objective as a part of another one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    pub(super) slo: &'a Slo,
+    /// Its weight; none where all parts must hold.
+    pub(super) weight: Option<f64>,
+}
+
+impl Part<'_> {
+    /// The share of bad events that the part itself allows.
+    pub(super) fn allowed(&self) -> f64 {
+        allowed(self.slo)
+    }
+}
+
 impl<'a> Subject<'a> {
-    pub(super) fn new(slo: &'a Slo) -> Self {
-        let id = format!("{}-{}", slo.service, slo.name);
+    /// An objective, whose parts are among others.
+    ///
+    /// # Errors
+    /// One of them is not.
+    pub(super) fn new(slo: &'a Slo, others: &'a [Slo]) -> Result<Self, String> {
+        let parts = parts(slo, others)?;
         let mut notes = Vec::new();
-        let mut labels = BTreeMap::new();
-        for (name, value) in &slo.labels {
-            labels.insert(label_name(name), value.clone());
-        }
-        labels.insert(ID.to_owned(), id.clone());
-        labels.insert(SERVICE.to_owned(), slo.service.clone());
-        labels.insert(NAME.to_owned(), slo.name.clone());
-        let is_held = matches!(slo.indicator, Indicator::Events { .. } | Indicator::Latency { .. });
+        let labels = labels(slo);
+        let id = id(slo);
+        let is_held =
+            if parts.is_empty() { is_held(slo) } else { parts.iter().all(|part| is_held(part.slo)) };
         let groups = if is_held {
             if !slo.group_by.is_empty() {
                 notes.push(
@@ -64,7 +81,7 @@ impl<'a> Subject<'a> {
         } else {
             slo.group_by.iter().map(|name| label_name(name)).collect()
         };
-        let allowed = rounded(slo.target.complement().get());
+        let allowed = allowed(slo);
         let period = length(&slo.period);
         let periods = periods(&slo.period, period, &mut notes);
         let (tiers, refused) = tier::tiers(slo, period, allowed);
@@ -73,13 +90,12 @@ impl<'a> Subject<'a> {
             Indicator::Queried(queried) => !matches!(queried.queries, Queries::Ratio { .. }),
             Indicator::Events { .. } | Indicator::Latency { .. } | Indicator::Composite { .. } => true,
         };
-        Self { slo, id, labels, groups, allowed, period, periods, tiers, is_counted, notes }
+        Ok(Self { slo, id, labels, groups, parts, allowed, period, periods, tiers, is_counted, notes })
     }
 
     /// A selector of one of this objective's series: `name{sloth_id="..",..}`.
     pub(super) fn series(&self, name: &str) -> String {
-        let labels: Vec<_> = self.identity().map(|(name, value)| format!("{name}={}", text(value))).collect();
-        format!("{name}{{{}}}", labels.join(","))
+        series(self.slo, name)
     }
 
     /// The id as the name of a file: letters, digits, hyphens, underscores and full stops.
@@ -108,12 +124,9 @@ impl<'a> Subject<'a> {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// The length of a slice that counts once; none where every event counts.
+    /// The length of a slice that counts once, where the objective says it; none where every event counts, or every minute.
     pub(super) fn timeslice(&self) -> Option<Window> {
-        match self.slo.method {
-            Method::Occurrences => None,
-            Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => Some(Window::new(slice)),
-        }
+        timeslice(self.slo)
     }
 
     /// Whether the period rolls, so that its budget is a window like others.
@@ -140,6 +153,54 @@ impl<'a> Subject<'a> {
         }
         windows
     }
+}
+
+/// `service-name`.
+fn id(slo: &Slo) -> String {
+    format!("{}-{}", slo.service, slo.name)
+}
+
+/// The labels of an objective's series, without those that tell groups apart.
+pub(super) fn labels(slo: &Slo) -> BTreeMap<String, String> {
+    let mut labels: BTreeMap<_, _> =
+        slo.labels.iter().map(|(name, value)| (label_name(name), value.clone())).collect();
+    labels.insert(ID.to_owned(), id(slo));
+    labels.insert(SERVICE.to_owned(), slo.service.clone());
+    labels.insert(NAME.to_owned(), slo.name.clone());
+    labels
+}
+
+/// A selector of one of an objective's series.
+pub(super) fn series(slo: &Slo, name: &str) -> String {
+    let (id, service, slo) = (text(&id(slo)), text(&slo.service), text(&slo.name));
+    format!("{name}{{{ID}={id},{SERVICE}={service},{NAME}={slo}}}")
+}
+
+/// The length of a slice that counts once, where an objective says it.
+pub(super) fn timeslice(slo: &Slo) -> Option<Window> {
+    match slo.method {
+        Method::Occurrences => None,
+        Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => Some(Window::new(slice)),
+    }
+}
+
+/// Whether sidecars serve its events, one counter for each of their namespaces.
+const fn is_held(slo: &Slo) -> bool {
+    matches!(slo.indicator, Indicator::Events { .. } | Indicator::Latency { .. })
+}
+
+fn allowed(slo: &Slo) -> f64 {
+    rounded(slo.target.complement().get())
+}
+
+fn parts<'a>(slo: &Slo, others: &'a [Slo]) -> Result<Vec<Part<'a>>, String> {
+    let Indicator::Composite { members } = &slo.indicator else { return Ok(Vec::new()) };
+    let part = |member: &Member| {
+        let slo = others.iter().find(|other| other.id() == member.slo);
+        slo.map(|slo| Part { slo, weight: member.weight })
+            .ok_or_else(|| format!("its part `{}` is not among the objectives that are given", member.slo))
+    };
+    members.iter().map(part).collect()
 }
 
 /// The calendar of a period, where rules can tell it, and what a reader should know of it.

@@ -7,8 +7,8 @@ use std::process::Command;
 use mapwarden::contract::{Nanos, Ratio};
 use mapwarden_sidecar::rules::{Target, Written};
 use mapwarden_sidecar::spec::{
-    Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Method, Period, Queried, Queries,
-    Selector, Slo,
+    Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Member, Method, Period, Queried,
+    Queries, Selector, Slo,
 };
 
 fn queried(queries: Queries) -> Indicator {
@@ -70,7 +70,7 @@ fn objectives() -> Vec<Slo> {
     let start = "2026-01-01T00:00:00".parse().unwrap();
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
     calendar.period = Period::Calendar(Calendar { start, count: 1, unit: CalendarUnit::Month, zone });
-    vec![
+    let mut all = vec![
         slo("held", 0.999, held()),
         failures,
         latency,
@@ -85,11 +85,43 @@ fn objectives() -> Vec<Slo> {
             0.99,
             events("sum(rate(a[{{.window}}]))", "sum(rate(a[{{.window}}])) / 2", Judged::Bad),
         ),
+    ];
+    all.extend(composed(&all));
+    all
+}
+
+/// Objectives that are composed of others: weighted and all-of, over events and over slices of time.
+fn composed(others: &[Slo]) -> Vec<Slo> {
+    let whole = |name: &str, of: &[(&str, Option<f64>)]| {
+        let member = |(slo, weight): &(&str, _)| Member { slo: format!("shop/{slo}"), weight: *weight };
+        slo(name, 0.98, Indicator::Composite { members: of.iter().map(member).collect() })
+    };
+    let part = |name: &str| others.iter().find(|slo| slo.name == name).unwrap();
+    let like = |name: &str, of: &str| Slo { name: name.to_owned(), ..part(of).clone() };
+    let mut all = whole("all", &[("requests", None), ("held", None), ("by-region", None)]);
+    all.labels.insert("team".to_owned(), "checkout".to_owned());
+    let mut all_slices = whole("all-slices", &[("slices", None), ("slices-too", None)]);
+    all_slices.method = part("slices").method;
+    let mut weighted_shares = whole("weighted-shares", &[("shares", Some(0.25)), ("shares-too", Some(0.75))]);
+    weighted_shares.method = part("shares").method;
+    let mut weighted_slices = whole("weighted-slices", &[("slices", Some(3.0)), ("slices-too", Some(1.0))]);
+    let slice = Nanos::from_secs(120);
+    weighted_slices.method = Method::Timeslices { slice, target: Ratio::new(0.5).unwrap() };
+    vec![
+        like("slices-too", "slices"),
+        like("shares-too", "shares"),
+        like("held-too", "held"),
+        whole("weighted", &[("requests", Some(3.0)), ("held", Some(0.5)), ("by-region", Some(1.5))]),
+        whole("weighted-held", &[("held", Some(1.0)), ("held-too", Some(2.0))]),
+        all,
+        all_slices,
+        weighted_shares,
+        weighted_slices,
     ]
 }
 
 fn written(slo: &Slo) -> Written {
-    Written::new(slo).unwrap_or_else(|error| panic!("{error}"))
+    Written::new(slo, &objectives()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What is written of objectives of every kind: every series that rules record.
@@ -194,10 +226,16 @@ fn the_same_objective_is_the_same_bytes() {
 
 #[test]
 fn what_rules_cannot_say_is_said() {
-    let composite = slo("all", 0.99, Indicator::Composite { members: Vec::new() });
-    let error = Written::new(&composite).unwrap_err().to_string();
-    assert!(error.starts_with("objective `shop/all`: it is composed of other objectives"), "{error}");
-    let error = Written::new(&slo("x", 0.99, events("sum(", FAILED, Judged::Bad))).unwrap_err().to_string();
+    let error = |slo: &Slo| Written::new(slo, &[]).unwrap_err().to_string();
+    let all = objectives().into_iter().find(|slo| slo.name == "all").unwrap();
+    let expected =
+        "objective `shop/all`: its part `shop/requests` is not among the objectives that are given";
+    assert_eq!(error(&all), expected);
+    let sliced = Slo { method: Method::RatioTimeslices { slice: Nanos::from_secs(60) }, ..all };
+    let error_of_slices = Written::new(&sliced, &objectives()).unwrap_err().to_string();
+    let expected = "objective `shop/all`: its parts are not kept by slices of time of its own length";
+    assert_eq!(error_of_slices, expected);
+    let error = error(&slo("x", 0.99, events("sum(", FAILED, Judged::Bad)));
     assert!(error.starts_with("objective `shop/x`: its total is not PromQL: "), "{error}");
     let notes = |name: &str| {
         let slo = objectives().into_iter().find(|slo| slo.name == name).unwrap();

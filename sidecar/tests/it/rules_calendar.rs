@@ -40,7 +40,7 @@ fn beginning(calendar: &Calendar, now: Timestamp) -> Timestamp {
 /// Runs the rules from a moment on for so many minutes, each with one event of which half fails, and asks in some of them. The first evaluation is at 0.
 fn try_out(name: &str, calendar: &Calendar, from: Timestamp, minutes: i64, asked: &[i64]) {
     let folder = folder("calendar");
-    let written = Written::new(&slo(calendar)).unwrap();
+    let written = Written::new(&slo(calendar), &[]).unwrap();
     let moved = format!("(time() + {})", from.as_second());
     let rules = written.rules(Target::Prometheus).replace("time()", &moved);
     assert!(rules.contains(&moved));

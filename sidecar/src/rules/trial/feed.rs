@@ -8,10 +8,11 @@ use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::VectorSelector;
 
 use super::history::History;
+use super::judge;
 use crate::rules::promql::selectors;
-use crate::rules::slices::{BAD, TOTAL};
-use crate::rules::subject::{Subject, text};
-use crate::spec::{Expression, Indicator, Judged, Queries};
+use crate::rules::slices::{BAD, SLICES_BAD, SLICES_TOTAL, TOTAL};
+use crate::rules::subject::{Part, Subject, labels, text, timeslice};
+use crate::spec::{Expression, Indicator, Judged, Queries, Slo};
 
 /// What a raw series counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) enum Feed {
     Scraped(Scraped),
     /// As the slices that are recorded of a share or a value: one event a minute.
     Recorded,
+    /// As the slices that are recorded of the parts of a whole.
+    Parts,
 }
 
 /// Counters that a target serves.
@@ -59,7 +62,7 @@ impl Feed {
                 Queries::Events { total, part, is } => scraped(total, part, *is).map(Self::Scraped),
                 Queries::Ratio { .. } | Queries::Threshold { .. } => Some(Self::Recorded),
             },
-            Indicator::Composite { .. } => None,
+            Indicator::Composite { .. } => Some(Self::Parts),
         }
     }
 
@@ -74,7 +77,7 @@ impl Feed {
     pub(super) const fn interval(&self) -> &'static str {
         match self {
             Self::Scraped(_) => "20s",
-            Self::Recorded => "1m",
+            Self::Recorded | Self::Parts => "1m",
         }
     }
 
@@ -82,7 +85,8 @@ impl Feed {
     pub(super) fn series(&self, subject: &Subject<'_>, history: &History) -> Vec<(String, String)> {
         let raws = match self {
             Self::Scraped(Scraped(raws)) => raws,
-            Self::Recorded => return recorded(subject, history),
+            Self::Recorded => return recorded(subject, subject.slo, history, |good, bad| (good, bad)),
+            Self::Parts => return of_parts(subject, history),
         };
         let mut series: Vec<_> = raws.iter().map(Raw::target).map(|target| (target, history.up())).collect();
         series.sort();
@@ -120,18 +124,62 @@ impl Raw {
     }
 }
 
-fn recorded(subject: &Subject<'_>, history: &History) -> Vec<(String, String)> {
-    let mut labels = subject.labels.clone();
-    labels.extend(subject.groups.iter().map(|group| (group.clone(), "a".to_owned())));
-    let of = |name: &str| Raw {
-        name: name.to_owned(),
-        labels: labels.clone(),
-        counts: Counts::All,
-        is_part: false,
-    };
+/// The recorded slices of an objective, of which each minute's good and bad events are told.
+fn recorded(
+    subject: &Subject<'_>,
+    of: &Slo,
+    history: &History,
+    events: impl Fn(u32, u32) -> (u32, u32),
+) -> Vec<(String, String)> {
+    let all = |(good, bad)| good + bad;
     vec![
-        (of(TOTAL).text(), history.slices(|good, bad| good + bad)),
-        (of(BAD).text(), history.slices(|_, bad| bad)),
+        (of_objective(subject, of, TOTAL), history.slices(|good, bad| all(events(good, bad)))),
+        (of_objective(subject, of, BAD), history.slices(|good, bad| events(good, bad).1)),
+    ]
+}
+
+/// A recorded series of an objective, in one group where there are some.
+fn of_objective(subject: &Subject<'_>, of: &Slo, name: &str) -> String {
+    let groups = subject.groups.iter().map(|group| (group.clone(), "a".to_owned()));
+    let labels = labels(of).into_iter().chain(groups).collect();
+    Raw { name: name.to_owned(), labels, counts: Counts::All, is_part: false }.text()
+}
+
+/// Whether a part of a whole never has an event: the last of three or more. A slice of time without one is a good slice.
+pub(super) fn is_quiet(subject: &Subject<'_>, index: usize) -> bool {
+    index >= 2 && index + 1 == subject.parts.len() && subject.timeslice().is_none()
+}
+
+/// Of the parts of a whole, the first has the bad events, and the second where all must hold; others have as many, which are
+/// good.
+fn of_parts(subject: &Subject<'_>, history: &History) -> Vec<(String, String)> {
+    let of = |(index, part): (usize, &Part<'_>)| {
+        let is_bad = index == 0 || index == 1 && part.weight.is_none();
+        let events = |good, bad| match () {
+            () if is_bad => (good, bad),
+            () if is_quiet(subject, index) => (0, 0),
+            () => (good + bad, 0),
+        };
+        let mut series = recorded(subject, part.slo, history, events);
+        series.extend(slices(subject, part, history, is_bad));
+        series
+    };
+    (0..).zip(&subject.parts).flat_map(of).collect()
+}
+
+/// The recorded slices of time of a part that is kept by such.
+fn slices(subject: &Subject<'_>, part: &Part<'_>, history: &History, is_bad: bool) -> Vec<(String, String)> {
+    let Some(slice) = timeslice(part.slo) else { return Vec::new() };
+    let values = |value: &dyn Fn(f64) -> f64| {
+        let shares = (0..=history.minutes.len()).map(|minute| judge::share(history, minute, Some(slice)));
+        let values =
+            shares.map(|share| share.map_or_else(|| "_".to_owned(), |share| value(share).to_string()));
+        values.collect::<Vec<_>>().join(" ")
+    };
+    let missed = |share| if is_bad { judge::verdict(part.slo.method, share) } else { 0.0 };
+    vec![
+        (of_objective(subject, part.slo, SLICES_TOTAL), values(&|_| 1.0)),
+        (of_objective(subject, part.slo, SLICES_BAD), values(&missed)),
     ]
 }
 

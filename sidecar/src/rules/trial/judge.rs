@@ -10,7 +10,7 @@ use mapwarden::contract::Count;
 use super::history::{History, Minute};
 use crate::budget::{Severity, wilson};
 use crate::rules::alert::{MIN_BAD, WATCHED, seconds};
-use crate::rules::subject::Subject;
+use crate::rules::subject::{Part, Subject};
 use crate::rules::tier::{Tier, rounded};
 use crate::rules::window::{SLICE, Window};
 use crate::spec::{Alert, Method, Period};
@@ -208,27 +208,50 @@ pub(super) enum Firing {
     No,
 }
 
-/// What a minute adds: its events, or at the end of a slice of time that slice.
+/// What a minute adds: its events, or at the end of a slice of time that slice. What is composed of others counts minutes.
 fn counted(subject: &Subject<'_>, history: &History, minute: usize) -> Option<(f64, f64)> {
-    let Some(slice) = subject.timeslice() else {
+    let slice = subject.timeslice();
+    if slice.is_none() && subject.parts.is_empty() {
         let (good, bad) = history.minute(minute)?.events()?;
         return Some((f64::from(good + bad), f64::from(bad)));
-    };
-    let length = usize::try_from(slice.seconds() / SLICE).ok().filter(|length| *length > 0)?;
-    if !minute.is_multiple_of(length) {
+    }
+    let share = share(history, minute, slice)?;
+    Some((1.0, verdict(subject.slo.method, composed(subject, share))))
+}
+
+/// The share of bad events of the slice that ends with a minute: 0 of none where half of it was measured, and none elsewhere.
+pub(super) fn share(history: &History, minute: usize, slice: Option<Window>) -> Option<f64> {
+    let length = slice.map_or(Ok(1), |slice| usize::try_from(slice.seconds() / SLICE)).ok()?;
+    if minute == 0 || length == 0 || !minute.is_multiple_of(length) {
         return None;
     }
-    let events = (minute + 1 - length..=minute).filter_map(|minute| history.minute(minute)?.events());
-    let (good, bad) = events.reduce(|(good, bad), (more, worse)| (good + more, bad + worse))?;
-    if good + bad == 0 {
-        return Some((0.0, 0.0));
+    let measured: Vec<_> =
+        (minute + 1 - length..=minute).filter_map(|minute| history.minute(minute)?.events()).collect();
+    let (good, bad) = measured.iter().fold((0, 0), |(good, bad), (more, worse)| (good + more, bad + worse));
+    match good + bad {
+        0 => (2 * measured.len() >= length).then_some(0.0),
+        all => Some(f64::from(bad) / f64::from(all)),
     }
-    let share = f64::from(bad) / f64::from(good + bad);
-    let missed = match subject.slo.method {
+}
+
+/// How bad a slice is.
+pub(super) fn verdict(method: Method, share: f64) -> f64 {
+    match method {
         Method::Timeslices { target, .. } => f64::from(u8::from(share > target.complement().get())),
         Method::Occurrences | Method::RatioTimeslices { .. } => share,
-    };
-    Some((1.0, missed))
+    }
+}
+
+/// The share of bad events of the whole, of whose parts the first has that share; without weights, the second, too.
+fn composed(subject: &Subject<'_>, of_first: f64) -> f64 {
+    let Some(first) = subject.parts.first() else { return of_first };
+    let heard = (0..).zip(&subject.parts).filter(|(index, _)| !super::feed::is_quiet(subject, *index));
+    let all: f64 = heard.filter_map(|(_, part)| part.weight).sum();
+    let is_missed = |part: &Part<'_>| verdict(part.slo.method, of_first) > part.allowed();
+    match first.weight {
+        Some(weight) => weight * verdict(first.slo.method, of_first) / all,
+        None => f64::from(u8::from(subject.parts.iter().take(2).any(is_missed))),
+    }
 }
 
 /// Shares of slices add up to what is rarely whole; a bound is asked for the whole below.

@@ -145,7 +145,9 @@ const STEP: f64 = 0.000_000_953_674_316_406_25;
 
 /// Whether shares of slices are added up, of which the last digit depends on their order.
 fn is_fractional(subject: &Subject<'_>) -> bool {
+    let is_weighted = subject.parts.iter().any(|part| part.weight.is_some());
     matches!(subject.slo.method, Method::RatioTimeslices { .. })
+        || is_weighted && subject.slo.method == Method::Occurrences
 }
 
 /// As PromQL's `round` does it.

@@ -21,9 +21,9 @@ const BUDGET: f64 = 100.0;
 const BUSY: u32 = 10;
 
 /// The story of each tier whose windows are long enough to be told apart. Slices of time are counted at their ends, most of
-/// which lie between evaluations.
+/// which lie between evaluations, and so are the minutes of what is composed of others.
 pub(super) fn all(subject: &Subject<'_>) -> Vec<Story> {
-    if subject.timeslice().is_some() {
+    if subject.timeslice().is_some() || !subject.parts.is_empty() {
         return Vec::new();
     }
     let slow = subject.tiers.iter().filter(|tier| minutes(tier.short) >= STEP);

@@ -37,7 +37,7 @@ pub(super) fn all(subject: &Subject<'_>, feed: Option<&Feed>) -> Vec<Story> {
     let mut stories = Vec::new();
     if let Some(feed) = feed {
         let traffic = match feed {
-            Feed::Scraped(_) => TRAFFIC,
+            Feed::Scraped(_) | Feed::Parts => TRAFFIC,
             Feed::Recorded => 1,
         };
         stories.push(in_order(subject, traffic));
@@ -56,6 +56,9 @@ pub(super) fn all(subject: &Subject<'_>, feed: Option<&Feed>) -> Vec<Story> {
             stories.push(process_end(subject));
             stories.push(one_failure(subject));
             stories.extend(outage(subject, 1, "a total outage at one event a minute"));
+        }
+        if *feed == Feed::Parts {
+            stories.push(quiet_hour(subject));
         }
         stories.extend(gap(subject, traffic));
     }

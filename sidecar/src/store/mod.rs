@@ -49,7 +49,7 @@ const BEFORE: [u64; 2] = [1, 2];
 
 /// How much of the file is kept in memory, in bytes. Raised, less is read again where many objectives are written; lowered,
 /// a sidecar takes less.
-const CACHE: usize = 4 << 20;
+const CACHE: usize = 2 << 20;
 
 /// How long a silent series' mark is kept after the last commit.
 const MARK_LIFE: Nanos = Nanos::from_secs(86_400);

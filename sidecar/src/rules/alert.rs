@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::document::{Kind, Rule};
 use super::record::sums;
 use super::slices::TOTAL;
-use super::subject::{SEVERITY, Subject, label_name, text};
+use super::subject::{SEVERITY, Subject, label_name, matchers, text};
 use super::tier::{Tier, number};
 use super::window::Window;
 use crate::budget::Severity;
@@ -116,13 +116,12 @@ fn tier_expression(subject: &Subject<'_>, tier: &Tier) -> String {
 /// What fired stays while not one slice of the shortest window was measured: silence is neither good nor bad.
 fn held(subject: &Subject<'_>, severity: Severity, tiers: &[&Tier]) -> String {
     let shortest = tiers.iter().map(|tier| tier.short).min().unwrap_or(Window::M5);
-    let identity = subject.identity().map(|(name, value)| format!("{name}={}", text(value)));
     let fired = [
         format!("alertname={}", text(&name(subject))),
         "alertstate=\"firing\"".to_owned(),
         format!("{SEVERITY}={}", text(severity.name())),
     ];
-    let selector: Vec<_> = fired.into_iter().chain(identity).collect();
+    let selector: Vec<_> = fired.into_iter().chain(matchers(subject.slo)).collect();
     let kept: Vec<_> =
         subject.labels.keys().map(String::as_str).chain(subject.groups.iter().map(String::as_str)).collect();
     format!(

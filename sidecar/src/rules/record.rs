@@ -3,7 +3,7 @@
 
 use super::calendar::{self, PERIOD, Periods};
 use super::document::{Kind, Rule};
-use super::slices::{TOTAL, counted_names, record};
+use super::slices::{TOTAL, counted_names, record, share_of};
 use super::subject::{ID, NAME, SERVICE, Subject, WINDOW};
 use super::tier::{number, rounded};
 use super::window::{SLICE, Window};
@@ -43,14 +43,9 @@ pub(super) fn window(subject: &Subject<'_>, window: Window) -> [Rule; 3] {
     let sum = |name: &str| {
         subject.fold("sum", &format!("sum_over_time({}[{}])", subject.series(name), window.range()))
     };
-    let mut share = record(subject, ratio(window), share_of(subject, &bad, &total));
+    let mut share = record(subject, ratio(window), share_of(&subject.series(&total), &subject.series(&bad)));
     share.labels.insert(WINDOW.to_owned(), window.to_string());
     [record(subject, total, sum(total_of)), record(subject, bad, sum(bad_of)), share]
-}
-
-/// The share of bad events, and none of none.
-fn share_of(subject: &Subject<'_>, bad: &str, total: &str) -> String {
-    format!("clamp_max(\n  {}\n  /\n  ({} > 0)\n, 1)", subject.series(bad), subject.series(total))
 }
 
 /// The sums, the error ratio and the coverage of a calendar's period, from its beginning until now: of the slices that are
@@ -70,7 +65,7 @@ pub(super) fn period(subject: &Subject<'_>, periods: &Periods) -> Vec<Rule> {
     vec![
         record(subject, PERIOD_TOTAL, over("sum_over_time", total_of)),
         record(subject, PERIOD_BAD, over("sum_over_time", bad_of)),
-        record(subject, PERIOD_RATIO, share_of(subject, PERIOD_BAD, PERIOD_TOTAL)),
+        record(subject, PERIOD_RATIO, share_of(&subject.series(PERIOD_TOTAL), &subject.series(PERIOD_BAD))),
         record(subject, PERIOD_COVERAGE, covered),
     ]
 }

@@ -153,7 +153,7 @@ fn timeslices(subject: &Subject<'_>, verdict: &str) -> Result<[Rule; 2], String>
             subject.fold("max", &measured),
             total = sum(TOTAL)
         );
-        let share = share_of(&sum(TOTAL), &sum(BAD));
+        let share = share_or_none(&sum(TOTAL), &sum(BAD));
         (known, share)
     } else {
         (parts_known(subject, Some(window)), composed(subject, Some(window)))
@@ -168,9 +168,14 @@ fn counted_once(known: &str) -> String {
     format!("1 + 0 * (\n{}\n)", indent(known))
 }
 
+/// The share of bad events, and none of none.
+pub(super) fn share_of(total: &str, bad: &str) -> String {
+    format!("clamp_max(\n  {bad}\n  /\n  ({total} > 0)\n, 1)")
+}
+
 /// The share of bad events; 0 of none.
-fn share_of(total: &str, bad: &str) -> String {
-    format!("clamp_max({bad} / ({total} > 0), 1)\nor\n0 * {total}")
+fn share_or_none(total: &str, bad: &str) -> String {
+    format!("{}\nor\n0 * {total}", share_of(total, bad))
 }
 
 /// All and bad events of a part in the newest minute, or in the newest of its own slices of time: of one sample, whichever of the
@@ -199,7 +204,7 @@ fn parts_known(subject: &Subject<'_>, slice: Option<Window>) -> String {
 fn composed(subject: &Subject<'_>, slice: Option<Window>) -> String {
     let shares = subject.parts.iter().map(|part| {
         let (total, bad) = of_part(subject, part, slice);
-        let share = indent(&share_of(&total, &bad));
+        let share = indent(&share_or_none(&total, &bad));
         match part.weight {
             Some(weight) => format!("{} * (\n{share}\n)", number(weight)),
             None => format!("((\n{share}\n) > bool {})", number(part.allowed())),

@@ -104,11 +104,6 @@ impl<'a> Subject<'a> {
         self.id.chars().map(allowed).collect::<String>().trim_start_matches('.').to_owned()
     }
 
-    /// The three labels that identify it.
-    pub(super) fn identity(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [(ID, self.id.as_str()), (SERVICE, &self.slo.service), (NAME, &self.slo.name)].into_iter()
-    }
-
     /// An aggregation that keeps nothing but what tells groups apart.
     pub(super) fn fold(&self, operation: &str, inner: &str) -> String {
         if self.groups.is_empty() {
@@ -120,7 +115,7 @@ impl<'a> Subject<'a> {
 
     /// The names of the labels by which this objective's series are joined.
     pub(super) fn joined_on(&self) -> String {
-        let names = self.identity().map(|(name, _)| name).chain(self.groups.iter().map(String::as_str));
+        let names = [ID, SERVICE, NAME].into_iter().chain(self.groups.iter().map(String::as_str));
         names.collect::<Vec<_>>().join(", ")
     }
 
@@ -160,20 +155,25 @@ fn id(slo: &Slo) -> String {
     format!("{}-{}", slo.service, slo.name)
 }
 
+/// The three labels that identify an objective.
+fn identity(slo: &Slo) -> [(&'static str, String); 3] {
+    [(ID, id(slo)), (SERVICE, slo.service.clone()), (NAME, slo.name.clone())]
+}
+
+/// What selects an objective's series by them: `sloth_id=".."` and so on.
+pub(super) fn matchers(slo: &Slo) -> impl Iterator<Item = String> {
+    identity(slo).into_iter().map(|(name, value)| format!("{name}={}", text(&value)))
+}
+
 /// The labels of an objective's series, without those that tell groups apart.
 pub(super) fn labels(slo: &Slo) -> BTreeMap<String, String> {
-    let mut labels: BTreeMap<_, _> =
-        slo.labels.iter().map(|(name, value)| (label_name(name), value.clone())).collect();
-    labels.insert(ID.to_owned(), id(slo));
-    labels.insert(SERVICE.to_owned(), slo.service.clone());
-    labels.insert(NAME.to_owned(), slo.name.clone());
-    labels
+    let own = slo.labels.iter().map(|(name, value)| (label_name(name), value.clone()));
+    own.chain(identity(slo).map(|(name, value)| (name.to_owned(), value))).collect()
 }
 
 /// A selector of one of an objective's series.
 pub(super) fn series(slo: &Slo, name: &str) -> String {
-    let (id, service, slo) = (text(&id(slo)), text(&slo.service), text(&slo.name));
-    format!("{name}{{{ID}={id},{SERVICE}={service},{NAME}={slo}}}")
+    format!("{name}{{{}}}", matchers(slo).collect::<Vec<_>>().join(","))
 }
 
 /// The length of a slice that counts once, where an objective says it.

@@ -155,10 +155,14 @@ pub(super) fn is_quiet(subject: &Subject<'_>, index: usize) -> bool {
 fn of_parts(subject: &Subject<'_>, history: &History) -> Vec<(String, String)> {
     let of = |(index, part): (usize, &Part<'_>)| {
         let is_bad = index == 0 || index == 1 && part.weight.is_none();
-        let events = |good, bad| match () {
-            () if is_bad => (good, bad),
-            () if is_quiet(subject, index) => (0, 0),
-            () => (good + bad, 0),
+        let events = |good, bad| {
+            if is_bad {
+                (good, bad)
+            } else if is_quiet(subject, index) {
+                (0, 0)
+            } else {
+                (good + bad, 0)
+            }
         };
         let mut series = recorded(subject, part.slo, history, events);
         series.extend(slices(subject, part, history, is_bad));

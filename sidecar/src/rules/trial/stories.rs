@@ -77,6 +77,12 @@ pub(super) fn both(minute: usize) -> [(usize, Question); 2] {
     [(minute, Question::Alert(Severity::Page)), (minute, Question::Alert(Severity::Ticket))]
 }
 
+/// Every alert.
+fn every(minute: usize) -> [(usize, Question); 3] {
+    let [page, ticket] = both(minute);
+    [page, ticket, (minute, Question::NoData)]
+}
+
 fn numbers(subject: &Subject<'_>, minute: usize) -> Vec<(usize, Question)> {
     let windows = subject.windows();
     let mut asked: Vec<_> = subject.covered().into_iter().map(Question::Coverage).collect();
@@ -101,8 +107,7 @@ pub(super) fn told(name: &str, history: History, questions: Vec<(usize, Question
 fn in_order(subject: &Subject<'_>, traffic: u32) -> Story {
     let history = begin().then(BEFORE, Minute::Events(traffic, 0));
     let end = history.minutes.len();
-    let questions =
-        both(end).into_iter().chain([(end, Question::NoData)]).chain(numbers(subject, end)).collect();
+    let questions = every(end).into_iter().chain(numbers(subject, end)).collect();
     told("all is well", history, questions)
 }
 
@@ -139,8 +144,7 @@ fn quiet_hour(subject: &Subject<'_>) -> Story {
         .then(2, Minute::Events(TRAFFIC - 10, 10))
         .then(65, Minute::Events(0, 0));
     let end = history.minutes.len();
-    let questions =
-        both(end).into_iter().chain([(end, Question::NoData)]).chain(numbers(subject, end)).collect();
+    let questions = every(end).into_iter().chain(numbers(subject, end)).collect();
     told("a quiet hour", history, questions)
 }
 
@@ -289,15 +293,12 @@ fn gap(subject: &Subject<'_>, traffic: u32) -> Option<Story> {
         history.then(45, Minute::Silent).then(1, Minute::Events(0, 0)).then(8, Minute::Events(traffic, 0));
     let end = history.minutes.len();
     let asked = [fires + 8, fires + 12, fires + 43, end].into_iter();
-    let asked = asked.flat_map(|minute| both(minute).into_iter().chain([(minute, Question::NoData)]));
-    let questions = asked.chain(numbers(subject, end)).collect();
+    let questions = asked.flat_map(every).chain(numbers(subject, end)).collect();
     Some(told("no data in the middle of an outage", history, questions))
 }
 
 /// Nothing is ever measured.
 fn silence() -> Story {
-    let asked = [2, 15].into_iter();
-    let questions =
-        asked.flat_map(|minute| both(minute).into_iter().chain([(minute, Question::NoData)])).collect();
+    let questions = [2, 15].into_iter().flat_map(every).collect();
     told("no data at all", History::default(), questions)
 }

@@ -194,7 +194,7 @@
 
 #[cfg(any(feature = "metrics", feature = "opentelemetry-metrics", feature = "tracing"))]
 pub mod bridge;
-pub mod contract;
+pub use mapwarden_contract as contract;
 mod map;
 pub mod record;
 pub mod scope;

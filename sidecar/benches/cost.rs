@@ -16,15 +16,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mapwarden::contract::{Ratio, UnixNanos};
-use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
-use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
-use mapwarden_sidecar::budget::{BudgetState, evaluate};
-use mapwarden_sidecar::ledger::Ledger;
-use mapwarden_sidecar::notice::Notices;
-use mapwarden_sidecar::output::Durability;
-use mapwarden_sidecar::output::view::{Facts, Judged, view};
-use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
+use mapwarden_contract::{Ratio, UnixNanos};
+use mapwarden_engine::aggregate::{Aggregate, timestamp};
+use mapwarden_engine::budget::{BudgetState, evaluate};
+use mapwarden_engine::ledger::Ledger;
+use mapwarden_engine::notice::Notices;
+use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
+use mapwarden_sidecar::view::Durability;
+use mapwarden_sidecar::view::{Facts, Judged, view};
 
 const NOW: u64 = 1_800_000_000;
 const SERIES_EACH: usize = 10;

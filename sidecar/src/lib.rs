@@ -8,19 +8,14 @@
 pub mod cli;
 pub mod config;
 mod http;
+mod human;
 pub mod problem;
-pub mod rules;
-pub mod spec;
-pub mod yaml;
 
 pub mod accept;
-pub mod aggregate;
-pub mod budget;
-pub mod ledger;
-pub mod notice;
 pub mod output;
 pub mod promql;
 pub mod store;
+pub mod view;
 
 mod owner;
 
@@ -38,12 +33,12 @@ use tokio_util::sync::CancellationToken;
 use self::accept::otlp::{self, Receiver};
 use self::accept::{corrections, deploys, probe};
 use self::config::{Config, Probe};
-use self::output::View;
 use self::output::admin::{self, Admin};
 use self::output::exposition::Exposition;
 use self::output::render::Templates;
 use self::owner::Owner;
 use self::promql::Sources;
+use self::view::View;
 
 /// How many inputs wait for the state's owner. Raised, a longer stall of the owner is bridged at the price of
 /// memory; when it is full, senders are told to come again.

@@ -6,22 +6,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mapwarden::contract::UnixNanos;
-use mapwarden::contract::names::exposition;
+use mapwarden_contract::UnixNanos;
+use mapwarden_contract::names::exposition;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::corrections::{Refused, Written};
-use crate::accept::sources::SourceBoard;
-use crate::accept::{Change, Input};
-use crate::aggregate::slices::{Level, Slice};
-use crate::aggregate::{Aggregate, timestamp};
-use crate::budget::{BudgetState, evaluate};
+use crate::accept::Input;
 use crate::config::Config;
-use crate::ledger::Ledger;
-use crate::notice::{self, Event, Notice, NoticeEvent, Notices};
-use crate::output::{Durability, View, view};
 use crate::store::{Commit, Removed, Store, StoreError};
+use crate::view;
+use crate::view::sources::SourceBoard;
+use crate::view::{Durability, View};
+use mapwarden_engine::aggregate::slices::{Level, Slice};
+use mapwarden_engine::aggregate::{Aggregate, timestamp};
+use mapwarden_engine::budget::{BudgetState, evaluate};
+use mapwarden_engine::correction::{Refused, Written};
+use mapwarden_engine::ledger::Ledger;
+use mapwarden_engine::notice::{self, Event, Notice, NoticeEvent, Notices};
+use mapwarden_engine::observation::Change;
 
 /// How long after an input the state is evaluated at the latest. Raised, a notice comes later; lowered, more
 /// time is spent evaluating under load.
@@ -372,11 +374,13 @@ fn log(event: &NoticeEvent) {
 
 #[cfg(test)]
 mod tests {
-    use mapwarden::contract::names::{attribute, wire};
+    use mapwarden_contract::names::{attribute, wire};
 
     use super::*;
-    use crate::accept::{Batch, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, Value};
     use crate::config::Settings;
+    use mapwarden_engine::observation::{
+        Batch, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, Value,
+    };
 
     /// A hundred good events a second since `start`.
     fn told(start: UnixNanos, second: u32) -> Input {

@@ -31,7 +31,7 @@
 //! ```
 //!
 //! # Names
-//! They are those of [`contract::names::facade`](crate::contract::names::facade): `mapwarden_map_operations_total` and so
+//! They are those of [`contract::names::facade`](mapwarden_contract::names::facade): `mapwarden_map_operations_total` and so
 //! on, times in seconds. The sidecar serves some of them too, with a label `service` more; a Prometheus that scrapes both
 //! must drop one of them before it sums. One that scrapes only the service can feed the dashboards of maps, if the
 //! exporter adds a label `service`.
@@ -51,10 +51,10 @@ use std::{io, ops};
 
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit, with_recorder};
 
-use crate::contract::names::{Kind, Metric, facade, wire};
-use crate::contract::{Count, Nanos, bucket_bounds};
 use crate::record::points::{Value, each};
 use crate::record::{Distribution, Snapshot, registry};
+use mapwarden_contract::names::{Kind, Metric, facade, wire};
+use mapwarden_contract::{Count, Nanos, bucket_bounds};
 
 /// Where the buckets of map operations end, as powers of two in nanoseconds: 64 ns to 17 ms. Widened, every map has a
 /// series more for each kind of operation.

@@ -14,13 +14,13 @@
 //! ```
 //!
 //! # Names
-//! They are those that the shipper sends, [`contract::names::wire`](crate::contract::names::wire): a sidecar that the
+//! They are those that the shipper sends, [`contract::names::wire`](mapwarden_contract::names::wire): a sidecar that the
 //! service's exporter sends to reads them as it reads the shipper's, with budgets and notices, but without users. Send
 //! them by one of both: a receiver that hears them twice counts twice.
 //!
 //! # Times
 //! A meter takes no histogram that was counted elsewhere. It is given percentiles instead, of the time since the
-//! collection before; see [`contract::names::meter`](crate::contract::names::meter). Percentiles of several processes
+//! collection before; see [`contract::names::meter`](mapwarden_contract::names::meter). Percentiles of several processes
 //! cannot be put together: for a fleet's let the shipper send its histograms, to a sidecar or to any collector that takes
 //! OTLP over HTTP.
 //!
@@ -34,10 +34,10 @@ use std::time::{Duration, Instant};
 use ::opentelemetry::KeyValue;
 use ::opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use crate::contract::names::{Kind, Metric, attribute, meter, wire};
-use crate::contract::{BUCKETS, Count, bucket_bounds};
 use crate::record::points::{Value, each};
 use crate::record::registry;
+use mapwarden_contract::names::{Kind, Metric, attribute, meter, wire};
+use mapwarden_contract::{BUCKETS, Count, bucket_bounds};
 
 /// How long a snapshot serves the instruments of one collection. Raised, a reader that leaves instruments out may be told
 /// what is older; lowered below what a collection takes, it takes several snapshots.
@@ -187,7 +187,7 @@ fn quantile(counts: &[u64; BUCKETS], share: f64) -> Option<Count> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Nanos, bucket_of};
+    use mapwarden_contract::{Nanos, bucket_of};
 
     fn times(events: &[(u64, u64)]) -> Box<[u64; BUCKETS]> {
         let mut counts = Box::new([0; BUCKETS]);

@@ -54,8 +54,8 @@
 
 use std::time::Instant;
 
-use crate::contract::Ratio;
 use crate::scope::{self, Installation, Limits, PseudonymKey, Subscriber, Target, Tracing};
+use mapwarden_contract::Ratio;
 
 /// Somebody has a say in spans already: telemetry is installed, or this bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use papaya::{Compute, OccupiedError, Operation};
 
 use super::observed::{Calls, Observed, computed, replaced};
 use super::under::Under;
-use crate::contract::{Op, Outcome};
+use mapwarden_contract::{Op, Outcome};
 
 /// A new key that a full map refused, and its value.
 #[derive(thiserror::Error)]

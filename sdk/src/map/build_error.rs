@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::contract::{Objective, Outcome, Sli, USUAL_BAD};
+use mapwarden_contract::{Objective, Outcome, Sli, USUAL_BAD};
 
 /// An objective that contradicts another one. Names are those in the telemetry, `<map>-<sli>`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

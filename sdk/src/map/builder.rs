@@ -13,8 +13,8 @@ use super::build_error::{BuildError, given_twice};
 use super::keys::DisplayKey;
 use super::name::Name;
 use super::shared_collector::SharedCollector;
-use crate::contract::Objective;
 use crate::record;
+use mapwarden_contract::Objective;
 
 /// Builds a [`HashMap`]: papaya's options, and name, objectives and bound.
 ///

@@ -7,8 +7,8 @@ use papaya::{Compute, Equivalent, Guard, Iter, Keys, OccupiedError, Operation, V
 use super::observed::Observed;
 use super::under::Guarded;
 use super::{HashMap, Rejected};
-use crate::contract::{Op, Outcome};
 use crate::record::ThreadCell;
+use mapwarden_contract::{Op, Outcome};
 
 /// Operations under a guard of this map. Each finds the current thread's counters anew, because guards may
 /// move; a [`pin`](HashMap::pin) finds them once.

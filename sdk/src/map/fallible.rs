@@ -9,8 +9,8 @@ use papaya::{Compute, Operation};
 use super::keys::{Asked, Given};
 use super::observed::{Calls, Observed};
 use super::under::Under;
-use crate::contract::{Op, Outcome};
 use crate::record::Running;
+use mapwarden_contract::{Op, Outcome};
 
 impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where

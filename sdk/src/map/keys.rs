@@ -9,8 +9,8 @@ use papaya::Equivalent;
 
 use super::HashMap;
 use super::under::Under;
-use crate::contract::Op;
 use crate::record::{Due, Ended, KeyHash, Running, ThreadCell, key_hash};
+use mapwarden_contract::Op;
 
 /// The longest name of a key, in characters. Raised, longer names travel every second.
 const MAX_NAME: usize = 64;

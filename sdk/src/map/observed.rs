@@ -8,8 +8,8 @@ use papaya::{Compute, Equivalent, Iter, Keys, OccupiedError, Operation, Values};
 use super::HashMap;
 use super::keys::{Asked, Given, KeyOf};
 use super::under::Under;
-use crate::contract::{Op, Outcome};
 use crate::record::{Due, ThreadCell};
+use mapwarden_contract::{Op, Outcome};
 
 /// A map, the cell in which the current thread counts, and papaya's map underneath.
 pub(super) struct Observed<'m, K, V, S, U> {

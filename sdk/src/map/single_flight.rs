@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_lock::OnceCell;
 
 use super::HashMap;
-use crate::contract::{Op, Outcome};
 use crate::record::Meter;
+use mapwarden_contract::{Op, Outcome};
 
 /// A map whose absent keys are loaded once, however many tasks ask for one at the same time.
 ///

@@ -13,7 +13,7 @@ use super::outcomes::{SLOTS, slot};
 use super::random::random;
 use super::sampler::{gap, one_in};
 use super::sync::{AtomicU64, Relaxed};
-use crate::contract::{Op, Outcome};
+use mapwarden_contract::{Op, Outcome};
 
 /// What one operation adds to its count, and takes off the turn. A count's lower bits stay set, those of a turn hold its
 /// weight, so that one comparison of the two words says whether the turn has come, whatever it weighs.
@@ -220,8 +220,8 @@ const fn is_get(op: Op) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Count;
     use crate::record::random::seed_for_test;
+    use mapwarden_contract::Count;
 
     /// Does one operation as the meter does. Gives the weight if it was timed.
     fn run(cell: &ThreadCell, op: Op, outcome: Outcome) -> u64 {

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::contract::Count;
+use mapwarden_contract::Count;
 
 /// Why something was dropped, the value of the attribute `mapwarden.reason`. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::names::OTHER;
-use crate::contract::{Count, Op};
+use mapwarden_contract::{Count, Op};
 
 /// The type of what ends an operation without returning.
 pub(crate) const PANIC: &str = "panic";

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::sync::{AtomicU64, Relaxed};
 use super::{Distribution, Exemplar};
-use crate::contract::{BUCKETS, Nanos, bucket_of};
+use mapwarden_contract::{BUCKETS, Nanos, bucket_of};
 
 /// 304 counts, a sum and an example, 2,512 bytes.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::UnixNanos;
+    use mapwarden_contract::UnixNanos;
 
     #[test]
     fn weights_land_in_the_bucket_of_their_time() {

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use super::HotKey;
-use crate::contract::{Count, Nanos, UnixNanos};
+use mapwarden_contract::{Count, Nanos, UnixNanos};
 
 /// How many keys are counted. Raised, cooler keys are found too, and a timed operation searches longer; it costs 72
 /// bytes a map name each.

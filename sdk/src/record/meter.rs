@@ -25,7 +25,7 @@ use super::probe::{GuardProbe, Wish};
 use super::samples::Samples;
 use super::thread::{PLACES, Place, ThreadNumber};
 use super::{Exemplar, SpanFacts, clock, has_span_hook, span_hook};
-use crate::contract::{Nanos, Objective, Op, Outcome, UnixNanos};
+use mapwarden_contract::{Nanos, Objective, Op, Outcome, UnixNanos};
 
 use operation::Ending;
 pub(crate) use operation::{Ended, Running, Untimed};

@@ -27,7 +27,7 @@ mod thread;
 
 use std::sync::Arc;
 
-use crate::contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, UserSketch};
+use mapwarden_contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNanos, UserSketch};
 
 pub(crate) use cell::{Due, ThreadCell};
 pub(crate) use dropped::Dropped;
@@ -155,7 +155,7 @@ pub struct ObjectiveSnapshot {
     pub events: Vec<(Arc<str>, Count, Count)>,
 }
 
-/// Times in the buckets of [`crate::contract::bucket_bounds`].
+/// Times in the buckets of [`mapwarden_contract::bucket_bounds`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
     /// Counts by bucket, weighted where operations are sampled.

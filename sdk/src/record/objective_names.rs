@@ -29,8 +29,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::contract::{Count, Nanos, Objective};
     use crate::record::{MapSnapshot, ObjectiveSnapshot, Sampled, ScopeSnapshot};
+    use mapwarden_contract::{Count, Nanos, Objective};
 
     fn objectives(of: &str) -> Vec<ObjectiveSnapshot> {
         let latency = Objective::latency(Duration::from_millis(1), 0.99).unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::ObjectiveSnapshot;
 use super::meter::sum;
 use super::outcomes::is_lookup;
-use crate::contract::{Count, Nanos, Objective, Op, Outcome, Sli};
+use mapwarden_contract::{Count, Nanos, Objective, Op, Outcome, Sli};
 
 /// At most one objective of each kind, since `<map>-<sli>` names it.
 #[derive(Debug, Default)]

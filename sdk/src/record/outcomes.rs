@@ -1,7 +1,7 @@
 //! Which outcomes each operation can have: the pairs that exist at 0 from a map's creation. What is not here is
 //! never sent.
 
-use crate::contract::{Op, Outcome};
+use mapwarden_contract::{Op, Outcome};
 
 /// How many (operation, outcome) slots a cell has, valid or not: an index without a table look-up is worth the
 /// unused ones.

@@ -8,11 +8,11 @@ use super::{
     DependencySnapshot, Distribution, Dropped, HotKey, MapSnapshot, ObjectiveSnapshot, RegionSnapshot,
     Sampled, ScopeSnapshot, Snapshot,
 };
-use crate::contract::names::attribute::{
+use mapwarden_contract::names::attribute::{
     DEPENDENCY, ERROR_TYPE, KEY, MAP, OP, OUTCOME, REASON, REGION, SCOPE, SLI, SLO, THRESHOLD, VERDICT,
 };
-use crate::contract::names::{Metric, wire};
-use crate::contract::{Count, Ratio, Sli, UnixNanos, Verdict};
+use mapwarden_contract::names::{Metric, wire};
+use mapwarden_contract::{Count, Ratio, Sli, UnixNanos, Verdict};
 
 /// What a point says.
 #[derive(Clone, Copy, Debug)]

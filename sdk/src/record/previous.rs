@@ -2,7 +2,7 @@
 //! times. Goes out: which threads became slow, when the map was last written, how many seconds were fresh. Pure.
 
 use super::sampler::one_in;
-use crate::contract::{Count, Nanos, UnixNanos};
+use mapwarden_contract::{Count, Nanos, UnixNanos};
 
 /// How much time must pass before a thread's rate is judged, 100 ms. Lowered, a short pause of a thread looks like a
 /// low rate.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::Snapshot;
 use super::objective_names::name_objectives_apart;
-use crate::contract::{Nanos, Op, Outcome, UnixNanos};
+use mapwarden_contract::{Nanos, Op, Outcome, UnixNanos};
 
 /// Something that counts: the maps and the request scopes of this process.
 pub trait Source: Send + Sync {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use super::Sampled;
 use super::hot_keys::{HotKeys, KeyHash};
 use super::names::OTHER;
-use crate::contract::{Count, UnixNanos};
+use mapwarden_contract::{Count, UnixNanos};
 
 /// Scopes of one map that are told apart. Raised, a map that is used by more kinds of requests sends more series.
 const MAX_SCOPES: usize = 64;

@@ -204,8 +204,8 @@ mod loom_tests {
     use loom::thread;
 
     use super::*;
-    use crate::contract::{Op, Outcome};
     use crate::record::cell::ThreadCell;
+    use mapwarden_contract::{Op, Outcome};
 
     #[test]
     fn loom_a_cell_is_handed_over_with_every_count() {

@@ -5,10 +5,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::contract::{Count, Nanos, Objective, Sli, Verdict};
 use crate::record::{
     Distribution, Dropped, Exemplar, Histogram, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot,
 };
+use mapwarden_contract::{Count, Nanos, Objective, Sli, Verdict};
 
 /// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
 /// more series; a service in more regions than this sees the rest as one.

@@ -13,9 +13,9 @@ use super::installation::{Installation, installed};
 use super::limits::Why;
 use super::spans::Facts;
 use super::subscriber::Lent;
-use crate::contract::names::{attribute, wire};
-use crate::contract::{Nanos, UnixNanos};
 use crate::record::Exemplar;
+use mapwarden_contract::names::{attribute, wire};
+use mapwarden_contract::{Nanos, UnixNanos};
 
 /// A call to a dependency, from [`Scope::dependency`](super::Scope::dependency) to its end. Dropped without an
 /// ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.

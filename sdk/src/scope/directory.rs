@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use super::counters::{ScopeCounters, Times};
 use super::users::Users;
-use crate::contract::UnixNanos;
 use crate::record::{DependencySnapshot, Dropped, Names, Snapshot, Source, registry};
+use mapwarden_contract::UnixNanos;
 
 /// Scopes, and dependencies, that are told apart. Raised, a service that names them after what strangers send
 /// takes more memory before the rest becomes one.

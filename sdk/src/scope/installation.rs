@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::alive::{current_context, is_alive};
 use super::limits::Why;
 use super::spans::{Facts, Identity, Tracing};
-use crate::contract::names::attribute;
-use crate::contract::{Outcome, UserHash};
 use crate::record::Dropped;
 use crate::record::{SpanFacts, SpanIds, Who, set_key_secret, set_scope_hook, set_span_hook};
+use mapwarden_contract::names::attribute;
+use mapwarden_contract::{Outcome, UserHash};
 
 /// See the module.
 #[derive(Debug)]
@@ -148,10 +148,10 @@ mod tests {
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData};
 
     use super::*;
-    use crate::contract::{Nanos, Op, Ratio, UnixNanos};
     use crate::record::{self, span_hook};
     use crate::scope::{Limits, PlannedIds, Scope, Target};
     use crate::ship::SpanQueue;
+    use mapwarden_contract::{Nanos, Op, Ratio, UnixNanos};
 
     fn operation(map: &str, outcome: Outcome, error: Option<&str>) -> Option<SpanIds> {
         let (op, start, duration) = (Op::Get, UnixNanos::EPOCH, Nanos::from_millis(3));

@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::contract::Nanos;
 use crate::record::Dropped;
+use mapwarden_contract::Nanos;
 
 /// Spans a second for each reason, and the burst. Raised, an incident leaves more examples and costs the service
 /// and the receiver more; every event is counted either way.

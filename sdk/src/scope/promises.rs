@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::counters::NamedObjective;
-use crate::contract::{Objective, Outcome, Sli};
+use mapwarden_contract::{Objective, Outcome, Sli};
 
 /// Something that requests cannot be measured by.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +53,9 @@ pub(crate) fn named(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Count;
     use crate::record::registry;
     use crate::scope::Scope;
+    use mapwarden_contract::Count;
 
     #[test]
     fn a_promise_counts_without_telemetry_and_a_wrong_one_is_refused() {

@@ -17,9 +17,9 @@ use super::promises::{PromiseError, named};
 use super::spans::{Facts, Identity};
 use super::subscriber::Lent;
 use super::users::Group;
-use crate::contract::names::{attribute, wire};
-use crate::contract::{Nanos, Objective, Sli, UnixNanos, UserHash};
 use crate::record::{Exemplar, UsersAbout, Who};
+use mapwarden_contract::names::{attribute, wire};
+use mapwarden_contract::{Nanos, Objective, Sli, UnixNanos, UserHash};
 
 /// A running request. It ends by [`ok`](Self::ok), [`fail`](Self::fail) or [`cancel`](Self::cancel); dropped without
 /// an ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.

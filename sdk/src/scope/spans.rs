@@ -27,8 +27,8 @@ use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
 use super::alive::is_alive;
 use super::limits::{Limits, Why};
 use super::subscriber::{Lent, Subscriber};
-use crate::contract::{Nanos, Ratio};
 use crate::record::{Dropped, SpanIds, random};
+use mapwarden_contract::{Nanos, Ratio};
 
 /// Requests within requests that are told because a part of the innermost was. Raised, a deeper nest is told whole,
 /// and a request may keep more of those around it alive.

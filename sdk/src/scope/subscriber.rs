@@ -10,8 +10,8 @@ use tracing::span::EnteredSpan;
 use tracing::{Instrument as _, Level, Span};
 
 use super::spans::Facts;
-use crate::contract::names::attribute;
 use crate::record::Dropped;
+use mapwarden_contract::names::attribute;
 
 /// The target of every span and event, for filters.
 const TARGET: &str = "mapwarden";

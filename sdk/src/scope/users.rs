@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::contract::{Nanos, SKETCH_CAPACITY, UnixNanos, UserHash, UserSketch};
 use crate::record::Dropped;
 use crate::record::{UsersAbout, UsersSnapshot, Who};
+use mapwarden_contract::{Nanos, SKETCH_CAPACITY, UnixNanos, UserHash, UserSketch};
 
 /// How long a slot is; slots are aligned to the wall clock so that those of different processes can be merged.
 /// Raised, fewer bytes travel and the number of users of a short fault gets blurred.

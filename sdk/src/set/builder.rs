@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::HashSet;
-use crate::contract::Objective;
 use crate::map::{BuildError, Collector, HashMapBuilder, ResizeMode, SharedCollector, set_type};
+use mapwarden_contract::Objective;
 
 /// Builds a [`HashSet`]: papaya's options, and name, objectives and bound.
 ///

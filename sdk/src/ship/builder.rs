@@ -11,11 +11,11 @@ use ureq::http::Uri;
 
 use super::resource::Attributes;
 use super::telemetry::Telemetry;
-use crate::contract::names::{attribute, wire};
-use crate::contract::{Objective, Ratio};
 #[cfg(feature = "tracing")]
 use crate::scope::Subscriber;
 use crate::scope::{Limits, NamedObjective, PromiseError, PseudonymKey, Target, named};
+use mapwarden_contract::names::{attribute, wire};
+use mapwarden_contract::{Objective, Ratio};
 
 /// Where the sidecar listens if nothing else is said.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
@@ -182,7 +182,7 @@ impl TelemetryBuilder {
     }
 
     /// The secret under which ids of users and tenants are pseudonymised before they leave the process, in any
-    /// spelling; see [`UserHash::key`](crate::contract::UserHash::key). Processes that share it give one user one
+    /// spelling; see [`UserHash::key`](mapwarden_contract::UserHash::key). Processes that share it give one user one
     /// pseudonym. Without it, and without `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes
     /// cannot be told to be the same.
     pub fn pseudonym_key(mut self, secret: &str) -> Self {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::control::Control;
 use super::health::Health;
-use crate::contract::Count;
 use crate::record::Dropped;
+use mapwarden_contract::Count;
 
 /// How long a flush waits that names no limit: for a batch under way and for its own, three requests each.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(12);

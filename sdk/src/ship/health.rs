@@ -1,6 +1,6 @@
 //! How shipping goes, as the service can ask. Never waits for a receiver.
 
-use crate::contract::{Count, UnixNanos};
+use mapwarden_contract::{Count, UnixNanos};
 
 /// How the telemetry of this process gets through; see [`Telemetry::health`](crate::Telemetry::health). A wrong
 /// endpoint shows here: nothing is ever confirmed, and `last_error` says what answered instead.

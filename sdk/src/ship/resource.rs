@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::builder::InstallError;
-use crate::contract::names::attribute;
+use mapwarden_contract::names::attribute;
 
 /// Attributes by name, each once; the first to set one wins.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -19,9 +19,9 @@ use super::lane::{Lanes, Signal};
 use super::parts::Parts;
 use super::post::{Answer, post};
 use super::span_queue::SpanQueue;
-use crate::contract::{Count, UnixNanos};
 use crate::record::{Dropped, Snapshot, UsersSnapshot, registry};
 use crate::scope::scopes;
+use mapwarden_contract::{Count, UnixNanos};
 
 /// The longest that one request may take. Raised, a slow receiver delays the next batch for longer.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -18,13 +18,13 @@ use super::lane::Lanes;
 use super::post::client;
 use super::shipper::Shipper;
 use super::span_queue::SpanQueue;
-use crate::contract::UnixNanos;
-use crate::contract::names::wire;
 use crate::record::random;
 use crate::scope::{
     AlreadyInstalled, Installation, PlannedIds, ScopeCounters, Target, Tracing, abandon, install, scopes,
     uninstall,
 };
+use mapwarden_contract::UnixNanos;
+use mapwarden_contract::names::wire;
 
 /// How long the last batch may take. Raised, a slow receiver gets more of it and the service ends later.
 const LAST_BATCH: Duration = Duration::from_millis(1_800);

@@ -1,6 +1,7 @@
 //! When somebody is paged: the policies that are compared, each a function of the same budget.
 
-use mapwarden_sidecar::budget::{BudgetState, Severity, TierState, Window};
+use mapwarden_engine::budget::{BudgetState, TierState, Window};
+use mapwarden_objective::Severity;
 
 /// A policy.
 #[derive(Debug)]

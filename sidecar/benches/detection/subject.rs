@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::{Ratio, UnixNanos};
-use mapwarden_sidecar::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
-use mapwarden_sidecar::budget::{BudgetState, evaluate};
+use mapwarden_contract::{Ratio, UnixNanos};
+use mapwarden_engine::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
+use mapwarden_engine::budget::{BudgetState, evaluate};
 
 use crate::traffic::Traffic;
 

@@ -13,9 +13,10 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Input;
 use super::json::{self, Fields};
-use super::{Change, ChangeKind, ChangeSource, Input};
 use crate::problem::{FieldError, Problem};
+use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 
 /// How far `at` may lie ahead: clocks differ, but a change that has not happened yet explains nothing.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);

@@ -4,16 +4,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mapwarden::contract::UnixNanos;
+use mapwarden_contract::UnixNanos;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Call, CallSource, Ending, Input, Observation, Resource};
+use super::Input;
 use crate::config::{Probe, ProbeTarget};
 use crate::http::{self, Reach};
+use mapwarden_engine::observation::{Batch, Call, CallSource, Ending, Observation, Resource};
 
 /// The sidecar has no way to ask over HTTP.
 #[derive(Debug, thiserror::Error)]

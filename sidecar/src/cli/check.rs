@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use super::given::{self, Given};
 use crate::config::{self, Config};
-use crate::spec::{DataSource, Loaded, Slo};
-use crate::yaml::{Origin, Problem};
+use mapwarden_objective::Origin;
+use mapwarden_objective::Slo;
+use mapwarden_slo::yaml::Problem;
+use mapwarden_slo::{DataSource, Loaded};
 
 /// What is checked.
 #[derive(Args, Debug)]

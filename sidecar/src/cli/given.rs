@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use crate::config::{Config, Settings};
-use crate::spec::{self, Loaded, Period};
-use crate::yaml::{Problem, Problems};
+use mapwarden_objective::Period;
+use mapwarden_slo::Loaded;
+use mapwarden_slo::yaml::{Problem, Problems};
 
 /// What the files hold.
 pub(super) struct Given {
@@ -15,7 +16,7 @@ pub(super) struct Given {
     pub(super) configurations: Vec<(PathBuf, Config)>,
 }
 
-/// Reads files and folders: a folder, and a file that says at its head that it holds objectives, as [`spec::load`] does;
+/// Reads files and folders: a folder, and a file that says at its head that it holds objectives, as [`mapwarden_slo::load`] does;
 /// every other file as a configuration, with the SLO files that it names. `slo_period` is what the flag says, which goes
 /// before what a configuration says.
 pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
@@ -23,7 +24,7 @@ pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
     let (mut paths, mut declared, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     let (mut period, mut read, mut configurations) = (None, 0, Vec::new());
     for path in files {
-        if path.is_dir() || spec::is_slo_file(path) {
+        if path.is_dir() || mapwarden_slo::is_slo_file(path) {
             paths.push(path.clone());
             continue;
         }
@@ -45,7 +46,7 @@ pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
             Period::DEFAULT
         }
     });
-    let mut loaded = spec::load(&paths, &period, declared);
+    let mut loaded = mapwarden_slo::load(&paths, &period, declared);
     loaded.files += read;
     problems.append(&mut loaded.problems);
     loaded.problems = once(problems);

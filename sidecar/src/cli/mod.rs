@@ -1,6 +1,7 @@
 //! The commands of the `mapwarden` binary.
 
 pub mod check;
+#[cfg(feature = "demo")]
 pub mod demo;
 mod given;
 pub mod rules;
@@ -31,13 +32,15 @@ enum Command {
     /// Says every problem of SLO files and configuration files, each with its line; exits 1 where there is one.
     Check(check::CheckArgs),
     /// Shows it all at work: a sidecar, an order service under load, a bad deploy, and the notice of it.
-    #[command(mut_arg("log", |log| log.default_value(demo::LOG)))]
+    #[cfg(feature = "demo")]
+    #[command(mut_arg("log", |log| log.default_value(mapwarden_demo::LOG)))]
     Demo(demo::DemoArgs),
     /// Writes rules for Prometheus out of objectives, or finds what is wrong with rules.
     Rules(rules::RulesArgs),
     /// The order service of the demo.
+    #[cfg(feature = "demo")]
     #[command(hide = true)]
-    DemoService(demo::ServiceArgs),
+    DemoService(mapwarden_demo::ServiceArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -62,14 +65,16 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Check(args) => Ok(check::check(&args)),
         Command::Rules(args) => rules::run(&args),
+        #[cfg(feature = "demo")]
         Command::Demo(args) => {
             start_log(args.log())?;
             runtime()?.block_on(demo::run(args))?;
             Ok(ExitCode::SUCCESS)
         }
+        #[cfg(feature = "demo")]
         Command::DemoService(args) => {
             start_log("warn")?;
-            runtime()?.block_on(demo::run_service(args))?;
+            runtime()?.block_on(mapwarden_demo::run_service(args))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -99,6 +104,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    #[cfg(feature = "demo")]
     #[test]
     fn the_demo_takes_the_flags_of_run() {
         let words = ["mapwarden", "demo", "--once", "--admin", "a", "--otlp-http", "b", "--webhook", "c"];
@@ -108,9 +114,10 @@ mod tests {
         let settings = args.run.settings();
         assert_eq!((settings.admin.as_deref(), settings.otlp_http.as_deref()), (Some("a"), Some("b")));
         assert_eq!(settings.webhooks, ["c"]);
-        assert_eq!(args.log(), demo::LOG);
+        assert_eq!(args.log(), mapwarden_demo::LOG);
     }
 
+    #[cfg(feature = "demo")]
     #[test]
     fn the_demo_with_a_sidecar_that_runs_refuses_what_only_a_sidecar_can_be_told() {
         let words = ["mapwarden", "demo", "--sidecar", "http://127.0.0.1:9464", "--otlp-http", "b"];

@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::given;
-use crate::rules::{self, Target, Written};
-use crate::spec::{Loaded, Slo};
-use crate::yaml::Problems;
+use mapwarden_objective::Slo;
+use mapwarden_rules::{Target, Written};
+use mapwarden_slo::Loaded;
+use mapwarden_slo::yaml::Problems;
 
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
 #[derive(Args, Debug)]
@@ -74,7 +75,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn lint(files: &[PathBuf]) -> ExitCode {
-    match rules::lint(files) {
+    match mapwarden_rules::lint(files) {
         Ok(alerts) => {
             println!("{alerts} alerts in {} files: nothing is wrong", files.len());
             ExitCode::SUCCESS

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use mapwarden::contract::Nanos;
+use mapwarden_contract::Nanos;
 
 use super::slos::rolling;
 use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink, objective, source};
-use crate::spec::{Period, Slo};
-use crate::yaml::{Node, Reader, address, host_port, web_url};
+use mapwarden_objective::{Period, Slo};
+use mapwarden_slo::yaml::{Node, Reader, address, host_port, web_url};
 
 /// The keys of the file.
 const KEYS: [&str; 13] = [

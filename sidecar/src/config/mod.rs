@@ -12,15 +12,17 @@ mod source;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mapwarden::contract::Nanos;
-use mapwarden::contract::names::attribute::REQUIRED;
+use mapwarden_contract::Nanos;
+use mapwarden_contract::names::attribute::REQUIRED;
 
 pub use self::pseudonym::PseudonymKey;
 pub use self::settings::Settings;
 pub(crate) use self::slos::{source_of, take_over, uncounted};
 pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
-use crate::spec::{DataSource, Period, Slo};
-pub use crate::yaml::{Origin, Problem, Problems};
+pub use mapwarden_objective::Origin;
+use mapwarden_objective::{Period, Slo};
+use mapwarden_slo::DataSource;
+pub use mapwarden_slo::yaml::{Problem, Problems};
 
 /// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
 const MAX_BODY: usize = 4 << 20;

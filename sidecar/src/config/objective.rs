@@ -1,13 +1,14 @@
 //! Comes in: `slos` of `mapwarden.yaml`. Goes out: objectives, each with its place, so that what is found later is told
 //! there.
 
-use mapwarden::contract::Ratio;
+use mapwarden_contract::Ratio;
 
 use super::queries;
-use crate::spec::budgeting::{self, Budgeting};
-use crate::spec::window::window;
-use crate::spec::{Indicator, Matcher, Method, Period, Selector, Slo, Spelling, is_label};
-use crate::yaml::{Fields, Node, Reader};
+use mapwarden_objective::{Indicator, Matcher, Method, Period, Selector, Slo};
+use mapwarden_slo::budgeting::{self, Budgeting};
+use mapwarden_slo::window::window;
+use mapwarden_slo::yaml::{Fields, Node, Reader};
+use mapwarden_slo::{Spelling, is_label};
 
 /// The fields of an objective.
 const FIELDS: [&str; 11] = [

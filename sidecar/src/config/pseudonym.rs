@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-use mapwarden::contract::UserHash;
+use mapwarden_contract::UserHash;
 
 /// A key of 128 bits. Whoever knows it can try ids, so it is never printed.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Comes in: `queries` of an objective in `mapwarden.yaml`. Goes out: what is asked of a Prometheus-compatible server.
 
-use crate::spec::{Comparison, Expression, Indicator, Judged, Queried, Queries};
-use crate::yaml::{Fields, Node, Reader};
+use mapwarden_objective::{Comparison, Expression, Indicator, Judged, Queried, Queries};
+use mapwarden_slo::yaml::{Fields, Node, Reader};
 
 /// The fields of `queries`.
 const FIELDS: [&str; 8] =

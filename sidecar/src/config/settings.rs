@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::file;
 use super::slos::rolling;
 use super::{Config, PseudonymKey, Sink};
-use crate::spec::Period;
-use crate::yaml::{self, Origin, Problem, Problems, Reader, Value, address, web_url};
+use mapwarden_objective::Origin;
+use mapwarden_objective::Period;
+use mapwarden_slo::yaml::{self, Problem, Problems, Reader, Value, address, web_url};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::{Config, Source};
-use crate::spec::{DataSource, Indicator, Loaded, Period, Plan, Queried, Slo, load, parse_period};
-use crate::yaml::{Origin, Problem};
+use mapwarden_objective::Origin;
+use mapwarden_objective::{Indicator, Period, Queried, Slo};
+use mapwarden_slo::yaml::Problem;
+use mapwarden_slo::{DataSource, Loaded, Plan, load, parse_period};
 
 /// What a period may be, in the words of a message.
 const ACCEPTED: &str = "accepted is a time as Prometheus writes it: 28d, 30d, 4w";

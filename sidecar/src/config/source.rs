@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use mapwarden::contract::Nanos;
+use mapwarden_contract::Nanos;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use crate::yaml::{Fields, Node, Reader, Value, web_url};
+use mapwarden_slo::yaml::{Fields, Node, Reader, Value, web_url};
 
 /// The fields of a source.
 const FIELDS: [&str; 11] = [

@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use mapwarden::contract::{Count, Nanos, Ratio};
+use mapwarden_contract::{Count, Nanos, Ratio};
 use serde::Serialize;
 
-use super::ledger::{BurnView, CorrectedBudget, ScenarioView};
-use super::{SloView, View, WindowView};
-use crate::accept::corrections::{Action, Kind};
-use crate::aggregate::slices::Level;
-use crate::budget::Window;
-use crate::notice::Known;
+use crate::view::ledger::{BurnView, CorrectedBudget, ScenarioView};
+use crate::view::{SloView, View, WindowView};
+use mapwarden_engine::aggregate::slices::Level;
+use mapwarden_engine::budget::Window;
+use mapwarden_engine::correction::{Action, Kind};
+use mapwarden_engine::notice::Known;
 
 /// An objective and how each of its numbers comes about.
 #[derive(Clone, Debug, Serialize)]
@@ -254,7 +254,7 @@ fn burn_inputs(slo: &SloView, scenario: &ScenarioView) -> BTreeMap<&'static str,
     let held = || scenario.counts.iter().filter(|part| part.total() > Count::ZERO);
     let (bad, all): (Count, Count) =
         (held().map(|part| part.bad).sum(), held().map(|part| part.total()).sum());
-    let list = |each: fn(&crate::aggregate::slices::Counts) -> Count| {
+    let list = |each: fn(&mapwarden_engine::aggregate::slices::Counts) -> Count| {
         Input::Numbers(held().map(|part| each(part).as_f64()).collect())
     };
     BTreeMap::from([

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mapwarden::contract::UnixNanos;
+use mapwarden_contract::UnixNanos;
 use tokio::sync::watch;
 
 use super::answer::Series;
 use super::client::{AskError, Server};
 use super::grid::Grid;
-use crate::accept::sources::{Agreed, Agreement, Pair, Trouble};
-use crate::aggregate::timestamp;
 use crate::config::AgreementSettings;
-use crate::output::{SloView, View};
+use crate::view::sources::{Agreed, Agreement, Pair, Trouble};
+use crate::view::{SloView, View};
+use mapwarden_engine::aggregate::timestamp;
 
 /// The rules' series, by Sloth's names.
 const BUDGET: &str = "slo:period_error_budget_remaining:ratio";

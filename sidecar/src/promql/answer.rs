@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mapwarden::contract::UnixNanos;
+use mapwarden_contract::UnixNanos;
 use serde::Deserialize;
 
 use super::client::AskError;

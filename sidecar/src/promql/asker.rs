@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mapwarden::contract::names::exposition as names;
-use mapwarden::contract::{Nanos, UnixNanos};
+use mapwarden_contract::names::exposition as names;
+use mapwarden_contract::{Nanos, UnixNanos};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::answer::Series;
@@ -15,9 +15,10 @@ use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
 use crate::accept::Input;
-use crate::accept::sources::{QueriedState, Step, Steps, Taken, Trouble};
-use crate::aggregate::timestamp;
-use crate::spec::{Amount, Plan};
+use crate::view::sources::{QueriedState, Trouble};
+use mapwarden_engine::aggregate::timestamp;
+use mapwarden_engine::steps::{Step, Steps, Taken};
+use mapwarden_slo::{Amount, Plan};
 
 /// How many steps are asked for at once: what Prometheus answers at most to one `query_range`. Raised, it refuses.
 const STEPS: usize = 11_000;

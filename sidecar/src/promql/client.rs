@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use mapwarden::contract::UnixNanos;
-use mapwarden::contract::names::exposition as names;
+use mapwarden_contract::UnixNanos;
+use mapwarden_contract::names::exposition as names;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response, Url};
 

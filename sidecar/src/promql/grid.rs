@@ -1,7 +1,7 @@
 //! The grid of steps: every step ends at a multiple of its length since 1970, whoever asks and whenever. Comes in: how far
 //! an objective is, and the time. Goes out: which steps are to be asked for. Never reads a clock.
 
-use mapwarden::contract::{Nanos, UnixNanos};
+use mapwarden_contract::{Nanos, UnixNanos};
 
 /// When steps may be asked for.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! From what a server says of one step to good and bad events, or to the reason why the step stays unmeasured. Never asks,
 //! never rounds an event away.
 
-use crate::spec::{Comparison, Judged};
+use mapwarden_objective::{Comparison, Judged};
 
 /// How many events one evaluation of a share counts as. How many events the share is of is not known. Raised, shares keep
 /// more digits; lowered, short windows see whole evaluations only.

@@ -25,11 +25,12 @@ use self::client::Server;
 use self::grid::Grid;
 use self::judge::Carry;
 use crate::accept::Input;
-use crate::accept::sources::{Agreement, QueriedState, SourceBoard, SourceFacts};
 use crate::config::{Source, source_of};
 use crate::http::{self, Reach};
-use crate::output::View;
-use crate::spec::{Indicator, Plan, Slo};
+use crate::view::View;
+use crate::view::sources::{Agreement, QueriedState, SourceBoard, SourceFacts};
+use mapwarden_objective::{Indicator, Slo};
+use mapwarden_slo::Plan;
 
 /// How many objectives ask one server at once. Raised, catching up is faster and burdens the server more.
 const AT_ONCE: usize = 4;

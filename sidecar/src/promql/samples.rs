@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mapwarden::contract::{Nanos, UnixNanos};
+use mapwarden_contract::{Nanos, UnixNanos};
 
 use super::answer::{Sample, Series};
 use super::grid::Span;

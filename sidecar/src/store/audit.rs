@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use mapwarden::contract::{Count, Nanos, UnixNanos};
+use mapwarden_contract::{Count, Nanos, UnixNanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::{StoreError, database};
-use crate::accept::corrections::Entry;
-use crate::aggregate::slices::Counts;
-use crate::ledger::{Boundary, Cut, REACH, Unsaved};
+use mapwarden_engine::aggregate::slices::Counts;
+use mapwarden_engine::correction::Entry;
+use mapwarden_engine::ledger::{Boundary, Cut, REACH, Unsaved};
 
 const CORRECTIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("corrections");
 const CUTS: TableDefinition<'_, (&str, u64), (u64, u64, u64)> = TableDefinition::new("cuts");

@@ -28,18 +28,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden::contract::{Nanos, UnixNanos};
+use mapwarden_contract::{Nanos, UnixNanos};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use self::notices::{read_notice, trim, write_notice};
-use crate::accept::Change;
-use crate::accept::corrections::Entry;
-use crate::aggregate::Unsaved;
-use crate::aggregate::objective;
-use crate::aggregate::series::Mark;
-use crate::aggregate::slices::{Level, Slice};
-use crate::ledger;
-use crate::notice;
+use mapwarden_engine::aggregate::Unsaved;
+use mapwarden_engine::aggregate::objective;
+use mapwarden_engine::aggregate::series::Mark;
+use mapwarden_engine::aggregate::slices::{Level, Slice};
+use mapwarden_engine::correction::Entry;
+use mapwarden_engine::ledger;
+use mapwarden_engine::notice;
+use mapwarden_engine::observation::Change;
 
 /// The format that this version writes and reads.
 const FORMAT: u64 = 3;

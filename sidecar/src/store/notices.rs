@@ -1,11 +1,11 @@
 //! Rows of notices. Comes in: notices as the notice stage keeps them. Goes out: bytes, and back.
 
-use mapwarden::contract::UnixNanos;
+use mapwarden_contract::UnixNanos;
 use redb::{ReadableTable as _, ReadableTableMetadata as _};
 
 use super::{StoreError, database};
-use crate::budget::Tier;
-use crate::notice;
+use mapwarden_engine::budget::Tier;
+use mapwarden_engine::notice;
 
 /// How many notices are kept on disk. More, only while more are open.
 const KEPT_NOTICES: u64 = 500;
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_notice_of_before_there_were_tenants_is_read() {
-        let notice = include_str!("../notice/templates/samples/missing.json");
+        let notice = mapwarden_engine::notice::sample::MISSING;
         let sketches = |first: u8| (vec![first], vec![first, first]);
         let old = postcard::to_stdvec(&(notice, Some("quick_page"), 7_u64, sketches(1))).unwrap();
         let mut kept = read_notice(&old).unwrap();

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use mapwarden::contract::{Count, Nanos};
+use mapwarden_contract::{Count, Nanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::{StoreError, database};
-use crate::aggregate::ByTime;
-use crate::aggregate::slices::{Counts, Level, Slice};
+use mapwarden_engine::aggregate::ByTime;
+use mapwarden_engine::aggregate::slices::{Counts, Level, Slice};
 
 const SLICES: TableDefinition<'_, (u8, u64, &str), (u64, u64, u64)> = TableDefinition::new("slices_by_time");
 

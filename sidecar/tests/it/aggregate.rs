@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
-use mapwarden_sidecar::accept::{
+use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
+use mapwarden_engine::aggregate::objective::Objective;
+use mapwarden_engine::aggregate::{Aggregate, Window};
+use mapwarden_engine::observation::{
     Batch, Buckets, Histogram, Observation, Point, Resource, Temporality, Value,
 };
-use mapwarden_sidecar::aggregate::objective::Objective;
-use mapwarden_sidecar::aggregate::{Aggregate, Window};
-use mapwarden_sidecar::spec::{Indicator, Matcher, Method, Selector, Slo};
+use mapwarden_objective::{Indicator, Matcher, Method, Selector, Slo};
 
 use crate::objectives::put_back;
 

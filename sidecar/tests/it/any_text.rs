@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use mapwarden::contract::{Nanos, Ratio};
+use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{Indicator, Method, Period, Queried, Queries, Slo};
 use mapwarden_sidecar::config::{Authentication, Config, Origin, Problem, Source};
-use mapwarden_sidecar::spec::{Indicator, Loaded, Method, Period, Queried, Queries, Slo, load_text};
+use mapwarden_slo::{Loaded, load_text};
 
 /// Reads a text: its documents, the references between them, what is wrong between objectives, and how their queries are
 /// asked for.

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use mapwarden::contract::{Nanos, Ratio};
+use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{Indicator, Matcher, Period, Selector, Slo};
 use mapwarden_sidecar::config::{
     Config, Contract, ContractMode, Origin, Probe, ProbeTarget, Problems, PseudonymKey, Settings, Sink,
 };
-use mapwarden_sidecar::spec::{Indicator, Matcher, Period, Selector, Slo};
 
 use crate::golden::assert_golden;
 

@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use mapwarden::contract::{Nanos, Ratio};
+use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{Calendar, CalendarUnit, Method, Period};
 use mapwarden_sidecar::config::{Config, Problems, Settings};
-use mapwarden_sidecar::spec::{Calendar, CalendarUnit, Method, Period};
 
 /// A folder of its own with a configuration, which goes away with the test.
 struct Folder(PathBuf);

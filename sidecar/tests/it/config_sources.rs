@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use mapwarden::contract::Nanos;
+use mapwarden_contract::Nanos;
+use mapwarden_objective::{Comparison, Expression, Indicator, Judged, Queried, Queries};
 use mapwarden_sidecar::config::{
     AgreementSettings, Authentication, Config, HeaderText, Problems, Secret, Settings, Source,
 };
-use mapwarden_sidecar::spec::{Comparison, Expression, Indicator, Judged, Queried, Queries};
 
 use crate::golden::assert_golden;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mapwarden_sidecar::Sidecar;
 use mapwarden_sidecar::config::Settings;
-use mapwarden_sidecar::output::View;
+use mapwarden_sidecar::view::View;
 use serde_json::{Value, json};
 
 use crate::formula::evaluate;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::{Count, Nanos, Ratio, UnixNanos};
-use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
-use mapwarden_sidecar::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
-use mapwarden_sidecar::aggregate::slices::{Level, Slices};
-use mapwarden_sidecar::aggregate::{Aggregate, Window};
-use mapwarden_sidecar::budget::evaluate;
-use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
+use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
+use mapwarden_engine::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
+use mapwarden_engine::aggregate::slices::{Level, Slices};
+use mapwarden_engine::aggregate::{Aggregate, Window};
+use mapwarden_engine::budget::evaluate;
+use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use proptest::prelude::*;
 
 use crate::objectives::put_back;

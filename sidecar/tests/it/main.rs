@@ -40,5 +40,4 @@ mod rules_calendar;
 mod scenarios;
 mod spec;
 mod spec_written;
-mod stages;
 mod store;

@@ -114,7 +114,7 @@ fn every_alert_says_how_loud_it_is_what_it_measures_and_what_to_do() {
     let titled = runbooks.iter().filter_map(|file| file.text.lines().next()?.strip_prefix("# Mapwarden"));
     let runbooks: BTreeSet<_> = titled.map(|name| format!("Mapwarden{name}")).collect();
     // Those of the alerts that are written for objectives, which have names of their own.
-    names.extend(mapwarden_sidecar::rules::RUNBOOKS.map(str::to_owned));
+    names.extend(mapwarden_rules::RUNBOOKS.map(str::to_owned));
     assert_eq!(names, runbooks, "alerts on the left, runbooks on the right");
 }
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use mapwarden::contract::names::{Kind, Metric, exposition};
-use mapwarden_sidecar::rules::Target;
+use mapwarden_contract::names::{Kind, Metric, exposition};
+use mapwarden_rules::Target;
 
 use crate::repository::{Text, parse, strings, texts};
 
@@ -64,8 +64,8 @@ fn documents() -> Vec<Text> {
 /// The dotted names: every literal of the contract that begins like one, so that a new constant is known at once.
 fn dotted() -> BTreeSet<&'static str> {
     let declared = [
-        include_str!("../../../sdk/src/contract/names/attribute.rs"),
-        include_str!("../../../sdk/src/contract/names/wire.rs"),
+        include_str!("../../../sdk/contract/src/names/attribute.rs"),
+        include_str!("../../../sdk/contract/src/names/wire.rs"),
     ];
     let literals = declared.into_iter().flat_map(|file| file.split('"'));
     literals.filter(|literal| literal.starts_with("mapwarden.")).collect()

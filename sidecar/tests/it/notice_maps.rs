@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::names::{attribute, wire};
-use mapwarden::contract::{Count, Nanos};
-use mapwarden_sidecar::accept::{
+use mapwarden_contract::names::{attribute, wire};
+use mapwarden_contract::{Count, Nanos};
+use mapwarden_engine::aggregate::{Aggregate, timestamp};
+use mapwarden_engine::notice::{Event, MapEvidence, Notice};
+use mapwarden_engine::observation::{
     Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, Resource, Temporality,
     Trace, Value,
 };
-use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
-use mapwarden_sidecar::notice::{Event, MapEvidence, Notice};
 
 use crate::notices::{START, Sidecar, at, attributes, restart};
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::names::{attribute, wire};
-use mapwarden_sidecar::accept::{Batch, Resource, Temporality, Value};
-use mapwarden_sidecar::notice::{Event, Known, Notice, SpentBy};
+use mapwarden_contract::names::{attribute, wire};
+use mapwarden_engine::notice::{Event, Known, Notice, SpentBy};
+use mapwarden_engine::observation::{Batch, Resource, Temporality, Value};
 
 use crate::aggregate::point;
 use crate::notice_maps::{Process, declared, events, gauge, sum};
@@ -74,7 +74,7 @@ fn who_spent_it_is_counted_from_the_onset_to_the_end_of_the_fault() {
     let spent = resolved[0].1.spent_by.value().unwrap();
     assert_eq!(
         (resolved[0].1.onset, spent.since),
-        (mapwarden_sidecar::aggregate::timestamp(at(301)), resolved[0].1.onset)
+        (mapwarden_engine::aggregate::timestamp(at(301)), resolved[0].1.onset)
     );
     // Sixty seconds of 40 bad events; what v1 failed before the onset is not of this fault.
     assert_eq!(spent.bad.get(), 2_400);

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mapwarden::contract::names::{attribute, wire};
-use mapwarden::contract::{Nanos, UnixNanos, UserHash, UserSketch};
-use mapwarden_sidecar::accept::{
+use mapwarden_contract::names::{attribute, wire};
+use mapwarden_contract::{Nanos, UnixNanos, UserHash, UserSketch};
+use mapwarden_engine::aggregate::{Aggregate, timestamp};
+use mapwarden_engine::budget::{BudgetState, evaluate};
+use mapwarden_engine::ledger::Ledger;
+use mapwarden_engine::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion, TriggerKind};
+use mapwarden_engine::observation::{
     Attributes, Batch, Change, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, UserRole,
     Users, Value, Who,
 };
-use mapwarden_sidecar::aggregate::{Aggregate, timestamp};
-use mapwarden_sidecar::budget::{BudgetState, Severity, evaluate};
-use mapwarden_sidecar::ledger::Ledger;
-use mapwarden_sidecar::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion, TriggerKind};
-use mapwarden_sidecar::output::view::{Facts, Judged, view};
-use mapwarden_sidecar::output::{Durability, View};
+use mapwarden_objective::Severity;
+use mapwarden_sidecar::view::{Durability, View};
+use mapwarden_sidecar::view::{Facts, Judged, view};
 
 pub(crate) const START: u64 = 1_800_000_000;
 const SLO: &str = "order-service/checkout-availability";

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mapwarden_sidecar::budget::Severity;
-use mapwarden_sidecar::notice::{Event, NoticeEvent, TriggerKind};
+use mapwarden_engine::notice::{Event, NoticeEvent, TriggerKind};
+use mapwarden_objective::Severity;
 
 use crate::notices::{Process, Sidecar, broken, healthy};
 

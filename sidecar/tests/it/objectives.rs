@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use mapwarden::contract::{Nanos, Ratio, UnixNanos};
-use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
-use mapwarden_sidecar::aggregate::slices::{Counts, Level, Slice};
-use mapwarden_sidecar::aggregate::{Aggregate, Unsaved};
-use mapwarden_sidecar::budget::evaluate;
-use mapwarden_sidecar::spec::{Indicator, Matcher, Member, Method, Selector, Slo};
+use mapwarden_contract::{Nanos, Ratio, UnixNanos};
+use mapwarden_engine::aggregate::slices::{Counts, Level, Slice};
+use mapwarden_engine::aggregate::{Aggregate, Unsaved};
+use mapwarden_engine::budget::evaluate;
+use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_objective::{Indicator, Matcher, Member, Method, Selector, Slo};
 
 const START: u64 = 1_800_000_000;
 

@@ -54,7 +54,7 @@ async fn notices_are_filtered_and_come_in_every_form() {
     assert_eq!(json(&router, "/api/v1/notices?state=resolved").await, Value::from(vec![all[1].clone()]));
     let path = format!("/api/v1/notices/{}", measured().id);
     let notice = json(&router, &path).await;
-    assert_eq!(serde_json::from_value::<mapwarden_sidecar::notice::Notice>(notice).unwrap(), measured());
+    assert_eq!(serde_json::from_value::<mapwarden_engine::notice::Notice>(notice).unwrap(), measured());
     for (format, kind, part) in [
         ("json", "application/json", "\"affected_users\":1284"),
         ("yaml", "application/yaml", "affected_users: 1284"),

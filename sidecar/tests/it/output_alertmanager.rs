@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mapwarden_engine::notice::{Event, Notice, State};
 use mapwarden_sidecar::config::Sink;
-use mapwarden_sidecar::notice::{Event, Notice, State};
 use serde_json::Value;
 
 use crate::output_deliver::Delivery;

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use mapwarden::contract::Count;
-use mapwarden::contract::names::exposition as names;
-use mapwarden::contract::names::{Kind, Metric};
-use mapwarden_sidecar::ledger::{Part, Rest};
-use mapwarden_sidecar::notice::Known;
-use mapwarden_sidecar::output::SloView;
+use mapwarden_contract::Count;
+use mapwarden_contract::names::exposition as names;
+use mapwarden_contract::names::{Kind, Metric};
+use mapwarden_engine::ledger::{Part, Rest};
+use mapwarden_engine::notice::Known;
 use mapwarden_sidecar::output::exposition::Exposition;
-use mapwarden_sidecar::output::ledger::{AttributionView, ShareView};
+use mapwarden_sidecar::view::SloView;
+use mapwarden_sidecar::view::ledger::{AttributionView, ShareView};
 
 use crate::output_fixture::{empty, view};
 
 /// Renamed so that tests, which share the process's recorder, do not share series.
-fn view_of(service: &str) -> mapwarden_sidecar::output::View {
+fn view_of(service: &str) -> mapwarden_sidecar::view::View {
     let mut view = view();
     let renamed =
         |slo: SloView| SloView { service: service.into(), id: format!("{service}/{}", slo.name), ..slo };

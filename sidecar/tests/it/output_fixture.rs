@@ -6,25 +6,25 @@ use std::sync::Arc;
 
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
-use mapwarden::contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
-use mapwarden_sidecar::accept::corrections::{
+use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use mapwarden_engine::budget::{Tier, Window};
+use mapwarden_engine::correction::{
     Action, Alerts, Booking, Correction, Entry, Exclusion, Kind, Pattern, Recurrence,
 };
-use mapwarden_sidecar::accept::sources::{Agreed, Agreement, Pair, QueriedState, SourceFacts, Trouble};
-use mapwarden_sidecar::accept::{Change, ChangeKind, ChangeSource};
-use mapwarden_sidecar::budget::{Tier, Window};
-use mapwarden_sidecar::ledger::{Line, Standing};
-use mapwarden_sidecar::notice::{
+use mapwarden_engine::ledger::{Line, Standing};
+use mapwarden_engine::notice::{
     DependencyHealth, Health, Known, MapFailure, Notice, Percentiles, ScopeShare,
 };
+use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::output::admin::{self, Admin};
 use mapwarden_sidecar::output::exposition::Exposition;
-use mapwarden_sidecar::output::ledger::{
+use mapwarden_sidecar::output::render::Templates;
+use mapwarden_sidecar::view::ledger::{
     BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, LedgerView, RawBudget, ScenarioView,
     TimeView,
 };
-use mapwarden_sidecar::output::render::Templates;
-use mapwarden_sidecar::output::{
+use mapwarden_sidecar::view::sources::{Agreed, Agreement, Pair, QueriedState, SourceFacts, Trouble};
+use mapwarden_sidecar::view::{
     Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SourceView,
     TierView, View, WindowView, WorkView,
 };
@@ -32,12 +32,12 @@ use tokio::sync::watch;
 
 /// The notice in which everything is measured.
 pub(crate) fn measured() -> Notice {
-    serde_json::from_str(include_str!("../../src/notice/templates/samples/measured.json")).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
 }
 
 /// The notice in which nothing but its SLI is.
 pub(crate) fn missing() -> Notice {
-    serde_json::from_str(include_str!("../../src/notice/templates/samples/missing.json")).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::sample::MISSING).unwrap()
 }
 
 /// The router over a view, and what keeps the view published.

@@ -47,7 +47,7 @@ fn what_others_wrote_stays_text() {
     let hostile = "<script>alert(1)</script> | \"x\": [y]\n- z\u{1b}[31m";
     notice.summary = hostile.to_owned();
     notice.service = hostile.to_owned();
-    if let mapwarden_sidecar::notice::Known::Value(changes) = &mut notice.recent_changes {
+    if let mapwarden_engine::notice::Known::Value(changes) = &mut notice.recent_changes {
         changes[0].author = Some(hostile.to_owned());
         changes[0].url = Some("javascript:alert(1)".to_owned());
     }

@@ -12,10 +12,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use mapwarden::contract::UnixNanos;
+use mapwarden_contract::UnixNanos;
 use mapwarden_sidecar::Sidecar;
 use mapwarden_sidecar::config::Settings;
-use mapwarden_sidecar::output::{SloView, SourceView};
+use mapwarden_sidecar::view::{SloView, SourceView};
 use reqwest::Url;
 use tokio::net::TcpListener;
 

@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mapwarden::contract::{Nanos, Ratio};
-use mapwarden_sidecar::rules::{Target, Written};
-use mapwarden_sidecar::spec::{
+use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{
     Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Member, Method, Period, Queried,
     Queries, Selector, Slo,
 };
+use mapwarden_rules::{Target, Written};
 
 fn queried(queries: Queries) -> Indicator {
     Indicator::Queried(Queried { source: None, queries })

@@ -3,11 +3,11 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use mapwarden::contract::Ratio;
-use mapwarden_sidecar::rules::{Target, Written};
-use mapwarden_sidecar::spec::{
+use mapwarden_contract::Ratio;
+use mapwarden_objective::{
     Calendar, CalendarUnit, Expression, Indicator, Judged, Period, Queried, Queries, Slo,
 };
+use mapwarden_rules::{Target, Written};
 
 use crate::rules::{folder, has_promtool, promtool};
 

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mapwarden::contract::Nanos;
-use mapwarden_sidecar::spec::{Loaded, Period, Slo, load_text};
+use mapwarden_contract::Nanos;
+use mapwarden_objective::{Period, Slo};
+use mapwarden_slo::{Loaded, load_text};
 
 use crate::golden::assert_golden;
 

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use mapwarden::contract::{Nanos, Ratio};
-use mapwarden_sidecar::spec::{
+use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{
     Alert, Alerting, Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Matcher, Method,
-    Period, Queried, Queries, Selector, Slo, load_text,
+    Period, Queried, Queries, Selector, Slo,
 };
+use mapwarden_slo::load_text;
 use proptest::prelude::*;
 
 /// Any text that a quoted YAML scalar can hold, without space at its ends, which nothing keeps.

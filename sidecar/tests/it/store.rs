@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mapwarden::contract::names::{attribute, wire};
-use mapwarden::contract::{Count, Nanos, UnixNanos};
-use mapwarden_sidecar::accept::corrections::{Action, Entry};
-use mapwarden_sidecar::accept::{Batch, Resource, Temporality, Value};
-use mapwarden_sidecar::aggregate::objective::{self, About};
-use mapwarden_sidecar::aggregate::slices::{Counts, Level, Slice};
-use mapwarden_sidecar::aggregate::{Aggregate, Unsaved, Window, timestamp};
-use mapwarden_sidecar::budget::Tier;
-use mapwarden_sidecar::ledger::{self, Boundary, Cut};
-use mapwarden_sidecar::notice::{Kept, KeptCrowd, Notice, State};
+use mapwarden_contract::names::{attribute, wire};
+use mapwarden_contract::{Count, Nanos, UnixNanos};
+use mapwarden_engine::aggregate::objective::{self, About};
+use mapwarden_engine::aggregate::slices::{Counts, Level, Slice};
+use mapwarden_engine::aggregate::{Aggregate, Unsaved, Window, timestamp};
+use mapwarden_engine::budget::Tier;
+use mapwarden_engine::correction::{Action, Entry};
+use mapwarden_engine::ledger::{self, Boundary, Cut};
+use mapwarden_engine::notice::{Kept, KeptCrowd, Notice, State};
+use mapwarden_engine::observation::{Batch, Resource, Temporality, Value};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
 
 use crate::aggregate;

@@ -110,7 +110,7 @@ proptest! {
             prop_assert_eq!(weighted(&snapshot, |op| !is_whole(op)), drawn);
             prop_assert_eq!(weighted(&snapshot, is_whole), whole, "all of them are timed");
             let [availability, latency] = &snapshot.objectives[..] else { panic!("two were declared") };
-            let judged = |parts: &[(Arc<str>, crate::contract::Count, crate::contract::Count)]| {
+            let judged = |parts: &[(Arc<str>, mapwarden_contract::Count, mapwarden_contract::Count)]| {
                 parts.iter().map(|(_, good, bad)| good.get() + bad.get()).sum::<u64>()
             };
             prop_assert_eq!(judged(&latency.events), drawn, "met and missed");

@@ -2,11 +2,11 @@
 //! the meter. Dropped without an end an operation failed: a panic passed through.
 
 use super::Meter;
-use crate::contract::{Nanos, Op, Outcome};
 use crate::record::cell::{Due, ThreadCell};
 use crate::record::failures::PANIC;
 use crate::record::outcomes::usual_outcome;
 use crate::record::{KeyHash, clock, current_scope};
+use mapwarden_contract::{Nanos, Op, Outcome};
 
 /// An operation on the cold way between its begin and its end: to be timed, of a shared cell, or on the whole map.
 /// Dropped without an end it failed: a panic passed through.

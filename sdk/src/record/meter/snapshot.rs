@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use once_cell::race::OnceBox;
 
 use super::{Meter, OFFERS};
-use crate::contract::{Count, Nanos, Op, Outcome, UnixNanos};
 use crate::record::cell::ThreadCell;
 use crate::record::outcomes::{is_write, pairs};
 use crate::record::{Distribution, MapSnapshot, clock};
+use mapwarden_contract::{Count, Nanos, Op, Outcome, UnixNanos};
 
 impl Meter {
     /// Everything counted so far. Each number is at least that of the snapshot before; numbers of operations that

@@ -15,10 +15,10 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::{instrumentation, integer, signed, text};
-use crate::contract::names::{self, Kind, wire};
-use crate::contract::{Count, Nanos, SCALE, UnixNanos};
 use crate::record::points::{self, Attribute, AttributeValue};
 use crate::record::{self, Distribution, Snapshot};
+use mapwarden_contract::names::{self, Kind, wire};
+use mapwarden_contract::{Count, Nanos, SCALE, UnixNanos};
 
 /// What the shipper says about itself.
 #[derive(Clone, Debug)]
@@ -186,11 +186,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::contract::names::attribute;
-    use crate::contract::{BUCKETS, Objective, Op, Outcome, bucket_of};
     use crate::record::{
         DependencySnapshot, HotKey, MapSnapshot, ObjectiveSnapshot, RegionSnapshot, Sampled, ScopeSnapshot,
     };
+    use mapwarden_contract::names::attribute;
+    use mapwarden_contract::{BUCKETS, Objective, Op, Outcome, bucket_of};
 
     #[test]
     fn zeros_at_both_ends_are_left_out_and_every_count_keeps_its_index() {

@@ -1,5 +1,5 @@
 //! What comes in: a snapshot and the spans. What goes out: OTLP messages, in the words of
-//! [`contract::names`](crate::contract::names). Never reads a clock: every point of a batch carries the
+//! [`contract::names`](mapwarden_contract::names). Never reads a clock: every point of a batch carries the
 //! snapshot's time, and counts from the process's start.
 
 mod metrics;
@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::contract::names::wire;
+use mapwarden_contract::names::wire;
 
 pub(crate) use metrics::{Totals, metrics};
 pub(crate) use users::users;

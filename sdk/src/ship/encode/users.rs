@@ -7,10 +7,10 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::{instrumentation, integer, text};
-use crate::contract::UnixNanos;
-use crate::contract::names::{attribute, wire};
 use crate::record::{UsersAbout, UsersSnapshot, Who};
 use crate::scope::SLOT;
+use mapwarden_contract::UnixNanos;
+use mapwarden_contract::names::{attribute, wire};
 
 /// Sketches as one request; `now` is when they were read.
 pub(crate) fn users(

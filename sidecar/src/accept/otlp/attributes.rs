@@ -7,7 +7,7 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 
-use crate::accept::Attributes;
+use mapwarden_engine::observation::Attributes;
 
 /// The words of one request: names and values repeat from point to point, so each is allocated once.
 #[derive(Default)]

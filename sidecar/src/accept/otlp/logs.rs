@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::names::attribute::{REGION, SCOPE, SLO, SLOT, VERDICT};
-use mapwarden::contract::names::wire::{ACTIVE, AFFECTED, SCOPE_NAME, TENANTS_EVENT, USERS_EVENT};
-use mapwarden::contract::{Nanos, UnixNanos, UserSketch};
+use mapwarden_contract::names::attribute::{REGION, SCOPE, SLO, SLOT, VERDICT};
+use mapwarden_contract::names::wire::{ACTIVE, AFFECTED, SCOPE_NAME, TENANTS_EVENT, USERS_EVENT};
+use mapwarden_contract::{Nanos, UnixNanos, UserSketch};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
 
 use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
-use crate::accept::{Observation, UserRole, Users, Who};
+use mapwarden_engine::observation::{Observation, UserRole, Users, Who};
 
 /// How many log records there are.
 pub(super) fn count(scopes: &[ScopeLogs]) -> u64 {

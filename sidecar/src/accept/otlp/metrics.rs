@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::UnixNanos;
+use mapwarden_contract::UnixNanos;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use super::attributes::Words;
 use super::points;
 use super::tally::{Fault, Reason, Tally};
-use crate::accept::{Histogram, Observation, Point, Temporality, Value};
+use mapwarden_engine::observation::{Histogram, Observation, Point, Temporality, Value};
 
 /// OTLP's `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`.
 const NO_RECORDED_VALUE: u32 = 1;

@@ -22,8 +22,8 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::any;
-use mapwarden::contract::UnixNanos;
-use mapwarden::contract::names::exposition::{OTLP_DURATION, OTLP_REQUESTS};
+use mapwarden_contract::UnixNanos;
+use mapwarden_contract::names::exposition::{OTLP_DURATION, OTLP_REQUESTS};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -37,8 +37,9 @@ use self::senders::{Sender, Senders};
 use self::spans::SpanReader;
 use self::tally::{Reason, Signal, Tally};
 use self::wire::{Encoding, Refusal};
-use super::{Batch, Input, Observation};
+use super::Input;
 use crate::config::{Config, ContractMode, PseudonymKey};
+use mapwarden_engine::observation::{Batch, Observation};
 
 /// How many requests are read and decoded at once; further ones are told to come again. Raised, a crowd of
 /// senders takes more memory: each may hold `max_body` bytes and what they decode to.

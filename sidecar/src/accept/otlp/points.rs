@@ -1,6 +1,6 @@
 //! Comes in: the value of one OTLP data point. Goes out: the value in our words, or why it cannot be true.
 
-use mapwarden::contract::{Count, Nanos, UnixNanos};
+use mapwarden_contract::{Count, Nanos, UnixNanos};
 use opentelemetry_proto::tonic::metrics::v1::exemplar::Value as ExemplarValue;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::tally::{Fault, Reason};
-use crate::accept::{Buckets, Exemplar, Histogram, Trace};
+use mapwarden_engine::observation::{Buckets, Exemplar, Histogram, Trace};
 
 /// The factor from a unit to nanoseconds; none where it is not a time that latencies are told in.
 pub(super) fn to_nanos(unit: &str) -> Option<f64> {

@@ -3,18 +3,18 @@
 use std::hash::Hasher as _;
 use std::sync::Arc;
 
-use mapwarden::HashMap;
-use mapwarden::contract::names::attribute::{
+use mapwarden_contract::names::attribute::{
     CLOUD_REGION, ENVIRONMENT, REVISION, SERVICE_INSTANCE, SERVICE_NAME, SERVICE_VERSION, TEAM,
 };
-use mapwarden::contract::names::exposition::CONTRACT_WARNINGS;
+use mapwarden_contract::names::exposition::CONTRACT_WARNINGS;
 use metrics::counter;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
+use papaya::HashMap;
 use siphasher::sip::SipHasher24;
 
 use super::attributes::{find, text};
-use crate::accept::Resource;
 use crate::config::Contract;
+use mapwarden_engine::observation::Resource;
 
 /// How many resources are remembered. When one more comes, all are forgotten: each then costs one parse (and
 /// one count of its missing attributes) again. Raised, more senders fit into more memory (about 1 KiB each).
@@ -40,7 +40,7 @@ impl Senders {
         for attribute in &contract.required {
             counter!(CONTRACT_WARNINGS.name, "attribute" => attribute.clone()).increment(0);
         }
-        Self { contract, known: HashMap::builder().name("resources").build() }
+        Self { contract, known: HashMap::new() }
     }
 
     pub(super) fn contract(&self) -> &Contract {

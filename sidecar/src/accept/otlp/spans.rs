@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::names::attribute::{
+use mapwarden_contract::names::attribute::{
     CLOUD_REGION, DB_SYSTEM, DEPENDENCY, ERROR_TYPE, MAP, OP, PEER_SERVICE, REGION, SCOPE, SERVER_ADDRESS,
     SERVER_PORT, USER, USER_PSEUDONYM,
 };
-use mapwarden::contract::names::wire::SCOPE_NAME;
-use mapwarden::contract::{UnixNanos, UserHash};
+use mapwarden_contract::names::wire::SCOPE_NAME;
+use mapwarden_contract::{UnixNanos, UserHash};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
@@ -17,10 +17,10 @@ use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 
 use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
-use crate::accept::{
+use crate::config::PseudonymKey;
+use mapwarden_engine::observation::{
     Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Observation, Request, Resource, Trace,
 };
-use crate::config::PseudonymKey;
 
 /// How many spans there are.
 pub(super) fn count(scopes: &[ScopeSpans]) -> u64 {

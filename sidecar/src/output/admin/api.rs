@@ -12,14 +12,14 @@ use serde::Deserialize;
 use super::Shared;
 use super::page::CONTENT_SECURITY_POLICY;
 use super::refusal::{Asked, Named, ambiguous, not_found, not_understood};
-use crate::accept::Change;
-use crate::ledger::Line;
-use crate::notice::{self, Notice};
 use crate::output::explain::explain;
-use crate::output::ledger::AttributionView;
 use crate::output::render::Form;
-use crate::output::{MapView, SloView, Slos, SourceView, View};
 use crate::problem::Problem;
+use crate::view::ledger::AttributionView;
+use crate::view::{MapView, SloView, Slos, SourceView, View};
+use mapwarden_engine::ledger::Line;
+use mapwarden_engine::notice::{self, Notice};
+use mapwarden_engine::observation::Change;
 
 /// Which notices are asked for.
 #[derive(Debug, Deserialize)]

@@ -16,13 +16,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
-use mapwarden::contract::names::exposition::HTTP_REQUESTS;
+use mapwarden_contract::names::exposition::HTTP_REQUESTS;
 use tokio::sync::watch;
 
-use super::View;
 use super::exposition::Exposition;
 use super::render::Templates;
 use crate::problem::Problem;
+use crate::view::View;
 use refusal::not_found;
 use scrape::Scrapes;
 

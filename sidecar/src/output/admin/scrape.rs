@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use mapwarden::contract::UnixNanos;
-use mapwarden::contract::names::exposition::{LAST_SCRAPE, SCRAPE_ERRORS};
+use mapwarden_contract::UnixNanos;
+use mapwarden_contract::names::exposition::{LAST_SCRAPE, SCRAPE_ERRORS};
 
 use super::Shared;
 use crate::output::exposition::sample;
@@ -66,7 +66,7 @@ pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> R
 
 pub(super) async fn health(State(shared): State<Shared>) -> Response {
     let last = UnixNanos::new(shared.scrapes.last.load(Ordering::Relaxed)).since(UnixNanos::EPOCH);
-    let errors = mapwarden::contract::Count::new(shared.scrapes.errors.load(Ordering::Relaxed));
+    let errors = mapwarden_contract::Count::new(shared.scrapes.errors.load(Ordering::Relaxed));
     let text = sample(&LAST_SCRAPE, last.as_secs_f64()) + &sample(&SCRAPE_ERRORS, errors.as_f64());
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
 }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::budget::Severity;
-use crate::notice::{Known, Notice, State, TriggerKind};
-use crate::output::human;
+use crate::human;
+use mapwarden_engine::notice::{Known, Notice, State, TriggerKind};
+use mapwarden_objective::Severity;
 
 /// After what silence an alert ends by itself: the sidecar is gone then. Raised, a dead sidecar's alerts stay
 /// longer; below two repeats, one lost message would end an alert that goes on.
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn notice() -> Notice {
-        serde_json::from_str(include_str!("../../notice/templates/samples/measured.json")).unwrap()
+        serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
     }
 
     fn at(text: &str) -> Timestamp {

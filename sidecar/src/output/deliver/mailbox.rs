@@ -3,12 +3,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden::contract::names::exposition::{DELIVERIES, DELIVERY_PENDING};
+use mapwarden_contract::names::exposition::{DELIVERIES, DELIVERY_PENDING};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Queue;
-use crate::output::NoticeEvent;
+use mapwarden_engine::notice::NoticeEvent;
 
 /// How an attempt ended. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::render::Templates;
-use super::{NoticeEvent, View};
 use crate::config::Sink;
 use crate::http::{self, Reach};
+use crate::view::View;
 use mailbox::Mailbox;
+use mapwarden_engine::notice::NoticeEvent;
 use worker::Worker;
 
 /// How long sinks have for last attempts once nothing comes any more. Raised, a sink that is down delays the

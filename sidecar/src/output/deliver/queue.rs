@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::output::{Event, NoticeEvent};
+use mapwarden_engine::notice::{Event, NoticeEvent};
 
 /// How many events wait for a sink. Raised, a sink that is down for long costs memory (some 5 KiB a notice);
 /// lowered, notices are lost earlier. At one notice a minute it is eight hours.
@@ -72,10 +72,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::notice::Notice;
+    use mapwarden_engine::notice::Notice;
 
     fn event(event: Event, id: usize, summary: &str) -> NoticeEvent {
-        let sample = include_str!("../../notice/templates/samples/measured.json");
+        let sample = mapwarden_engine::notice::sample::MEASURED;
         let notice: Notice = serde_json::from_str(sample).unwrap();
         let notice = Notice { id: id.to_string(), summary: summary.to_owned(), ..notice };
         NoticeEvent { event, notice: Arc::new(notice) }

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 
 use super::alertmanager::{Alert, Alerts};
 use crate::config;
-use crate::notice::Notice;
 use crate::output::render::{Form, Templates};
-use crate::output::{Event, NoticeEvent, View};
+use crate::view::View;
+use mapwarden_engine::notice::Notice;
+use mapwarden_engine::notice::{Event, NoticeEvent};
 
 /// Why a sink did not take a message.
 #[derive(Debug)]

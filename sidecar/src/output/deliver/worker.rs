@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::LAST_TIME;
 use super::mailbox::{Attempt, Mailbox};
 use super::sink::{Failure, Sink};
-use crate::output::NoticeEvent;
+use mapwarden_engine::notice::NoticeEvent;
 
 /// The first pause after a failure. Raised, a hiccup delays a page; lowered, a restarting receiver is hammered.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

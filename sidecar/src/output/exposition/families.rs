@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use mapwarden::contract::names::{Kind, Metric};
+use mapwarden_contract::names::{Kind, Metric};
 
 /// Families by name.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ fn escape(text: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use mapwarden::contract::names::exposition as names;
+    use mapwarden_contract::names::exposition as names;
 
     use super::*;
 

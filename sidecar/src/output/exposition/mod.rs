@@ -11,13 +11,13 @@ mod publish;
 
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden::contract::names::exposition as names;
-use mapwarden::contract::names::{Kind, Metric};
+use mapwarden_contract::names::exposition as names;
+use mapwarden_contract::names::{Kind, Metric};
 use metrics::Unit;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::families::Families;
-use super::View;
+use crate::view::View;
 
 /// Upper bounds of every `*_duration_seconds` histogram. More bounds cost a series each per label set; fewer
 /// make quantiles coarser. From 100 us (an OTLP batch on loopback) to 10 s (a sender's time-out).

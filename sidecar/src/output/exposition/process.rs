@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use mapwarden::contract::names::exposition as names;
+use mapwarden_contract::names::exposition as names;
 
 use super::families::Families;
 

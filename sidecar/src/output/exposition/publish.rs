@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mapwarden::contract::names::Metric;
-use mapwarden::contract::names::exposition as names;
-use mapwarden::contract::{Count, Nanos};
+use mapwarden_contract::names::Metric;
+use mapwarden_contract::names::exposition as names;
+use mapwarden_contract::{Count, Nanos};
 
 use super::families::Families;
-use crate::accept::{Change, ChangeKind, ChangeSource};
-use crate::budget::Severity;
-use crate::ledger::Part;
-use crate::notice::{Health, Known, MapFailure, Percentiles, State};
-use crate::output::ledger::{LedgerView, ShareView};
-use crate::output::{Durability, MapView, RequestView, SloView, SourceView, View};
+use crate::view::ledger::{LedgerView, ShareView};
+use crate::view::{Durability, MapView, RequestView, SloView, SourceView, View};
+use mapwarden_engine::ledger::Part;
+use mapwarden_engine::notice::{Health, Known, MapFailure, Percentiles, State};
+use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
+use mapwarden_objective::Severity;
 
 /// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
 /// their labels; dashboards mark the last few.

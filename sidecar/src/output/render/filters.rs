@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use minijinja::{Environment, Error, ErrorKind, Value};
 
 use super::escape::missing_reason;
-use crate::output::human;
+use crate::human;
 
 /// Makes the filters known to templates.
 pub(super) fn install(environment: &mut Environment<'static>) {

@@ -13,14 +13,14 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use crate::notice::Notice;
+use mapwarden_engine::notice::Notice;
 
 /// The built-in templates, by file name; a user's folder may replace those of notices.
 const BUILT_IN: [(&str, &str); 4] = [
-    ("notice.yaml", include_str!("../../notice/templates/notice.yaml")),
-    ("notice.md", include_str!("../../notice/templates/notice.md")),
-    ("notice.html", include_str!("../../notice/templates/notice.html")),
-    ("notice.txt", include_str!("../../notice/templates/notice.txt")),
+    ("notice.yaml", include_str!("templates/notice.yaml")),
+    ("notice.md", include_str!("templates/notice.md")),
+    ("notice.html", include_str!("templates/notice.html")),
+    ("notice.txt", include_str!("templates/notice.txt")),
 ];
 
 /// Pages and what they share.
@@ -30,10 +30,8 @@ const PAGES: [(&str, &str); 2] = [
 ];
 
 /// A notice with everything measured and one with nothing, to try templates with before they are needed.
-const SAMPLES: [&str; 2] = [
-    include_str!("../../notice/templates/samples/measured.json"),
-    include_str!("../../notice/templates/samples/missing.json"),
-];
+const SAMPLES: [&str; 2] =
+    [mapwarden_engine::notice::sample::MEASURED, mapwarden_engine::notice::sample::MISSING];
 
 /// How a notice is written for people. JSON is serde's form of it and needs no template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

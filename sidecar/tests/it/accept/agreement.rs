@@ -1,7 +1,7 @@
 //! Laws: protobuf and JSON of one request give the same observations, and no bytes at all make the receiver
 //! panic, answer 500 or lose something in silence.
 
-use mapwarden_sidecar::accept::Observation;
+use mapwarden_engine::observation::Observation;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mapwarden::contract::{Count, Nanos, UserHash, UserSketch};
-use mapwarden_sidecar::accept::{
+use mapwarden_contract::{Count, Nanos, UserHash, UserSketch};
+use mapwarden_engine::observation::{
     Attributes, Batch, Buckets, Call, CallSource, Ending, FailureAbout, Histogram, Observation, Point,
     Temporality, UserRole, Value, Who,
 };

@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use mapwarden_sidecar::accept::{Change, ChangeKind, ChangeSource, Input, deploys};
+use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
+use mapwarden_sidecar::accept::{Input, deploys};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;

@@ -9,8 +9,9 @@ mod sdk;
 
 use std::net::SocketAddr;
 
+use mapwarden_engine::observation::Batch;
+use mapwarden_sidecar::accept::Input;
 use mapwarden_sidecar::accept::otlp::{Receiver, router};
-use mapwarden_sidecar::accept::{Batch, Input};
 use mapwarden_sidecar::config::{Config, Contract, ContractMode, PseudonymKey};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use tokio::sync::mpsc;

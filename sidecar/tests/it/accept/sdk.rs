@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mapwarden::contract::names::wire;
-use mapwarden::contract::{Nanos, UnixNanos, UserHash};
 use mapwarden::{HashMap, Objective, Scope, Telemetry};
-use mapwarden_sidecar::accept::{FailureAbout, Observation, UserRole, Value};
+use mapwarden_contract::names::wire;
+use mapwarden_contract::{Nanos, UnixNanos, UserHash};
+use mapwarden_engine::observation::{FailureAbout, Observation, UserRole, Value};
 use tokio::task::spawn_blocking;
 
 use super::{Server, config};

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use mapwarden_sidecar::spec::{Calendar, CalendarUnit, Period};
+use mapwarden_objective::{Calendar, CalendarUnit, Period};
 use serde::{Deserialize, Serialize};
 
 /// One file.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mapwarden::contract::{Ratio, UnixNanos};
-use mapwarden_sidecar::accept::{Batch, Observation, Point, Resource, Temporality, Value};
-use mapwarden_sidecar::aggregate::Aggregate;
-use mapwarden_sidecar::budget::{BudgetState, evaluate};
-use mapwarden_sidecar::spec::{Indicator, Matcher, Selector, Slo};
+use mapwarden_contract::{Ratio, UnixNanos};
+use mapwarden_engine::aggregate::Aggregate;
+use mapwarden_engine::budget::{BudgetState, evaluate};
+use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use serde::Serialize;
 
 use super::load::{Alert, Process, Scenario};

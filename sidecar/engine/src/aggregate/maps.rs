@@ -1,0 +1,221 @@
+//! One map: its operations by outcome, how long they took, and how full it is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use mapwarden_contract::{Count, Nanos, UnixNanos};
+
+use super::distribution::{Distribution, DistributionRing};
+use super::hot_keys::HotKeys;
+use super::slices::{Slices, Until, most_first};
+use super::told::{Latest, Longest, Rounds};
+
+/// An operation and an outcome by name.
+pub type OpOutcome = (Arc<str>, Arc<str>);
+
+/// An operation and the type of the error that it failed with, by name.
+pub type OpError = (Arc<str>, Arc<str>);
+
+/// How many readings of the number of entries are kept: one each ten seconds for an hour.
+const READINGS: usize = 360;
+
+/// One map and what was told about it.
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    operations: BTreeMap<OpOutcome, Operations>,
+    times: BTreeMap<Arc<str>, DistributionRing>,
+    entries: VecDeque<(UnixNanos, u64)>,
+    retries: Option<Operations>,
+    failures: BTreeMap<OpError, Operations>,
+    sampled: Option<Operations>,
+    scopes: BTreeMap<Arc<str>, Operations>,
+    /// When each process told of it.
+    pub rounds: Rounds,
+    /// Its hottest keys.
+    pub hot_keys: HotKeys,
+    /// How many entries it takes at most, where it is bounded.
+    pub max_entries: Latest,
+    /// When it was last written, in nanoseconds since 1970.
+    pub last_write: Latest,
+    /// For how long guards kept it from freeing.
+    pub guard_held: Longest,
+}
+
+/// How often something happened, since it is known and by time.
+#[derive(Clone, Debug)]
+struct Operations {
+    total: Count,
+    slices: Slices,
+}
+
+impl Operations {
+    fn new() -> Self {
+        Self { total: Count::ZERO, slices: Slices::for_evidence() }
+    }
+
+    /// Operations that hot keys are compared with: at the same slots, so that a share is of the same time.
+    fn like_keys() -> Self {
+        Self { total: Count::ZERO, slices: Slices::for_keys() }
+    }
+
+    fn count(&mut self, time: UnixNanos, happened: u64) {
+        if happened > 0 {
+            self.total += Count::new(happened);
+            self.slices.add(time, Count::new(happened), Count::ZERO);
+        }
+    }
+}
+
+impl Map {
+    /// Counts operations; zero makes the pair known.
+    pub fn count(&mut self, pair: OpOutcome, time: UnixNanos, happened: u64) {
+        self.operations.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    }
+
+    /// Counts closure retries.
+    pub fn retry(&mut self, time: UnixNanos, happened: u64) {
+        self.retries.get_or_insert_with(Operations::new).count(time, happened);
+    }
+
+    /// Counts operations that failed.
+    pub fn fail(&mut self, pair: OpError, time: UnixNanos, happened: u64) {
+        self.failures.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    }
+
+    /// Counts operations on single keys, estimated from the timed ones.
+    pub fn sample(&mut self, time: UnixNanos, happened: u64) {
+        self.sampled.get_or_insert_with(Operations::like_keys).count(time, happened);
+    }
+
+    /// Counts those within a request scope; the scope is empty outside of every one.
+    pub fn sample_in(&mut self, scope: &Arc<str>, time: UnixNanos, happened: u64) {
+        self.scopes.entry(scope.clone()).or_insert_with(Operations::like_keys).count(time, happened);
+    }
+
+    /// Adds how long operations took.
+    pub fn took(&mut self, op: &Arc<str>, time: UnixNanos, times: &Distribution) {
+        self.times.entry(op.clone()).or_default().add(time, times);
+    }
+
+    /// Notes the number of entries.
+    pub fn holds(&mut self, time: UnixNanos, entries: u64) {
+        let is_new = self.entries.len() < 2
+            || self
+                .entries
+                .iter()
+                .rev()
+                .nth(1)
+                .is_some_and(|last| time.since(last.0) >= Nanos::from_secs(10));
+        match self.entries.back_mut() {
+            Some(last) if !is_new => *last = (time, entries),
+            Some(_) | None => self.entries.push_back((time, entries)),
+        }
+        while self.entries.len() > READINGS {
+            self.entries.pop_front();
+        }
+    }
+
+    /// Forgets what happened after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        let all = self.operations.values_mut().chain(&mut self.retries).chain(self.failures.values_mut());
+        let all = all.chain(&mut self.sampled).chain(self.scopes.values_mut());
+        all.for_each(|operations| operations.slices.forget_after(now));
+        self.times.values_mut().for_each(|ring| ring.forget_after(now));
+        self.entries.retain(|reading| reading.0 <= now);
+        self.rounds.forget_after(now);
+        self.hot_keys.forget_after(now);
+        self.max_entries.forget_after(now);
+        self.last_write.forget_after(now);
+        self.guard_held.forget_after(now);
+    }
+
+    /// Every pair that the sender declared, with its count, ascending.
+    pub fn operations(&self) -> impl Iterator<Item = (&OpOutcome, Count)> {
+        self.operations.iter().map(|(pair, operations)| (pair, operations.total))
+    }
+
+    /// How often a pair happened between two times.
+    pub fn between(&self, pair: &OpOutcome, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.operations
+            .get(pair)
+            .map_or(Count::ZERO, |operations| operations.slices.between(from, until, now).good)
+    }
+
+    /// Operations of any kind between two times.
+    pub fn all_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.operations.values().map(|operations| operations.slices.between(from, until, now).good).sum()
+    }
+
+    /// Closure retries since the map is known.
+    pub fn retries(&self) -> Count {
+        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.total)
+    }
+
+    /// Closure retries between two times.
+    pub fn retries_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
+        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.slices.between(from, until, now).good)
+    }
+
+    /// Failed operations by operation and type of error, since the map is known.
+    pub fn failures(&self) -> impl Iterator<Item = (&OpError, Count)> {
+        self.failures.iter().map(|(pair, operations)| (pair, operations.total))
+    }
+
+    /// Failed operations between two times, the most frequent first.
+    pub fn failures_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&OpError, Count)> {
+        most_first(named(&self.failures), from, until, now)
+    }
+
+    /// Operations on single keys between two times, estimated; none where they are not told.
+    pub fn sampled_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Option<Count> {
+        self.sampled.as_ref().map(|sampled| sampled.slices.between(from, until, now).good)
+    }
+
+    /// Those within each request scope, the busiest first.
+    pub fn scopes_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&Arc<str>, Count)> {
+        most_first(named(&self.scopes), from, until, now)
+    }
+
+    /// How long an operation took, by time.
+    pub fn times(&self, op: &str) -> Option<&DistributionRing> {
+        self.times.get(op)
+    }
+
+    /// How long operations of every kind took, by time.
+    pub fn all_times(&self) -> impl Iterator<Item = &DistributionRing> {
+        self.times.values()
+    }
+
+    /// Entries as last told.
+    pub fn entries(&self) -> Option<u64> {
+        self.entries.back().map(|last| last.1)
+    }
+
+    /// Entries as told last before `time`, and when.
+    pub fn entries_before(&self, time: UnixNanos) -> Option<(UnixNanos, u64)> {
+        self.entries.iter().rev().find(|reading| reading.0 <= time).copied()
+    }
+}
+
+fn named<K>(all: &BTreeMap<K, Operations>) -> impl Iterator<Item = (&K, &Slices)> {
+    all.iter().map(|(name, operations)| (name, &operations.slices))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_remembered_each_ten_seconds() {
+        let mut map = Map::default();
+        let at = |second: u64| UnixNanos::new(second * 1_000_000_000);
+        for second in 1..=100 {
+            map.holds(at(second), second);
+        }
+        assert_eq!(map.entries(), Some(100));
+        let (time, entries) = map.entries_before(at(55)).unwrap();
+        assert_eq!(time, at(entries));
+        assert!((45..=55).contains(&entries), "{entries}");
+        assert!(map.entries.len() <= 13, "{}", map.entries.len());
+    }
+}

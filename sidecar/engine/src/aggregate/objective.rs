@@ -1,0 +1,449 @@
+//! One objective: what it promises, every event measured against it, and who met the bad ones.
+
+use std::collections::BTreeMap;
+
+use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Window;
+use super::calendar::{Bounds, CalendarSums, KeptPeriod};
+pub use super::definition::{About, Definition, SliKind};
+pub use super::places::Place;
+use super::places::Places;
+use super::slices::{Counts, Slices, Until};
+use super::terms::Terms;
+use super::timeslices::{GRACE, Gathering, Judging, KeptSlice, Verdict};
+use super::users::UserRing;
+use mapwarden_objective::Period;
+
+/// How long a bad event waits for its total.
+const DEBT_LIFE: Nanos = Nanos::from_secs(120);
+
+/// One objective and its events.
+#[derive(Clone, Debug)]
+pub struct Objective {
+    /// What it promises.
+    pub definition: Definition,
+    /// When it was first measured; when it was declared until then.
+    pub since: UnixNanos,
+    /// All events since then.
+    pub totals: Counts,
+    /// Those of them that lay ahead of a clock that was set back: in no window any more.
+    forgotten: Counts,
+    /// Events by time.
+    slices: Slices,
+    /// Events by place and time.
+    places: Places,
+    /// Users who met a bad event.
+    pub affected: UserRing,
+    /// Tenants who met a bad event.
+    pub affected_tenants: UserRing,
+    /// Until when telemetry accounts for the time.
+    pub covered_until: UnixNanos,
+    /// Bad events whose totals have not arrived yet, where both are counted by different series; and since when.
+    debts: BTreeMap<Place, (u64, UnixNanos)>,
+    /// How far apart points lie: the largest time that one of late accounted for.
+    interval: Nanos,
+    /// Over which time it is kept, and how.
+    terms: Terms,
+    /// Sums by periods of the calendar, where the terms name one.
+    calendar: Option<CalendarSums>,
+    /// Slices of time that are not judged yet, where the terms count those.
+    gathering: Option<Gathering>,
+    /// Until when it was made of its members.
+    composed_until: UnixNanos,
+    /// From which time on it changed since the store was last written.
+    unsaved_from: Option<UnixNanos>,
+}
+
+/// Events of one point.
+#[derive(Clone, Copy, Debug)]
+pub struct Events {
+    /// From when the point accounts for them.
+    pub from: UnixNanos,
+    /// The end of that time.
+    pub to: UnixNanos,
+    /// Good events.
+    pub good: u64,
+    /// Bad events.
+    pub bad: u64,
+}
+
+/// Events that were told and do not count as they were told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Bad events for which no total has come in time.
+    pub bad_above_total: u64,
+    /// Events of slices of time that were judged already.
+    pub late: u64,
+}
+
+/// What the store keeps of an objective beside its slices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// What it promises.
+    pub definition: Definition,
+    /// When it was first measured.
+    pub since: u64,
+    /// All events since then.
+    pub totals: Counts,
+    /// Until when telemetry accounts for the time.
+    pub covered_until: u64,
+    /// Sums by periods of the calendar; rows of before there were any end before.
+    #[serde(deserialize_with = "told_or_none")]
+    pub calendar: Vec<KeptPeriod>,
+    /// Slices of time that are not judged yet; likewise.
+    #[serde(deserialize_with = "told_or_none")]
+    pub gathering: Vec<KeptSlice>,
+    /// Events that a clock which was set back made forget, at most one sum; likewise.
+    #[serde(deserialize_with = "told_or_none")]
+    pub forgotten: Vec<Counts>,
+    /// The only place of all its events, if there is one; likewise.
+    #[serde(deserialize_with = "told_or_none")]
+    pub only_place: Vec<Place>,
+}
+
+/// Reads what stands at the end of newer rows only.
+fn told_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::deserialize(row).unwrap_or_default())
+}
+
+impl Objective {
+    /// An objective that is measured from `since` on.
+    pub fn new(definition: Definition, since: UnixNanos) -> Self {
+        Self {
+            definition,
+            since,
+            totals: Counts::default(),
+            forgotten: Counts::default(),
+            slices: Slices::for_budget(),
+            places: Places::default(),
+            affected: UserRing::default(),
+            affected_tenants: UserRing::default(),
+            covered_until: since,
+            debts: BTreeMap::new(),
+            interval: Nanos::ZERO,
+            terms: Terms::default(),
+            calendar: None,
+            gathering: None,
+            composed_until: since,
+            unsaved_from: None,
+        }
+    }
+
+    /// Notes that something changed, of this time or later.
+    pub(super) fn touch(&mut self, from: UnixNanos) {
+        self.unsaved_from = Some(self.unsaved_from.map_or(from, |known| known.min(from)));
+    }
+
+    /// From which time on it changed since the last call.
+    pub(super) const fn take_unsaved(&mut self) -> Option<UnixNanos> {
+        self.unsaved_from.take()
+    }
+
+    /// Its terms.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Puts it under other terms, as of `now`. A calendar that it was not under before begins with the slices since the
+    /// start of the period.
+    pub fn agree(&mut self, terms: Terms, now: UnixNanos) {
+        self.slices.reach(terms.length());
+        match &terms.period {
+            Period::Rolling(_) => self.calendar = None,
+            Period::Calendar(calendar) => {
+                if self.calendar.as_ref().is_none_or(|sums| sums.calendar() != calendar) {
+                    self.calendar = Some(CalendarSums::new(calendar.clone()));
+                    self.restore_calendar(&[], now);
+                }
+            }
+        }
+        let judging = terms.judging();
+        if self.judging() != judging {
+            self.gathering = judging.map(Gathering::new);
+            // Slices of time are not events of a place.
+            self.places.divide(&self.slices);
+        }
+        self.terms = terms;
+    }
+
+    /// How slices of time are judged; none where every event counts.
+    pub(super) fn judging(&self) -> Option<Judging> {
+        self.gathering.as_ref().map(Gathering::judging)
+    }
+
+    /// How long the slices of time are that are counted; none where every event counts.
+    pub fn slice(&self) -> Option<Nanos> {
+        self.judging().map(Judging::slice)
+    }
+
+    /// All events but those that a clock which was set back made forget: what windows of any length may hold.
+    pub fn counted(&self) -> Counts {
+        self.totals.less(&self.forgotten)
+    }
+
+    /// Whether every event counts, and not slices of time.
+    pub const fn counts_events(&self) -> bool {
+        self.gathering.is_none()
+    }
+
+    /// Until when a composite objective was made of its members.
+    pub(super) const fn composed_until(&self) -> UnixNanos {
+        self.composed_until
+    }
+
+    /// Until when its slices hold everything, but for late events.
+    pub(super) fn judged_until(&self, now: UnixNanos) -> UnixNanos {
+        match (&self.gathering, self.terms.members.is_empty()) {
+            (None, _) => now,
+            (Some(gathering), true) => {
+                let width = gathering.judging().slice().get();
+                // The grace of whoever reads is on top of ours.
+                UnixNanos::new(now.before(GRACE).get() / width * width) + GRACE
+            }
+            (Some(_), false) => self.composed_until + GRACE,
+        }
+    }
+
+    /// Judges the slices of time that are over, and has the sums of the usual windows at hand.
+    pub(super) fn advance(&mut self, now: UnixNanos) {
+        if let Some(gathering) = &mut self.gathering {
+            gathering.judge(now).iter().for_each(|verdict| self.hear(verdict));
+        }
+        let usual = Window::ALL.into_iter().filter(|window| window.length() <= self.terms.length());
+        usual.for_each(|window| self.slices.keep_window(window, now));
+    }
+
+    /// Takes what a composite objective's members did.
+    pub(super) fn compose(&mut self, verdicts: &[Verdict], until: UnixNanos) {
+        self.composed_until = self.composed_until.max(until);
+        for verdict in verdicts {
+            if self.totals == Counts::default() {
+                self.since = verdict.start;
+            }
+            self.covered_until = self.covered_until.max(verdict.start + verdict.counts.covered);
+            self.hear(verdict);
+        }
+    }
+
+    /// Takes a judged slice of time: its parts in its last second, its measured time from its start on.
+    fn hear(&mut self, verdict: &Verdict) {
+        let Some(judging) = self.judging() else { return };
+        let Verdict { start, counts: Counts { good, bad, covered } } = *verdict;
+        let last = (start + judging.slice()).before(Nanos::new(1));
+        self.touch(start);
+        self.totals.add(&verdict.counts);
+        self.slices.add(last, good, bad);
+        self.slices.cover(start, start + covered);
+        if let Some(calendar) = &mut self.calendar {
+            calendar.add(last, &Counts { good, bad, covered: Nanos::ZERO });
+            calendar.cover(start, start + covered);
+        }
+    }
+
+    /// Counts as evidence: where a slice of time is of many parts, they are not as many events.
+    pub fn as_evidence(&self, counts: Counts) -> Counts {
+        let unit = self.judging().map_or(1, Judging::unit);
+        let whole = |count: Count| Count::new(count.get() / unit);
+        let bad = whole(counts.bad);
+        Counts { good: whole(counts.total()) - bad, bad, ..counts }
+    }
+
+    /// Puts back the sums that the store kept, once its slices are there.
+    pub(crate) fn restore_sums(&mut self, calendar: &[KeptPeriod], gathering: &[KeptSlice], now: UnixNanos) {
+        self.restore_calendar(calendar, now);
+        if let Some(known) = &mut self.gathering {
+            known.restore(gathering);
+        }
+    }
+
+    fn restore_calendar(&mut self, kept: &[KeptPeriod], now: UnixNanos) {
+        if let Some(calendar) = &self.calendar {
+            let mut sums = CalendarSums::new(calendar.calendar().clone());
+            sums.restore(kept, now, |bounds| {
+                self.slices.between(bounds.start, Until::Before(bounds.end), now)
+            });
+            self.calendar = Some(sums);
+        }
+    }
+
+    /// The period of the budget at `now`, and what happened in it.
+    pub fn period(&self, now: UnixNanos) -> (Bounds, Counts) {
+        self.period_with(now, |window| self.slices.window(window, now))
+    }
+
+    /// The same, where somebody has summed windows already.
+    pub(crate) fn period_with(&self, now: UnixNanos, sum: impl Fn(Window) -> Counts) -> (Bounds, Counts) {
+        let length = self.terms.length();
+        let rolling = || (Bounds { start: now.before(length), end: now }, sum(Window::new(length)));
+        self.calendar.as_ref().and_then(|sums| sums.period(now)).unwrap_or_else(rolling)
+    }
+
+    /// Counts events at a place, and says what it could not.
+    pub fn count(&mut self, events: Events, place: &Place) -> Uncounted {
+        let Events { from, to, good, bad } = events;
+        self.touch(from);
+        if self.covered_until == self.since && self.totals == Counts::default() {
+            self.since = from;
+            self.covered_until = from;
+        } else {
+            self.interval = Nanos::new(self.interval.get() / 8 * 7).max(to.since(from));
+        }
+        let (paid, unmatched) = self.pay(place, good, to);
+        let (good, bad) = (Count::new(good - paid), Count::new(bad));
+        if self.gathering.is_some() {
+            self.places.of_part(place, to).add(to, good, bad);
+        } else if good > Count::ZERO || bad > Count::ZERO {
+            if self.totals.total() == Count::ZERO {
+                self.places.begin(place);
+            }
+            let slices = self.places.of_event(place, &self.slices, to);
+            slices.into_iter().for_each(|slices| slices.add(to, good, bad));
+        }
+        self.cover(from, to);
+        let mut late = 0;
+        if let Some(gathering) = &mut self.gathering {
+            late = gathering.add(to, &Counts { good, bad, covered: Nanos::ZERO });
+        } else if good > Count::ZERO || bad > Count::ZERO {
+            self.totals.good += good;
+            self.totals.bad += bad;
+            self.slices.add(to, good, bad);
+            if let Some(calendar) = &mut self.calendar {
+                calendar.add(to, &Counts { good, bad, covered: Nanos::ZERO });
+            }
+        }
+        Uncounted { bad_above_total: unmatched, late }
+    }
+
+    /// Counts bad events whose totals are counted by another series: each takes one good event of its place away,
+    /// now or when it arrives.
+    pub fn count_bad_of_total(&mut self, events: Events, place: &Place) -> Uncounted {
+        if events.bad > 0 {
+            let debt = self.debts.entry(place.clone()).or_insert((0, events.to));
+            debt.0 = debt.0.saturating_add(events.bad);
+        }
+        self.count(events, place)
+    }
+
+    /// Takes good events for the bad ones of a place; a debt that is too old is let go.
+    fn pay(&mut self, place: &Place, good: u64, now: UnixNanos) -> (u64, u64) {
+        let Some((debt, since)) = self.debts.get_mut(place) else { return (0, 0) };
+        let paid = good.min(*debt);
+        *debt -= paid;
+        let is_old = now.since(*since) > DEBT_LIFE;
+        let unmatched = if is_old { *debt } else { 0 };
+        if *debt == 0 || is_old {
+            self.debts.remove(place);
+        }
+        (paid, unmatched)
+    }
+
+    fn cover(&mut self, from: UnixNanos, to: UnixNanos) {
+        let from = from.max(self.covered_until);
+        if to > from {
+            self.covered_until = to;
+            if let Some(gathering) = &mut self.gathering {
+                gathering.cover(from, to);
+                return;
+            }
+            self.slices.cover(from, to);
+            if let Some(calendar) = &mut self.calendar {
+                calendar.cover(from, to);
+            }
+            self.totals.covered = Nanos::new(self.totals.covered.get().saturating_add(to.since(from).get()));
+        }
+    }
+
+    /// Forgets what happened after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        if let (Some(calendar), Some(newest)) = (&mut self.calendar, self.slices.newest()) {
+            let next = now + Nanos::from_secs(1);
+            let until = calendar.period(now).map_or(newest, |(bounds, _)| bounds.end);
+            let gone = if newest >= next {
+                self.slices.between(next, Until::Before(until), newest)
+            } else {
+                Counts::default()
+            };
+            calendar.forget_after(now, &gone);
+        }
+        if let Some(newest) = self.slices.newest() {
+            let next = now + Nanos::from_secs(1);
+            if newest >= next {
+                self.forgotten.add(&self.slices.between(next, Until::Through(newest), newest));
+            }
+        }
+        if let Some(gathering) = &mut self.gathering {
+            gathering.forget_after(now);
+        }
+        self.composed_until = self.composed_until.min(now);
+        self.slices.forget_after(now);
+        self.places.forget_after(now);
+        self.affected.forget_after(now);
+        self.affected_tenants.forget_after(now);
+        self.covered_until = self.covered_until.min(now);
+        self.since = self.since.min(now);
+        self.debts.clear();
+    }
+
+    /// How far apart its points lie: an event happened up to this long before the slot that it is counted in.
+    pub fn interval(&self) -> Nanos {
+        self.judging().map_or(self.interval, |judging| judging.slice().max(self.interval))
+    }
+
+    /// Events in a window.
+    pub fn window(&self, window: Window, now: UnixNanos) -> Counts {
+        self.slices.window(window, now)
+    }
+
+    /// Events by time.
+    pub const fn slices(&self) -> &Slices {
+        &self.slices
+    }
+
+    /// Events by place and time.
+    pub fn places(&self) -> impl Iterator<Item = (&Place, &Slices)> {
+        self.places.iter(&self.slices)
+    }
+
+    /// Share of the last `span`, since the objective is known, for which telemetry arrived; none where that
+    /// time is too short to say (two seconds, twice the shortest interval of a sender).
+    pub fn coverage(&self, covered: Nanos, span: Nanos, now: UnixNanos) -> Option<Ratio> {
+        let known = now.since(self.since).get().min(span.get());
+        (known > 2_000_000_000).then(|| Ratio::of(Count::new(covered.get()), Count::new(known))).flatten()
+    }
+
+    /// What the store keeps.
+    pub fn keep(&self) -> Kept {
+        Kept {
+            definition: self.definition.clone(),
+            since: self.since.get(),
+            totals: self.totals,
+            covered_until: self.covered_until.get(),
+            calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
+            gathering: self.gathering.as_ref().map_or_else(Vec::new, Gathering::keep),
+            forgotten: Some(self.forgotten).filter(|sum| *sum != Counts::default()).into_iter().collect(),
+            only_place: self.places.only().cloned().into_iter().collect(),
+        }
+    }
+
+    /// What the store kept, before its slices are put back.
+    pub fn restore(kept: Kept) -> Self {
+        let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
+        objective.totals = kept.totals;
+        objective.forgotten = kept.forgotten.first().copied().unwrap_or_default();
+        objective.places = Places::restore(kept.only_place.into_iter().next());
+        objective.covered_until = UnixNanos::new(kept.covered_until);
+        objective.composed_until = objective.covered_until;
+        objective
+    }
+
+    /// Puts back a slice that the store kept.
+    pub fn slices_mut(&mut self) -> &mut Slices {
+        &mut self.slices
+    }
+}
+
+#[cfg(test)]
+#[path = "objective_tests.rs"]
+mod tests;

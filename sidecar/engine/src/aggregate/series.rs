@@ -1,0 +1,223 @@
+//! Series: what a point adds to what was known. Cumulative and delta points, resets, duplicates and late
+//! arrivals all come out as the increase since the last point, or as a reason why there is none.
+
+use mapwarden_contract::UnixNanos;
+use serde::{Deserialize, Serialize};
+
+use crate::observation::Temporality;
+
+/// The last point of a series: how far it was taken into account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Its start, in nanoseconds since 1970.
+    pub start: u64,
+    /// Its time.
+    pub time: u64,
+    /// Its value; of a delta series always zero.
+    pub value: u64,
+    /// The part of the value that is good, where a latency threshold divides it; else zero.
+    pub part: u64,
+}
+
+/// What one point adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Increase {
+    /// How many events.
+    pub events: u64,
+    /// How many of them are good, where a latency threshold divides them; else zero.
+    pub part: u64,
+    /// From when the point accounts for them.
+    pub from: UnixNanos,
+    /// Whether the series began again.
+    pub is_reset: bool,
+}
+
+/// Why a point adds nothing. A closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ignored {
+    /// It was told before, or is older than what was told: a retry, or a late arrival that a newer cumulative
+    /// point has overtaken.
+    Duplicate,
+    /// The sidecar holds as many series as it may.
+    TooManySeries,
+    /// SLI events of an objective that was never declared.
+    UnknownObjective,
+    /// One of our own metrics without the attributes or the kind that it has by contract.
+    Malformed,
+    /// A latency objective's threshold is not a bound of the histogram.
+    ThresholdOffBound,
+    /// It lies more than five minutes ahead of the sidecar's clock.
+    FromTheFuture,
+    /// Bad events for which no total arrived within two minutes: they were counted bad and beside the total.
+    BadAboveTotal,
+    /// A hot key of a map that has as many as it may, all of them told of late.
+    TooManyHotKeys,
+    /// Events of a slice of time, of an objective that counts slices, that came more than ten seconds after its end.
+    AfterSlice,
+}
+
+impl Ignored {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::Duplicate,
+        Self::TooManySeries,
+        Self::UnknownObjective,
+        Self::Malformed,
+        Self::ThresholdOffBound,
+        Self::FromTheFuture,
+        Self::BadAboveTotal,
+        Self::TooManyHotKeys,
+        Self::AfterSlice,
+    ];
+
+    /// The label's value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::TooManySeries => "too_many_series",
+            Self::UnknownObjective => "unknown_objective",
+            Self::Malformed => "malformed",
+            Self::ThresholdOffBound => "threshold_off_bound",
+            Self::FromTheFuture => "from_the_future",
+            Self::BadAboveTotal => "bad_above_total",
+            Self::TooManyHotKeys => "too_many_hot_keys",
+            Self::AfterSlice => "after_slice",
+        }
+    }
+}
+
+/// A point's position and value.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Cumulative or delta.
+    pub temporality: Temporality,
+    /// When the series began to count, or zero.
+    pub start: UnixNanos,
+    /// The end of what the value covers.
+    pub time: UnixNanos,
+    /// The value, in whole events.
+    pub value: u64,
+    /// The part of it that is good, where a latency threshold divides it; else zero.
+    pub part: u64,
+}
+
+/// What a reading adds to a series whose last point is `mark`, and the mark after it.
+///
+/// A cumulative series that is met for the first time counts in full if it started at `watching_since` or
+/// later; what an older series counted before is not ours to place in time, so it is only the base.
+///
+/// # Errors
+/// The reading is a duplicate or comes late.
+pub fn increase(
+    mark: Option<Mark>,
+    reading: Reading,
+    watching_since: UnixNanos,
+) -> Result<(Increase, Mark), Ignored> {
+    let Reading { temporality, start, time, value, part } = reading;
+    let (kept, kept_part) = match temporality {
+        Temporality::Cumulative => (value, part),
+        Temporality::Delta => (0, 0),
+    };
+    let next = Mark { start: start.get(), time: time.get(), value: kept, part: kept_part };
+    let whole = |from, is_reset| Increase { events: value, part, from, is_reset };
+    let Some(mark) = mark else {
+        let is_ours = temporality == Temporality::Delta || start >= watching_since;
+        let from = if is_ours && start > UnixNanos::EPOCH { start.min(time) } else { time };
+        let base = Increase { events: 0, part: 0, from, is_reset: false };
+        return Ok((if is_ours { whole(from, false) } else { base }, next));
+    };
+    if time.get() <= mark.time {
+        return Err(Ignored::Duplicate);
+    }
+    let last = UnixNanos::new(mark.time);
+    let increase = match temporality {
+        Temporality::Delta => {
+            whole(if start > UnixNanos::EPOCH { start.max(last).min(time) } else { last }, false)
+        }
+        Temporality::Cumulative if start.get() > mark.start || value < mark.value || part < mark.part => {
+            whole(start.max(last).min(time), true)
+        }
+        Temporality::Cumulative => {
+            let (events, part) = (value - mark.value, part - mark.part);
+            Increase { events, part: part.min(events), from: last, is_reset: false }
+        }
+    };
+    Ok((increase, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// (name, points as (start, time, value), (events, resets))
+    type Case<'a> = (&'a str, &'a [(u64, u64, u64)], (u64, u64));
+
+    fn reading(temporality: Temporality, start: u64, time: u64, value: u64) -> Reading {
+        Reading { temporality, start: UnixNanos::new(start), time: UnixNanos::new(time), value, part: 0 }
+    }
+
+    /// What a list of (start, time, value) adds up to.
+    fn total(temporality: Temporality, points: &[(u64, u64, u64)]) -> (u64, u64) {
+        let (mut mark, mut events, mut resets) = (None, 0, 0);
+        for (start, time, value) in points {
+            let reading = reading(temporality, *start, *time, *value);
+            if let Ok((increase, next)) = super::increase(mark, reading, UnixNanos::new(10)) {
+                events += increase.events;
+                resets += u64::from(increase.is_reset);
+                mark = Some(next);
+            }
+        }
+        (events, resets)
+    }
+
+    #[test]
+    fn cumulative_series_add_up_through_every_trap() {
+        let cases: [Case<'_>; 7] = [
+            ("born non-zero", &[(10, 20, 7), (10, 30, 9)], (9, 0)),
+            ("older than the sidecar", &[(5, 20, 1_000), (5, 30, 1_003)], (3, 0)),
+            ("start not told", &[(0, 20, 50), (0, 30, 53)], (3, 0)),
+            ("reset by start", &[(10, 20, 7), (25, 30, 8)], (15, 1)),
+            ("reset by value", &[(10, 20, 7), (10, 30, 2)], (9, 1)),
+            ("sent twice", &[(10, 20, 7), (10, 20, 7), (10, 30, 8)], (8, 0)),
+            ("overtaken", &[(10, 20, 7), (10, 40, 9), (10, 30, 8)], (9, 0)),
+        ];
+        for (name, points, expected) in cases {
+            assert_eq!(total(Temporality::Cumulative, points), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn delta_points_add_up_once() {
+        let points = [(10, 20, 7), (20, 30, 2), (20, 30, 2), (30, 40, 0)];
+        assert_eq!(total(Temporality::Delta, &points), (9, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn cumulative_and_delta_agree(steps in prop::collection::vec(0_u64..100, 1..50)) {
+            let (mut cumulative, mut delta, mut sum) = (Vec::new(), Vec::new(), 0);
+            for (index, step) in (1_u64..).zip(&steps) {
+                sum += step;
+                cumulative.push((10, 10 + index, sum));
+                delta.push((9 + index, 10 + index, *step));
+            }
+            prop_assert_eq!(total(Temporality::Cumulative, &cumulative), total(Temporality::Delta, &delta));
+        }
+
+        #[test]
+        fn a_repeated_point_changes_nothing(
+            steps in prop::collection::vec(0_u64..100, 1..30), again in prop::collection::vec(any::<prop::sample::Index>(), 0..30)
+        ) {
+            let mut sum = 0;
+            let once: Vec<_> = (1_u64..).zip(&steps).map(|(index, step)| { sum += step; (10, 10 + index, sum) }).collect();
+            let mut twice = once.clone();
+            for index in again {
+                let at = index.index(twice.len());
+                twice.insert(at + 1, twice[at]);
+            }
+            prop_assert_eq!(total(Temporality::Cumulative, &once), total(Temporality::Cumulative, &twice));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The terms of an objective: over which time it is kept, how events become a budget, who is told. Comes in: an [`Slo`].
+//! Goes out: what the budget stage evaluates by. Never holds an event.
+
+use mapwarden_contract::Nanos;
+
+use super::timeslices::Judging;
+use mapwarden_objective::{Alerting, BurnTier, Indicator, Member, Method, Period, Slo};
+
+/// The terms of an objective. An objective that its service declares is kept over 30 rolling days, event by event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// The time over which the promise is kept.
+    pub period: Period,
+    /// How events become a budget.
+    pub method: Method,
+    /// The other objectives that it is made of; empty where it counts events.
+    pub members: Vec<Member>,
+    /// Burn-rate tiers of its own; empty for those of the SRE workbook.
+    pub tiers: Vec<BurnTier>,
+    /// Who is told.
+    pub told: Told,
+}
+
+/// Which alerts there are. A closed set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// Pages and tickets.
+    #[default]
+    Both,
+    /// Pages alone.
+    Pages,
+    /// Tickets alone.
+    Tickets,
+    /// None.
+    Nobody,
+}
+
+impl Terms {
+    /// What an objective's declaration says of them.
+    pub fn of(slo: &Slo) -> Self {
+        let Alerting { page, ticket, tiers, .. } = &slo.alerting;
+        let told = match (page.is_disabled, ticket.is_disabled) {
+            (false, false) => Told::Both,
+            (false, true) => Told::Pages,
+            (true, false) => Told::Tickets,
+            (true, true) => Told::Nobody,
+        };
+        let members = match &slo.indicator {
+            Indicator::Composite { members } => members.clone(),
+            Indicator::Events { .. } | Indicator::Latency { .. } | Indicator::Queried(_) => Vec::new(),
+        };
+        Self { period: slo.period.clone(), method: slo.method, members, tiers: tiers.clone(), told }
+    }
+
+    /// How slices of time are judged; none where every event counts.
+    pub(super) fn judging(&self) -> Option<Judging> {
+        let of_members = || {
+            let is_weighed = self.members.iter().any(|member| member.weight.is_some());
+            if is_weighed { Judging::by_share() } else { Judging::whole() }
+        };
+        Judging::of(self.method).or_else(|| (!self.members.is_empty()).then(of_members))
+    }
+
+    /// How long the period is; for one of the calendar, what it is in round numbers: a month has 30 days, a quarter 90,
+    /// a year 365. Burn rates are told over this length.
+    pub fn length(&self) -> Nanos {
+        match &self.period {
+            Period::Rolling(length) => *length,
+            Period::Calendar(calendar) => Nanos::from_secs(86_400 * calendar.round_days()),
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            period: Period::DEFAULT,
+            method: Method::Occurrences,
+            members: Vec::new(),
+            tiers: Vec::new(),
+            told: Told::default(),
+        }
+    }
+}

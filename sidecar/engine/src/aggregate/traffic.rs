@@ -1,0 +1,123 @@
+//! Requests or calls of one kind: how many ended how, and how long they took.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mapwarden_contract::{Count, Nanos, UnixNanos};
+
+use super::distribution::{Distribution, DistributionRing};
+use super::slices::{Counts, Slices};
+use super::users::UserRing;
+use crate::observation::Ending;
+
+/// Requests of one scope from one region, or calls to one dependency.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    /// Succeeded, since it is known.
+    pub ok: Count,
+    /// Failed, since it is known.
+    pub failed: Count,
+    /// Given up by whoever asked, since it is known.
+    pub cancelled: Count,
+    /// Ended, by time.
+    slices: Slices,
+    /// Took, by time.
+    times: DistributionRing,
+    /// When the last one ended; zero before the first.
+    pub last: UnixNanos,
+}
+
+impl Default for Traffic {
+    /// No traffic yet.
+    fn default() -> Self {
+        Self {
+            ok: Count::ZERO,
+            failed: Count::ZERO,
+            cancelled: Count::ZERO,
+            slices: Slices::for_evidence(),
+            times: DistributionRing::default(),
+            last: UnixNanos::EPOCH,
+        }
+    }
+}
+
+impl Traffic {
+    /// Counts what ended by `time`.
+    pub fn count(&mut self, time: UnixNanos, ending: Ending, ended: u64) {
+        if ended == 0 {
+            return;
+        }
+        let ended = Count::new(ended);
+        match ending {
+            Ending::Ok => {
+                self.ok += ended;
+                self.slices.add(time, ended, Count::ZERO);
+            }
+            Ending::Failed => {
+                self.failed += ended;
+                self.slices.add(time, Count::ZERO, ended);
+            }
+            Ending::Cancelled => self.cancelled += ended,
+        }
+        self.last = self.last.max(time);
+    }
+
+    /// Forgets what ended after `now`.
+    pub fn forget_after(&mut self, now: UnixNanos) {
+        self.slices.forget_after(now);
+        self.times.forget_after(now);
+        self.last = self.last.min(now);
+    }
+
+    /// Adds how long what ended by `time` took.
+    pub fn took(&mut self, time: UnixNanos, times: &Distribution) {
+        self.times.add(time, times);
+    }
+
+    /// Counts one that a span or a probe described.
+    pub fn one(&mut self, time: UnixNanos, ending: Ending, duration: Nanos) {
+        self.count(time, ending, 1);
+        let mut times = Distribution::default();
+        times.record(duration);
+        self.took(time, &times);
+    }
+
+    /// How many ended how in the last `span`; `good` succeeded.
+    pub fn last(&self, span: Nanos, now: UnixNanos) -> Counts {
+        self.slices.since(now.before(span), now)
+    }
+
+    /// How long they took.
+    pub const fn times(&self) -> &DistributionRing {
+        &self.times
+    }
+}
+
+/// A dependency and who calls it.
+#[derive(Clone, Debug)]
+pub struct Dependency {
+    /// Calls and probes.
+    pub traffic: Traffic,
+    /// The services that call it; empty where only probes know it.
+    pub callers: BTreeSet<Arc<str>>,
+    /// How it is known.
+    pub sources: BTreeSet<&'static str>,
+}
+
+impl Default for Dependency {
+    /// Nothing known yet.
+    fn default() -> Self {
+        Self { traffic: Traffic::default(), callers: BTreeSet::new(), sources: BTreeSet::new() }
+    }
+}
+
+/// The users of a scope, or those that spans described.
+#[derive(Clone, Debug, Default)]
+pub struct Audience {
+    /// Everyone.
+    pub active: UserRing,
+    /// Every tenant.
+    pub tenants: UserRing,
+    /// Those whose request failed, where spans told.
+    pub failed: UserRing,
+}

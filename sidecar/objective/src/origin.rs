@@ -1,0 +1,35 @@
+//! Where something was declared.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a setting was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In a file; line and column count from 1.
+    File {
+        /// The file as it was named.
+        path: PathBuf,
+        /// The line; none where the file as a whole is meant.
+        line: Option<u64>,
+        /// The column in characters.
+        column: Option<u64>,
+    },
+    /// By a flag or its environment variable: `--admin (MAPWARDEN_ADMIN)`.
+    Setting(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting(name) => out.write_str(name),
+            Self::File { path, line, column } => {
+                write!(out, "{}", path.display())?;
+                for part in [line, column].into_iter().flatten() {
+                    write!(out, ":{part}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Comes in: rule files of Prometheus or of its operator. Goes out: alerts that say the same twice, that are bound to no
+//! measured ratio, that can never fire, or that leave whoever is woken without a runbook. Never asks a server.
+
+mod file;
+mod never;
+mod sli;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use promql_parser::parser::{self, Expr};
+
+use self::file::{Rule, RuleKind};
+use mapwarden_objective::Origin;
+use mapwarden_slo::yaml::{Problem, Problems};
+
+/// Reads rule files and says what is wrong with their alerts, in the order of the files.
+///
+/// # Errors
+/// Every finding, with file and line.
+pub fn lint(paths: &[PathBuf]) -> Result<usize, Problems> {
+    let (mut rules, mut problems) = (Vec::new(), Vec::new());
+    for path in paths {
+        match std::fs::read_to_string(path) {
+            Ok(text) => match file::rules(path, &text) {
+                Ok(found) => rules.extend(found),
+                Err(problem) => problems.push(problem),
+            },
+            Err(error) => problems.push(whole(path, format!("cannot be read: {error}"))),
+        }
+    }
+    problems.extend(findings(&rules));
+    problems.sort_by_key(|problem| (file_of(problem), problem.place()));
+    let alerts = rules.iter().filter(|rule| rule.kind == RuleKind::Alert).count();
+    if problems.is_empty() { Ok(alerts) } else { Err(Problems(problems)) }
+}
+
+fn file_of(problem: &Problem) -> PathBuf {
+    match &problem.origin {
+        Origin::File { path, .. } => path.clone(),
+        Origin::Setting(name) => PathBuf::from(name),
+    }
+}
+
+fn whole(path: &Path, message: String) -> Problem {
+    Problem { origin: Origin::File { path: path.to_owned(), line: None, column: None }, message }
+}
+
+/// Everything that is wrong with the rules of all files together.
+fn findings(rules: &[Rule]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut seen: BTreeMap<String, &Rule> = BTreeMap::new();
+    let recorded = sli::recorded(rules);
+    for rule in rules {
+        let tree = match parser::parse(&rule.expression) {
+            Ok(tree) => tree,
+            Err(why) => {
+                problems.push(rule.problem(format!("`{}` is not PromQL: {why}", rule.name)));
+                continue;
+            }
+        };
+        if rule.kind == RuleKind::Record {
+            continue;
+        }
+        if let Some(first) = seen.get(&normal(&tree, rule)) {
+            let told = format!("alert `{}` is the same as `{}` at {}", rule.name, first.name, first.origin);
+            problems.push(rule.problem(told));
+        } else {
+            seen.insert(normal(&tree, rule), rule);
+        }
+        if let Some(why) = never::fires(&tree) {
+            problems.push(rule.problem(format!("alert `{}` can never fire: {why}", rule.name)));
+        }
+        if !sli::is_bound(&tree, &recorded, &rule.annotations) {
+            let accepted =
+                "accepted are a ratio, a recorded series, or an annotation `sli` that says what is measured";
+            problems.push(rule.problem(format!("alert `{}` is bound to no SLI: {accepted}", rule.name)));
+        }
+        if let Some(why) = runbook(rule) {
+            problems.push(rule.problem(format!("alert `{}` {why}", rule.name)));
+        }
+    }
+    problems
+}
+
+/// What makes two alerts the same: the expression without layout, brackets and the order of matchers and labels; how long
+/// it must hold, and how loud it is.
+fn normal(tree: &Expr, rule: &Rule) -> String {
+    let severity =
+        ["severity", "sloth_severity"].map(|name| rule.labels.get(name).cloned().unwrap_or_default());
+    format!("{} for {} {severity:?}", normal_text(tree), rule.after)
+}
+
+/// PromQL without what does not change its meaning.
+fn normal_text(tree: &Expr) -> String {
+    match tree {
+        Expr::Paren(inner) => normal_text(&inner.expr),
+        Expr::Binary(both) => {
+            let modifier = both.modifier.as_ref().map(|modifier| format!("{modifier:?}")).unwrap_or_default();
+            format!("({} {} {modifier} {})", normal_text(&both.lhs), both.op, normal_text(&both.rhs))
+        }
+        Expr::Aggregate(aggregate) => {
+            let parameter =
+                aggregate.param.as_ref().map(|parameter| normal_text(parameter)).unwrap_or_default();
+            let modifier = aggregate.modifier.as_ref().map(|modifier| {
+                let mut labels = modifier.labels().labels.clone();
+                labels.sort_unstable();
+                format!("{} {}", if modifier.is_include() { "by" } else { "without" }, labels.join(","))
+            });
+            format!(
+                "{} {}({parameter},{})",
+                aggregate.op,
+                modifier.unwrap_or_default(),
+                normal_text(&aggregate.expr)
+            )
+        }
+        Expr::Unary(inner) => format!("-{}", normal_text(&inner.expr)),
+        Expr::Call(call) => {
+            let arguments: Vec<_> = call.args.args.iter().map(|argument| normal_text(argument)).collect();
+            format!("{}({})", call.func.name, arguments.join(","))
+        }
+        Expr::Subquery(query) => {
+            let outer = format!("{:?} {:?} {:?} {:?}", query.range, query.step, query.offset, query.at);
+            format!("{}[{outer}]", normal_text(&query.expr))
+        }
+        Expr::VectorSelector(selector) => selector_text(selector),
+        Expr::MatrixSelector(series) => format!("{}[{:?}]", selector_text(&series.vs), series.range),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => tree.to_string(),
+    }
+}
+
+fn selector_text(selector: &parser::VectorSelector) -> String {
+    let mut matchers: Vec<_> = selector.matchers.matchers.iter().map(ToString::to_string).collect();
+    matchers.sort_unstable();
+    let name = selector.name.as_deref().unwrap_or_default();
+    format!("{name}{{{}}}{:?}{:?}", matchers.join(","), selector.offset, selector.at)
+}
+
+/// What is wrong with an alert's runbook: there is none, or a file that should be beside the rules is not.
+fn runbook(rule: &Rule) -> Option<String> {
+    let Some(url) = rule.annotations.get("runbook_url").or_else(|| rule.annotations.get("runbook")) else {
+        return Some("has no runbook: accepted is an annotation `runbook_url`".to_owned());
+    };
+    if url.trim().is_empty() {
+        return Some("has an empty runbook_url".to_owned());
+    }
+    let file = url.rsplit('/').next().filter(|file| file.ends_with(".md") && !file.contains('{'))?;
+    let Origin::File { path, .. } = &rule.origin else { return None };
+    let folder = path.parent()?.join("runbooks");
+    let is_missing = folder.is_dir() && !folder.join(file).is_file();
+    is_missing.then(|| format!("names the runbook `{file}`, which is not in {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let rules = file::rules(Path::new("a.yaml"), text).unwrap();
+        findings(&rules).iter().map(ToString::to_string).collect()
+    }
+
+    const ALL_WELL: &str = "groups:\n- name: a\n  rules:\n  - record: job:errors:ratio\n    expr: a / b\n  - alert: One\n    expr: job:errors:ratio{x=\"1\", y=\"2\"} > 0.1\n    annotations: {runbook_url: \"https://x/One.md\"}\n";
+
+    #[test]
+    fn what_is_right_is_left_alone() {
+        assert_eq!(told(ALL_WELL), [""; 0]);
+    }
+
+    #[test]
+    fn an_alert_that_says_the_same_in_other_words_is_found() {
+        let twice = format!(
+            "{ALL_WELL}  - alert: Two\n    expr: |\n      (job:errors:ratio{{y=\"2\",x=\"1\"}}\n        > 0.1)\n    annotations: {{runbook_url: r}}\n"
+        );
+        assert_eq!(told(&twice), ["a.yaml:9:12: alert `Two` is the same as `One` at a.yaml:6:12"]);
+        let louder = twice.replace(
+            "annotations: {runbook_url: r}",
+            "labels: {severity: page}\n    annotations: {runbook_url: r}",
+        );
+        assert_eq!(told(&louder), [""; 0], "another severity is another alert");
+    }
+
+    #[test]
+    fn missing_runbooks_and_what_is_no_promql_are_found() {
+        let text = "groups:\n- name: a\n  rules:\n  - alert: One\n    expr: a / b > 1\n  - alert: Two\n    expr: a / (\n";
+        let told = told(text);
+        assert!(told[0].starts_with("a.yaml:4:12: alert `One` has no runbook"), "{told:?}");
+        assert!(told[1].starts_with("a.yaml:6:12: `Two` is not PromQL"), "{told:?}");
+    }
+
+    #[test]
+    fn an_operators_resource_and_several_documents_are_read() {
+        let indented: String =
+            ALL_WELL.replace("runbook_url", "nothing").lines().map(|line| format!("  {line}\n")).collect();
+        let resource =
+            format!("apiVersion: v1\nkind: ConfigMap\n---\nkind: PrometheusRule\nspec:\n{indented}");
+        let told = told(&resource);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("a.yaml:11:14: alert `One` has no runbook"), "{told:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! Comes in: what OpenSLO's files and the sidecar's own configuration say of how events become a budget. Goes out: a
+//! [`Method`].
+
+use mapwarden_contract::{Nanos, Ratio};
+
+use super::{Spelling, field};
+use crate::yaml::{Fields, Node, Reader, Value};
+use mapwarden_objective::{Method, Period};
+
+/// The names of a budgeting method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budgeting {
+    Occurrences,
+    Timeslices,
+    RatioTimeslices,
+}
+
+impl Budgeting {
+    const ALL: [Self; 3] = [Self::Occurrences, Self::Timeslices, Self::RatioTimeslices];
+
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|one| one.name() == text).ok_or_else(|| {
+            format!(
+                "`{text}` is not a budgeting method: accepted are Occurrences, Timeslices and RatioTimeslices"
+            )
+        })
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Occurrences => "Occurrences",
+            Self::Timeslices => "Timeslices",
+            Self::RatioTimeslices => "RatioTimeslices",
+        }
+    }
+
+    /// The fields that have no meaning with it, in the spelling of the configuration.
+    pub const fn without(self) -> &'static [&'static str] {
+        match self {
+            Self::Occurrences => &["time_slice_target", "time_slice_window"],
+            Self::Timeslices => &[],
+            Self::RatioTimeslices => &["time_slice_target"],
+        }
+    }
+}
+
+/// Reads what a method needs beside its name, from the fields of an object and what that is called.
+pub fn method(
+    reader: &mut Reader<'_>,
+    (of, fields): (&str, &Fields<'_>),
+    budgeting: Budgeting,
+    spelling: Spelling,
+) -> Option<Method> {
+    if budgeting == Budgeting::Occurrences {
+        return Some(Method::Occurrences);
+    }
+    let name = spelling.of("time_slice_window");
+    let node = reader.required(of, fields, &name);
+    let slice = node.and_then(|node| slice(reader, &name, node));
+    if budgeting == Budgeting::RatioTimeslices {
+        return Some(Method::RatioTimeslices { slice: slice? });
+    }
+    let name = spelling.of("time_slice_target");
+    let node = reader.required(of, fields, &name)?;
+    let share = reader.number(&name, node)?;
+    let target = Ratio::new(share).ok().filter(|target| *target > Ratio::ZERO);
+    if target.is_none() {
+        let message = format!("`{name}` is {share}: accepted is a share above 0 and up to 1");
+        reader.problem(node.referenced, message);
+    }
+    Some(Method::Timeslices { slice: slice?, target: target? })
+}
+
+/// A number is of minutes.
+fn slice(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Nanos> {
+    let minutes = match &node.value {
+        Value::Integer(minutes) => {
+            u64::try_from(*minutes).ok().filter(|minutes| (1..=525_600).contains(minutes))
+        }
+        Value::Nothing
+        | Value::Truth(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::List(_)
+        | Value::Object(_) => {
+            return field::shorthand(reader, name, node).map(|slice| slice.rolling());
+        }
+    };
+    if minutes.is_none() {
+        let message = format!("`{name}` is {}: accepted is a number of minutes, or 1m, 10m, 1h", node.value);
+        reader.problem(node.referenced, message);
+    }
+    minutes.map(|minutes| Nanos::from_secs(minutes * 60))
+}
+
+/// A slice is a part of a rolling period; the window of a calendar is told in days at least.
+pub fn check_slice(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    method: Method,
+    period: &Period,
+    spelling: Spelling,
+) {
+    let slice = match method {
+        Method::Occurrences => return,
+        Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => slice,
+    };
+    let Period::Rolling(period) = period else { return };
+    if slice >= *period {
+        let name = spelling.of("time_slice_window");
+        let place = fields.get(&name).map_or(fields.place(), |node| node.referenced);
+        let message = format!("`{name}` is not shorter than the time window: accepted is a part of it");
+        reader.problem(place, message);
+    }
+}

@@ -1,0 +1,259 @@
+//! Comes in: alert policies, conditions and notification targets. Goes out: burn-rate tiers, and labels by which alerts
+//! are routed.
+
+use mapwarden_contract::Nanos;
+
+use super::catalogue::Kind;
+use super::metadata::{self, Metadata};
+use super::objective::comparison;
+use super::{Scope, follow};
+use crate::field;
+use crate::yaml::{Fields, Node, Reader, Value};
+use mapwarden_objective::{Alert, Alerting, BurnTier, Comparison};
+
+/// Severities, in lower case, that wake somebody; every other one makes a ticket.
+const PAGES: [&str; 12] =
+    ["page", "critical", "urgent", "emergency", "fatal", "high", "sev0", "sev1", "sev-1", "p0", "p1", "1"];
+
+/// The label that carries the names of notification targets.
+const TARGETS: &str = "notification_targets";
+
+/// One condition.
+pub(super) struct Condition {
+    tier: BurnTier,
+    severity: String,
+}
+
+/// What one policy asks.
+#[derive(Default)]
+struct Policy {
+    conditions: Vec<Condition>,
+    targets: Vec<String>,
+}
+
+/// Reads the policies of an objective. Without any the tiers are those of the period.
+pub(super) fn alerting(
+    scope: &Scope<'_>,
+    reader: &mut Reader<'_>,
+    metadata: &Metadata,
+    node: Option<&Node>,
+) -> Alerting {
+    let mut alerting = Alerting { annotations: metadata.annotations.clone(), ..Alerting::default() };
+    let nodes = reader.list("alertPolicies", node);
+    for node in nodes {
+        let policy = match reference(scope, reader, node, "alertPolicyRef", Kind::AlertPolicy) {
+            Some(Told::Here(node)) => Some(policy(scope, reader, node)),
+            Some(Told::There(entry)) => {
+                Some(follow(reader, entry, |reader, node| policy(scope, reader, node)))
+            }
+            None => None,
+        };
+        let policy = policy.unwrap_or_default();
+        for Condition { tier, severity } in policy.conditions {
+            let alert = if tier.is_page { &mut alerting.page } else { &mut alerting.ticket };
+            label(reader, node, alert, &severity, &policy.targets);
+            alerting.tiers.push(tier);
+        }
+    }
+    if !nodes.is_empty() {
+        alerting.page.is_disabled = !alerting.tiers.iter().any(|tier| tier.is_page);
+        alerting.ticket.is_disabled = alerting.tiers.iter().all(|tier| tier.is_page);
+    }
+    alerting
+}
+
+fn label(reader: &mut Reader<'_>, node: &Node, alert: &mut Alert, severity: &str, targets: &[String]) {
+    let told = alert.labels.entry("severity".to_owned()).or_insert_with(|| severity.to_owned());
+    if told != severity {
+        let message =
+            format!("the severity `{severity}` is told as `{told}`, as which its kind of alert is already");
+        reader.warn(node.referenced, message);
+    }
+    let known = alert.labels.entry(TARGETS.to_owned()).or_default();
+    for target in targets {
+        if !known.split(',').any(|known| known == target) {
+            if !known.is_empty() {
+                known.push(',');
+            }
+            known.push_str(target);
+        }
+    }
+}
+
+/// Where an object is told.
+enum Told<'a, 'n> {
+    /// Here: its `spec`.
+    Here(&'n Node),
+    /// Where a reference points.
+    There(&'a super::Entry<'a>),
+}
+
+/// Something that is written in place, or referred to by a field of a name.
+fn reference<'a, 'n>(
+    scope: &'a Scope<'_>,
+    reader: &mut Reader<'_>,
+    node: &'n Node,
+    field: &str,
+    kind: Kind,
+) -> Option<Told<'a, 'n>> {
+    if let Value::Text(_) = node.value {
+        // The name alone, as the specification's own schema tests have it.
+        return scope.find(reader, kind, field, node).map(Told::There);
+    }
+    let fields = reader.object(kind.name(), node, &[field, "apiVersion", "kind", "metadata", "spec"])?;
+    match (fields.get(field), fields.get("spec")) {
+        (Some(node), None) => scope.find(reader, kind, field, node).map(Told::There),
+        (None, Some(spec)) => {
+            if let Some(node) = fields.get("metadata") {
+                metadata::read(reader, node);
+            }
+            if let Some(node) = reader.required(kind.name(), &fields, "kind") {
+                reader.checked("kind", node, |text| {
+                    let accepted = kind.name();
+                    if text == accepted {
+                        Ok(())
+                    } else {
+                        Err(format!("`{text}` is here: accepted is {accepted}"))
+                    }
+                });
+            }
+            Some(Told::Here(spec))
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            let message = format!("accepted is either `{field}` or the `spec` of an {}", kind.name());
+            reader.problem(node.referenced, message);
+            None
+        }
+    }
+}
+
+/// Reads a policy that no objective uses.
+pub(super) fn check_policy(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) {
+    policy(scope, reader, node);
+}
+
+fn policy(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Policy {
+    let accepted = [
+        "description",
+        "alertWhenNoData",
+        "alertWhenResolved",
+        "alertWhenBreaching",
+        "conditions",
+        "notificationTargets",
+    ];
+    let Some(fields) = reader.object("spec", node, &accepted) else { return Policy::default() };
+    let mut truth = |name: &str| fields.get(name).and_then(|node| reader.truth(name, node));
+    let [no_data, resolved, breaching] =
+        ["alertWhenNoData", "alertWhenResolved", "alertWhenBreaching"].map(&mut truth);
+    tell_when(reader, &fields, (no_data, resolved, breaching));
+    let conditions = required_list(reader, &fields, "conditions");
+    let read = conditions.iter().filter_map(|node| {
+        match reference(scope, reader, node, "conditionRef", Kind::AlertCondition)? {
+            Told::Here(node) => condition(scope, reader, node),
+            Told::There(entry) => follow(reader, entry, |reader, node| condition(scope, reader, node)),
+        }
+    });
+    let read: Vec<Condition> = read.collect();
+    let targets = required_list(reader, &fields, "notificationTargets");
+    let targets = targets.iter().filter_map(|node| notification(scope, reader, node)).collect();
+    Policy { conditions: if breaching == Some(false) { Vec::new() } else { read }, targets }
+}
+
+/// What a policy asks to be told of, as (no data, resolved, breaching).
+fn tell_when(reader: &mut Reader<'_>, fields: &Fields<'_>, told: (Option<bool>, Option<bool>, Option<bool>)) {
+    let (no_data, resolved, breaching) = told;
+    if breaching == Some(false) {
+        let message = "`alertWhenBreaching` is false, so that the policy's conditions are never told";
+        reader.warn(fields.key("alertWhenBreaching").unwrap_or(fields.place()), message.to_owned());
+    }
+    if no_data == Some(false) {
+        let message = "`alertWhenNoData` is false, but missing data is always told, as an alert of its own";
+        reader.warn(fields.key("alertWhenNoData").unwrap_or(fields.place()), message.to_owned());
+    }
+    if resolved == Some(false) {
+        let message =
+            "`alertWhenResolved` is false, but the end is always told: the receiver may leave it out";
+        reader.warn(fields.key("alertWhenResolved").unwrap_or(fields.place()), message.to_owned());
+    }
+}
+
+fn required_list<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, name: &str) -> &'n [Node] {
+    let nodes = reader.list(name, fields.get(name));
+    if nodes.is_empty() {
+        reader.problem(fields.place(), format!("`{name}` is empty: accepted is at least one"));
+    }
+    nodes
+}
+
+/// Reads the `spec` of a condition.
+pub(super) fn condition(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Condition> {
+    let fields = reader.object("spec", node, &["description", "severity", "condition"])?;
+    let severity = reader.required_text("spec", &fields, "severity");
+    let node = reader.required("spec", &fields, "condition")?;
+    let accepted = ["kind", "op", "threshold", "lookbackWindow", "alertAfter"];
+    let fields = reader.object("condition", node, &accepted)?;
+    if let Some(node) = fields.get("kind") {
+        reader.checked("kind", node, |text| match text {
+            "burnrate" => Ok(()),
+            _ => Err(format!("`{text}` is no kind of condition: accepted is burnrate")),
+        });
+    }
+    if let Some(node) = fields.get("op")
+        && let Some(Comparison::Lt | Comparison::Lte) = reader.checked("op", node, comparison)
+    {
+        let message =
+            format!("`op` is {}, which would tell that all is well: accepted are gt and gte", node.value);
+        scope.refuse(reader, node, message);
+        return None;
+    }
+    let factor = reader.required("condition", &fields, "threshold").and_then(|node| {
+        let factor = reader.number("threshold", node)?;
+        if factor <= 0.0 {
+            reader.problem(
+                node.referenced,
+                format!("`threshold` is {factor}: accepted is a burn rate above 0"),
+            );
+        }
+        Some(factor).filter(|factor| *factor > 0.0)
+    });
+    let long = reader.required("condition", &fields, "lookbackWindow");
+    let long = long.and_then(|node| field::shorthand(reader, "lookbackWindow", node));
+    let after = fields.get("alertAfter").map(|node| after(reader, node));
+    let (severity, factor, long) = (severity?, factor?, long?.rolling());
+    let short = after.unwrap_or_default().unwrap_or(Nanos::new(long.get() / 12));
+    if long <= short {
+        let message = "`lookbackWindow` is not longer than `alertAfter`, so that it says nothing more";
+        reader.warn(node.referenced, message.to_owned());
+    }
+    let is_page = PAGES.contains(&severity.to_ascii_lowercase().as_str());
+    Some(Condition { tier: BurnTier { is_page, long, short, factor }, severity })
+}
+
+/// For how long the burn must go on; none for `0m`.
+fn after(reader: &mut Reader<'_>, node: &Node) -> Option<Nanos> {
+    let zero = ["0m", "0h", "0d"].contains(&node.value.to_string().trim_matches('`'));
+    if zero { None } else { field::shorthand(reader, "alertAfter", node).map(|after| after.rolling()) }
+}
+
+/// The name of a target.
+fn notification(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    match reference(scope, reader, node, "targetRef", Kind::AlertNotificationTarget)? {
+        Told::There(entry) => {
+            follow(reader, entry, target);
+            Some(entry.metadata.name.clone())
+        }
+        Told::Here(spec) => {
+            target(reader, spec);
+            let fields = reader.any_object("notificationTargets[]", node)?;
+            let named = fields.get("metadata").and_then(|node| metadata::read(reader, node));
+            named.map(|metadata| metadata.name)
+        }
+    }
+}
+
+/// Reads the `spec` of a target: how it is reached is the receiver's to know.
+pub(super) fn target(reader: &mut Reader<'_>, node: &Node) {
+    if let Some(fields) = reader.object("spec", node, &["description", "target"]) {
+        reader.required_text("spec", &fields, "target");
+    }
+}

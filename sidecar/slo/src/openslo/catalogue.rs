@@ -1,0 +1,122 @@
+//! Comes in: documents. Goes out: their objects by kind and name. Never reads what they say beyond that.
+
+use std::collections::BTreeMap;
+
+use super::metadata::{self, Metadata};
+use crate::Loaded;
+use crate::document::{Document, Format};
+use crate::yaml::{Node, Reader};
+
+/// OpenSLO v1's kinds. A closed set; parts come before what uses them last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Slo,
+    Service,
+    AlertPolicy,
+    AlertCondition,
+    AlertNotificationTarget,
+    Sli,
+    DataSource,
+}
+
+impl Kind {
+    /// Every kind; what refers to others stands before them, so that what only an unused object uses is found.
+    pub(super) const ALL: [Self; 7] = [
+        Self::Slo,
+        Self::Service,
+        Self::AlertPolicy,
+        Self::AlertCondition,
+        Self::AlertNotificationTarget,
+        Self::Sli,
+        Self::DataSource,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Slo => "SLO",
+            Self::Service => "Service",
+            Self::AlertPolicy => "AlertPolicy",
+            Self::AlertCondition => "AlertCondition",
+            Self::AlertNotificationTarget => "AlertNotificationTarget",
+            Self::Sli => "SLI",
+            Self::DataSource => "DataSource",
+        }
+    }
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<'d> {
+    pub(super) document: &'d Document,
+    pub(super) metadata: Metadata,
+    pub(super) spec: &'d Node,
+}
+
+/// The objects of one run.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue<'d> {
+    entries: BTreeMap<Kind, Vec<Entry<'d>>>,
+}
+
+impl<'d> Catalogue<'d> {
+    /// Takes every object whose head is right.
+    pub(super) fn of(documents: &'d [Document], loaded: &mut Loaded) -> Self {
+        let mut catalogue = Self::default();
+        for document in documents {
+            let mut reader = document.reader();
+            catalogue.add(&mut reader, document);
+            loaded.problems.append(&mut reader.problems);
+            loaded.warnings.append(&mut reader.warnings);
+        }
+        catalogue
+    }
+
+    fn add(&mut self, reader: &mut Reader<'_>, document: &'d Document) {
+        let root = &document.root;
+        let Some(kind) = kind(reader, document) else { return };
+        let Some(fields) = reader.object("the document", root, &["apiVersion", "kind", "metadata", "spec"])
+        else {
+            return;
+        };
+        let metadata = reader.required("the document", &fields, "metadata");
+        let metadata = metadata.and_then(|node| metadata::read(reader, node));
+        let spec = reader.required("the document", &fields, "spec");
+        let (Some(metadata), Some(spec)) = (metadata, spec) else { return };
+        if let Some(before) = self.get(kind, &metadata.name) {
+            let see = before.document.reader().origin(before.document.root.referenced);
+            let message = format!("the {} `{}` is here twice, see {see}", kind.name(), metadata.name);
+            reader.problem(root.referenced, format!("{message}: accepted is a name of its own"));
+            return;
+        }
+        self.entries.entry(kind).or_default().push(Entry { document, metadata, spec });
+    }
+
+    /// The object of a name.
+    pub(super) fn get(&self, kind: Kind, name: &str) -> Option<&Entry<'d>> {
+        self.all(kind).iter().find(|entry| entry.metadata.name == name)
+    }
+
+    /// All objects of a kind, in the order of the files.
+    pub(super) fn all(&self, kind: Kind) -> &[Entry<'d>] {
+        self.entries.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of a kind.
+    pub(super) fn names(&self, kind: Kind) -> Vec<&str> {
+        self.all(kind).iter().map(|entry| entry.metadata.name.as_str()).collect()
+    }
+}
+
+fn kind(reader: &mut Reader<'_>, document: &Document) -> Option<Kind> {
+    let told = match &document.format {
+        Format::OpenSlo { kind, .. } | Format::SlothKubernetes { kind } => kind.as_str(),
+        Format::Sloth | Format::Other(_) => "",
+    };
+    let found = Kind::ALL.into_iter().find(|kind| kind.name() == told);
+    if found.is_none() {
+        let accepted = Kind::ALL.map(Kind::name).join(", ");
+        let message = format!("`kind` is `{told}`: accepted are {accepted}");
+        reader.problem(document.root.referenced, message);
+    }
+    found
+}

@@ -1,0 +1,191 @@
+//! Comes in: an `SLO`. Goes out: one objective for each of its `objectives`, and one for all of them where they make a
+//! composite.
+
+use std::collections::BTreeSet;
+
+use mapwarden_contract::Ratio;
+
+use super::catalogue::{Entry, Kind};
+use super::indicator::{Measure, measure};
+use super::objective::{self, Objective};
+use super::{Scope, alerts, follow};
+use crate::budgeting::{Budgeting, check_slice};
+use crate::window::window;
+use crate::yaml::{Fields, Node, Reader};
+use crate::{Spelling, field};
+use mapwarden_objective::{Alert, Alerting, Indicator, Member, Period, Slo};
+
+/// The fields of an `SLO`'s spec.
+const FIELDS: [&str; 8] = [
+    "description",
+    "service",
+    "indicator",
+    "indicatorRef",
+    "timeWindow",
+    "budgetingMethod",
+    "objectives",
+    "alertPolicies",
+];
+
+/// Reads the objectives of one `SLO`.
+pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<Slo> {
+    let Some(fields) = reader.object("spec", entry.spec, &FIELDS) else { return Vec::new() };
+    scope.groups.replace(entry.metadata.group_by.clone());
+    let description = field::optional_text(reader, &fields, "description");
+    let service = field::required_name(reader, "spec", &fields, "service");
+    let period = period(scope, reader, fields.get("timeWindow"));
+    let budgeting = reader.required("spec", &fields, "budgetingMethod");
+    let budgeting = budgeting.and_then(|node| reader.checked("budgetingMethod", node, Budgeting::parse));
+    let alerting = alerts::alerting(scope, reader, &entry.metadata, fields.get("alertPolicies"));
+    let nodes = reader.list("objectives", fields.get("objectives"));
+    if nodes.is_empty() {
+        reader.problem(fields.place(), "`objectives` is empty: accepted is at least one".to_owned());
+    }
+    let read: Vec<_> = nodes.iter().map(|node| objective::objective(reader, node, budgeting)).collect();
+    let objectives: Vec<Objective<'_>> = read.into_iter().flatten().collect();
+    if let Some(period) = &period {
+        objectives
+            .iter()
+            .for_each(|one| check_slice(reader, &one.fields, one.method, period, Spelling::Camel));
+    }
+    let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
+    let indicators = indicators(scope, reader, &fields, &objectives);
+    // What is wrong with one objective was told; without its siblings' names the others would have other ids.
+    let complete = objectives.len() == nodes.len() && indicators.iter().all(Option::is_some);
+    let (Some(service), Some(period), true) = (service, period, complete) else { return Vec::new() };
+    let common = |name: String, target: Ratio, indicator: Indicator| Slo {
+        description: description.clone(),
+        labels: entry.metadata.labels.clone(),
+        period: period.clone(),
+        group_by: entry.metadata.group_by.clone(),
+        alerting: alerting.clone(),
+        ..Slo::new(service.clone(), name, target, indicator)
+    };
+    let names = names(&entry.metadata.name, &objectives, is_composite);
+    let mut slos: Vec<Slo> = Vec::new();
+    for ((objective, indicator), name) in objectives.iter().zip(indicators.into_iter().flatten()).zip(names) {
+        let origin = Some(reader.origin(objective.node.referenced));
+        let slo = common(name, objective.target, indicator);
+        let alerting = if is_composite { silent() } else { slo.alerting.clone() };
+        slos.push(Slo { method: objective.method, origin, alerting, ..slo });
+    }
+    if let (true, Some(composite)) = (is_composite, composite(&objectives, &slos)) {
+        let (target, indicator) = composite;
+        let method = objectives.first().map(|one| one.method);
+        let slo = common(entry.metadata.name.clone(), target, indicator);
+        let origin = Some(reader.origin(entry.document.root.referenced));
+        slos.push(Slo { method: method.unwrap_or(slo.method), origin, ..slo });
+    }
+    slos
+}
+
+/// Reads `timeWindow`; without one the period of the run holds.
+fn period(scope: &Scope<'_>, reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Period> {
+    let Some(node) = node else { return Some(scope.period.clone()) };
+    let [node] = reader.list("timeWindow", Some(node)) else {
+        reader.problem(node.referenced, "`timeWindow` has exactly one member: accepted is one".to_owned());
+        return None;
+    };
+    window(reader, "timeWindow[]", node, Spelling::Camel)
+}
+
+/// What each objective measures: the SLO's indicator, or its own.
+fn indicators(
+    scope: &Scope<'_>,
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    objectives: &[Objective<'_>],
+) -> Vec<Option<Indicator>> {
+    let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
+    let whole = if is_composite == has_indicator(fields) {
+        let message = "an SLO has its `indicator` or `indicatorRef` either itself or in each of its objectives: \
+                       accepted is one of both";
+        reader.problem(fields.place(), message.to_owned());
+        None
+    } else if is_composite {
+        None
+    } else {
+        told(scope, reader, "spec", fields)
+    };
+    objectives
+        .iter()
+        .map(|one| {
+            let told =
+                if is_composite { told(scope, reader, "objectives[]", &one.fields) } else { whole.clone() };
+            told.and_then(|measure| objective::indicator(reader, one, measure))
+        })
+        .collect()
+}
+
+fn has_indicator(fields: &Fields<'_>) -> bool {
+    fields.get("indicator").is_some() || fields.get("indicatorRef").is_some()
+}
+
+/// What is measured: written here, or referred to.
+fn told(scope: &Scope<'_>, reader: &mut Reader<'_>, of: &str, fields: &Fields<'_>) -> Option<Measure> {
+    match (fields.get("indicator"), fields.get("indicatorRef")) {
+        (Some(node), None) => inline(scope, reader, node),
+        (None, Some(node)) => {
+            let entry = scope.find(reader, Kind::Sli, "indicatorRef", node)?;
+            follow(reader, entry, |reader, node| measure(scope, reader, node))
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            let message = format!("`{of}` has `indicator` or `indicatorRef`: accepted is exactly one");
+            reader.problem(fields.place(), message);
+            None
+        }
+    }
+}
+
+fn inline(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Measure> {
+    let fields = reader.object("indicator", node, &["apiVersion", "kind", "metadata", "spec"])?;
+    if let Some(node) = reader.required("indicator", &fields, "metadata") {
+        super::metadata::read(reader, node);
+    }
+    let node = reader.required("indicator", &fields, "spec")?;
+    measure(scope, reader, node)
+}
+
+/// A single objective has the SLO's name. Of several each has its display name too, so that their order does not matter;
+/// their number where the display names do not tell them apart.
+fn names(name: &str, objectives: &[Objective<'_>], is_composite: bool) -> Vec<String> {
+    if objectives.len() == 1 && !is_composite {
+        return vec![name.to_owned()];
+    }
+    let told: Vec<String> =
+        objectives.iter().map(|one| slug(one.display_name.as_deref().unwrap_or_default())).collect();
+    let different: BTreeSet<&String> = told.iter().filter(|slug| !slug.is_empty()).collect();
+    let is_told = different.len() == told.len();
+    let suffixes = told.iter().zip(1..).map(|(slug, at)| if is_told { slug.clone() } else { at.to_string() });
+    suffixes.map(|suffix| format!("{name}-{suffix}")).collect()
+}
+
+/// `Foo Total Errors` is `foo-total-errors`.
+fn slug(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words = lower.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// All objectives as one, weighted by `compositeWeight`; its target is the mean of theirs by the same weights. Without
+/// any weight all of them must hold, and the target is the least of theirs.
+fn composite(objectives: &[Objective<'_>], slos: &[Slo]) -> Option<(Ratio, Indicator)> {
+    let is_weighted = objectives.iter().any(|one| one.weight.is_some());
+    let weight = |one: &Objective<'_>| if is_weighted { Some(one.weight.unwrap_or(1.0)) } else { None };
+    let members = objectives.iter().zip(slos).map(|(one, slo)| Member { slo: slo.id(), weight: weight(one) });
+    let members: Vec<Member> = members.collect();
+    let target = if is_weighted {
+        let total: f64 = objectives.iter().filter_map(weight).sum();
+        let sum: f64 = objectives.iter().filter_map(|one| Some(weight(one)? * one.target.get())).sum();
+        Ratio::new(sum / total).ok()?
+    } else {
+        objectives.iter().map(|one| one.target).min_by(|one, other| one.get().total_cmp(&other.get()))?
+    };
+    Some((target, Indicator::Composite { members }))
+}
+
+/// The parts of a composite are watched as a whole.
+fn silent() -> Alerting {
+    let off = Alert { is_disabled: true, ..Alert::default() };
+    Alerting { page: off.clone(), ticket: off, ..Alerting::default() }
+}

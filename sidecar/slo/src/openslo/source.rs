@@ -1,0 +1,185 @@
+//! Comes in: a `metricSource`, or a `DataSource`. Goes out: a query and who answers it, or series that the sidecar holds.
+
+use mapwarden_contract::Nanos;
+
+use super::catalogue::{Entry, Kind};
+use super::{Scope, follow};
+use crate::query::{self, Query, Template};
+use crate::yaml::{Fields, Node, Reader, Value, web_url};
+use crate::{DataSource, field};
+use mapwarden_objective::{Matcher, Selector};
+
+/// Types that answer PromQL, in lower case.
+const PROMETHEUS: [&str; 5] = ["prometheus", "thanos", "mimir", "cortex", "victoriametrics"];
+
+/// Types that mean the sidecar's own series.
+const HELD: [&str; 2] = ["mapwarden", "otlp"];
+
+/// Where a number comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// A server answers it.
+    Queried {
+        /// The server's name; none for the default one.
+        source: Option<String>,
+        /// What it is asked.
+        query: Query,
+    },
+    /// The sidecar holds it.
+    Held {
+        /// The series.
+        selector: Selector,
+        /// What a `value` of 1 means.
+        unit: Nanos,
+    },
+}
+
+/// Reads `good`, `bad`, `total`, `raw` or `thresholdMetric`.
+pub(super) fn source(
+    scope: &Scope<'_>,
+    reader: &mut Reader<'_>,
+    name: &str,
+    node: &Node,
+    template: Template,
+) -> Option<Source> {
+    let fields = reader.object(name, node, &["metricSource"])?;
+    let node = reader.required(name, &fields, "metricSource")?;
+    let fields = reader.object("metricSource", node, &["metricSourceRef", "type", "spec"])?;
+    let (kind, source) = kind(scope, reader, node, &fields)?;
+    let is = |kinds: &[&str]| kinds.contains(&kind.to_ascii_lowercase().as_str());
+    if !is(&PROMETHEUS) && !is(&HELD) {
+        let accepted = [PROMETHEUS.as_slice(), HELD.as_slice()].concat().join(", ");
+        let place = fields.get("type").unwrap_or(node);
+        let message = format!("the source type `{kind}` is not read: accepted are {accepted}");
+        scope.refuse(reader, place, message);
+        return None;
+    }
+    let spec = reader.required("metricSource", &fields, "spec")?;
+    if is(&HELD) { held(reader, spec) } else { queried(reader, spec, source, template) }
+}
+
+/// The type of a source, and its name; either is told here or by the object that it refers to.
+fn kind(
+    scope: &Scope<'_>,
+    reader: &mut Reader<'_>,
+    node: &Node,
+    fields: &Fields<'_>,
+) -> Option<(String, Option<String>)> {
+    let told = fields.get("type").and_then(|node| reader.text("type", node));
+    let Some(reference) = fields.get("metricSourceRef") else {
+        if told.is_none() && fields.get("type").is_none() {
+            let message = "`metricSource` lacks `type`: accepted is one, or a `metricSourceRef`";
+            reader.problem(node.referenced, message.to_owned());
+        }
+        return told.map(|kind| (kind, None));
+    };
+    let name = reader.text("metricSourceRef", reference)?;
+    let Some(entry) = scope.catalogue.get(Kind::DataSource, &name) else {
+        let Some(kind) = told else {
+            scope.find(reader, Kind::DataSource, "metricSourceRef", reference);
+            return None;
+        };
+        if PROMETHEUS.contains(&kind.to_ascii_lowercase().as_str()) {
+            let message = format!(
+                "no DataSource `{name}` is among the files: the configuration must have a source of that name"
+            );
+            reader.warn(reference.referenced, message);
+        }
+        return Some((kind, Some(name)));
+    };
+    let there = follow(reader, entry, declared_type)?;
+    match told {
+        Some(kind) if !kind.eq_ignore_ascii_case(&there) => {
+            let message = format!(
+                "`type` is `{kind}`, but the DataSource `{name}` is a `{there}`: accepted is the same"
+            );
+            reader.problem(node.referenced, message);
+            None
+        }
+        Some(_) | None => Some((there, Some(name))),
+    }
+}
+
+fn queried(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    source: Option<String>,
+    template: Template,
+) -> Option<Source> {
+    let fields = reader.any_object("spec", node)?;
+    for (key, place) in fields.keys().filter(|(key, _)| !["query", "promql"].contains(key)) {
+        reader.warn(place, format!("`{key}` is not used: accepted is `query`, in PromQL"));
+    }
+    let (name, node) = match (fields.get("query"), fields.get("promql")) {
+        (Some(node), None) => ("query", node),
+        (None, Some(node)) => ("promql", node),
+        (None, None) | (Some(_), Some(_)) => {
+            let message = "`spec` has its PromQL in `query`: accepted is exactly one";
+            reader.problem(node.referenced, message.to_owned());
+            return None;
+        }
+    };
+    let query = query::read(reader, name, node, template)?;
+    Some(Source::Queried { source, query })
+}
+
+fn held(reader: &mut Reader<'_>, node: &Node) -> Option<Source> {
+    let fields = reader.object("spec", node, &["metric", "where", "unit"])?;
+    let metric = reader.required_text("spec", &fields, "metric");
+    let matching = field::pairs(reader, "where", fields.get("where"));
+    let matching = matching.into_iter().map(|(attribute, pattern)| Matcher { attribute, pattern }).collect();
+    let unit = |text: &str| match text {
+        "s" => Ok(Nanos::from_secs(1)),
+        "ms" => Ok(Nanos::from_millis(1)),
+        "us" => Ok(Nanos::new(1_000)),
+        _ => Err(format!("`{text}` is not a unit: accepted are s, ms and us")),
+    };
+    let unit = match fields.get("unit") {
+        None => Some(Nanos::from_secs(1)),
+        Some(node) => reader.checked("unit", node, unit),
+    };
+    Some(Source::Held { selector: Selector { metric: metric?, matching }, unit: unit? })
+}
+
+fn declared_type(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let fields = reader.object("spec", node, &["description", "type", "connectionDetails"])?;
+    reader.required_text("spec", &fields, "type")
+}
+
+/// Reads a `DataSource`; none for one that is no Prometheus.
+pub(super) fn data_source(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<DataSource> {
+    let kind = declared_type(reader, entry.spec)?;
+    let name = entry.metadata.name.clone();
+    if !PROMETHEUS.contains(&kind.to_ascii_lowercase().as_str()) {
+        if !HELD.contains(&kind.to_ascii_lowercase().as_str()) {
+            let accepted = PROMETHEUS.join(", ");
+            let message =
+                format!("the DataSource `{name}` is a `{kind}`, which is not read: accepted are {accepted}");
+            reader.warn(entry.document.root.referenced, message);
+        }
+        return None;
+    }
+    let fields = reader.any_object("spec", entry.spec)?;
+    let url = fields.get("connectionDetails").and_then(|node| connection(reader, node));
+    let origin = reader.origin(entry.document.root.referenced);
+    Some(DataSource { name, url, origin })
+}
+
+/// The URL of an object, or of a list of objects.
+fn connection(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let parts =
+        if let Value::List(parts) = &node.value { parts.as_slice() } else { std::slice::from_ref(node) };
+    let mut url = None;
+    for part in parts {
+        let Some(fields) = reader.any_object("connectionDetails", part) else { continue };
+        for (key, place) in fields.keys() {
+            if key.eq_ignore_ascii_case("url") {
+                url = fields.get(key).and_then(|node| reader.checked(key, node, web_url)).or(url);
+            } else {
+                let message = "is not read: what else a server asks for belongs into the configuration";
+                reader.warn(place, format!("`{key}` {message}"));
+            }
+        }
+    }
+    url
+}

@@ -1,0 +1,290 @@
+//! Comes in: PromQL that says nothing of a window. Goes out: the same over the window `{{.window}}`: counters increased
+//! per series before they are summed, so that a reset of one series is not a fall of the sum. Never changes what is
+//! measured, only over which time.
+
+use std::time::Duration;
+
+use promql_parser::parser::{Call, Expr, MatrixSelector, VectorSelector};
+
+use super::WINDOW;
+use super::parse::parse;
+
+/// Stands for the window while a tree is rewritten: a time that nobody writes.
+const SENTINEL: Duration = Duration::from_millis(7_654_321_987);
+
+/// What the series of a query are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Counters, which only grow.
+    Counter,
+    /// Numbers that go up and down: each sample is a number of events.
+    Gauge,
+    /// Shares: each sample is one.
+    Share,
+}
+
+/// A query over the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OverWindow {
+    /// As it is asked.
+    pub(crate) text: String,
+    /// What its owner should know of the change.
+    pub(crate) warning: Option<&'static str>,
+}
+
+/// Rewrites a query that parses and has no template, keeping the labels by which an objective is grouped; an error says
+/// why it cannot be.
+pub(crate) fn over_window(text: &str, kind: Kind, groups: &[String]) -> Result<OverWindow, String> {
+    let tree = parse(text).map_err(|wrong| wrong.to_string())?;
+    let one = One { kind, groups };
+    if is_one(&tree) && !groups.is_empty() {
+        return Err(format!(
+            "it adds up over `{}`, by which the objective is grouped: accepted is `sum by`",
+            groups.join("`, `")
+        ));
+    }
+    let mut found = Found::default();
+    look(&tree, false, &mut found);
+    if !found.has_series {
+        return Err("no series is in it: accepted is a query of series".to_owned());
+    }
+    let over = if found.has_other_range {
+        let warning = "it reads a range of its own, so that its value is sampled over the window, not measured: write \
+                       the range as [{{.window}}]";
+        OverWindow { text: sampled(text, &one), warning: Some(warning) }
+    } else if found.has_rate {
+        let warning = "it reads a range of its own, for which the whole window is asked instead: write it as \
+                       [{{.window}}]";
+        OverWindow { text: printed(&ranged(tree)?, &one)?, warning: Some(warning) }
+    } else {
+        match kind {
+            Kind::Counter => OverWindow { text: printed(&ranged(tree)?, &one)?, warning: None },
+            Kind::Gauge | Kind::Share => OverWindow { text: sampled(text, &one), warning: None },
+        }
+    };
+    let trial = over.text.replace(WINDOW, "5m");
+    parse(&trial).map(|_| over).map_err(|wrong| format!("over a window it is not PromQL: {wrong}"))
+}
+
+/// What is in a query.
+#[derive(Clone, Copy, Debug, Default)]
+struct Found {
+    has_series: bool,
+    /// `rate` or `increase` of a fixed range.
+    has_rate: bool,
+    /// Any other fixed range.
+    has_other_range: bool,
+}
+
+fn look(tree: &Expr, is_in_rate: bool, found: &mut Found) {
+    match tree {
+        Expr::Aggregate(aggregate) => {
+            look(&aggregate.expr, false, found);
+            aggregate.param.iter().for_each(|param| look(param, false, found));
+        }
+        Expr::Unary(unary) => look(&unary.expr, false, found),
+        Expr::Binary(binary) => {
+            look(&binary.lhs, false, found);
+            look(&binary.rhs, false, found);
+        }
+        Expr::Paren(paren) => look(&paren.expr, is_in_rate, found),
+        Expr::Subquery(_) => (found.has_series, found.has_other_range) = (true, true),
+        Expr::VectorSelector(_) => found.has_series = true,
+        Expr::MatrixSelector(_) => {
+            found.has_series = true;
+            if is_in_rate { found.has_rate = true } else { found.has_other_range = true }
+        }
+        Expr::Call(call) => {
+            let is_rate = ["rate", "increase"].contains(&call.func.name);
+            call.args.args.iter().for_each(|argument| look(argument, is_rate, found));
+        }
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+    }
+}
+
+/// Every series over the window: a range that is there is replaced, a counter without one is increased.
+fn ranged(tree: Expr) -> Result<Expr, String> {
+    Ok(match tree {
+        Expr::VectorSelector(series) => increase(sorted(series))?,
+        Expr::MatrixSelector(matrix) => {
+            Expr::MatrixSelector(MatrixSelector { vs: sorted(matrix.vs), range: SENTINEL })
+        }
+        Expr::Aggregate(mut aggregate) => {
+            *aggregate.expr = ranged(*aggregate.expr)?;
+            Expr::Aggregate(aggregate)
+        }
+        Expr::Unary(mut unary) => {
+            *unary.expr = ranged(*unary.expr)?;
+            Expr::Unary(unary)
+        }
+        Expr::Binary(mut binary) => {
+            *binary.lhs = ranged(*binary.lhs)?;
+            *binary.rhs = ranged(*binary.rhs)?;
+            Expr::Binary(binary)
+        }
+        Expr::Paren(mut paren) => {
+            *paren.expr = ranged(*paren.expr)?;
+            Expr::Paren(paren)
+        }
+        Expr::Call(mut call) => {
+            let arguments = std::mem::take(&mut call.args.args).into_iter();
+            let arguments = arguments.map(|argument| ranged(*argument).map(Box::new));
+            call.args.args = arguments.collect::<Result<_, _>>()?;
+            Expr::Call(call)
+        }
+        other
+        @ (Expr::Subquery(_) | Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_)) => other,
+    })
+}
+
+fn sorted(mut series: VectorSelector) -> VectorSelector {
+    series.matchers.matchers.sort_by_key(ToString::to_string);
+    series
+}
+
+fn increase(series: VectorSelector) -> Result<Expr, String> {
+    let Ok(Expr::Call(mut call)) = parse("increase(x[5m])") else {
+        return Err("`increase` is not a function".to_owned());
+    };
+    let matrix = Expr::MatrixSelector(MatrixSelector { vs: series, range: SENTINEL });
+    call.args.args = vec![Box::new(matrix)];
+    let call: Call = call;
+    Ok(Expr::Call(call))
+}
+
+/// The tree as text. The parser prints it, matchers in the order of their text; what it prints must read as the same
+/// tree.
+fn printed(tree: &Expr, one: &One<'_>) -> Result<String, String> {
+    let text = tree.to_string();
+    if parse(&text).as_ref() != Ok(tree) {
+        return Err("it cannot be rewritten over a window: accepted is a query with [{{.window}}]".to_owned());
+    }
+    let matrix = MatrixSelector { vs: VectorSelector::from("x"), range: SENTINEL }.to_string();
+    let sentinel = matrix.strip_prefix('x').unwrap_or(&matrix);
+    let text = text.replace(sentinel, &format!("[{WINDOW}]"));
+    Ok(one.of(tree, text))
+}
+
+/// A value at each step of the window.
+fn sampled(text: &str, one: &One<'_>) -> String {
+    let (tree, text) = (parse(text).ok(), text.trim());
+    let step = match one.kind {
+        Kind::Counter | Kind::Gauge => "sum_over_time",
+        Kind::Share => "avg_over_time",
+    };
+    match tree {
+        Some(tree @ Expr::VectorSelector(_)) => one.of(&tree, format!("{step}({text}[{WINDOW}])")),
+        Some(tree) => format!("{step}(({})[{WINDOW}:])", one.of(&tree, text.to_owned())),
+        None => format!("{step}(({text})[{WINDOW}:])"),
+    }
+}
+
+/// How many series become one: an objective has one budget, or one for each group.
+struct One<'g> {
+    kind: Kind,
+    groups: &'g [String],
+}
+
+impl One<'_> {
+    fn of(&self, tree: &Expr, text: String) -> String {
+        if is_one(tree) {
+            return text;
+        }
+        let whole = match self.kind {
+            Kind::Counter | Kind::Gauge => "sum",
+            Kind::Share => "avg",
+        };
+        if self.groups.is_empty() {
+            format!("{whole}({text})")
+        } else {
+            format!("{whole} by ({}) ({text})", self.groups.join(", "))
+        }
+    }
+}
+
+/// Whether a query's answer is one value at most.
+fn is_one(tree: &Expr) -> bool {
+    match tree {
+        Expr::Aggregate(aggregate) => {
+            let has_no_labels = aggregate
+                .modifier
+                .as_ref()
+                .is_none_or(|modifier| modifier.is_include() && modifier.labels().labels.is_empty());
+            has_no_labels
+                && ["sum", "avg", "min", "max", "count", "stddev", "stdvar", "group", "quantile"]
+                    .contains(&aggregate.op.to_string().as_str())
+        }
+        Expr::Paren(paren) => is_one(&paren.expr),
+        Expr::Unary(unary) => is_one(&unary.expr),
+        Expr::Binary(binary) => is_one(&binary.lhs) && is_one(&binary.rhs),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => true,
+        Expr::Call(call) => {
+            ["vector", "scalar", "time"].contains(&call.func.name)
+                || (!call.args.args.is_empty() && call.args.args.iter().all(|argument| is_one(argument)))
+        }
+        Expr::Subquery(subquery) => is_one(&subquery.expr),
+        Expr::VectorSelector(_) | Expr::MatrixSelector(_) | Expr::Extension(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_increased_before_they_are_summed() {
+        let cases = [
+            ("sum(x{a=\"b\"})", "sum(increase(x{a=\"b\"}[{{.window}}]))"),
+            ("x", "sum(increase(x[{{.window}}]))"),
+            ("sum(x{b=\"1\",a!~\"2|3\"})", "sum(increase(x{a!~\"2|3\",b=\"1\"}[{{.window}}]))"),
+            ("sum(x) - sum(y)", "sum(increase(x[{{.window}}])) - sum(increase(y[{{.window}}]))"),
+            ("sum by (job) (x)", "sum(sum by (job) (increase(x[{{.window}}])))"),
+            ("sum(x offset 5m)", "sum(increase(x[{{.window}}] offset 5m))"),
+            ("sum(x) or vector(0)", "sum(increase(x[{{.window}}])) or vector(0)"),
+            ("sum(x{code=~\"2..|\\\\d\\\"\"})", "sum(increase(x{code=~\"2..|\\\\d\\\"\"}[{{.window}}]))"),
+            ("2 * (x + on(a) y)", "sum(2 * (increase(x[{{.window}}]) + on (a) increase(y[{{.window}}])))"),
+        ];
+        for (text, expected) in cases {
+            let over = over_window(text, Kind::Counter, &[]).unwrap();
+            assert_eq!((over.text.as_str(), over.warning), (expected, None), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_ones_own_are_told() {
+        let over = over_window("sum(rate(x[5m]))", Kind::Counter, &[]).unwrap();
+        assert_eq!(over.text, "sum(rate(x[{{.window}}]))");
+        assert!(over.warning.unwrap().contains("the whole window is asked instead"));
+        let over = over_window("sum(min_over_time(x[5m]))", Kind::Counter, &[]).unwrap();
+        assert_eq!(over.text, "sum_over_time((sum(min_over_time(x[5m])))[{{.window}}:])");
+        assert!(over.warning.unwrap().contains("sampled"));
+    }
+
+    #[test]
+    fn gauges_and_shares_are_added_up_and_averaged_over_time() {
+        let cases = [
+            ("x", Kind::Gauge, "sum(sum_over_time(x[{{.window}}]))"),
+            ("sum(x)", Kind::Gauge, "sum_over_time((sum(x))[{{.window}}:])"),
+            ("x > 5", Kind::Gauge, "sum_over_time((sum(x > 5))[{{.window}}:])"),
+            ("x", Kind::Share, "avg(avg_over_time(x[{{.window}}]))"),
+            ("1 - avg(x)", Kind::Share, "avg_over_time((1 - avg(x))[{{.window}}:])"),
+        ];
+        for (text, kind, expected) in cases {
+            assert_eq!(over_window(text, kind, &[]).unwrap().text, expected, "{text}");
+        }
+        assert!(over_window("vector(1)", Kind::Gauge, &[]).unwrap_err().contains("no series"));
+    }
+
+    #[test]
+    fn groups_keep_their_labels() {
+        let groups = ["region".to_owned(), "tier".to_owned()];
+        let over = over_window("x", Kind::Counter, &groups).unwrap();
+        assert_eq!(over.text, "sum by (region, tier) (increase(x[{{.window}}]))");
+        let over = over_window("sum by (region, tier) (x)", Kind::Gauge, &groups).unwrap();
+        assert_eq!(
+            over.text,
+            "sum_over_time((sum by (region, tier) (sum by (region, tier) (x)))[{{.window}}:])"
+        );
+        assert!(over_window("sum(x)", Kind::Counter, &groups).unwrap_err().contains("`region`, `tier`"));
+    }
+}

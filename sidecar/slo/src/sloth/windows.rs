@@ -1,0 +1,88 @@
+//! Comes in: an `AlertWindows` document. Goes out: the burn-rate tiers of every objective of that period.
+
+use mapwarden_contract::Nanos;
+
+use crate::document::Document;
+use crate::field;
+use crate::yaml::{Fields, Node, Reader};
+use mapwarden_objective::BurnTier;
+use mapwarden_objective::Origin;
+
+/// The tiers of a period.
+#[derive(Clone, Debug)]
+pub(crate) struct Windows {
+    /// The rolling period of the objectives that they are for.
+    pub(crate) period: Nanos,
+    /// The tiers, quick before slow and pages before tickets.
+    pub(crate) tiers: Vec<BurnTier>,
+    /// Where they were written.
+    pub(crate) origin: Origin,
+}
+
+/// Reads a catalogue of one period.
+pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<Windows> {
+    let accepted = ["apiVersion", "kind", "metadata", "spec"];
+    let root = reader.object("the document", &document.root, &accepted)?;
+    let node = reader.required("the document", &root, "spec")?;
+    let spec = reader.object("spec", node, &["sloPeriod", "page", "ticket"])?;
+    let period = reader.required("spec", &spec, "sloPeriod");
+    let period = period.and_then(|node| field::span(reader, "sloPeriod", node));
+    let mut tiers = Vec::new();
+    for (name, is_page) in [("page", true), ("ticket", false)] {
+        let Some(fields) = part(reader, "spec", &spec, name, &["quick", "slow"]) else { continue };
+        for speed in ["quick", "slow"] {
+            let told = tier(reader, &fields, speed, period);
+            tiers.extend(told.map(|tier| BurnTier { is_page, ..tier }));
+        }
+    }
+    // Each problem was told; a catalogue that lacks a tier would be another one.
+    (tiers.len() == 4).then(|| Windows {
+        period: period.unwrap_or_default(),
+        tiers,
+        origin: reader.origin(node.referenced),
+    })
+}
+
+fn part<'n>(
+    reader: &mut Reader<'_>,
+    of: &str,
+    fields: &Fields<'n>,
+    name: &str,
+    accepted: &[&str],
+) -> Option<Fields<'n>> {
+    let node: &Node = reader.required(of, fields, name)?;
+    reader.object(name, node, accepted)
+}
+
+/// One tier. Its factor is the burn that spends the share of the budget within the long window (SRE workbook, chapter
+/// 5).
+fn tier(reader: &mut Reader<'_>, of: &Fields<'_>, name: &str, period: Option<Nanos>) -> Option<BurnTier> {
+    let accepted = ["errorBudgetPercent", "shortWindow", "longWindow"];
+    let fields = part(reader, "page or ticket", of, name, &accepted)?;
+    let node = reader.required(name, &fields, "errorBudgetPercent")?;
+    let percent = reader.number("errorBudgetPercent", node)?;
+    if !(percent > 0.0 && percent <= 100.0) {
+        let message =
+            format!("`errorBudgetPercent` is {percent}: accepted is a percentage above 0 and up to 100");
+        reader.problem(node.referenced, message);
+        return None;
+    }
+    let mut window = |name: &str, of: &str| {
+        let node = reader.required(of, &fields, name)?;
+        field::span(reader, name, node)
+    };
+    let (short, long) = (window("shortWindow", name), window("longWindow", name));
+    let (short, long) = (short?, long?);
+    if long <= short {
+        let message = "`longWindow` is not longer than `shortWindow`, so that the long one says nothing more";
+        reader.warn(fields.place(), message.to_owned());
+    }
+    let period = period?;
+    if long > period {
+        let message = "`longWindow` is longer than `sloPeriod`: accepted is a part of the period";
+        reader.problem(fields.place(), message.to_owned());
+        return None;
+    }
+    let factor = percent / 100.0 * period.as_secs_f64() / long.as_secs_f64();
+    Some(BurnTier { is_page: false, long, short, factor })
+}

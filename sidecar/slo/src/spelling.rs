@@ -1,0 +1,50 @@
+//! How files spell the names of fields, so that the same field is read by one function wherever it stands.
+
+/// How names of two words are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// `page_alert`, in `prometheus/v1` and in the sidecar's own configuration.
+    Snake,
+    /// `pageAlert`, in the Kubernetes form and in OpenSLO.
+    Camel,
+}
+
+impl Spelling {
+    /// A name, given as `page_alert`, in this spelling.
+    pub fn of(self, name: &str) -> String {
+        match self {
+            Self::Snake => name.to_owned(),
+            Self::Camel => {
+                let mut words = name.split('_');
+                let first = words.next().unwrap_or_default().to_owned();
+                words.fold(first, |whole, word| {
+                    let (initial, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+                    whole + &initial.to_ascii_uppercase() + rest
+                })
+            }
+        }
+    }
+
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Snake => Self::Camel,
+            Self::Camel => Self::Snake,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_spelled_both_ways() {
+        let cases = [("page_alert", "pageAlert"), ("error_ratio_query", "errorRatioQuery"), ("name", "name")];
+        for (snake, camel) in cases {
+            assert_eq!(
+                (Spelling::Snake.of(snake).as_str(), Spelling::Camel.of(snake).as_str()),
+                (snake, camel)
+            );
+        }
+    }
+}

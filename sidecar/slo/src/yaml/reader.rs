@@ -1,0 +1,353 @@
+//! Comes in: parts of a document and texts of flags. Goes out: values known to be right, and every problem that
+//! was met on the way.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use mapwarden_contract::Nanos;
+use serde_saphyr::{Location, Spanned};
+use url::Url;
+
+use super::document::{Node, Value};
+use super::problem::Problem;
+use mapwarden_objective::Origin;
+
+/// Reads parts and collects problems.
+pub struct Reader<'a> {
+    path: &'a Path,
+    source: &'a str,
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+}
+
+/// The fields of an object whose names were checked.
+pub struct Fields<'n> {
+    place: Location,
+    fields: &'n [(Spanned<String>, Node)],
+}
+
+impl<'n> Fields<'n> {
+    /// Where the object begins.
+    pub fn place(&self) -> Location {
+        self.place
+    }
+
+    /// The names of its fields, in their order, each with its place.
+    pub fn keys(&self) -> impl Iterator<Item = (&'n str, Location)> + use<'n> {
+        self.fields.iter().map(|(key, _)| (key.value.as_str(), key.referenced))
+    }
+
+    /// The place of a field's name.
+    pub fn key(&self, name: &str) -> Option<Location> {
+        self.fields.iter().find(|(key, _)| key.value == name).map(|(key, _)| key.referenced)
+    }
+
+    /// A field's value; none where it is absent or empty.
+    pub fn get(&self, name: &str) -> Option<&'n Node> {
+        let (_, node) = self.fields.iter().find(|(key, _)| key.value == name)?;
+        Some(node).filter(|node| node.value != Value::Nothing)
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Reads parts of a file of which only the values matter.
+    pub fn new(path: &'a Path) -> Self {
+        Self::of(path, "")
+    }
+
+    /// Reads parts of a file whose text is there too, so that numbers can be read as they were written.
+    pub fn of(path: &'a Path, source: &'a str) -> Self {
+        Self { path, source, problems: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Where something stands.
+    pub fn origin(&self, place: Location) -> Origin {
+        // The parser says 0 where it does not know.
+        let known = |number| Some(number).filter(|number| *number > 0);
+        let (line, column) = (known(place.line()), known(place.column()));
+        Origin::File { path: self.path.to_owned(), line, column }
+    }
+
+    /// A place that was counted by hand, within a text.
+    pub fn origin_at(&self, line: u64, column: u64) -> Origin {
+        Origin::File { path: self.path.to_owned(), line: Some(line), column: Some(column) }
+    }
+
+    pub fn problem(&mut self, place: Location, message: String) {
+        let origin = self.origin(place);
+        self.problem_at(origin, message);
+    }
+
+    pub fn problem_at(&mut self, origin: Origin, message: String) {
+        self.problems.push(Problem { origin, message });
+    }
+
+    /// What is read all the same, but hardly meant.
+    pub fn warn(&mut self, place: Location, message: String) {
+        let origin = self.origin(place);
+        self.warnings.push(Problem { origin, message });
+    }
+
+    /// The text of the file.
+    pub fn source(&self) -> &'a str {
+        self.source
+    }
+
+    /// An object with no other fields than the accepted ones.
+    pub fn object<'n>(&mut self, name: &str, node: &'n Node, accepted: &[&str]) -> Option<Fields<'n>> {
+        let fields = self.open(name, node, &format!(" with {}", accepted.join(", ")))?;
+        for (key, _) in fields.fields {
+            if !accepted.contains(&key.value.as_str()) {
+                let accepted = accepted.join(", ");
+                let message =
+                    format!("`{name}` has an unknown field `{}`: accepted are {accepted}", key.value);
+                self.problem(key.referenced, message);
+            }
+        }
+        Some(fields)
+    }
+
+    /// An object whose other fields concern others.
+    pub fn any_object<'n>(&mut self, name: &str, node: &'n Node) -> Option<Fields<'n>> {
+        self.open(name, node, "")
+    }
+
+    fn open<'n>(&mut self, name: &str, node: &'n Node, with: &str) -> Option<Fields<'n>> {
+        if let Value::Object(fields) = &node.value {
+            return Some(Fields { place: node.referenced, fields });
+        }
+        let message = format!("`{name}` is {}: accepted is an object{with}", node.value);
+        self.problem(node.referenced, message);
+        None
+    }
+
+    /// The members of a list; an absent list is empty.
+    pub fn list<'n>(&mut self, name: &str, node: Option<&'n Node>) -> &'n [Node] {
+        match node.map(|node| (&node.value, node.referenced)) {
+            None => &[],
+            Some((Value::List(values), _)) => values,
+            Some((other, place)) => {
+                self.problem(place, format!("`{name}` is {other}: accepted is a list"));
+                &[]
+            }
+        }
+    }
+
+    /// All fields of an object as texts, for names that users choose.
+    pub fn texts(&mut self, name: &str, node: Option<&Node>) -> Vec<(String, String)> {
+        match node.map(|node| (&node.value, node.referenced)) {
+            None => Vec::new(),
+            Some((Value::Object(fields), _)) => fields
+                .iter()
+                .filter_map(|(key, node)| Some((key.value.clone(), self.text(&key.value, node)?)))
+                .collect(),
+            Some((other, place)) => {
+                self.problem(
+                    place,
+                    format!("`{name}` is {other}: accepted is an object of names and values"),
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    /// A field that must be there.
+    pub fn required<'n>(&mut self, of: &str, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
+        let node = fields.get(name);
+        if node.is_none() {
+            self.problem(fields.place, format!("`{of}` lacks `{name}`"));
+        }
+        node
+    }
+
+    /// A required field as text.
+    pub fn required_text(&mut self, of: &str, fields: &Fields<'_>, name: &str) -> Option<String> {
+        let node = self.required(of, fields, name)?;
+        self.text(name, node)
+    }
+
+    /// A text; whole numbers and truths count as what was written, floats do not: 1.10 would become 1.1.
+    pub fn text(&mut self, name: &str, node: &Node) -> Option<String> {
+        match &node.value {
+            Value::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            Value::Integer(number) => Some(number.to_string()),
+            Value::Truth(truth) => Some(truth.to_string()),
+            other @ (Value::Nothing
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::List(_)
+            | Value::Object(_)) => {
+                let message = format!("`{name}` is {other}: accepted is a text, a number in quotes");
+                self.problem(node.referenced, message);
+                None
+            }
+        }
+    }
+
+    /// A text, or whatever number or truth stands there as it was written: `1.10` is `1.10`.
+    pub fn scalar(&mut self, name: &str, node: &Node) -> Option<String> {
+        let span = node.defined.span();
+        let written = span.byte_offset().zip(span.byte_len()).and_then(|(offset, length)| {
+            let (offset, length) = (usize::try_from(offset).ok()?, usize::try_from(length).ok()?);
+            self.source.get(offset..offset.checked_add(length)?)
+        });
+        let is_plain = matches!(node.value, Value::Float(_) | Value::Integer(_) | Value::Truth(_));
+        match written.map(str::trim).filter(|written| is_plain && !written.is_empty()) {
+            Some(written) => Some(written.to_owned()),
+            None => self.text(name, node),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn truth(&mut self, name: &str, node: &Node) -> Option<bool> {
+        if let Value::Truth(truth) = node.value {
+            return Some(truth);
+        }
+        self.problem(node.referenced, format!("`{name}` is {}: accepted are true and false", node.value));
+        None
+    }
+
+    /// A number, whole or not.
+    pub fn number(&mut self, name: &str, node: &Node) -> Option<f64> {
+        let number = match &node.value {
+            Value::Float(number) => Some(*number),
+            Value::Integer(number) => i32::try_from(*number).ok().map(f64::from),
+            Value::Nothing | Value::Truth(_) | Value::Text(_) | Value::List(_) | Value::Object(_) => None,
+        };
+        if number.is_none() {
+            self.problem(node.referenced, format!("`{name}` is {}: accepted is a number", node.value));
+        }
+        number
+    }
+
+    /// A whole number within bounds; with `KiB` and `MiB` where they make sense.
+    pub fn size(&mut self, name: &str, node: &Node, range: std::ops::RangeInclusive<usize>) -> Option<usize> {
+        let size = match &node.value {
+            Value::Integer(number) => usize::try_from(*number).ok(),
+            Value::Text(text) => bytes(text),
+            Value::Nothing | Value::Truth(_) | Value::Float(_) | Value::List(_) | Value::Object(_) => None,
+        };
+        let size = size.filter(|size| range.contains(size));
+        if size.is_none() {
+            let (low, high) = range.into_inner();
+            let accepted = format!("accepted is a whole number from {low} to {high}, or with a unit as 4MiB");
+            self.problem(node.referenced, format!("`{name}` is {}: {accepted}", node.value));
+        }
+        size
+    }
+
+    /// A span of time above zero.
+    pub fn duration(&mut self, name: &str, node: &Node) -> Option<Nanos> {
+        self.parsed(name, node, duration, "a time above zero with its unit: 250ms, 10s, 1m30s")
+    }
+
+    /// A text that can be parsed; `accepted` says of what form.
+    pub fn parsed<T>(
+        &mut self,
+        name: &str,
+        node: &Node,
+        parse: impl FnOnce(&str) -> Option<T>,
+        accepted: &str,
+    ) -> Option<T> {
+        let parsed = match &node.value {
+            Value::Text(text) => parse(text),
+            Value::Nothing
+            | Value::Truth(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::List(_)
+            | Value::Object(_) => None,
+        };
+        if parsed.is_none() {
+            self.problem(node.referenced, format!("`{name}` is {}: accepted is {accepted}", node.value));
+        }
+        parsed
+    }
+
+    /// A text that passes a check, see [`address`] and [`web_url`].
+    pub fn checked<T>(
+        &mut self,
+        name: &str,
+        node: &Node,
+        check: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.text(name, node)?;
+        check(&text).map_err(|message| self.problem(node.referenced, format!("`{name}`: {message}"))).ok()
+    }
+
+    /// A path, relative to the folder of the file that names it.
+    pub fn path(&mut self, name: &str, node: &Node) -> Option<PathBuf> {
+        let text = self.text(name, node)?;
+        Some(self.path.parent().map_or_else(|| PathBuf::from(&text), |folder| folder.join(&text)))
+    }
+}
+
+fn bytes(text: &str) -> Option<usize> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+    let (number, factor) =
+        units.into_iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    number.trim().parse::<usize>().ok()?.checked_mul(factor)
+}
+
+fn duration(text: &str) -> Option<Nanos> {
+    let duration = text.trim().parse::<SignedDuration>().ok()?;
+    std::time::Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).map(Nanos::from)
+}
+
+/// An address to listen on.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let accepted = "accepted is IP:port, e.g. 127.0.0.1:4318, port 0 for a free one";
+    text.parse().map_err(|_| format!("`{text}` is not an address: {accepted}"))
+}
+
+/// A URL to send to.
+pub fn web_url(text: &str) -> Result<String, String> {
+    let is_web =
+        Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    let problem = || format!("`{text}` is not a URL: accepted are http://host... and https://host...");
+    is_web.then(|| text.to_owned()).ok_or_else(problem)
+}
+
+/// A host and a port to connect to.
+pub fn host_port(text: &str) -> Result<String, String> {
+    let is_there = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+    is_there
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("`{text}` is not an address: accepted is host:port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_humans_write_them() {
+        let cases = [
+            ("250ms", Some(Nanos::from_millis(250))),
+            ("10s", Some(Nanos::from_secs(10))),
+            ("1m30s", Some(Nanos::from_secs(90))),
+            ("50us", Some(Nanos::new(50_000))),
+            ("0s", None),
+            ("-1s", None),
+            ("10", None),
+            ("soon", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(duration(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_addresses_and_urls_are_checked() {
+        assert_eq!((bytes("4MiB"), bytes("8 KiB"), bytes("4MB")), (Some(4 << 20), Some(8192), None));
+        assert!(address("127.0.0.1:0").is_ok() && address("[::1]:4318").is_ok());
+        assert!(address("localhost:4318").is_err() && address("4318").is_err());
+        assert!(web_url("https://example.org/hook?x=1").is_ok());
+        assert!(web_url("ftp://example.org").is_err() && web_url("example.org").is_err());
+        assert!(host_port("redis:6379").is_ok() && host_port("[::1]:6379").is_ok());
+        assert!(host_port("redis").is_err() && host_port(":6379").is_err() && host_port("redis:0").is_err());
+    }
+}

@@ -1,0 +1,300 @@
+//! Comes in: what is posted. Goes out: a [`Proposal`], and the answer once the owner has decided and saved; or a problem
+//! document that names every problem at once.
+
+use std::hash::Hasher as _;
+use std::time::Duration;
+
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::accept::Input;
+use crate::accept::json::{self, Fields, MAX_TEXT};
+use crate::problem::{FieldError, Problem};
+use mapwarden_engine::correction::{
+    Action, Alerts, Booking, Correction, Exclusion, Kind, Pattern, Proposal, Recurrence, Refused, Written,
+};
+
+/// How far a correction's times may lie from now. Raised, rules run over longer times; events of more than a month ago
+/// are in no budget any more.
+const REACH: SignedDuration = SignedDuration::from_hours(366 * 24);
+
+/// How many events are booked at most at once: sums of many of them stay exact.
+const MAX_EVENTS: u64 = 1_000_000_000_000;
+
+/// How long the state's owner may take to save.
+const CONFIRM_TIME: Duration = Duration::from_secs(10);
+
+/// The header that tells a repeated request from a second one.
+const KEY_HEADER: &str = "idempotency-key";
+
+/// What a correction may be, and the fields that every one has.
+#[derive(Clone, Copy)]
+enum Asked {
+    Exclusion,
+    Deduction,
+    Refund,
+}
+
+/// The fields of each kind.
+const COMMON: [&str; 4] = ["slo", "kind", "author", "reason"];
+const OF_EXCLUSION: [&str; 5] = ["from", "to", "rrule", "zone", "alerts"];
+const OF_BOOKING: [&str; 2] = ["at", "events"];
+
+/// Serves `POST /api/v1/corrections` and `POST /api/v1/corrections/{id}/withdraw`.
+pub fn router(queue: mpsc::Sender<Input>) -> Router {
+    Router::new()
+        .route("/api/v1/corrections", post(book))
+        .route("/api/v1/corrections/{id}/withdraw", post(withdraw))
+        .with_state(queue)
+}
+
+async fn book(State(queue): State<mpsc::Sender<Input>>, request: Request) -> Result<Response, Problem> {
+    let key = key(request.headers())?;
+    let fields = json::object(request, "a correction").await?;
+    // A rule may take a while to expand; the threads that answer others do not wait for it.
+    let parsing = tokio::task::spawn_blocking(move || {
+        let parsed = parse(&fields, Timestamp::now());
+        parsed.map(|(author, reason, correction)| (author, reason, correction, Value::Object(fields)))
+    });
+    let failed =
+        |error| Problem::new(StatusCode::BAD_REQUEST, format!("the correction cannot be read: {error}"));
+    let (author, reason, correction, body) = parsing.await.map_err(failed)?.map_err(|errors| {
+        Problem::new(StatusCode::BAD_REQUEST, "the correction is not valid").with_errors(errors)
+    })?;
+    let digest = digest(&[&body.to_string()]);
+    let key = key.unwrap_or_else(|| digest.clone());
+    propose(&queue, Proposal { author, reason, key, digest, action: Action::Booked(correction) }).await
+}
+
+async fn withdraw(
+    State(queue): State<mpsc::Sender<Input>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let key = key(request.headers())?;
+    let fields = json::object(request, "a withdrawal").await?;
+    let mut reader = Fields::new(&fields, &["author", "reason"]);
+    let (author, reason) = (reader.required("author", AUTHOR), reader.required("reason", REASON));
+    let (Some(author), Some(reason), []) = (author, reason, reader.errors.as_slice()) else {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "the withdrawal is not valid");
+        return Err(problem.with_errors(reader.errors));
+    };
+    let digest = digest(&[&id, &author, &reason]);
+    let key = key.unwrap_or_else(|| digest.clone());
+    propose(&queue, Proposal { author, reason, key, digest, action: Action::Withdrawn { withdraws: id } })
+        .await
+}
+
+/// What is accepted as author and reason.
+const AUTHOR: &str = "who answers for it, e.g. a name or an address";
+const REASON: &str = "why, for whoever reads the audit log";
+
+async fn propose(queue: &mpsc::Sender<Input>, proposal: Proposal) -> Result<Response, Problem> {
+    let (reply, replied) = oneshot::channel();
+    let later = |detail: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+    queue
+        .try_send(Input::Correction(Box::new(proposal), reply))
+        .map_err(|_| later("the queue is full: send the same request again later"))?;
+    match tokio::time::timeout(CONFIRM_TIME, replied).await {
+        Ok(Ok(Ok(written))) => Ok(answer(written)),
+        Ok(Ok(Err(refused))) => Err(refusal(&refused)),
+        // The same request again is the same correction, so sending it again does no harm.
+        Ok(Err(_)) | Err(_) => Err(later("it was not saved in time: send the same request again later")),
+    }
+}
+
+fn answer(written: Written) -> Response {
+    let status = if written.is_repeated { StatusCode::OK } else { StatusCode::CREATED };
+    (status, Json(written)).into_response()
+}
+
+fn refusal(refused: &Refused) -> Problem {
+    let status = match refused {
+        Refused::Unknown(_) => StatusCode::NOT_FOUND,
+        Refused::Withdrawn(_) | Refused::Again(_) | Refused::KeyReused(_) => StatusCode::CONFLICT,
+        Refused::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+    };
+    Problem::new(status, refused.to_string())
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(told) = headers.get(KEY_HEADER) else { return Ok(None) };
+    let told = told.to_str().ok().map(str::trim);
+    told.filter(|key| !key.is_empty() && key.len() <= MAX_TEXT).map(|key| Some(key.to_owned())).ok_or_else(
+        || {
+            let detail = format!("Idempotency-Key: accepted is a text of 1 to {MAX_TEXT} printable bytes");
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        },
+    )
+}
+
+/// A request is the same as another one where all that it says is.
+fn digest(parts: &[&str]) -> String {
+    let mut hasher = SipHasher24::new();
+    for part in parts {
+        hasher.write(part.as_bytes());
+        hasher.write_u8(0xff);
+    }
+    format!("{:032x}", hasher.finish128().as_u128())
+}
+
+/// Reads author, reason and the correction that came at `now`.
+fn parse(
+    fields: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<(String, String, Correction), Vec<FieldError>> {
+    let all = [COMMON.as_slice(), &OF_EXCLUSION, &OF_BOOKING].concat();
+    let mut reader = Fields::new(fields, &all);
+    let slo = reader.required("slo", "an objective's id, `service/name`, or a pattern with `*`");
+    let (author, reason) = (reader.required("author", AUTHOR), reader.required("reason", REASON));
+    let kinds = [("exclusion", Asked::Exclusion), ("deduction", Asked::Deduction), ("refund", Asked::Refund)];
+    let kind = reader.choice("kind", &kinds, "a kind of correction").and_then(|kind| match kind {
+        Asked::Exclusion => exclusion(&mut reader, now).map(Kind::Exclusion),
+        Asked::Deduction => booking(&mut reader, now).map(Kind::Deduction),
+        Asked::Refund => booking(&mut reader, now).map(Kind::Refund),
+    });
+    match (slo, author, reason, kind) {
+        (Some(slo), Some(author), Some(reason), Some(kind)) if reader.errors.is_empty() => {
+            Ok((author, reason, Correction { slo: Pattern::new(slo), kind }))
+        }
+        _ => Err(reader.errors),
+    }
+}
+
+fn exclusion(reader: &mut Fields<'_>, now: Timestamp) -> Option<Exclusion> {
+    refuse(reader, &OF_BOOKING, "an exclusion");
+    let from = within_reach(reader, "from", now);
+    let to = within_reach(reader, "to", now);
+    let (rule, zone) = (reader.text("rrule"), reader.text("zone"));
+    let recurrence = match (rule, zone) {
+        (Some(rule), zone) => Some(Recurrence { rule, zone: zone.unwrap_or_else(|| "UTC".to_owned()) }),
+        (None, Some(_)) => {
+            reader.error(
+                "zone",
+                "`zone` is of no use without `rrule`: `from` and `to` have an offset".to_owned(),
+            );
+            None
+        }
+        (None, None) => None,
+    };
+    let choices = [("suppress", Alerts::Suppress), ("keep", Alerts::Keep)];
+    let alerts = if reader.has("alerts") {
+        reader.choice("alerts", &choices, "what alerts can do")?
+    } else {
+        Alerts::default()
+    };
+    let made = Exclusion::new(from?, to?, recurrence, alerts);
+    made.map_err(|(name, detail)| reader.error(name, detail)).ok()
+}
+
+fn booking(reader: &mut Fields<'_>, now: Timestamp) -> Option<Booking> {
+    refuse(reader, &OF_EXCLUSION, "a deduction or refund");
+    let at = if reader.has("at") { within_reach(reader, "at", now) } else { Some(now) };
+    if let Some(at) = at.filter(|at| *at > now) {
+        reader.error("at", format!("{at} is ahead of this sidecar's clock, {now}"));
+    }
+    let events = reader.count("events", MAX_EVENTS);
+    Some(Booking { at: at?, events: events? })
+}
+
+fn refuse(reader: &mut Fields<'_>, others: &[&str], kind: &str) {
+    for name in others {
+        if reader.has(name) {
+            reader.error(name, format!("`{name}` is no field of {kind}"));
+        }
+    }
+}
+
+fn within_reach(reader: &mut Fields<'_>, name: &str, now: Timestamp) -> Option<Timestamp> {
+    let at = reader.required_time(name)?;
+    if at.duration_since(now).abs() > REACH {
+        reader.error(name, format!("{at} is more than a year from this sidecar's clock, {now}"));
+        return None;
+    }
+    Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T10:15:21Z".parse().unwrap()
+    }
+
+    fn parsed(body: &Value) -> Result<(String, String, Correction), Vec<FieldError>> {
+        parse(body.as_object().unwrap(), now())
+    }
+
+    #[test]
+    fn every_kind_is_read_and_read_again_from_what_it_is_written_as() {
+        let cases = [
+            json!({"kind": "exclusion", "from": "2026-11-21T22:00:00+01:00", "to": "2026-11-21T22:00:00Z",
+                "rrule": "FREQ=WEEKLY;BYDAY=SA", "zone": "Europe/Berlin", "alerts": "keep"}),
+            json!({"kind": "exclusion", "from": "2026-11-21T21:00:00Z", "to": "2026-11-21T22:00:00Z"}),
+            json!({"kind": "deduction", "events": 500}),
+            json!({"kind": "refund", "events": 1, "at": "2026-11-20T00:00:00Z"}),
+        ];
+        for mut body in cases {
+            body["slo"] = json!("shop/*");
+            body["author"] = json!("ann");
+            body["reason"] = json!("a reason");
+            let (_, _, correction) = parsed(&body).unwrap();
+            let text = serde_json::to_string(&correction).unwrap();
+            assert_eq!(serde_json::from_str::<Correction>(&text).unwrap(), correction, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let cases = [
+            (
+                json!({"kind": "exclusion", "from": "yesterday", "zone": "Mars", "events": 1, "x": 1}),
+                vec!["/x", "/slo", "/author", "/reason", "/events", "/from", "/to", "/zone"],
+            ),
+            (
+                json!({"slo": "a", "author": "b", "reason": "c", "kind": "refund", "events": 0, "from": "2026-11-21T10:00:00Z"}),
+                vec!["/from", "/events"],
+            ),
+            (
+                json!({"slo": "a", "author": "b", "reason": "c", "kind": "refund", "events": -1.5, "at": "2026-11-21T10:15:22Z"}),
+                vec!["/at", "/events"],
+            ),
+            (json!({"slo": "a", "author": "b", "reason": "c", "kind": "credit"}), vec!["/kind"]),
+            (
+                json!({"slo": "a", "author": "b", "reason": "c", "kind": "exclusion", "from": "2026-11-21T10:00:00Z", "to": "2026-11-21T10:00:00Z"}),
+                vec!["/to"],
+            ),
+            (
+                json!({"slo": "a", "author": "b", "reason": "c", "kind": "exclusion", "from": "2026-11-21T10:00:00Z", "to": "2026-11-29T10:00:00Z", "rrule": "FREQ=DAILY"}),
+                vec!["/to"],
+            ),
+            (
+                json!({"slo": "a", "author": "b", "reason": "c", "kind": "exclusion", "from": "2026-11-21T10:00:00Z", "to": "2026-11-21T11:00:00Z", "rrule": "FREQ=WEEKLY;BYDAY=MO"}),
+                vec!["/rrule"],
+            ),
+            (
+                json!({"slo": "a", "author": "b", "reason": "c", "kind": "exclusion", "from": "2026-11-21T10:00:00Z", "to": "2026-11-21T11:00:00Z", "rrule": "FREQ=DAILY", "zone": "Mars/Base"}),
+                vec!["/zone"],
+            ),
+            (
+                json!({"slo": "a", "author": "b", "reason": "c", "kind": "exclusion", "from": "1990-11-21T10:00:00Z", "to": "2026-11-21T11:00:00Z"}),
+                vec!["/from"],
+            ),
+        ];
+        for (body, expected) in cases {
+            let errors = parsed(&body).unwrap_err();
+            let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
+            assert_eq!(pointers, expected, "{body}: {errors:?}");
+        }
+    }
+}

@@ -11,8 +11,8 @@ use mapwarden_contract::names::exposition;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::Input;
 use crate::config::Config;
+use crate::input::Input;
 use crate::store::{Commit, Removed, Store, StoreError};
 use crate::view;
 use crate::view::sources::SourceBoard;

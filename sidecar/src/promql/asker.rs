@@ -14,7 +14,7 @@ use super::client::{AskError, Server};
 use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
-use crate::accept::Input;
+use crate::input::Input;
 use crate::view::sources::{QueriedState, Trouble};
 use mapwarden_engine::aggregate::timestamp;
 use mapwarden_engine::steps::{Step, Steps, Taken};

@@ -37,8 +37,8 @@ use self::senders::{Sender, Senders};
 use self::spans::SpanReader;
 use self::tally::{Reason, Signal, Tally};
 use self::wire::{Encoding, Refusal};
-use super::Input;
 use crate::config::{Config, ContractMode, PseudonymKey};
+use crate::input::Input;
 use mapwarden_engine::observation::{Batch, Observation};
 
 /// How many requests are read and decoded at once; further ones are told to come again. Raised, a crowd of

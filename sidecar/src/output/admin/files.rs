@@ -12,12 +12,12 @@ use crate::problem::Problem;
 
 /// Grafana dashboards.
 #[derive(RustEmbed)]
-#[folder = "../dashboards"]
+#[folder = "dashboards"]
 struct Dashboards;
 
 /// Prometheus rule files, and runbooks.
 #[derive(RustEmbed)]
-#[folder = "../alerts"]
+#[folder = "alerts"]
 struct Alerts;
 
 /// A dashboard in the list.

@@ -41,3 +41,4 @@ mod scenarios;
 mod spec;
 mod spec_written;
 mod store;
+mod workspace;

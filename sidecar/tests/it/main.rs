@@ -41,4 +41,3 @@ mod scenarios;
 mod spec;
 mod spec_written;
 mod store;
-mod workspace;

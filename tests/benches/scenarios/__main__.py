@@ -6,7 +6,7 @@ Sloth-style rules.
 Each server receives what it would have scraped (Prometheus by `promtool tsdb create-blocks-from openmetrics`). Then each level of
 the recording rules is evaluated once a minute over the whole past, and then the alerts. Fails where the budget or the alerts of
 the rules differ from those worked out by hand by more than the resolution below. The table is of Prometheus. `--sidecar FILE` adds
-the results of the sidecar's evaluator, which `SCENARIOS_OUT=FILE cargo test -p mapwarden-sidecar --test it scenarios` writes.
+the results of the sidecar's evaluator, which `SCENARIOS_OUT=FILE cargo test -p mapwarden-engine --test it scenarios` writes.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mapwarden_contract::{Objective, Outcome, Sli, USUAL_BAD};
+use mapwarden_contract::{Objective, Outcome, SliKind, USUAL_BAD};
 
 /// An objective that contradicts another one. Names are those in the telemetry, `<map>-<sli>`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    pub(super) fn given_twice(map: &str, sli: Sli) -> Self {
+    pub(super) fn given_twice(map: &str, sli: SliKind) -> Self {
         Self::GivenTwice { objective: format!("{map}-{}", sli.name()) }
     }
 
@@ -40,7 +40,7 @@ impl BuildError {
 }
 
 /// The kind of the first objective that is not the first of its kind.
-pub(super) fn given_twice(objectives: &[Objective]) -> Option<Sli> {
+pub(super) fn given_twice(objectives: &[Objective]) -> Option<SliKind> {
     let kinds = || objectives.iter().map(Objective::sli);
     kinds()
         .enumerate()
@@ -51,16 +51,16 @@ pub(super) fn given_twice(objectives: &[Objective]) -> Option<Sli> {
 fn values(objective: &Objective) -> String {
     let target = objective.target().get();
     match objective.sli() {
-        Sli::Latency { threshold } => {
+        SliKind::Latency { threshold } => {
             format!("target {target} within {:?}", Duration::from_nanos(threshold.get()))
         }
-        Sli::Freshness { threshold } => {
+        SliKind::Freshness { threshold } => {
             format!("target {target} with a write each {:?}", Duration::from_nanos(threshold.get()))
         }
-        Sli::Availability if objective.bad() != USUAL_BAD => {
+        SliKind::Availability if objective.bad() != USUAL_BAD => {
             let bad: Vec<_> = objective.bad().iter().map(Outcome::name).collect();
             format!("target {target} with the bad outcomes {}", bad.join(", "))
         }
-        Sli::Availability | Sli::HitRatio => format!("target {target}"),
+        SliKind::Availability | SliKind::HitRatio => format!("target {target}"),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::ObjectiveSnapshot;
 use super::meter::sum;
 use super::outcomes::is_lookup;
-use mapwarden_contract::{Count, Nanos, Objective, Op, Outcome, Sli};
+use mapwarden_contract::{Count, Nanos, Objective, Op, Outcome, SliKind};
 
 /// At most one objective of each kind, since `<map>-<sli>` names it.
 #[derive(Debug, Default)]
@@ -30,10 +30,10 @@ impl Objectives {
     /// Takes a promise; the first of a kind stays, and refuses another one.
     pub(super) fn declare(&self, objective: Objective) -> Result<(), Objective> {
         let promised = match objective.sli() {
-            Sli::Availability => self.availability.get_or_init(|| objective),
-            Sli::HitRatio => self.hit_ratio.get_or_init(|| objective),
-            Sli::Freshness { .. } => self.freshness.get_or_init(|| objective),
-            Sli::Latency { threshold } => {
+            SliKind::Availability => self.availability.get_or_init(|| objective),
+            SliKind::HitRatio => self.hit_ratio.get_or_init(|| objective),
+            SliKind::Freshness { .. } => self.freshness.get_or_init(|| objective),
+            SliKind::Latency { threshold } => {
                 let (met, missed) = (AtomicU64::new(0), AtomicU64::new(0));
                 &self.latency.get_or_init(|| Latency { objective, threshold, met, missed }).objective
             }
@@ -81,8 +81,8 @@ impl Objectives {
             .get()
             .map(|objective| of(objective, (sum(operations, is_hit), sum(operations, is_miss))));
         let fresh = self.freshness.get().and_then(|objective| match objective.sli() {
-            Sli::Freshness { threshold } => Some(of(objective, freshness(threshold))),
-            Sli::Availability | Sli::HitRatio | Sli::Latency { .. } => None,
+            SliKind::Freshness { threshold } => Some(of(objective, freshness(threshold))),
+            SliKind::Availability | SliKind::HitRatio | SliKind::Latency { .. } => None,
         });
         [availability, latency, hit_ratio, fresh].into_iter().flatten().collect()
     }

@@ -55,8 +55,7 @@ fn two_promises_of_one_kind_are_refused_and_nothing_is_made() {
             "objective `twice-latency` is given twice: accepted is one of each kind"
         );
     }
-    let names: Vec<_> =
-        mapwarden::record::registry().snapshot().maps.into_iter().map(|map| map.name).collect();
+    let names: Vec<_> = mapwarden::snapshot::Snapshot::take().maps.into_iter().map(|map| map.name).collect();
     assert!(!names.contains(&"twice".into()));
     let map = builder().objective(latency(2, 0.9)).build();
     assert_eq!(map.name(), "twice");

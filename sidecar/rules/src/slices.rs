@@ -1,8 +1,8 @@
 //! Comes in: an objective's indicator. Goes out: the rules that record, minute by minute, how many events there were and
 //! how many of them were bad. Zero events are a zero; no telemetry is no sample.
 
+use crate::series::{SLI_EVENTS, SLI_GOOD};
 use mapwarden_contract::Count;
-use mapwarden_contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
 
 use super::document::{Kind, Rule};
 use super::promql::{count_of_slice, counted, over};

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use mapwarden_contract::names::{Kind, Metric, exposition};
+use mapwarden_contract::names::{Metric, MetricKind};
 use mapwarden_rules::Target;
+use mapwarden_sidecar::metric_names;
 
 use crate::repository::{Text, parse, strings, texts};
 
@@ -72,12 +73,14 @@ fn dotted() -> BTreeSet<&'static str> {
 }
 
 fn metric(word: &str) -> Option<Metric> {
-    let exact = exposition::ALL.into_iter().find(|metric| metric.name == word);
+    let exact = metric_names::ALL.into_iter().find(|metric| metric.name == word);
     exact.or_else(|| {
-        exposition::ALL.into_iter().filter(|metric| metric.kind == Kind::Histogram).find(|histogram| {
-            word.strip_prefix(histogram.name)
-                .is_some_and(|suffix| ["_bucket", "_sum", "_count"].contains(&suffix))
-        })
+        metric_names::ALL.into_iter().filter(|metric| metric.kind == MetricKind::Histogram).find(
+            |histogram| {
+                word.strip_prefix(histogram.name)
+                    .is_some_and(|suffix| ["_bucket", "_sum", "_count"].contains(&suffix))
+            },
+        )
     })
 }
 
@@ -98,7 +101,7 @@ fn is_declared(word: &str) -> bool {
         return RECORDED.contains_key(word) || is_beginning(word);
     }
     if word.ends_with('_') {
-        return exposition::ALL.iter().any(|metric| metric.name.starts_with(word));
+        return metric_names::ALL.iter().any(|metric| metric.name.starts_with(word));
     }
     metric(word).is_some()
 }
@@ -212,7 +215,7 @@ fn every_label_belongs_to_its_metric() {
             }
         }
         for label in listed(query) {
-            let served = exposition::ALL.iter().any(|metric| metric.labels.contains(&label));
+            let served = metric_names::ALL.iter().any(|metric| metric.labels.contains(&label));
             let recorded = RECORDED.values().any(|labels| labels.contains(label));
             if !served && !recorded && !TARGET_LABELS.contains(&label) {
                 unknown.push(format!("{path}: no metric has a label {label}: {query}"));
@@ -227,7 +230,8 @@ fn every_served_metric_can_be_seen() {
     let queries: String = queries().into_iter().map(|(_, query)| query + "\n").collect();
     let seen: BTreeSet<_> =
         names_in(&queries).into_iter().filter_map(metric).map(|metric| metric.name).collect();
-    let ours = exposition::ALL.iter().map(|metric| metric.name).filter(|name| name.starts_with("mapwarden_"));
+    let ours =
+        metric_names::ALL.iter().map(|metric| metric.name).filter(|name| name.starts_with("mapwarden_"));
     let unseen: Vec<_> = ours.filter(|name| !seen.contains(name)).collect();
     assert!(unseen.is_empty(), "on no dashboard and in no alert: {unseen:?}");
 }

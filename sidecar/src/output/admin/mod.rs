@@ -16,11 +16,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
-use mapwarden_contract::names::exposition::HTTP_REQUESTS;
 use tokio::sync::watch;
 
 use super::exposition::Exposition;
 use super::render::Templates;
+use crate::metric_names::HTTP_REQUESTS;
 use crate::problem::Problem;
 use crate::view::View;
 use refusal::not_found;

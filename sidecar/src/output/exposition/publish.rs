@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden_contract::names::Metric;
-use mapwarden_contract::names::exposition as names;
 use mapwarden_contract::{Count, Nanos};
 
 use super::families::Families;
+use crate::metric_names as names;
 use crate::view::ledger::{LedgerView, ShareView};
 use crate::view::{Durability, MapView, RequestView, SloView, SourceView, View};
 use mapwarden_engine::ledger::Part;

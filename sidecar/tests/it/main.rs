@@ -9,7 +9,6 @@
 
 mod accept;
 mod aggregate;
-mod any_text;
 mod commands;
 mod config;
 mod config_objectives;
@@ -17,7 +16,6 @@ mod config_sources;
 mod corrections;
 mod demo;
 mod formula;
-mod fuzzed;
 mod golden;
 mod laws;
 mod mounted;
@@ -35,9 +33,5 @@ mod output_fixture;
 mod output_render;
 mod promql;
 mod repository;
-mod rules;
-mod rules_calendar;
 mod scenarios;
-mod spec;
-mod spec_written;
 mod store;

@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn ones_own_tiers_fire_over_their_own_windows() {
         let tier = BurnTier {
-            is_page: true,
+            severity: mapwarden_objective::Severity::Page,
             long: Nanos::from_secs(420),
             short: Nanos::from_secs(60),
             factor: 20.0,

@@ -8,7 +8,6 @@
 )]
 
 mod accept;
-mod aggregate;
 mod any_text;
 mod commands;
 mod config;
@@ -19,14 +18,9 @@ mod demo;
 mod formula;
 mod fuzzed;
 mod golden;
-mod laws;
+mod map_view;
 mod mounted;
 mod names;
-mod notice_maps;
-mod notice_spenders;
-mod notices;
-mod notices_alone;
-mod objectives;
 mod output_admin;
 mod output_alertmanager;
 mod output_deliver;
@@ -37,7 +31,6 @@ mod promql;
 mod repository;
 mod rules;
 mod rules_calendar;
-mod scenarios;
 mod spec;
 mod spec_written;
 mod store;

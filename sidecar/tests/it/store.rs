@@ -12,10 +12,8 @@ use mapwarden_engine::budget::Tier;
 use mapwarden_engine::correction::{Action, Entry};
 use mapwarden_engine::ledger::{self, Boundary, Cut};
 use mapwarden_engine::notice::{Kept, KeptCrowd, Notice, State};
-use mapwarden_engine::observation::{Batch, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
-
-use crate::aggregate;
 
 const START: u64 = 1_800_000_000;
 
@@ -43,8 +41,16 @@ impl Drop for Folder {
 /// What the SDK tells at a second: 100 requests a second since the start, of which one in ten is bad.
 fn told(second: u64) -> Batch {
     let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
-    let point =
-        |metric: &str, pairs: &[(&str, &str)], value| aggregate::point(metric, pairs, 0, second, value);
+    let point = |metric: &str, pairs: &[(&str, &str)], value| {
+        let attributes = pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
+        Observation::Point(Point {
+            metric: Arc::from(metric),
+            attributes,
+            start: at(0),
+            time: at(second),
+            value,
+        })
+    };
     let sum = |value: u64| Value::Sum {
         temporality: Temporality::Cumulative,
         value: f64::from(u32::try_from(value).unwrap()),

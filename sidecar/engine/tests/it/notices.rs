@@ -8,15 +8,12 @@ use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Nanos, UnixNanos, UserHash, UserSketch};
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::budget::{BudgetState, evaluate};
-use mapwarden_engine::ledger::Ledger;
 use mapwarden_engine::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion, TriggerKind};
 use mapwarden_engine::observation::{
     Attributes, Batch, Change, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, UserRole,
     Users, Value, Who,
 };
 use mapwarden_objective::Severity;
-use mapwarden_sidecar::view::{Durability, View};
-use mapwarden_sidecar::view::{Facts, Judged, view};
 
 pub(crate) const START: u64 = 1_800_000_000;
 const SLO: &str = "order-service/checkout-availability";
@@ -141,17 +138,6 @@ impl Sidecar {
         self.budgets = Arc::new(evaluated.collect());
         let events = self.notices.step(&view, &self.budgets);
         self.told.extend(events.into_iter().map(|event| (second, event)));
-    }
-
-    /// What the sidecar shows at a moment.
-    pub(crate) fn view(&self, second: u64) -> View {
-        let mut ledger = Ledger::default();
-        let corrections = ledger.log();
-        let facts =
-            Facts { started: timestamp(at(0)), durability: Durability::Memory, sources: &[], corrections };
-        let known = self.aggregate.at(at(second));
-        let states = ledger.step(&known, &self.budgets, |slo| self.notices.onset(slo));
-        view(&known, Judged { budgets: self.budgets.clone(), ledger: states }, &self.notices, facts)
     }
 
     pub(crate) fn run(

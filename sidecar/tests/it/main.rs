@@ -8,7 +8,6 @@
 )]
 
 mod accept;
-mod aggregate;
 mod commands;
 mod config;
 mod config_objectives;
@@ -17,14 +16,9 @@ mod corrections;
 mod demo;
 mod formula;
 mod golden;
-mod laws;
+mod map_view;
 mod mounted;
 mod names;
-mod notice_maps;
-mod notice_spenders;
-mod notices;
-mod notices_alone;
-mod objectives;
 mod output_admin;
 mod output_alertmanager;
 mod output_deliver;
@@ -33,5 +27,4 @@ mod output_fixture;
 mod output_render;
 mod promql;
 mod repository;
-mod scenarios;
 mod store;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mapwarden_contract::{Nanos, Ratio};
 
 use crate::aggregate::Window;
-use crate::aggregate::terms::{Terms, Told};
+use crate::aggregate::terms::{EnabledAlerts, Terms};
 use mapwarden_objective::Severity;
 
 /// A burn-rate tier: who is told when a budget burns faster than a factor, over a long and a short window.
@@ -87,13 +87,13 @@ impl Tier {
             };
             terms.tiers.iter().map(own).collect()
         };
-        tiers.retain(|tier| match (terms.told, tier.severity) {
-            (Told::Both, Severity::Page | Severity::Ticket)
-            | (Told::Pages, Severity::Page)
-            | (Told::Tickets, Severity::Ticket) => true,
-            (Told::Pages, Severity::Ticket)
-            | (Told::Tickets, Severity::Page)
-            | (Told::Nobody, Severity::Page | Severity::Ticket) => false,
+        tiers.retain(|tier| match (terms.alerts, tier.severity) {
+            (EnabledAlerts::Both, Severity::Page | Severity::Ticket)
+            | (EnabledAlerts::Pages, Severity::Page)
+            | (EnabledAlerts::Tickets, Severity::Ticket) => true,
+            (EnabledAlerts::Pages, Severity::Ticket)
+            | (EnabledAlerts::Tickets, Severity::Page)
+            | (EnabledAlerts::Neither, Severity::Page | Severity::Ticket) => false,
         });
         tiers.sort_by(|one, other| {
             other.severity.cmp(&one.severity).then(other.factor.total_cmp(&one.factor))
@@ -189,12 +189,12 @@ mod tests {
             tier(Severity::Page, 3_600, 10.0),
             tier(Severity::Page, 1_800, 20.0),
         ];
-        let names = |told| {
-            let terms = Terms { tiers: tiers.clone(), told, ..Terms::default() };
+        let names = |alerts| {
+            let terms = Terms { tiers: tiers.clone(), alerts, ..Terms::default() };
             Tier::of(&terms).into_iter().map(Tier::name).collect::<Vec<_>>()
         };
-        assert_eq!(names(Told::Both), ["page_30m_150s", "page_1h_5m", "ticket_1d_2h"]);
-        assert_eq!(names(Told::Tickets), ["ticket_1d_2h"]);
-        assert!(names(Told::Nobody).is_empty());
+        assert_eq!(names(EnabledAlerts::Both), ["page_30m_150s", "page_1h_5m", "ticket_1d_2h"]);
+        assert_eq!(names(EnabledAlerts::Tickets), ["ticket_1d_2h"]);
+        assert!(names(EnabledAlerts::Neither).is_empty());
     }
 }

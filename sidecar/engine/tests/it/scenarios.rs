@@ -7,22 +7,25 @@ mod load;
 mod played;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use self::load::Scenario;
 use self::played::{Played, play};
-use crate::repository::{Text, parse, texts};
 
 /// How far a share of a budget may lie from its six digits in the file.
 const DIGITS: f64 = 1e-6;
 
-fn scenarios() -> Vec<(String, Scenario)> {
-    let files = texts("tests/scenarios", ".yaml");
-    let read = |file: Text| {
-        let name = std::path::Path::new(&file.path).file_stem().unwrap().to_str().unwrap().to_owned();
-        let scenario = serde_json::from_value(parse(&file)).unwrap_or_else(|error| panic!("{name}: {error}"));
+/// Every scenario by name.
+fn scenarios() -> BTreeMap<String, Scenario> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let scenario = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         (name, scenario)
     };
-    files.into_iter().map(read).collect()
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).map(read).collect()
 }
 
 #[test]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Count, Nanos};
+use mapwarden_engine::aggregate::slots::Until;
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::notice::{Event, MapEvidence, Notice};
 use mapwarden_engine::observation::{
-    Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, Resource, Temporality,
-    Trace, Value,
+    Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, PointValue, Resource,
+    Temporality, Trace,
 };
 
 use crate::notices::{START, Sidecar, at, attributes, restart};
@@ -34,7 +35,12 @@ impl Process {
     }
 }
 
-fn point(metric: &str, pairs: &[(&str, &str)], (start, second): (u64, u64), value: Value) -> Observation {
+fn point(
+    metric: &str,
+    pairs: &[(&str, &str)],
+    (start, second): (u64, u64),
+    value: PointValue,
+) -> Observation {
     let attributes = attributes(&[pairs, &[MAP]].concat());
     Observation::Point(Point {
         metric: Arc::from(metric),
@@ -47,11 +53,11 @@ fn point(metric: &str, pairs: &[(&str, &str)], (start, second): (u64, u64), valu
 
 pub(crate) fn sum(metric: &str, pairs: &[(&str, &str)], times: (u64, u64), count: u64) -> Observation {
     let value = f64::from(u32::try_from(count).unwrap());
-    point(metric, pairs, times, Value::Sum { temporality: Temporality::Cumulative, value })
+    point(metric, pairs, times, PointValue::Sum { temporality: Temporality::Cumulative, value })
 }
 
 pub(crate) fn gauge(metric: &str, pairs: &[(&str, &str)], second: u64, value: f64) -> Observation {
-    point(metric, pairs, (0, second), Value::Gauge(value))
+    point(metric, pairs, (0, second), PointValue::Gauge(value))
 }
 
 pub(crate) fn declared(sli: &str, threshold: Option<&str>, second: u64) -> Observation {
@@ -165,15 +171,18 @@ fn a_hot_key_is_told_with_what_its_share_rests_on() {
     let expected = [("get", "io", 4), ("load", "timeout", 3), ("update", "panic", 2)];
     assert_eq!(failures, expected.map(|(op, error, rate)| (op, error, rate * seconds)));
     assert_eq!(map.full.map(|full| full.get()), Some(0.99));
-    let view = sidecar.view(719);
-    let work = view.maps[0].work.value().unwrap();
-    let keys: Vec<_> = work.hot_keys.iter().map(|key| (key.key.as_str(), key.share.get())).collect();
+    let view = sidecar.aggregate.at(at(719));
+    let (_, map) = view.maps().next().unwrap();
     // The last minute and the second that it begins in; `k3` left it 40 s ago.
-    assert_eq!((work.sampled.get(), keys[0], keys[1]), (61_000, ("k1", 0.6), ("k2", 0.04)));
-    assert!(keys[2].0 == "k3" && keys[2].1 > 0.009 && keys.len() == 3, "{keys:?}");
-    let failures: u64 = view.maps[0].failures.iter().map(|failure| failure.count.get()).sum();
-    assert_eq!((failures, view.maps[0].max_entries.value()), (10 * 119, Some(&1_000)));
-    assert_eq!(view.maps[0].full.value().map(|full| full.get()), Some(0.99));
+    let (from, until) = (at(659), Until::Through(at(719)));
+    let keys = map.hot_keys.between(from, until, at(719));
+    let keys: Vec<_> = keys.iter().map(|(key, operations)| (&***key, operations.get())).collect();
+    assert_eq!((keys[0], keys[1]), (("k1", 36_600), ("k2", 2_440)));
+    assert!(keys[2].0 == "k3" && keys[2].1 > 549 && keys.len() == 3, "{keys:?}");
+    let failures: u64 = map.failures().map(|(_, count)| count.get()).sum();
+    let sampled = map.sampled_between(from, until, at(719));
+    assert_eq!((sampled.map(Count::get), failures), (Some(61_000), 10 * 119));
+    assert_eq!((map.entries(), map.max_entries.least(at(719))), (Some(990), Some(1_000)));
     let reason = notice.hypotheses.iter().find(|reason| reason.pattern == "hot-key").unwrap();
     assert!(reason.supports[0].contains("k1 takes 60%") && reason.supports[0].ends_with("5% before"));
 }
@@ -225,7 +234,8 @@ fn a_notice_leads_to_traces_of_the_fault() {
             buckets: Buckets::Exponential { scale: 3, offset: 159, counts: vec![second], zero: 0 },
             exemplars: vec![last],
         };
-        let value = Value::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) };
+        let value =
+            PointValue::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) };
         told.push(point(wire::MAP_DURATION.name, &[(attribute::OP, "get")], (0, second), value));
         if second == 700 {
             let about = FailureAbout::Map { map: Arc::from("routes"), op: Arc::from("load") };
@@ -268,9 +278,9 @@ fn the_first_failures_of_a_kind_count_in_full_in_a_process_older_than_the_sideca
         told.extend((second >= 1_005).then(|| failed("load", second - 1_000)));
         sidecar.aggregate.take(&process.tell(second, told));
     }
-    let view = sidecar.view(1_009);
-    let failures: Vec<_> =
-        view.maps[0].failures.iter().map(|failure| (failure.op.as_str(), failure.count.get())).collect();
+    let view = sidecar.aggregate.at(at(1_009));
+    let (_, map) = view.maps().next().unwrap();
+    let failures: Vec<_> = map.failures().map(|((op, _), count)| (&**op, count.get())).collect();
     assert_eq!(failures, [("get", 8), ("load", 9)]);
 }
 

@@ -8,8 +8,6 @@
 )]
 
 mod accept;
-mod aggregate;
-mod any_text;
 mod commands;
 mod config;
 mod config_objectives;
@@ -17,16 +15,10 @@ mod config_sources;
 mod corrections;
 mod demo;
 mod formula;
-mod fuzzed;
 mod golden;
-mod laws;
+mod map_view;
 mod mounted;
 mod names;
-mod notice_maps;
-mod notice_spenders;
-mod notices;
-mod notices_alone;
-mod objectives;
 mod output_admin;
 mod output_alertmanager;
 mod output_deliver;
@@ -35,9 +27,4 @@ mod output_fixture;
 mod output_render;
 mod promql;
 mod repository;
-mod rules;
-mod rules_calendar;
-mod scenarios;
-mod spec;
-mod spec_written;
 mod store;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::Serialize;
 
-use mapwarden_engine::aggregate::slices::Counts;
+use mapwarden_engine::aggregate::slot::Counts;
 use mapwarden_engine::ledger::{Part, Rest};
 use mapwarden_engine::notice::Known;
 

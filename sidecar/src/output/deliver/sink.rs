@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::alertmanager::{Alert, Alerts};
 use crate::config;
-use crate::output::render::{Form, Templates};
+use crate::output::render::{NoticeForm, Templates};
 use crate::view::View;
 use mapwarden_engine::notice::Notice;
 use mapwarden_engine::notice::{Event, NoticeEvent};
@@ -114,7 +114,7 @@ impl Sink {
 
     /// The notice as text. A template that fails on this notice costs the details, not the notice.
     fn text(&self, notice: &Notice) -> String {
-        self.templates.render(notice, Form::Text).unwrap_or_else(|error| {
+        self.templates.render(notice, NoticeForm::Text).unwrap_or_else(|error| {
             tracing::error!(notice = %notice.id, "the text template fails, only the summary is sent: {error:#}");
             format!("{}\n", notice.summary)
         })

@@ -140,7 +140,7 @@ pub fn publish(snapshot: &Snapshot) {
                 labels.map(|(label, (_, value))| Label::new(*label, value.to_string())).collect();
             match value {
                 PointValue::Whole(count) | PointValue::Since(_, count) => {
-                    whole(recorder, &published, labels, count)
+                    whole(recorder, &published, labels, count);
                 }
                 PointValue::Share(share) => gauge(recorder, published.name, labels, share.get()),
                 PointValue::Times(times) => distribution(recorder, metric, (&published, &labels), times),

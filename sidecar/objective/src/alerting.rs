@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use mapwarden_contract::{Count, Nanos};
 
+use crate::severity::Severity;
+
 /// How many bad events there must be before anybody is told. Lowered to 1, one failure at one request a minute pages for
 /// a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
 pub const MIN_BAD: Count = Count::new(5);
@@ -25,7 +27,25 @@ pub struct Alerting {
     pub tiers: Vec<BurnTier>,
 }
 
-/// One kind of alert.
+impl Alerting {
+    /// The alert of a severity.
+    pub const fn alert(&self, severity: Severity) -> &Alert {
+        match severity {
+            Severity::Page => &self.page,
+            Severity::Ticket => &self.ticket,
+        }
+    }
+
+    /// The alert of a severity, to change it.
+    pub const fn alert_mut(&mut self, severity: Severity) -> &mut Alert {
+        match severity {
+            Severity::Page => &mut self.page,
+            Severity::Ticket => &mut self.ticket,
+        }
+    }
+}
+
+/// The alerts of one severity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alert {
     /// Whether it is never raised.
@@ -41,8 +61,8 @@ pub struct Alert {
 /// One burn-rate tier of one's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BurnTier {
-    /// Whether it pages; else it makes a ticket.
-    pub is_page: bool,
+    /// What it raises: a page or a ticket.
+    pub severity: Severity,
     /// The window that says that the burn is significant.
     pub long: Nanos,
     /// The window that says that it still goes on.
@@ -51,20 +71,20 @@ pub struct BurnTier {
     pub factor: f64,
 }
 
-/// The tiers of the SRE workbook, chapter 5: whether it pages, the share of the period's budget, the long and the short window
-/// in seconds.
-const WORKBOOK: [(bool, f64, u64, u64); 4] = [
-    (true, 0.02, 3_600, 300),
-    (true, 0.05, 21_600, 1_800),
-    (false, 0.1, 86_400, 7_200),
-    (false, 0.1, 259_200, 21_600),
+/// The tiers of the SRE workbook, chapter 5: the severity, the share of the period's budget, the long and the short window in
+/// seconds.
+const WORKBOOK: [(Severity, f64, u64, u64); 4] = [
+    (Severity::Page, 0.02, 3_600, 300),
+    (Severity::Page, 0.05, 21_600, 1_800),
+    (Severity::Ticket, 0.1, 86_400, 7_200),
+    (Severity::Ticket, 0.1, 259_200, 21_600),
 ];
 
 /// The tiers of an objective that has none of its own, loudest first: those of the SRE workbook, which spend the same share of
 /// the budget in the same windows whatever the period is.
 pub fn workbook(period: Nanos) -> [BurnTier; 4] {
-    WORKBOOK.map(|(is_page, share, long, short)| {
+    WORKBOOK.map(|(severity, share, long, short)| {
         let [long, short] = [long, short].map(Nanos::from_secs);
-        BurnTier { is_page, long, short, factor: share * period.as_secs_f64() / long.as_secs_f64() }
+        BurnTier { severity, long, short, factor: share * period.as_secs_f64() / long.as_secs_f64() }
     })
 }

@@ -7,8 +7,8 @@ use mapwarden_contract::{Count, Nanos, UnixNanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::{StoreError, database};
-use mapwarden_engine::aggregate::slices::Counts;
-use mapwarden_engine::correction::Entry;
+use mapwarden_engine::aggregate::slot::Counts;
+use mapwarden_engine::correction::AuditEntry;
 use mapwarden_engine::ledger::{Boundary, Cut, REACH, Unsaved};
 
 const CORRECTIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("corrections");
@@ -20,7 +20,7 @@ pub(super) fn prepare(write: &WriteTransaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn entries(read: &ReadTransaction) -> Result<Vec<(u64, Entry)>, StoreError> {
+pub(super) fn entries(read: &ReadTransaction) -> Result<Vec<(u64, AuditEntry)>, StoreError> {
     let mut entries = Vec::new();
     for row in read.open_table(CORRECTIONS).map_err(database)?.iter().map_err(database)? {
         let (number, json) = row.map_err(database)?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mapwarden_contract::{BudgetFraction, BurnRate, Nanos};
-use mapwarden_engine::aggregate::slices::Counts;
+use mapwarden_engine::aggregate::slot::Counts;
 use mapwarden_engine::budget::Window;
 use mapwarden_engine::ledger::{Burn, CONFIDENCE, Forecast, Outlook, Scenario, student};
 use serde::Serialize;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
 use mapwarden_engine::aggregate::maps::Map;
-use mapwarden_engine::aggregate::slices::Until;
+use mapwarden_engine::aggregate::slots::Until;
 use mapwarden_engine::aggregate::{MapKey, WindowView, timestamp};
 use mapwarden_engine::notice::{Known, MapFailure, Percentiles, ScopeShare};
 use serde::Serialize;

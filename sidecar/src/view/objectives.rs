@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
-use mapwarden_engine::aggregate::objective::{About, Definition, Objective, SliKind};
-use mapwarden_engine::aggregate::slices::Counts;
+use mapwarden_engine::aggregate::objective::{About, Definition, ObjectiveState, SliKind};
+use mapwarden_engine::aggregate::slot::Counts;
 use mapwarden_engine::aggregate::{WindowView, timestamp};
 use mapwarden_engine::budget::{BudgetState, TierState, WindowBurn};
 use mapwarden_engine::ledger::LedgerState;
@@ -37,7 +37,7 @@ pub struct Slos {
 impl Slos {
     /// Keeps what the views of all objectives are made of.
     pub(super) fn new(known: &WindowView<'_>, evaluation: Evaluation, notices: &Notices) -> Self {
-        let counted = |(id, objective): (&String, &Objective)| CountedObjective {
+        let counted = |(id, objective): (&String, &ObjectiveState)| CountedObjective {
             definition: objective.definition.clone(),
             since: objective.since,
             totals: objective.totals,

@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use mapwarden_engine::budget::{Tier, Window};
 use mapwarden_engine::correction::{
-    Action, Alerts, Booking, Correction, Entry, Exclusion, Kind, Pattern, Recurrence,
+    Action, AuditEntry, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern,
+    Recurrence,
 };
 use mapwarden_engine::ledger::{Line, Standing};
 use mapwarden_engine::notice::{
@@ -419,7 +420,7 @@ fn changes() -> Vec<Change> {
 
 fn corrections() -> Vec<Line> {
     let line = |id: &str, standing, action| Line {
-        entry: Entry {
+        entry: AuditEntry {
             id: id.to_owned(),
             recorded: at("2026-11-20T21:00:00Z"),
             author: "dana <dana@example.com>".to_owned(),
@@ -432,8 +433,8 @@ fn corrections() -> Vec<Line> {
     };
     let weekly = Recurrence { rule: "FREQ=WEEKLY;BYDAY=FR".to_owned(), zone: "Europe/Berlin".to_owned() };
     let (from, to) = (at("2026-11-20T22:00:00Z"), at("2026-11-20T22:30:00Z"));
-    let exclusion = Exclusion::new(from, to, Some(weekly), Alerts::Suppress).unwrap();
-    let booked = |kind| Action::Booked(Correction { slo: Pattern::new("order-service/*"), kind });
+    let exclusion = Exclusion::new(from, to, Some(weekly), ExclusionAlerts::Suppress).unwrap();
+    let booked = |kind| Action::Booked(Correction { slo: ObjectivePattern::new("order-service/*"), kind });
     let booking = Booking { at: at("2026-11-20T20:00:00Z"), events: 20 };
     vec![
         line(
@@ -441,8 +442,8 @@ fn corrections() -> Vec<Line> {
             Standing::Withdrawal,
             Action::Withdrawn { withdraws: "01KAJ3V9QG5T8W6YB2N4C7D0AB".to_owned() },
         ),
-        line("01KAJ3V9QG5T8W6YB2N4C7D0AB", Standing::Withdrawn, booked(Kind::Refund(booking))),
-        line("01KAJ3V9QG5T8W6YB2N4C7D0AA", Standing::Active, booked(Kind::Exclusion(exclusion))),
+        line("01KAJ3V9QG5T8W6YB2N4C7D0AB", Standing::Withdrawn, booked(CorrectionKind::Refund(booking))),
+        line("01KAJ3V9QG5T8W6YB2N4C7D0AA", Standing::Active, booked(CorrectionKind::Exclusion(exclusion))),
     ]
 }
 

@@ -4,8 +4,8 @@ use mapwarden_contract::{BudgetFraction, BurnRate, Nanos, Ratio, UnixNanos};
 
 use super::sequential::{Hypothesis, Sequential};
 use super::{BudgetState, PeriodState, Rise, Tier, TierState, Window, WindowBurn};
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::Level;
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::Level;
 use mapwarden_objective::MIN_BAD;
 use mapwarden_objective::wilson;
 
@@ -26,7 +26,7 @@ const GUARDED: f64 = 0.5;
 ///
 /// Burn rate and budget follow the SRE workbook, chapter 5; the remaining budget is
 /// `1 - bad / ((1 - target) x all)` over the events of the period.
-pub fn evaluate(objective: &Objective, previous: Option<&BudgetState>, now: UnixNanos) -> BudgetState {
+pub fn evaluate(objective: &ObjectiveState, previous: Option<&BudgetState>, now: UnixNanos) -> BudgetState {
     let allowed = objective.definition.target.complement();
     let tiers = Tier::of(objective.terms());
     let windows: Vec<WindowBurn> = windows(&tiers, objective.terms().length())
@@ -61,7 +61,7 @@ fn windows(tiers: &[Tier], period: Nanos) -> Vec<Window> {
     windows
 }
 
-fn period(objective: &Objective, windows: &[WindowBurn], now: UnixNanos) -> PeriodState {
+fn period(objective: &ObjectiveState, windows: &[WindowBurn], now: UnixNanos) -> PeriodState {
     let sum =
         |window| find(windows, window).map_or_else(|| objective.window(window, now), WindowBurn::counts);
     let (bounds, counts) = objective.period_with(now, sum);
@@ -80,7 +80,7 @@ fn period(objective: &Objective, windows: &[WindowBurn], now: UnixNanos) -> Peri
 /// What the sequential test says; none where the target leaves it no tier to guard, and where slices of time are counted:
 /// there are too few of them for it to be sooner than the tiers.
 fn rise(
-    objective: &Objective,
+    objective: &ObjectiveState,
     tiers: &[Tier],
     period: &PeriodState,
     previous: Option<&BudgetState>,
@@ -99,13 +99,13 @@ fn rise(
     let hypothesis = Hypothesis { limit, interval: objective.interval(), memory, fault };
     let before = previous.and_then(|state| state.rise.as_ref());
     let mut test = before.map_or(Sequential::new(), |rise| rise.test);
-    let evidence = test.look(objective.slices(), &hypothesis, now);
+    let evidence = test.look(objective.slots(), &hypothesis, now);
     let spent = budget.map_or(0.0, |budget| evidence.bad.as_f64() / budget);
     Some(Rise { tier, evidence, spent, share: SHARE, test })
 }
 
 /// How many bad events a whole period allows, if its events go on to come as they did in what of it was measured.
-fn budget(objective: &Objective, period: &PeriodState, allowed: Ratio, now: UnixNanos) -> Option<f64> {
+fn budget(objective: &ObjectiveState, period: &PeriodState, allowed: Ratio, now: UnixNanos) -> Option<f64> {
     // A period of the calendar that has just begun says nothing yet of how many events come.
     let (events, over) = match period.next {
         Some(_) => {
@@ -123,7 +123,7 @@ fn find(windows: &[WindowBurn], window: Window) -> Option<&WindowBurn> {
     windows.iter().find(|burn| burn.window == window)
 }
 
-fn window_burn(objective: &Objective, window: Window, allowed: Ratio, now: UnixNanos) -> WindowBurn {
+fn window_burn(objective: &ObjectiveState, window: Window, allowed: Ratio, now: UnixNanos) -> WindowBurn {
     let counts = objective.window(window, now);
     let error_ratio = counts.error_ratio();
     WindowBurn {
@@ -143,7 +143,7 @@ fn burn(error_ratio: Ratio, allowed: Ratio) -> Option<BurnRate> {
 
 fn tier_state(
     tier: Tier,
-    objective: &Objective,
+    objective: &ObjectiveState,
     windows: &[WindowBurn],
     previous: Option<&BudgetState>,
 ) -> TierState {
@@ -192,7 +192,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::aggregate::objective::{About, Definition, Events, Kept, Place, SliKind};
+    use crate::aggregate::objective::{About, Definition, Events, KeptObjective, Place, SliKind};
     use crate::aggregate::terms::Terms;
     use mapwarden_objective::{BurnTier, Calendar, CalendarUnit, Period};
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     /// An objective with (age in seconds, good, bad).
-    fn objective(target: f64, events: &[(u64, u64, u64)]) -> Objective {
+    fn objective(target: f64, events: &[(u64, u64, u64)]) -> ObjectiveState {
         let definition = Definition {
             service: Arc::from("shop"),
             name: Arc::from("availability"),
@@ -215,7 +215,7 @@ mod tests {
             about: About::Scope(Arc::from("checkout")),
             target: Ratio::new(target).unwrap(),
         };
-        let mut objective = Objective::new(definition, at(3_000_000));
+        let mut objective = ObjectiveState::new(definition, at(3_000_000));
         let place = Place { version: Arc::from(""), region: Arc::from("") };
         for (age, good, bad) in events {
             objective.count(Events { from: at(age + 1), to: at(*age), good: *good, bad: *bad }, &place);
@@ -321,7 +321,7 @@ mod tests {
         let before = evaluate(&objective, None, at(midnight + 1));
         assert_eq!(before.period.bad.get(), 501);
         let restored = {
-            let mut restored = Objective::restore(objective.keep());
+            let mut restored = ObjectiveState::restore(objective.keep());
             restored.agree(objective.terms().clone(), at(0));
             restored.restore_sums(&objective.keep().calendar, &[], at(0));
             restored
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_row_of_before_there_were_calendars_is_read() {
-        let kept = Kept { only_place: Vec::new(), ..objective(0.99, &[(10, 3, 2)]).keep() };
+        let kept = KeptObjective { only_place: Vec::new(), ..objective(0.99, &[(10, 3, 2)]).keep() };
         let row = postcard::to_stdvec(&kept).unwrap();
         let (_, last) = row.split_last_chunk::<4>().unwrap();
         assert_eq!(
@@ -343,14 +343,14 @@ mod tests {
         );
         // Each of them came in a version of its own, the last one last.
         for end in row.len() - 4..row.len() {
-            assert_eq!(postcard::from_bytes::<Kept>(&row[..end]).unwrap(), kept);
+            assert_eq!(postcard::from_bytes::<KeptObjective>(&row[..end]).unwrap(), kept);
         }
     }
 
     #[test]
     fn ones_own_tiers_fire_over_their_own_windows() {
         let tier = BurnTier {
-            is_page: true,
+            severity: mapwarden_objective::Severity::Page,
             long: Nanos::from_secs(420),
             short: Nanos::from_secs(60),
             factor: 20.0,

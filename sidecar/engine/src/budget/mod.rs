@@ -11,7 +11,7 @@ pub(crate) use self::evaluate::time_left;
 pub use self::sequential::{Evidence, Sequential};
 pub use self::tier::Tier;
 pub use crate::aggregate::Window;
-use crate::aggregate::slices::Counts;
+use crate::aggregate::slot::Counts;
 
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
 

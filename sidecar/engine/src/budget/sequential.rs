@@ -17,7 +17,8 @@
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
 
 use super::habit::Habit;
-use crate::aggregate::slices::{Level, Slices};
+use crate::aggregate::slot::Level;
+use crate::aggregate::slots::Slots;
 use mapwarden_objective::MIN_BAD;
 use mapwarden_objective::score;
 
@@ -137,18 +138,18 @@ impl Sequential {
     /// Takes the seconds up to `now` into account and says what speaks for a rise. The last ten are taken anew at the
     /// next look, because late events belong to them; what comes later than that is left to the tiers. Seconds
     /// without events change nothing. Costs at most eleven steps once it is up to date.
-    pub(super) fn look(&mut self, slices: &Slices, hypothesis: &Hypothesis, now: UnixNanos) -> Evidence {
+    pub(super) fn look(&mut self, slots: &Slots, hypothesis: &Hypothesis, now: UnixNanos) -> Evidence {
         let current = second_of(now);
         let settled = current.saturating_sub(LATE);
         if self.next > current {
             *self = Self::new();
         }
         if self.next == 0 {
-            self.remember(slices, hypothesis);
+            self.remember(slots, hypothesis);
         }
         let mut ahead = *self;
         let mut is_behind = true;
-        for (start, counts) in slices.slices(Level::Second, start_of(self.next)) {
+        for (start, counts) in slots.at_level(Level::Second, start_of(self.next)) {
             let second = second_of(start);
             if second > current {
                 break;
@@ -167,13 +168,13 @@ impl Sequential {
     }
 
     /// Learns from coarser slices how failures came before the seconds that are known.
-    fn remember(&mut self, slices: &Slices, hypothesis: &Hypothesis) {
-        let begin = |level: Level| slices.slices(level, UnixNanos::EPOCH).next().map(|(start, _)| start);
+    fn remember(&mut self, slots: &Slots, hypothesis: &Hypothesis) {
+        let begin = |level: Level| slots.at_level(level, UnixNanos::EPOCH).next().map(|(start, _)| start);
         let levels = [Level::Quarter, Level::Minute, Level::TenSeconds, Level::Second];
         for (level, finer) in levels.into_iter().zip(levels.into_iter().skip(1)) {
             // The first slot of the finer level may begin within one of the coarser, which is left out then.
             let until = begin(finer).unwrap_or(UnixNanos::EPOCH);
-            for (start, counts) in slices.slices(level, UnixNanos::EPOCH) {
+            for (start, counts) in slots.at_level(level, UnixNanos::EPOCH) {
                 if start + level.width() > until {
                     break;
                 }

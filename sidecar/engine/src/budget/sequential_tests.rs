@@ -20,8 +20,8 @@ fn hypothesis(limit: f64) -> Hypothesis {
     }
 }
 
-fn add(slices: &mut Slices, second: u64, bad: u64, good: u64) {
-    slices.add(at(second), Count::new(good), Count::new(bad));
+fn add(slots: &mut Slots, second: u64, bad: u64, good: u64) {
+    slots.add(at(second), Count::new(good), Count::new(bad));
 }
 
 /// So many events, each bad with this probability.
@@ -37,7 +37,7 @@ fn delay(
     (before, after): (f64, f64),
     most: u64,
 ) -> Option<u64> {
-    let (mut slices, mut test) = (Slices::for_keys(), Sequential::new());
+    let (mut slots, mut test) = (Slots::for_keys(), Sequential::new());
     test.habit = run.map_or(Habit::new(), Habit::of_runs);
     let events = move |random: &mut Rng, ratio: f64| {
         let whole = rate.trunc();
@@ -49,9 +49,9 @@ fn delay(
     for second in 0..600 + most {
         let (bad, good) = events(random, if second < 600 { before } else { after });
         if bad + good > 0 {
-            add(&mut slices, second, bad, good);
+            add(&mut slots, second, bad, good);
         }
-        if test.look(&slices, &hypothesis(0.014_4), at(second)).is_conclusive() {
+        if test.look(&slots, &hypothesis(0.014_4), at(second)).is_conclusive() {
             assert!(second >= 600, "an alarm before anything happened");
             return Some(second + 1 - 600);
         }
@@ -198,26 +198,26 @@ fn a_drop_is_told_within_seconds() {
 
 #[test]
 fn one_second_is_never_enough_and_one_failure_a_day_is_nothing() {
-    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
-    add(&mut slices, 0, 1_000_000, 0);
-    assert!(!test.look(&slices, &hypothesis(0.014_4), at(0)).is_conclusive());
-    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
+    add(&mut slots, 0, 1_000_000, 0);
+    assert!(!test.look(&slots, &hypothesis(0.014_4), at(0)).is_conclusive());
+    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
     for day in 0..30 {
-        add(&mut slices, day * 86_400, 1, 0);
-        let evidence = test.look(&slices, &hypothesis(0.014_4), at(day * 86_400));
+        add(&mut slots, day * 86_400, 1, 0);
+        let evidence = test.look(&slots, &hypothesis(0.014_4), at(day * 86_400));
         assert!(evidence.log < 6.0 && evidence.bad <= Count::new(1), "{evidence:?}");
     }
 }
 
 #[test]
 fn a_level_that_was_always_bad_is_no_rise_and_a_rise_above_it_is() {
-    let (mut slices, mut test, mut random) = (Slices::for_budget(), Sequential::new(), Rng::with_seed(5));
+    let (mut slots, mut test, mut random) = (Slots::for_budget(), Sequential::new(), Rng::with_seed(5));
     let mut alarm = None;
     // 5 % for two hours, where 1.44 % is the limit: an alarm at first, then it is usual.
     for second in 0..8_000 {
         let bad = binomial(&mut random, 100, if second < 7_990 { 0.05 } else { 0.6 });
-        add(&mut slices, second, bad, 100 - bad);
-        let evidence = test.look(&slices, &hypothesis(0.014_4), at(second));
+        add(&mut slots, second, bad, 100 - bad);
+        let evidence = test.look(&slots, &hypothesis(0.014_4), at(second));
         if evidence.is_conclusive() {
             alarm = Some(second);
         }
@@ -231,25 +231,25 @@ fn a_level_that_was_always_bad_is_no_rise_and_a_rise_above_it_is() {
 
 #[test]
 fn silence_holds_the_evidence_and_an_old_one_is_let_go() {
-    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
     let hypothesis = hypothesis(0.014_4);
-    (0..5).for_each(|second| add(&mut slices, second, 50, 50));
-    let before = test.look(&slices, &hypothesis, at(5));
+    (0..5).for_each(|second| add(&mut slots, second, 50, 50));
+    let before = test.look(&slots, &hypothesis, at(5));
     assert!(before.is_conclusive());
     assert_eq!((before.since, before.bad.get(), before.total.get()), (at(0), 250, 500));
-    assert_eq!(test.look(&slices, &hypothesis, at(1_800)), before);
-    assert!(!test.look(&slices, &hypothesis, at(3_600)).is_conclusive());
+    assert_eq!(test.look(&slots, &hypothesis, at(1_800)), before);
+    assert!(!test.look(&slots, &hypothesis, at(3_600)).is_conclusive());
 }
 
 #[test]
 fn a_clock_that_goes_back_begins_anew() {
-    let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
-    (100..105).for_each(|second| add(&mut slices, second, 100, 0));
-    assert!(test.look(&slices, &hypothesis(0.014_4), at(200)).is_conclusive());
-    slices.forget_after(at(50));
-    assert!(!test.look(&slices, &hypothesis(0.014_4), at(50)).is_conclusive());
-    (51..56).for_each(|second| add(&mut slices, second, 100, 0));
-    assert!(test.look(&slices, &hypothesis(0.014_4), at(56)).is_conclusive());
+    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
+    (100..105).for_each(|second| add(&mut slots, second, 100, 0));
+    assert!(test.look(&slots, &hypothesis(0.014_4), at(200)).is_conclusive());
+    slots.forget_after(at(50));
+    assert!(!test.look(&slots, &hypothesis(0.014_4), at(50)).is_conclusive());
+    (51..56).for_each(|second| add(&mut slots, second, 100, 0));
+    assert!(test.look(&slots, &hypothesis(0.014_4), at(56)).is_conclusive());
 }
 
 proptest! {
@@ -262,18 +262,18 @@ proptest! {
     ) {
         // Each event of a second comes up to nine seconds later.
         events.sort_by_key(|(second, _, _, late)| second + late);
-        let (mut slices, mut test) = (Slices::for_budget(), Sequential::new());
+        let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
         let mut events = events.into_iter().peekable();
         for now in 0..70 {
             while let Some((second, bad, good, _)) = events.next_if(|(second, _, _, late)| second + late <= now) {
-                add(&mut slices, second, bad, good);
+                add(&mut slots, second, bad, good);
             }
             if looks.contains(&now) {
-                test.look(&slices, &hypothesis(0.02), at(now));
+                test.look(&slots, &hypothesis(0.02), at(now));
             }
         }
-        let at_once = Sequential::new().look(&slices, &hypothesis(0.02), at(70));
-        prop_assert_eq!(test.look(&slices, &hypothesis(0.02), at(70)), at_once);
+        let at_once = Sequential::new().look(&slots, &hypothesis(0.02), at(70));
+        prop_assert_eq!(test.look(&slots, &hypothesis(0.02), at(70)), at_once);
     }
 
     /// The law of the head of `sequential.rs`, for every mean length of the runs and every share that the hypothesis

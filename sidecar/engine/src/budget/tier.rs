@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mapwarden_contract::{Nanos, Ratio};
 
 use crate::aggregate::Window;
-use crate::aggregate::terms::{Terms, Told};
+use crate::aggregate::terms::{EnabledAlerts, Terms};
 use mapwarden_objective::Severity;
 
 /// A burn-rate tier: who is told when a budget burns faster than a factor, over a long and a short window.
@@ -80,20 +80,20 @@ impl Tier {
         } else {
             let own = |tier: &mapwarden_objective::BurnTier| Self {
                 name: TierName::Own,
-                severity: if tier.is_page { Severity::Page } else { Severity::Ticket },
+                severity: tier.severity,
                 long: Window::new(tier.long),
                 short: Window::new(tier.short),
                 factor: tier.factor,
             };
             terms.tiers.iter().map(own).collect()
         };
-        tiers.retain(|tier| match (terms.told, tier.severity) {
-            (Told::Both, Severity::Page | Severity::Ticket)
-            | (Told::Pages, Severity::Page)
-            | (Told::Tickets, Severity::Ticket) => true,
-            (Told::Pages, Severity::Ticket)
-            | (Told::Tickets, Severity::Page)
-            | (Told::Nobody, Severity::Page | Severity::Ticket) => false,
+        tiers.retain(|tier| match (terms.alerts, tier.severity) {
+            (EnabledAlerts::Both, Severity::Page | Severity::Ticket)
+            | (EnabledAlerts::Pages, Severity::Page)
+            | (EnabledAlerts::Tickets, Severity::Ticket) => true,
+            (EnabledAlerts::Pages, Severity::Ticket)
+            | (EnabledAlerts::Tickets, Severity::Page)
+            | (EnabledAlerts::Neither, Severity::Page | Severity::Ticket) => false,
         });
         tiers.sort_by(|one, other| {
             other.severity.cmp(&one.severity).then(other.factor.total_cmp(&one.factor))
@@ -169,7 +169,7 @@ mod tests {
     fn a_tier_at_the_burn_of_a_total_outage_cannot_fire() {
         let tier = |factor| {
             let window = Nanos::from_secs(3_600);
-            let tiers = vec![BurnTier { is_page: true, long: window, short: window, factor }];
+            let tiers = vec![BurnTier { severity: Severity::Page, long: window, short: window, factor }];
             Tier::of(&Terms { tiers, ..Terms::default() }).remove(0)
         };
         let half = Ratio::new(0.5).unwrap();
@@ -178,19 +178,23 @@ mod tests {
 
     #[test]
     fn ones_own_tiers_are_loudest_first_and_what_is_not_told_has_none() {
-        let tier = |is_page, long, factor| BurnTier {
-            is_page,
+        let tier = |severity, long, factor| BurnTier {
+            severity,
             long: Nanos::from_secs(long),
             short: Nanos::from_secs(long / 12),
             factor,
         };
-        let tiers = vec![tier(false, 86_400, 2.0), tier(true, 3_600, 10.0), tier(true, 1_800, 20.0)];
-        let names = |told| {
-            let terms = Terms { tiers: tiers.clone(), told, ..Terms::default() };
+        let tiers = vec![
+            tier(Severity::Ticket, 86_400, 2.0),
+            tier(Severity::Page, 3_600, 10.0),
+            tier(Severity::Page, 1_800, 20.0),
+        ];
+        let names = |alerts| {
+            let terms = Terms { tiers: tiers.clone(), alerts, ..Terms::default() };
             Tier::of(&terms).into_iter().map(Tier::name).collect::<Vec<_>>()
         };
-        assert_eq!(names(Told::Both), ["page_30m_150s", "page_1h_5m", "ticket_1d_2h"]);
-        assert_eq!(names(Told::Tickets), ["ticket_1d_2h"]);
-        assert!(names(Told::Nobody).is_empty());
+        assert_eq!(names(EnabledAlerts::Both), ["page_30m_150s", "page_1h_5m", "ticket_1d_2h"]);
+        assert_eq!(names(EnabledAlerts::Tickets), ["ticket_1d_2h"]);
+        assert!(names(EnabledAlerts::Neither).is_empty());
     }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate::objective::{About, Objective, Place, SliKind};
-use crate::aggregate::slices::{Counts, Level, Until};
+use crate::aggregate::objective::{About, ObjectiveState, Place, SliKind};
+use crate::aggregate::slot::{Counts, Level};
+use crate::aggregate::slots::Until;
 use crate::aggregate::{OTHER, WindowView};
 
 use super::exclusion::Stretch;
@@ -85,7 +86,7 @@ pub struct Rest {
 /// Who spent an objective's budget over a period; `raw` is what was counted in it.
 pub(super) fn of_period(
     view: &WindowView<'_>,
-    objective: &Objective,
+    objective: &ObjectiveState,
     period: Stretch,
     raw: Counts,
 ) -> Attribution {
@@ -99,14 +100,14 @@ pub(super) fn of_period(
 /// Who spent an objective's budget in a fault, from its onset to its end; `raw` is what was counted in the period.
 pub(crate) fn of_fault(
     view: &WindowView<'_>,
-    objective: &Objective,
+    objective: &ObjectiveState,
     (onset, until): (UnixNanos, Until),
     raw: Counts,
 ) -> Attribution {
     // Beyond the fine slices places are kept two hours wide: the whole is then summed over the same slots.
     let width = Level::TwoHours.width().get();
     let since = if is_fine(onset, view) { onset } else { UnixNanos::new(onset.get() / width * width) };
-    let bad = objective.slices().between(since, until, view.now).bad;
+    let bad = objective.slots().between(since, until, view.now).bad;
     divided(view, objective, Asked { since, from: since, until }, (bad, raw))
 }
 
@@ -128,7 +129,7 @@ struct Asked {
 /// Bad events, divided by what is known of them.
 fn divided(
     view: &WindowView<'_>,
-    objective: &Objective,
+    objective: &ObjectiveState,
     asked: Asked,
     (bad, raw): (Count, Counts),
 ) -> Attribution {
@@ -168,7 +169,7 @@ fn share(dimension: Dimension, whole: Count, parts: BTreeMap<String, Count>, why
 
 fn by_place(
     view: &WindowView<'_>,
-    objective: &Objective,
+    objective: &ObjectiveState,
     Asked { from, until, .. }: Asked,
     (dimension, whole): (Dimension, Count),
 ) -> Share {
@@ -177,17 +178,17 @@ fn by_place(
         Dimension::Version | Dimension::Map | Dimension::Operation => place.version.clone(),
     };
     let mut parts: BTreeMap<String, Count> = BTreeMap::new();
-    for (place, slices) in objective.places() {
+    for (place, slots) in objective.places() {
         let name: Arc<str> = name(place);
         if !name.is_empty() && &*name != OTHER {
-            *parts.entry(name.to_string()).or_default() += slices.between(from, until, view.now).bad;
+            *parts.entry(name.to_string()).or_default() += slots.between(from, until, view.now).bad;
         }
     }
     let why = "not told by the sender, of before this process started, or of one of too many places";
     share(dimension, whole, parts, why)
 }
 
-fn by_map(objective: &Objective, whole: Count) -> Share {
+fn by_map(objective: &ObjectiveState, whole: Count) -> Share {
     let (parts, why) = match &objective.definition.about {
         About::Map(map) => (BTreeMap::from([(map.to_string(), whole)]), ""),
         About::Scope(_) => {
@@ -198,7 +199,7 @@ fn by_map(objective: &Objective, whole: Count) -> Share {
     share(Dimension::Map, whole, parts, why)
 }
 
-fn by_operation(view: &WindowView<'_>, objective: &Objective, asked: Asked, whole: Count) -> Share {
+fn by_operation(view: &WindowView<'_>, objective: &ObjectiveState, asked: Asked, whole: Count) -> Share {
     let definition = &objective.definition;
     let none = |why: &str| share(Dimension::Operation, whole, BTreeMap::new(), why);
     let About::Map(name) = &definition.about else { return none("the objective is not about a map") };

@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use super::booked::Booked;
 use crate::aggregate::timestamp;
-use crate::correction::{Action, Correction, Entry, Proposal, Refused};
+use crate::correction::{Action, AuditEntry, Correction, Proposal, ProposalError};
 
 /// How many entries stay in memory, for the API and to know repeated requests, beside those that act. Each takes up to
 /// 3 kB. All of them are in the store.
@@ -22,7 +22,7 @@ const IN_MEMORY: usize = 1_000;
 pub struct Line {
     /// What was written.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub entry: AuditEntry,
     /// Where it stands now.
     pub standing: Standing,
 }
@@ -44,14 +44,14 @@ pub enum Standing {
 /// The entries in memory, by number.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, AuditEntry>,
     withdrawn: BTreeSet<String>,
     next: u64,
     unsaved: BTreeSet<u64>,
 }
 
 impl Audit {
-    pub(super) fn restore(entries: Vec<(u64, Entry)>) -> Self {
+    pub(super) fn restore(entries: Vec<(u64, AuditEntry)>) -> Self {
         let entries: BTreeMap<_, _> = entries.into_iter().collect();
         let withdrawn = entries.values().filter_map(withdraws).cloned().collect();
         let next = entries.last_key_value().map_or(0, |(number, _)| number + 1);
@@ -59,26 +59,30 @@ impl Audit {
     }
 
     /// Writes an entry; a request that was written before is answered with its entry, and true.
-    pub(super) fn write(&mut self, proposal: Proposal, now: UnixNanos) -> Result<(Entry, bool), Refused> {
+    pub(super) fn write(
+        &mut self,
+        proposal: Proposal,
+        now: UnixNanos,
+    ) -> Result<(AuditEntry, bool), ProposalError> {
         let Proposal { author, reason, key, digest, action } = proposal;
         if let Some(before) = self.entries.values().find(|entry| entry.key == key) {
             return match (before.digest == digest, self.withdrawn.contains(&before.id)) {
-                (true, true) => Err(Refused::Again(before.id.clone())),
+                (true, true) => Err(ProposalError::Again(before.id.clone())),
                 (true, false) => Ok((before.clone(), true)),
-                (false, _) => Err(Refused::KeyReused(before.id.clone())),
+                (false, _) => Err(ProposalError::KeyReused(before.id.clone())),
             };
         }
         if let Action::Withdrawn { withdraws } = &action {
-            self.find(withdraws).ok_or_else(|| Refused::Unknown(withdraws.clone()))?;
+            self.find(withdraws).ok_or_else(|| ProposalError::Unknown(withdraws.clone()))?;
             if !self.withdrawn.insert(withdraws.clone()) {
-                return Err(Refused::Withdrawn(withdraws.clone()));
+                return Err(ProposalError::Withdrawn(withdraws.clone()));
             }
         }
         let mut hasher = SipHasher24::new();
         hasher.write(key.as_bytes());
         hasher.write_u64(self.next);
         let id = Ulid::from_parts(now.get() / 1_000_000, hasher.finish128().as_u128()).to_string();
-        let entry = Entry { id, recorded: timestamp(now), author, reason, key, digest, action };
+        let entry = AuditEntry { id, recorded: timestamp(now), author, reason, key, digest, action };
         self.entries.insert(self.next, entry.clone());
         self.unsaved.insert(self.next);
         self.next += 1;
@@ -94,12 +98,12 @@ impl Audit {
     }
 
     /// The correction that an entry books or withdraws.
-    pub(super) fn correction_of(&self, entry: &Entry) -> Option<&Correction> {
+    pub(super) fn correction_of(&self, entry: &AuditEntry) -> Option<&Correction> {
         self.find(withdraws(entry).unwrap_or(&entry.id))
     }
 
     /// The corrections that are booked and not withdrawn, with their entries, oldest first.
-    pub(super) fn standing(&self) -> impl Iterator<Item = (&Entry, &Correction)> {
+    pub(super) fn standing(&self) -> impl Iterator<Item = (&AuditEntry, &Correction)> {
         self.entries.values().filter(|entry| !self.withdrawn.contains(&entry.id)).filter_map(|entry| {
             match &entry.action {
                 Action::Booked(correction) => Some((entry, correction)),
@@ -114,7 +118,7 @@ impl Audit {
     }
 
     pub(super) fn newest_first(&self, booked: &Booked) -> Vec<Line> {
-        let standing = |entry: &Entry| match &entry.action {
+        let standing = |entry: &AuditEntry| match &entry.action {
             Action::Withdrawn { .. } => Standing::Withdrawal,
             Action::Booked(_) if self.withdrawn.contains(&entry.id) => Standing::Withdrawn,
             Action::Booked(_) if booked.holds(&entry.id) => Standing::Active,
@@ -124,12 +128,12 @@ impl Audit {
         lines.map(|entry| Line { standing: standing(entry), entry: entry.clone() }).collect()
     }
 
-    pub(super) fn take_unsaved(&mut self) -> Vec<(u64, Entry)> {
+    pub(super) fn take_unsaved(&mut self) -> Vec<(u64, AuditEntry)> {
         let unsaved = std::mem::take(&mut self.unsaved);
         unsaved.into_iter().filter_map(|number| Some((number, self.entries.get(&number)?.clone()))).collect()
     }
 
-    pub(super) fn put_back(&mut self, entries: &[(u64, Entry)]) {
+    pub(super) fn put_back(&mut self, entries: &[(u64, AuditEntry)]) {
         self.unsaved.extend(entries.iter().map(|(number, _)| *number));
     }
 
@@ -151,7 +155,7 @@ impl Audit {
     }
 }
 
-fn withdraws(entry: &Entry) -> Option<&String> {
+fn withdraws(entry: &AuditEntry) -> Option<&String> {
     match &entry.action {
         Action::Withdrawn { withdraws } => Some(withdraws),
         Action::Booked(_) => None,

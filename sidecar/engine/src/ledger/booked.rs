@@ -9,7 +9,7 @@ use super::audit::Audit;
 use super::cuts::REACH;
 use super::exclusion::Stretch;
 use crate::aggregate::timestamp;
-use crate::correction::{Action, Alerts, Booking, Exclusion, Kind, Pattern};
+use crate::correction::{Action, Booking, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern};
 
 /// How many corrections act or are planned at once. Raised, each objective is compared with more of them each second.
 pub(super) const MOST: usize = 500;
@@ -31,7 +31,7 @@ pub(super) struct Booked {
 #[derive(Debug)]
 struct Acting {
     id: String,
-    slo: Pattern,
+    slo: ObjectivePattern,
     recorded: UnixNanos,
     effect: Effect,
 }
@@ -39,7 +39,7 @@ struct Acting {
 /// What it does.
 #[derive(Debug)]
 enum Effect {
-    Excludes { alerts: Alerts, times: Vec<Stretch> },
+    Excludes { alerts: ExclusionAlerts, times: Vec<Stretch> },
     Deducts { at: UnixNanos, events: Count },
     Refunds { at: UnixNanos, events: Count },
 }
@@ -60,10 +60,10 @@ impl Booked {
         for (entry, correction) in audit.standing() {
             let effect =
                 match &correction.kind {
-                    Kind::Exclusion(exclusion) => excludes(exclusion, now),
-                    Kind::Deduction(Booking { at, events }) => books(*at, now)
+                    CorrectionKind::Exclusion(exclusion) => excludes(exclusion, now),
+                    CorrectionKind::Deduction(Booking { at, events }) => books(*at, now)
                         .then(|| Effect::Deducts { at: nanos(*at), events: Count::new(*events) }),
-                    Kind::Refund(Booking { at, events }) => books(*at, now)
+                    CorrectionKind::Refund(Booking { at, events }) => books(*at, now)
                         .then(|| Effect::Refunds { at: nanos(*at), events: Count::new(*events) }),
                 };
             if let Some(effect) = effect {
@@ -132,8 +132,8 @@ impl Booked {
     fn planned(&self, slo: &str, within: Stretch) -> impl Iterator<Item = (&str, &Stretch)> {
         self.all.iter().flat_map(move |acting| {
             let times = match &acting.effect {
-                Effect::Excludes { alerts: Alerts::Suppress, times } => times.as_slice(),
-                Effect::Excludes { alerts: Alerts::Keep, .. }
+                Effect::Excludes { alerts: ExclusionAlerts::Suppress, times } => times.as_slice(),
+                Effect::Excludes { alerts: ExclusionAlerts::Keep, .. }
                 | Effect::Deducts { .. }
                 | Effect::Refunds { .. } => &[],
             };

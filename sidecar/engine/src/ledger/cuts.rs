@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::{Counts, Level};
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::{Counts, Level};
 
 /// How many boundaries of one objective are kept; further ones are measured as coarsely as slices are by then. 64 bytes
 /// each.
@@ -62,12 +62,12 @@ impl Cuts {
     /// The moment nearest to `asked`, on the side that shortens an exclusion, at which slices can be told apart, and what
     /// had been counted then: a whole minute while minutes reach back or where it was measured while they did; else a
     /// whole quarter of an hour, then two hours, then eight; a start of before all of these is where they begin. None of an
-    /// end of before every slice. What is measured is kept. Slices of time that began before a start are not part of it.
+    /// end of before every slice. What is measured is kept. Slots of time that began before a start are not part of it.
     pub(super) fn place(
         &mut self,
         asked: UnixNanos,
         side: Side,
-        objective: &Objective,
+        objective: &ObjectiveState,
         now: UnixNanos,
     ) -> Option<(UnixNanos, Cut)> {
         let asked = match (side, objective.slice()) {
@@ -81,16 +81,22 @@ impl Cuts {
             })
         };
         place(asked).or_else(|| {
-            let reach = LEVELS.into_iter().filter_map(|level| objective.slices().reach_of(level)).max()?;
+            let reach = LEVELS.into_iter().filter_map(|level| objective.slots().reach_of(level)).max()?;
             let known = now.before(reach) + Nanos::new(1);
             (side == Side::Start && asked < known).then(|| place(known)).flatten()
         })
     }
 
-    fn measure(&mut self, at: UnixNanos, level: Level, objective: &Objective, now: UnixNanos) -> Option<Cut> {
+    fn measure(
+        &mut self,
+        at: UnixNanos,
+        level: Level,
+        objective: &ObjectiveState,
+        now: UnixNanos,
+    ) -> Option<Cut> {
         let kept = self.kept.get(&at).copied();
         let is_fine = level == Level::Minute && now.since(at) < level.reach();
-        let is_there = is_fine || now.since(at) < objective.slices().reach_of(level)?;
+        let is_there = is_fine || now.since(at) < objective.slots().reach_of(level)?;
         // What was measured finely is not measured coarsely; while minutes reach back, late events are still let in, but for
         // those of before a clock that was set back: fine slices do not reach there any more.
         if !is_there || kept.is_some() && (!is_fine || at <= self.settled) {
@@ -98,7 +104,7 @@ impl Cuts {
         }
         // A boundary is a whole slot of its level; finer ones may have lost it to a clock that was set back.
         let mut since = Counts::default();
-        objective.slices().slices(level, at).for_each(|(_, slice)| since.add(&slice));
+        objective.slots().at_level(level, at).for_each(|(_, slice)| since.add(&slice));
         let cut = Cut { before: objective.counted().less(&since) };
         let has_room = kept.is_some() || self.kept.len() < MOST;
         if kept != Some(cut) && has_room {

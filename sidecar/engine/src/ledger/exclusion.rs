@@ -4,8 +4,8 @@
 use mapwarden_contract::UnixNanos;
 
 use super::cuts::{Cut, Cuts, Side};
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::Counts;
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::Counts;
 
 /// A stretch of time: from a moment on, up to another one that is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ impl Stretch {
 pub(super) fn excluded(
     asked: &[Stretch],
     cuts: &mut Cuts,
-    objective: &Objective,
+    objective: &ObjectiveState,
     (period, raw): (Stretch, Counts),
 ) -> (Vec<Stretch>, Counts) {
     // Each one's own boundaries are measured in time, also where another one covers them: that may be withdrawn later.
@@ -70,7 +70,7 @@ struct Placed {
 fn place(
     Stretch { from, to }: Stretch,
     cuts: &mut Cuts,
-    objective: &Objective,
+    objective: &ObjectiveState,
     (period, raw): (Stretch, Counts),
 ) -> Option<Placed> {
     let now = period.to;

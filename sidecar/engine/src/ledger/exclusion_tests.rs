@@ -8,7 +8,7 @@ use super::tests::{booked, numbers, proposal, withdrawal};
 use super::*;
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::evaluate;
-use crate::correction::{Action, Alerts, Exclusion, Kind, Recurrence};
+use crate::correction::{Action, CorrectionKind, Exclusion, ExclusionAlerts, Recurrence};
 use crate::steps::{Step, Steps};
 use mapwarden_objective::{Calendar, CalendarUnit, Indicator, Method, Period, Selector, Slo};
 
@@ -79,11 +79,11 @@ impl Story {
         self.ledger.step(&view, &budgets, |_| None).remove("shop/a").unwrap()
     }
 
-    fn book(&mut self, key: &str, action: Action) -> Entry {
+    fn book(&mut self, key: &str, action: Action) -> AuditEntry {
         self.ledger.propose(proposal(key, action), &self.aggregate.at(at(self.now))).unwrap().entry
     }
 
-    fn exclude(&mut self, from: u64, to: u64) -> Entry {
+    fn exclude(&mut self, from: u64, to: u64) -> AuditEntry {
         self.book(&format!("{from} to {to}"), exclusion(from, to, None))
     }
 
@@ -100,7 +100,9 @@ fn exclusion(from: u64, to: u64, rule: Option<&str>) -> Action {
     let moment = |second| timestamp(at(second));
     let zone = "Europe/Berlin".to_owned();
     let rule = rule.map(|rule| Recurrence { rule: rule.to_owned(), zone });
-    booked(Kind::Exclusion(Exclusion::new(moment(from), moment(to), rule, Alerts::Suppress).unwrap()))
+    booked(CorrectionKind::Exclusion(
+        Exclusion::new(moment(from), moment(to), rule, ExclusionAlerts::Suppress).unwrap(),
+    ))
 }
 
 fn times(state: &LedgerState) -> Vec<(u64, u64)> {
@@ -192,7 +194,7 @@ fn a_year_excludes_nothing_that_no_slice_can_tell_apart() {
     story.told(day(100), HOUR, |_| (60, 12));
     assert_eq!(numbers(&story.state()), (2_376 * 60, 2_376 * 12, 1_440, 288));
     story.book("w", withdrawal(&in_time.id));
-    // Slices reach 93 days back, to the seventh day: what ended before is not told apart, nor from the rest of the year.
+    // Slots reach 93 days back, to the seventh day: what ended before is not told apart, nor from the rest of the year.
     let before = story.exclude(day(3), day(4));
     let state = story.state();
     assert_eq!((times(&state), numbers(&state).3), (Vec::new(), 0));
@@ -307,7 +309,7 @@ proptest! {
         story.aggregate.advance(at(story.now + 10));
         let excluded = story.state_at(story.now + 10).corrected.excluded;
         let is_excluded = |minute: u64| stretches.iter().any(|(from, length)| (*from..from + length).contains(&minute));
-        // Slices are aligned to 1970; the first and the last may hold minutes that were not told.
+        // Slots are aligned to 1970; the first and the last may hold minutes that were not told.
         let begun = start / MINUTE;
         let mut expected = (0, 0);
         for slot in begun / slice..(begun + 300) / slice {

@@ -3,8 +3,8 @@
 
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
 
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::Counts;
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::Counts;
 use crate::budget::{PeriodState, Window, time_left};
 use mapwarden_objective::wilson;
 
@@ -72,7 +72,7 @@ pub enum Outlook {
 
 /// What happens to `left` of an objective's budget.
 pub(super) fn forecast(
-    objective: &Objective,
+    objective: &ObjectiveState,
     left: Option<BudgetFraction>,
     period: &PeriodState,
     now: UnixNanos,
@@ -95,14 +95,14 @@ pub(super) fn forecast(
 }
 
 /// The counts of a window's parts, as many as `parts`, by the slots that the window is read from.
-fn split(objective: &Objective, window: Window, parts: usize, now: UnixNanos) -> Vec<Counts> {
-    let level = objective.slices().level_of(window);
+fn split(objective: &ObjectiveState, window: Window, parts: usize, now: UnixNanos) -> Vec<Counts> {
+    let level = objective.slots().level_of(window);
     let width = level.width().get();
     let slots = window.length().get() / width;
     let first = (now.get() / width + 1).saturating_sub(slots);
     let per_part = (slots / u64::try_from(parts).unwrap_or(1)).max(1);
     let mut counts = vec![Counts::default(); parts];
-    for (start, slot) in objective.slices().slices(level, UnixNanos::new(first * width)) {
+    for (start, slot) in objective.slots().at_level(level, UnixNanos::new(first * width)) {
         let part = (start.get() / width - first) / per_part;
         if let Some(part) = usize::try_from(part).ok().and_then(|part| counts.get_mut(part)) {
             part.good += slot.good;

@@ -27,10 +27,11 @@ use self::audit::Audit;
 use self::booked::Booked;
 use self::cuts::Cuts;
 use crate::aggregate::WindowView;
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::{Counts, Until};
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::Counts;
+use crate::aggregate::slots::Until;
 use crate::budget::{BudgetState, PeriodState};
-use crate::correction::{Entry, Proposal, Refused, Written};
+use crate::correction::{AuditEntry, Proposal, ProposalError, WrittenEntry};
 
 /// How often forecasts and attributions are made anew. Raised, they are older; lowered, a thousand objectives cost more:
 /// each takes some ten microseconds.
@@ -90,7 +91,7 @@ pub struct Maintenance {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Unsaved {
     /// Entries of the audit log by their number.
-    pub entries: Vec<(u64, Entry)>,
+    pub entries: Vec<(u64, AuditEntry)>,
     /// Boundaries of exclusions.
     pub cuts: Vec<Boundary>,
 }
@@ -119,7 +120,7 @@ struct Slow {
 
 impl Ledger {
     /// Puts back what the store kept: all entries with their numbers, in any order, and boundaries.
-    pub fn restore(entries: Vec<(u64, Entry)>, cuts: Vec<Boundary>, now: UnixNanos) -> Self {
+    pub fn restore(entries: Vec<(u64, AuditEntry)>, cuts: Vec<Boundary>, now: UnixNanos) -> Self {
         let mut ledger = Self { audit: Audit::restore(entries), ..Self::default() };
         for Boundary { slo, at, cut } in cuts {
             ledger.cuts.entry(slo).or_default().restore(at, cut);
@@ -139,9 +140,13 @@ impl Ledger {
     ///
     /// # Errors
     /// What is withdrawn is not there or withdrawn already, the key was used for something else, or there is no room.
-    pub fn propose(&mut self, proposal: Proposal, view: &WindowView<'_>) -> Result<Written, Refused> {
+    pub fn propose(
+        &mut self,
+        proposal: Proposal,
+        view: &WindowView<'_>,
+    ) -> Result<WrittenEntry, ProposalError> {
         if !self.booked.has_room(&proposal.action) && !self.audit.knows(&proposal.key) {
-            return Err(Refused::Full(booked::MOST));
+            return Err(ProposalError::Full(booked::MOST));
         }
         let (entry, is_repeated) = self.audit.write(proposal, view.now)?;
         if !is_repeated {
@@ -150,7 +155,7 @@ impl Ledger {
         let about = self.audit.correction_of(&entry);
         let matching = view.objectives().map(|(id, _)| id);
         let matching = matching.filter(|id| about.is_some_and(|about| about.slo.matches(id)));
-        Ok(Written { objectives: matching.cloned().collect(), entry, is_repeated })
+        Ok(WrittenEntry { objectives: matching.cloned().collect(), entry, is_repeated })
     }
 
     /// The state of every objective. `onset` tells since when a notice is open for it.
@@ -179,7 +184,7 @@ impl Ledger {
 
     fn state(
         &mut self,
-        (id, objective): (&String, &Objective),
+        (id, objective): (&String, &ObjectiveState),
         budget: &PeriodState,
         view: &WindowView<'_>,
         onset: Option<UnixNanos>,
@@ -211,7 +216,7 @@ impl Ledger {
         LedgerState { period, raw, corrected, forecast, attribution, maintenance }
     }
 
-    fn corrected(&mut self, id: &str, objective: &Objective, raw: Counts, period: Stretch) -> Corrected {
+    fn corrected(&mut self, id: &str, objective: &ObjectiveState, raw: Counts, period: Stretch) -> Corrected {
         let acting = self.booked.acting(id, period);
         let mut corrected =
             Corrected { deducted: acting.deducted, refunded: acting.refunded, ..Corrected::default() };

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::aggregate::{Aggregate, timestamp};
 use crate::budget::evaluate;
-use crate::correction::{Action, Alerts, Booking, Correction, Exclusion, Kind, Pattern, Recurrence};
-use crate::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use crate::correction::{
+    Action, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern, Recurrence,
+};
+use crate::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 
 use mapwarden_contract::names::{attribute, wire};
 
@@ -32,14 +34,14 @@ fn batch(second: u64, good: u64, bad: u64) -> Batch {
             value,
         })
     };
-    let sum = |value: u64| Value::Sum {
+    let sum = |value: u64| PointValue::Sum {
         temporality: Temporality::Cumulative,
         value: f64::from(u32::try_from(value).unwrap()),
     };
     let objective = [(attribute::SCOPE, "checkout"), (attribute::SLI, "availability"), (attribute::SLO, "a")];
     let events = |verdict| [(attribute::SLO, "a"), (attribute::VERDICT, verdict)];
     let observations = vec![
-        point(wire::OBJECTIVE.name, &objective, Value::Gauge(0.9)),
+        point(wire::OBJECTIVE.name, &objective, PointValue::Gauge(0.9)),
         point(wire::SLI_EVENTS.name, &events("good"), sum(good)),
         point(wire::SLI_EVENTS.name, &events("bad"), sum(bad)),
     ];
@@ -69,20 +71,22 @@ pub(super) fn proposal(key: &str, action: Action) -> Proposal {
     Proposal { author, reason, key: key.to_owned(), digest, action }
 }
 
-pub(super) fn booked(kind: Kind) -> Action {
-    Action::Booked(Correction { slo: Pattern::new("shop/*"), kind })
+pub(super) fn booked(kind: CorrectionKind) -> Action {
+    Action::Booked(Correction { slo: ObjectivePattern::new("shop/*"), kind })
 }
 
 fn exclusion(from: u64, to: u64) -> Action {
-    booked(Kind::Exclusion(Exclusion::new(moment(from), moment(to), None, Alerts::Suppress).unwrap()))
+    booked(CorrectionKind::Exclusion(
+        Exclusion::new(moment(from), moment(to), None, ExclusionAlerts::Suppress).unwrap(),
+    ))
 }
 
 fn refund(second: u64, events: u64) -> Action {
-    booked(Kind::Refund(Booking { at: moment(second), events }))
+    booked(CorrectionKind::Refund(Booking { at: moment(second), events }))
 }
 
 fn deduction(second: u64, events: u64) -> Action {
-    booked(Kind::Deduction(Booking { at: moment(second), events }))
+    booked(CorrectionKind::Deduction(Booking { at: moment(second), events }))
 }
 
 pub(super) fn withdrawal(id: &str) -> Action {
@@ -96,7 +100,7 @@ fn step(ledger: &mut Ledger, aggregate: &Aggregate, second: u64) -> LedgerState 
     ledger.step(&view, &budgets, |_| None).remove("shop/a").unwrap()
 }
 
-fn book(ledger: &mut Ledger, aggregate: &Aggregate, second: u64, key: &str, action: Action) -> Entry {
+fn book(ledger: &mut Ledger, aggregate: &Aggregate, second: u64, key: &str, action: Action) -> AuditEntry {
     ledger.propose(proposal(key, action), &aggregate.at(at(second))).unwrap().entry
 }
 
@@ -204,8 +208,8 @@ fn planned_maintenance_suppresses_tiers_and_what_is_booked_afterwards_does_not()
     let (all, names) = firing(&planned, 7_200 + 299);
     assert!(all > 0 && names.is_empty(), "{names:?}");
     let mut keeps = Ledger::default();
-    let kept = Exclusion::new(moment(3_600), moment(7_200), None, Alerts::Keep).unwrap();
-    book(&mut keeps, &aggregate, 3_600, "keeps", booked(Kind::Exclusion(kept)));
+    let kept = Exclusion::new(moment(3_600), moment(7_200), None, ExclusionAlerts::Keep).unwrap();
+    book(&mut keeps, &aggregate, 3_600, "keeps", booked(CorrectionKind::Exclusion(kept)));
     assert!(!firing(&keeps, 7_199).1.is_empty());
 }
 
@@ -214,12 +218,13 @@ fn a_rule_excludes_each_of_its_times() {
     let minutes: Vec<_> = (0..300).map(|_| (9, 1)).collect();
     let (aggregate, second) = told(&minutes);
     let hourly = Recurrence { rule: "FREQ=HOURLY;INTERVAL=2".to_owned(), zone: "Europe/Berlin".to_owned() };
-    let exclusion = Exclusion::new(moment(600), moment(1_200), Some(hourly), Alerts::Suppress);
+    let exclusion = Exclusion::new(moment(600), moment(1_200), Some(hourly), ExclusionAlerts::Suppress);
     assert_eq!(exclusion.clone().unwrap_err().0, "rrule", "12 a day are too many");
     let rule = Recurrence { rule: "FREQ=DAILY;COUNT=3".to_owned(), zone: "Europe/Berlin".to_owned() };
-    let exclusion = Exclusion::new(moment(600), moment(1_200), Some(rule), Alerts::Suppress).unwrap();
+    let exclusion =
+        Exclusion::new(moment(600), moment(1_200), Some(rule), ExclusionAlerts::Suppress).unwrap();
     let mut ledger = Ledger::default();
-    book(&mut ledger, &aggregate, second, "k", booked(Kind::Exclusion(exclusion)));
+    book(&mut ledger, &aggregate, second, "k", booked(CorrectionKind::Exclusion(exclusion)));
     assert_eq!(step(&mut ledger, &aggregate, second).corrected.excluded.bad.get(), 10);
     let tomorrow = 86_400 + 900;
     assert_eq!(step(&mut ledger, &aggregate, tomorrow).maintenance.unwrap().until, at(86_400 + 1_200));
@@ -235,16 +240,19 @@ fn requests_that_come_again_change_nothing() {
     let again = ledger.propose(proposal("k", refund(10, 2)), &view).unwrap();
     assert_eq!((again.is_repeated, &again.entry), (true, &first.entry));
     let other = ledger.propose(proposal("k", refund(10, 3)), &view).unwrap_err();
-    assert_eq!(other, Refused::KeyReused(first.entry.id.clone()));
+    assert_eq!(other, ProposalError::KeyReused(first.entry.id.clone()));
     let id = first.entry.id;
     assert_eq!(
         ledger.propose(proposal("w", withdrawal("none")), &view),
-        Err(Refused::Unknown("none".to_owned()))
+        Err(ProposalError::Unknown("none".to_owned()))
     );
     ledger.propose(proposal("w", withdrawal(&id)), &view).unwrap();
     assert!(ledger.propose(proposal("w", withdrawal(&id)), &view).unwrap().is_repeated);
-    assert_eq!(ledger.propose(proposal("w2", withdrawal(&id)), &view), Err(Refused::Withdrawn(id.clone())));
-    assert_eq!(ledger.propose(proposal("k", refund(10, 2)), &view), Err(Refused::Again(id)));
+    assert_eq!(
+        ledger.propose(proposal("w2", withdrawal(&id)), &view),
+        Err(ProposalError::Withdrawn(id.clone()))
+    );
+    assert_eq!(ledger.propose(proposal("k", refund(10, 2)), &view), Err(ProposalError::Again(id)));
     let standings: Vec<_> = ledger.log().iter().map(|line| line.standing).collect();
     assert_eq!(standings, [Standing::Withdrawal, Standing::Withdrawn]);
 }
@@ -258,7 +266,10 @@ fn there_is_room_for_so_many_and_then_for_withdrawals() {
     for number in 0..booked::MOST {
         last = ledger.propose(proposal(&number.to_string(), refund(10, 1)), &view).unwrap().entry.id;
     }
-    assert_eq!(ledger.propose(proposal("one more", refund(10, 1)), &view), Err(Refused::Full(booked::MOST)));
+    assert_eq!(
+        ledger.propose(proposal("one more", refund(10, 1)), &view),
+        Err(ProposalError::Full(booked::MOST))
+    );
     assert!(ledger.propose(proposal("0", refund(10, 1)), &view).unwrap().is_repeated);
     ledger.propose(proposal("withdraw", withdrawal(&last)), &view).unwrap();
     ledger.propose(proposal("one more", refund(10, 1)), &view).unwrap();

@@ -11,8 +11,8 @@ use super::onset::{Onset, onset};
 use super::open::{Cause, Open, blank};
 use super::silence::Silences;
 use super::{Event, Notice, NoticeEvent, State, trigger};
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::{Counts, Level};
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::{Counts, Level};
 use crate::aggregate::users::{REACH, UserRing};
 use crate::aggregate::{WindowView, timestamp};
 use crate::budget::{BudgetState, Rise, Tier};
@@ -99,7 +99,7 @@ impl KeptCrowd {
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
     pub(super) id: &'a str,
-    pub(super) objective: &'a Objective,
+    pub(super) objective: &'a ObjectiveState,
     pub(super) budget: &'a BudgetState,
     pub(super) view: &'a WindowView<'a>,
 }
@@ -184,7 +184,7 @@ impl Notices {
             (None, None) => return None,
         };
         let tier = cause.tier;
-        let onset = onset(objective.slices(), objective.interval(), floor, view.now)?;
+        let onset = onset(objective.slots(), objective.interval(), floor, view.now)?;
         // Users are kept for ten minutes: of an older fault, the first ones are not known, and `since` says so.
         let users_since = UserRing::slot_start(onset.at.max(view.now.before(REACH)));
         let mut open = Open {
@@ -382,11 +382,11 @@ fn firing(budget: &BudgetState) -> impl Iterator<Item = Tier> {
 
 /// Whether the burn rate of the last seconds is surely above or below a tier's factor. The stretch is doubled
 /// until that can be told, up to the tier's short window, and never reaches back before `floor`.
-fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) -> Burning {
+fn burning(tier: Tier, objective: &ObjectiveState, floor: UnixNanos, now: UnixNanos) -> Burning {
     let mut span = RECENT;
     while span <= tier.short().length() {
         let from = now.before(span).max(floor);
-        let counts = objective.slices().since(from, now);
+        let counts = objective.slots().since(from, now);
         let evidence = objective.as_evidence(counts);
         if let Some((lower, upper)) = wilson(evidence.bad, evidence.total()) {
             if lower.get() > limit(tier, objective) {
@@ -402,19 +402,19 @@ fn burning(tier: Tier, objective: &Objective, floor: UnixNanos, now: UnixNanos) 
 }
 
 /// The error ratio above which a tier burns.
-fn limit(tier: Tier, objective: &Objective) -> f64 {
+fn limit(tier: Tier, objective: &ObjectiveState) -> f64 {
     tier.factor() * objective.definition.target.complement().get()
 }
 
 /// Whether events surely burn a tier.
-fn is_over(tier: Tier, objective: &Objective, counts: &Counts) -> bool {
+fn is_over(tier: Tier, objective: &ObjectiveState, counts: &Counts) -> bool {
     let evidence = objective.as_evidence(*counts);
     wilson(evidence.bad, evidence.total()).is_some_and(|(lower, _)| lower.get() > limit(tier, objective))
 }
 
 /// The tier of the same severity that fires and that the events which speak against `tier` surely burn: the
 /// fault has grown quieter, but is not over.
-fn quieter(tier: Tier, objective: &Objective, budget: &BudgetState, counts: &Counts) -> Option<Tier> {
+fn quieter(tier: Tier, objective: &ObjectiveState, budget: &BudgetState, counts: &Counts) -> Option<Tier> {
     firing(budget)
         .filter(|other| other.severity() == tier.severity())
         .find(|other| is_over(*other, objective, counts))
@@ -422,16 +422,16 @@ fn quieter(tier: Tier, objective: &Objective, budget: &BudgetState, counts: &Cou
 
 /// The end of the last second of the recent stretch that surely burned; where seconds hold too few events to be
 /// sure, of the last one with a bad event; now, where there is none.
-fn last_bad(tier: Tier, objective: &Objective, now: UnixNanos) -> UnixNanos {
-    let slots = || objective.slices().slices(Level::Second, now.before(RECENT));
+fn last_bad(tier: Tier, objective: &ObjectiveState, now: UnixNanos) -> UnixNanos {
+    let slots = || objective.slots().at_level(Level::Second, now.before(RECENT));
     let sure = slots().filter(|(_, counts)| is_over(tier, objective, counts)).last();
     let last = sure.or_else(|| slots().filter(|(_, counts)| counts.bad > Count::ZERO).last());
     last.map_or(now, |(start, _)| (start + Level::Second.width()).min(now))
 }
 
 /// Whether the objective has been kept, and measured, for long enough since the fault last went on.
-fn is_recovered(objective: &Objective, burning_at: UnixNanos, recovery: Nanos, now: UnixNanos) -> bool {
+fn is_recovered(objective: &ObjectiveState, burning_at: UnixNanos, recovery: Nanos, now: UnixNanos) -> bool {
     let quiet = now.since(burning_at);
-    let covered = objective.slices().since(burning_at, now).covered;
+    let covered = objective.slots().since(burning_at, now).covered;
     quiet >= recovery && covered.get() >= quiet.get() / 2
 }

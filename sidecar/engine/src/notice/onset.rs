@@ -2,7 +2,8 @@
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
-use crate::aggregate::slices::{Counts, Level, Slices};
+use crate::aggregate::slot::{Counts, Level};
+use crate::aggregate::slots::Slots;
 
 /// Half the drop of twice the log-likelihood that a 95 % interval of one parameter allows (chi-squared with one
 /// degree of freedom: 3.84 / 2).
@@ -26,7 +27,7 @@ pub(super) struct Onset {
 ///
 /// An event lies up to `interval`, the time between a sender's points, before the slot that it is counted in: the
 /// onset is moved back by half of what an interval is longer than a slot, and is that much less certain.
-pub(super) fn onset(slices: &Slices, interval: Nanos, floor: UnixNanos, now: UnixNanos) -> Option<Onset> {
+pub(super) fn onset(slots: &Slots, interval: Nanos, floor: UnixNanos, now: UnixNanos) -> Option<Onset> {
     let mut from = floor.max(now.before(Level::Minute.reach()));
     let (mut divided, mut oldest) = (None, None);
     for level in [Level::Minute, Level::TenSeconds, Level::Second] {
@@ -34,7 +35,7 @@ pub(super) fn onset(slices: &Slices, interval: Nanos, floor: UnixNanos, now: Uni
             break;
         }
         let events: Vec<(UnixNanos, Counts)> =
-            slices.slices(level, from).filter(|(_, counts)| counts.total().get() > 0).collect();
+            slots.at_level(level, from).filter(|(_, counts)| counts.total().get() > 0).collect();
         let width = level.width();
         if let Some((first, best, last)) = change_point(&events) {
             let half = Nanos::new(last.since(first).get() / 2);
@@ -98,18 +99,18 @@ mod tests {
     const SECOND: Nanos = Nanos::from_secs(1);
 
     /// Events each second for `length` seconds: `rate` a second, of which `bad` in a thousand since `age`.
-    fn slices(length: u64, rate: u64, age: u64, bad: u64) -> Slices {
-        let mut slices = Slices::for_budget();
+    fn slots(length: u64, rate: u64, age: u64, bad: u64) -> Slots {
+        let mut slots = Slots::for_budget();
         for second in (0..length).rev() {
             let failed =
                 if second < age { rate * bad / 1000 } else { u64::from(second % 40 == 0 && rate > 1) };
-            slices.add(
+            slots.add(
                 UnixNanos::new((NOW - second) * 1_000_000_000),
                 Count::new(rate - failed),
                 Count::new(failed),
             );
         }
-        slices
+        slots
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
         ];
         for (name, length, rate, age, bad, tolerance) in cases {
             let onset = onset(
-                &slices(length, rate, age, bad),
+                &slots(length, rate, age, bad),
                 SECOND,
                 UnixNanos::EPOCH,
                 UnixNanos::new(NOW * 1_000_000_000),
@@ -140,13 +141,13 @@ mod tests {
     #[test]
     fn a_sender_that_tells_once_a_minute_leaves_a_minute_of_doubt() {
         // Everything of a minute is counted at its end; the fault begins 5 s into a minute, 25 minutes ago.
-        let (mut slices, truth) = (Slices::for_budget(), NOW - 1_500 + 5);
+        let (mut slots, truth) = (Slots::for_budget(), NOW - 1_500 + 5);
         for end in (NOW - 6_000..=NOW).step_by(60) {
             let bad = 60_u64.min(end.saturating_sub(truth));
-            slices.add(UnixNanos::new(end * 1_000_000_000), Count::new(6_000 - bad), Count::new(bad));
+            slots.add(UnixNanos::new(end * 1_000_000_000), Count::new(6_000 - bad), Count::new(bad));
         }
         let now = UnixNanos::new(NOW * 1_000_000_000);
-        let onset = onset(&slices, Nanos::from_secs(60), UnixNanos::EPOCH, now).unwrap();
+        let onset = onset(&slots, Nanos::from_secs(60), UnixNanos::EPOCH, now).unwrap();
         let error = onset.at.get().abs_diff(truth * 1_000_000_000);
         assert!(error <= onset.uncertainty.get(), "off by {error} ns, told {onset:?}");
         assert!(onset.uncertainty <= Nanos::from_secs(120), "{onset:?}");
@@ -154,9 +155,9 @@ mod tests {
 
     #[test]
     fn a_fault_as_old_as_the_service_began_with_it() {
-        let slices = slices(60, 100, 60, 200);
-        let onset = onset(&slices, SECOND, UnixNanos::EPOCH, UnixNanos::new(NOW * 1_000_000_000)).unwrap();
+        let slots = slots(60, 100, 60, 200);
+        let onset = onset(&slots, SECOND, UnixNanos::EPOCH, UnixNanos::new(NOW * 1_000_000_000)).unwrap();
         assert_eq!(onset.at.get(), (NOW - 59) * 1_000_000_000);
-        assert_eq!(super::onset(&Slices::for_budget(), SECOND, UnixNanos::EPOCH, onset.at), None);
+        assert_eq!(super::onset(&Slots::for_budget(), SECOND, UnixNanos::EPOCH, onset.at), None);
     }
 }

@@ -10,7 +10,7 @@ use super::engine::Case;
 use super::evidence::{self, Crowd, Fault};
 use super::onset::Onset;
 use super::{Known, MapEvidence, Notice, State, Trigger, TriggerKind, patterns};
-use crate::aggregate::objective::{About, Objective, SliKind};
+use crate::aggregate::objective::{About, ObjectiveState, SliKind};
 use crate::aggregate::traffic::Audience;
 use crate::aggregate::users::UserRing;
 use crate::aggregate::{SPANS, WindowView, timestamp};
@@ -112,7 +112,7 @@ impl Open {
 }
 
 /// The users that the objective's events belong to.
-fn audience<'a>(objective: &Objective, view: &WindowView<'a>) -> Option<&'a Audience> {
+fn audience<'a>(objective: &ObjectiveState, view: &WindowView<'a>) -> Option<&'a Audience> {
     let scope: &str = match &objective.definition.about {
         About::Scope(scope) => scope,
         About::Metric(_) => SPANS,
@@ -122,7 +122,7 @@ fn audience<'a>(objective: &Objective, view: &WindowView<'a>) -> Option<&'a Audi
 }
 
 /// A notice with no evidence yet. Its id is a ULID of the time, its random part made from the objective.
-pub(super) fn blank(id: &str, objective: &Objective, cause: &Cause, now: UnixNanos) -> Notice {
+pub(super) fn blank(id: &str, objective: &ObjectiveState, cause: &Cause, now: UnixNanos) -> Notice {
     let mut hasher = SipHasher24::new();
     hasher.write(id.as_bytes());
     hasher.write_u64(now.get());
@@ -191,7 +191,7 @@ fn keep_oldest_write(before: Known<MapEvidence>, now: &mut Known<MapEvidence>) {
 }
 
 /// One line for a pager: what, how bad, for whom, and the likeliest reason.
-fn summary(notice: &Notice, objective: &Objective) -> String {
+fn summary(notice: &Notice, objective: &ObjectiveState) -> String {
     let percent = |value: f64| format!("{:.2}%", value * 100.0);
     let sli = notice.slis.first();
     let moved = sli.and_then(|sli| match (sli.baseline.value(), sli.current.value()) {
@@ -232,7 +232,7 @@ fn summary(notice: &Notice, objective: &Objective) -> String {
 }
 
 /// Which map was not written, and for how long; none where the objective is about something else.
-fn staleness(notice: &Notice, objective: &Objective) -> Option<String> {
+fn staleness(notice: &Notice, objective: &ObjectiveState) -> Option<String> {
     let (SliKind::Freshness { .. }, Known::Value(map)) = (objective.definition.sli, &notice.map) else {
         return None;
     };

@@ -8,9 +8,9 @@ use mapwarden_contract::{Nanos, UnixNanos};
 use super::engine::Case;
 use super::open::{Cause, blank};
 use super::{Event, Known, Notice, State, trigger};
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::Counts;
-use crate::aggregate::terms::Told;
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::Counts;
+use crate::aggregate::terms::EnabledAlerts;
 use crate::aggregate::timestamp;
 use crate::budget::Tier;
 use mapwarden_objective::Severity;
@@ -80,7 +80,7 @@ impl Silences {
 }
 
 /// How long an objective may be silent.
-fn patience(objective: &Objective) -> Nanos {
+fn patience(objective: &ObjectiveState) -> Nanos {
     SILENT.max(Nanos::new(objective.interval().get().saturating_mul(MISSED)))
 }
 
@@ -92,10 +92,10 @@ fn onset_of(notice: &Notice) -> UnixNanos {
 /// The notice; none where nobody is to be told.
 fn begin(case: Case<'_>) -> Option<Notice> {
     let Case { id, objective, view, budget } = case;
-    let severity = match objective.terms().told {
-        Told::Both | Told::Tickets => Severity::Ticket,
-        Told::Pages => Severity::Page,
-        Told::Nobody => return None,
+    let severity = match objective.terms().alerts {
+        EnabledAlerts::Both | EnabledAlerts::Tickets => Severity::Ticket,
+        EnabledAlerts::Pages => Severity::Page,
+        EnabledAlerts::Neither => return None,
     };
     let cause = Cause { tier: Tier::SLOW_TICKET, trigger: trigger::ended(patience(objective)) };
     let mut notice = blank(id, objective, &cause, view.now);

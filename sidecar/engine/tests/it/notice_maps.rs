@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Count, Nanos};
-use mapwarden_engine::aggregate::slices::Until;
+use mapwarden_engine::aggregate::slots::Until;
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::notice::{Event, MapEvidence, Notice};
 use mapwarden_engine::observation::{
-    Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, Resource, Temporality,
-    Trace, Value,
+    Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, PointValue, Resource,
+    Temporality, Trace,
 };
 
 use crate::notices::{START, Sidecar, at, attributes, restart};
@@ -35,7 +35,12 @@ impl Process {
     }
 }
 
-fn point(metric: &str, pairs: &[(&str, &str)], (start, second): (u64, u64), value: Value) -> Observation {
+fn point(
+    metric: &str,
+    pairs: &[(&str, &str)],
+    (start, second): (u64, u64),
+    value: PointValue,
+) -> Observation {
     let attributes = attributes(&[pairs, &[MAP]].concat());
     Observation::Point(Point {
         metric: Arc::from(metric),
@@ -48,11 +53,11 @@ fn point(metric: &str, pairs: &[(&str, &str)], (start, second): (u64, u64), valu
 
 pub(crate) fn sum(metric: &str, pairs: &[(&str, &str)], times: (u64, u64), count: u64) -> Observation {
     let value = f64::from(u32::try_from(count).unwrap());
-    point(metric, pairs, times, Value::Sum { temporality: Temporality::Cumulative, value })
+    point(metric, pairs, times, PointValue::Sum { temporality: Temporality::Cumulative, value })
 }
 
 pub(crate) fn gauge(metric: &str, pairs: &[(&str, &str)], second: u64, value: f64) -> Observation {
-    point(metric, pairs, (0, second), Value::Gauge(value))
+    point(metric, pairs, (0, second), PointValue::Gauge(value))
 }
 
 pub(crate) fn declared(sli: &str, threshold: Option<&str>, second: u64) -> Observation {
@@ -229,7 +234,8 @@ fn a_notice_leads_to_traces_of_the_fault() {
             buckets: Buckets::Exponential { scale: 3, offset: 159, counts: vec![second], zero: 0 },
             exemplars: vec![last],
         };
-        let value = Value::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) };
+        let value =
+            PointValue::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) };
         told.push(point(wire::MAP_DURATION.name, &[(attribute::OP, "get")], (0, second), value));
         if second == 700 {
             let about = FailureAbout::Map { map: Arc::from("routes"), op: Arc::from("load") };

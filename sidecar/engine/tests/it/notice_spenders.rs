@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_engine::notice::{Event, Known, Notice, SpentBy};
-use mapwarden_engine::observation::{Batch, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, PointValue, Resource, Temporality};
 
 use crate::aggregate::point;
 use crate::notice_maps::{Process, declared, events, gauge, sum};
@@ -42,12 +42,12 @@ fn told(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, u64)
     let version = version.map(Arc::from);
     let resource = Resource { id, service: Arc::from("shop"), version, ..Resource::default() };
     let objective = [(attribute::SLO, "a"), (attribute::SLI, "availability"), (attribute::SCOPE, "checkout")];
-    let mut observations = vec![point(wire::OBJECTIVE.name, &objective, 0, second, Value::Gauge(0.99))];
+    let mut observations = vec![point(wire::OBJECTIVE.name, &objective, 0, second, PointValue::Gauge(0.99))];
     for (region, verdict, count) in counts {
         let mut pairs = vec![(attribute::SLO, "a"), (attribute::VERDICT, *verdict)];
         pairs.extend((!region.is_empty()).then_some((attribute::REGION, *region)));
         let value = f64::from(u32::try_from(*count).unwrap());
-        let value = Value::Sum { temporality: Temporality::Cumulative, value };
+        let value = PointValue::Sum { temporality: Temporality::Cumulative, value };
         observations.push(point(wire::SLI_EVENTS.name, &pairs, 0, second, value));
     }
     Batch { resource: Arc::new(resource), received: at(second), observations }

@@ -10,8 +10,8 @@ use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::budget::{BudgetState, evaluate};
 use mapwarden_engine::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion, TriggerKind};
 use mapwarden_engine::observation::{
-    Attributes, Batch, Change, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, UserRole,
-    Users, Value, Who,
+    Attributes, Batch, Change, ChangeKind, ChangeSource, IdentityKind, Observation, Point, PointValue,
+    Resource, Temporality, UserRole, Users,
 };
 use mapwarden_objective::Severity;
 
@@ -85,7 +85,7 @@ impl Process {
             (attribute::SLI, "availability"),
             (attribute::SCOPE, "checkout"),
         ]);
-        let mut observations = vec![point(wire::OBJECTIVE.name, declared, Value::Gauge(0.999))];
+        let mut observations = vec![point(wire::OBJECTIVE.name, declared, PointValue::Gauge(0.999))];
         for ((region, verdict), count) in &self.counts {
             let pairs = [
                 (attribute::SLO, "checkout-availability"),
@@ -93,7 +93,7 @@ impl Process {
                 (attribute::REGION, *region),
             ];
             let value = f64::from(u32::try_from(*count).unwrap());
-            let value = Value::Sum { temporality: Temporality::Cumulative, value };
+            let value = PointValue::Sum { temporality: Temporality::Cumulative, value };
             observations.push(point(wire::SLI_EVENTS.name, attributes(&pairs), value));
         }
         for ((slot, role), sketches) in self.users.iter().rev().take(4) {
@@ -102,7 +102,7 @@ impl Process {
                 _ => UserRole::Affected { slo: Arc::from("checkout-availability") },
             };
             let (region, slot) = (Arc::from(""), UnixNanos::new(slot * 1_000_000_000));
-            for (who, sketch) in [Who::User, Who::Tenant].into_iter().zip(sketches) {
+            for (who, sketch) in [IdentityKind::User, IdentityKind::Tenant].into_iter().zip(sketches) {
                 let (role, region, width, sketch) =
                     (role.clone(), Arc::clone(&region), Nanos::from_secs(5), sketch.clone());
                 observations.push(Observation::Users(Users { who, role, region, slot, width, sketch }));

@@ -9,7 +9,7 @@ use super::objective::comparison;
 use super::{Scope, follow};
 use crate::field;
 use crate::yaml::{Fields, Node, Reader, Value};
-use mapwarden_objective::{Alert, Alerting, BurnTier, Comparison};
+use mapwarden_objective::{Alert, Alerting, BurnTier, Comparison, Severity};
 
 /// Severities, in lower case, that wake somebody; every other one makes a ticket.
 const PAGES: [&str; 12] =
@@ -50,14 +50,16 @@ pub(super) fn alerting(
         };
         let policy = policy.unwrap_or_default();
         for Condition { tier, severity } in policy.conditions {
-            let alert = if tier.is_page { &mut alerting.page } else { &mut alerting.ticket };
+            let alert = alerting.alert_mut(tier.severity);
             label(reader, node, alert, &severity, &policy.targets);
             alerting.tiers.push(tier);
         }
     }
     if !nodes.is_empty() {
-        alerting.page.is_disabled = !alerting.tiers.iter().any(|tier| tier.is_page);
-        alerting.ticket.is_disabled = alerting.tiers.iter().all(|tier| tier.is_page);
+        for severity in Severity::ALL {
+            let is_raised = alerting.tiers.iter().any(|tier| tier.severity == severity);
+            alerting.alert_mut(severity).is_disabled = !is_raised;
+        }
     }
     alerting
 }
@@ -219,14 +221,15 @@ pub(super) fn condition(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node)
     let long = reader.required("condition", &fields, "lookbackWindow");
     let long = long.and_then(|node| field::shorthand(reader, "lookbackWindow", node));
     let after = fields.get("alertAfter").map(|node| after(reader, node));
-    let (severity, factor, long) = (severity?, factor?, long?.rolling());
+    let (name, factor, long) = (severity?, factor?, long?.rolling());
     let short = after.unwrap_or_default().unwrap_or(Nanos::new(long.get() / 12));
     if long <= short {
         let message = "`lookbackWindow` is not longer than `alertAfter`, so that it says nothing more";
         reader.warn(node.referenced, message.to_owned());
     }
-    let is_page = PAGES.contains(&severity.to_ascii_lowercase().as_str());
-    Some(Condition { tier: BurnTier { is_page, long, short, factor }, severity })
+    let is_page = PAGES.contains(&name.to_ascii_lowercase().as_str());
+    let severity = if is_page { Severity::Page } else { Severity::Ticket };
+    Some(Condition { tier: BurnTier { severity, long, short, factor }, severity: name })
 }
 
 /// For how long the burn must go on; none for `0m`.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Fault;
-use crate::aggregate::examples::{Example, Why};
+use crate::aggregate::examples::{Example, ExampleReason};
 use crate::aggregate::objective::{About, SliKind};
 use crate::aggregate::{SPANS, timestamp};
 use crate::notice::ExampleTrace;
@@ -27,7 +27,7 @@ pub(in crate::notice) fn examples(fault: &Fault<'_>) -> Vec<ExampleTrace> {
         .filter(|example| is_of(definition.sli, example))
         .collect();
     found.sort_by_key(|example| {
-        let is_failed = matches!(example.why, Why::Failed(_));
+        let is_failed = matches!(example.why, ExampleReason::Failed(_));
         (!is_failed || matches!(definition.sli, SliKind::Latency { .. }), Reverse(example.exemplar.duration))
     });
     let mut seen = BTreeSet::new();
@@ -38,15 +38,16 @@ pub(in crate::notice) fn examples(fault: &Fault<'_>) -> Vec<ExampleTrace> {
 /// Whether an event missed an objective of this kind, or may have.
 fn is_of(sli: SliKind, example: &Example) -> bool {
     match (sli, &example.why) {
-        (SliKind::Latency { threshold }, Why::Failed(_) | Why::SlowOrFailed | Why::Sampled) => {
-            example.exemplar.duration > threshold
-        }
-        (SliKind::Availability, Why::Failed(_) | Why::SlowOrFailed) => true,
-        (SliKind::Availability, Why::Sampled) => false,
+        (
+            SliKind::Latency { threshold },
+            ExampleReason::Failed(_) | ExampleReason::SlowOrFailed | ExampleReason::Sampled,
+        ) => example.exemplar.duration > threshold,
+        (SliKind::Availability, ExampleReason::Failed(_) | ExampleReason::SlowOrFailed) => true,
+        (SliKind::Availability, ExampleReason::Sampled) => false,
         // Neither a miss nor a second without a write is an event that a span is made of.
         (
             SliKind::HitRatio | SliKind::Freshness { .. },
-            Why::Failed(_) | Why::SlowOrFailed | Why::Sampled,
+            ExampleReason::Failed(_) | ExampleReason::SlowOrFailed | ExampleReason::Sampled,
         ) => false,
     }
 }
@@ -60,10 +61,10 @@ fn told(example: &Example) -> ExampleTrace {
         duration: exemplar.duration,
         what: what.to_string(),
         why: match why {
-            Why::Failed(Some(error)) => format!("failed: {error}"),
-            Why::Failed(None) => "failed".to_owned(),
-            Why::SlowOrFailed => "slow or failed".to_owned(),
-            Why::Sampled => "slow".to_owned(),
+            ExampleReason::Failed(Some(error)) => format!("failed: {error}"),
+            ExampleReason::Failed(None) => "failed".to_owned(),
+            ExampleReason::SlowOrFailed => "slow or failed".to_owned(),
+            ExampleReason::Sampled => "slow".to_owned(),
         },
     }
 }

@@ -97,8 +97,8 @@ pub(super) fn bad_by(
     part: impl Fn(&crate::aggregate::objective::Place) -> Arc<str>,
 ) -> BTreeMap<Arc<str>, (Count, Count)> {
     let mut by: BTreeMap<Arc<str>, (Count, Count)> = BTreeMap::new();
-    for (place, slices) in fault.objective.places() {
-        let counts = slices.between(fault.onset.at, fault.end(), fault.view.now);
+    for (place, slots) in fault.objective.places() {
+        let counts = slots.between(fault.onset.at, fault.end(), fault.view.now);
         let sum = by.entry(part(place)).or_default();
         sum.0 += counts.bad;
         sum.1 += counts.total();

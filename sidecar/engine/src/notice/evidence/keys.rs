@@ -9,7 +9,7 @@ use super::Fault;
 use super::maps::ENOUGH;
 use crate::aggregate::hot_keys::REACH;
 use crate::aggregate::maps::Map;
-use crate::aggregate::slices::Until;
+use crate::aggregate::slots::Until;
 use crate::notice::{HotKey, Known, ScopeShare};
 
 /// What the counts are, told beside them.

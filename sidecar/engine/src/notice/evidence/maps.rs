@@ -8,7 +8,7 @@ use super::Fault;
 use super::keys::{Work, work};
 use crate::aggregate::maps::{Map, OpError, OpOutcome};
 use crate::aggregate::objective::About;
-use crate::aggregate::slices::Until;
+use crate::aggregate::slots::Until;
 use crate::notice::{Known, MapEvidence, MapFailure, OutcomeShift};
 
 /// How many points of a share an outcome must have moved to be told.

@@ -24,8 +24,9 @@ pub use self::spenders::{SpentBy, SpentShare};
 use super::onset::Onset;
 use super::{Budget, Known};
 use crate::aggregate::WindowView;
-use crate::aggregate::objective::Objective;
-use crate::aggregate::slices::{Counts, Until};
+use crate::aggregate::objective::ObjectiveState;
+use crate::aggregate::slot::Counts;
+use crate::aggregate::slots::Until;
 use crate::budget::{BudgetState, time_left};
 
 /// How long before the onset the baseline reaches back.
@@ -36,7 +37,7 @@ pub(super) struct Fault<'a> {
     /// Everything known, and now.
     pub(super) view: &'a WindowView<'a>,
     /// The objective.
-    pub(super) objective: &'a Objective,
+    pub(super) objective: &'a ObjectiveState,
     /// Its budget.
     pub(super) budget: &'a BudgetState,
     /// When it began.
@@ -77,12 +78,12 @@ impl Fault<'_> {
 
     /// Events before the onset.
     fn before(&self) -> Counts {
-        self.objective.slices().between(self.baseline_from(), Until::Before(self.onset.at), self.view.now)
+        self.objective.slots().between(self.baseline_from(), Until::Before(self.onset.at), self.view.now)
     }
 
     /// Events since the onset.
     pub(super) fn since(&self) -> Counts {
-        self.objective.slices().between(self.onset.at, self.end(), self.view.now)
+        self.objective.slots().between(self.onset.at, self.end(), self.view.now)
     }
 
     /// The end of what is counted.

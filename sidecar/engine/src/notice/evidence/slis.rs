@@ -6,7 +6,8 @@ use super::Fault;
 use crate::aggregate::SPANS;
 use crate::aggregate::distribution::Distribution;
 use crate::aggregate::objective::About;
-use crate::aggregate::slices::{Counts, Until};
+use crate::aggregate::slot::Counts;
+use crate::aggregate::slots::Until;
 use crate::notice::{Known, Percentiles, SliDelta, SliUnit};
 use mapwarden_objective::wilson;
 

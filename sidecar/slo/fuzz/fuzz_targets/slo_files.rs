@@ -1,4 +1,4 @@
-//! Any text as an SLO file, OpenSLO's or Sloth's, whichever it says at its head. Nothing may panic, hang or take memory
+//! Reads any text as an SLO file, OpenSLO's or Sloth's, by what its head says. Nothing may panic, hang or take memory
 //! without end, and what loads must be sound.
 #![no_main]
 

@@ -9,7 +9,7 @@ use mapwarden_objective::{
 };
 use mapwarden_rules::{Target, Written};
 
-use crate::rules::{folder, has_promtool, promtool};
+use crate::promtool::{folder, has_promtool, promtool};
 
 const IDENTITY: &str = r#"{sloth_id="shop-calls",sloth_service="shop",sloth_slo="calls"}"#;
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use mapwarden_contract::Nanos;
-use mapwarden_objective::{Period, Slo};
+use mapwarden_objective::{Period, Severity, Slo};
 use mapwarden_slo::{Loaded, load_text};
 
 use crate::golden::assert_golden;
@@ -39,28 +39,28 @@ fn without_problems(loaded: Loaded) -> Vec<Slo> {
 
 #[test]
 fn sloth_files_are_read_in_both_forms() {
-    let loaded = read("sloth.yaml", include_str!("golden/slos/sloth.yaml"));
-    assert_golden("slos/sloth.txt", &told(&loaded));
+    let loaded = read("sloth.yaml", include_str!("golden/sloth.yaml"));
+    assert_golden("sloth.txt", &told(&loaded));
     assert_eq!((loaded.problems.len(), loaded.warnings.len()), (0, 0));
 }
 
 #[test]
 fn every_problem_of_a_sloth_file_is_told_with_its_place() {
-    let loaded = read("wrong.yaml", include_str!("golden/slos/sloth-problems.yaml"));
-    assert_golden("slos/sloth-problems.txt", &told(&loaded));
+    let loaded = read("wrong.yaml", include_str!("golden/sloth-problems.yaml"));
+    assert_golden("sloth-problems.txt", &told(&loaded));
 }
 
 #[test]
 fn the_factors_of_a_catalogue_are_those_of_the_workbook() {
-    let slos = without_problems(read("sloth.yaml", include_str!("golden/slos/sloth.yaml")));
+    let slos = without_problems(read("sloth.yaml", include_str!("golden/sloth.yaml")));
     for slo in slos {
         let tiers: Vec<_> =
-            slo.alerting.tiers.iter().map(|tier| (tier.is_page, tier.factor, tier.short)).collect();
+            slo.alerting.tiers.iter().map(|tier| (tier.severity, tier.factor, tier.short)).collect();
         let expected = [
-            (true, 14.4, Nanos::from_secs(300)),
-            (true, 6.0, Nanos::from_secs(1_800)),
-            (false, 3.0, Nanos::from_secs(7_200)),
-            (false, 1.0, Nanos::from_secs(21_600)),
+            (Severity::Page, 14.4, Nanos::from_secs(300)),
+            (Severity::Page, 6.0, Nanos::from_secs(1_800)),
+            (Severity::Ticket, 3.0, Nanos::from_secs(7_200)),
+            (Severity::Ticket, 1.0, Nanos::from_secs(21_600)),
         ];
         assert_eq!(tiers, expected, "{}", slo.id());
     }
@@ -68,8 +68,8 @@ fn the_factors_of_a_catalogue_are_those_of_the_workbook() {
 
 #[test]
 fn openslo_documents_are_resolved_across_one_another() {
-    let loaded = read("openslo.yaml", include_str!("golden/slos/openslo.yaml"));
-    assert_golden("slos/openslo.txt", &told(&loaded));
+    let loaded = read("openslo.yaml", include_str!("golden/openslo.yaml"));
+    assert_golden("openslo.txt", &told(&loaded));
     assert_eq!((loaded.problems.len(), loaded.warnings.len()), (0, 0));
     let ids: Vec<String> = loaded.slos.iter().map(Slo::id).collect();
     let expected = [
@@ -87,13 +87,13 @@ fn openslo_documents_are_resolved_across_one_another() {
 
 #[test]
 fn every_problem_of_an_openslo_file_is_told_with_its_place() {
-    let loaded = read("wrong.yaml", include_str!("golden/slos/openslo-problems.yaml"));
-    assert_golden("slos/openslo-problems.txt", &told(&loaded));
+    let loaded = read("wrong.yaml", include_str!("golden/openslo-problems.yaml"));
+    assert_golden("openslo-problems.txt", &told(&loaded));
 }
 
 #[test]
 fn numbers_with_which_nothing_can_be_counted_are_refused() {
-    let file = include_str!("golden/slos/openslo.yaml");
+    let file = include_str!("golden/openslo.yaml");
     let cases = [
         ("compositeWeight: 3", "compositeWeight: 1e10", "`compositeWeight` is `10000000000`: accepted is"),
         ("compositeWeight: 3", "compositeWeight: .nan", "non-finite float `.nan`"),

@@ -1,15 +1,14 @@
 //! Rules for Prometheus: for objectives of every kind they are valid, do what their tests say under a real promtool, and
 //! are the same bytes whenever they are written.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use mapwarden_contract::{Nanos, Ratio};
 use mapwarden_objective::{
     Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Member, Method, Period, Queried,
     Queries, Selector, Slo,
 };
 use mapwarden_rules::{Target, Written};
+
+use crate::promtool::{folder, has_promtool, promtool};
 
 fn queried(queries: Queries) -> Indicator {
     Indicator::Queried(Queried { source: None, queries })
@@ -122,34 +121,6 @@ fn composed(others: &[Slo]) -> Vec<Slo> {
 
 fn written(slo: &Slo) -> Written {
     Written::new(slo, &objectives()).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// What is written of objectives of every kind: every series that rules record.
-pub(crate) fn of_every_kind() -> Vec<Written> {
-    objectives().iter().map(written).collect()
-}
-
-/// A folder of a test's own.
-pub(crate) fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::create_dir_all(folder.join("tests")).unwrap();
-    folder
-}
-
-pub(crate) fn promtool(words: &[&str], file: &Path) -> (bool, String) {
-    let output = Command::new("promtool").args(words).arg(file).output().unwrap();
-    (
-        output.status.success(),
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
-    )
-}
-
-pub(crate) fn has_promtool() -> bool {
-    let is_asked = std::env::var_os("MAPWARDEN_TEST_PROMTOOL").is_some();
-    if !is_asked {
-        eprintln!("skipped: MAPWARDEN_TEST_PROMTOOL=1 runs it against Debian's prometheus");
-    }
-    is_asked
 }
 
 #[test]

@@ -21,7 +21,7 @@ use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::budget::{BudgetState, evaluate};
 use mapwarden_engine::ledger::Ledger;
 use mapwarden_engine::notice::Notices;
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use mapwarden_sidecar::view::Durability;
 use mapwarden_sidecar::view::{Facts, Judged, view};
@@ -54,7 +54,7 @@ fn told(resource: &Arc<Resource>, slos: usize, (from, to): (u64, u64), series: u
             attributes: pairs.into_iter().map(|(name, value)| (Arc::from(name), Arc::from(value))).collect(),
             start: at(from),
             time: at(to),
-            value: Value::Sum { temporality: Temporality::Delta, value },
+            value: PointValue::Sum { temporality: Temporality::Delta, value },
         })
     };
     let points = (0..slos).flat_map(|route| (0..series).map(move |series| (route, series)));

@@ -18,9 +18,9 @@ pub(crate) enum Name {
 
 impl Name {
     /// The name that was given, else the place in the service's sources, else the type.
-    pub(crate) fn resolve(self) -> Arc<str> {
+    pub(crate) fn resolve(&self) -> Arc<str> {
         match self {
-            Self::Given(name) => name,
+            Self::Given(name) => Arc::clone(name),
             Self::Unnamed { place, of_type } if is_unspecific(place.file()) => {
                 format!("unnamed {}", of_type()).into()
             }

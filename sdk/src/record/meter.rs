@@ -18,7 +18,7 @@ use super::cell::{Due, ThreadCell};
 use super::failures::{Failures, PANIC};
 use super::histogram::Histogram;
 use super::hot_keys::KeyHash;
-use super::objectives::Objectives;
+use super::objectives::{DeclareError, Objectives};
 use super::outcomes::position;
 use super::previous::Previous;
 use super::probe::{GuardProbe, Wish};
@@ -29,7 +29,6 @@ use mapwarden_contract::{Nanos, Objective, Op, Outcome, UnixNanos};
 
 use operation::Ending;
 pub(crate) use operation::{Ended, Running, Untimed};
-pub(super) use snapshot::sum;
 
 /// How many cells the threads without a place share. Raised, they meet less often on one cache line.
 const SHARED_CELLS: usize = 8;
@@ -96,9 +95,12 @@ impl Meter {
         &self.name
     }
 
-    /// Takes a promise; the first of a kind stays, and refuses another one.
-    pub(crate) fn declare(&self, objective: Objective) -> Result<(), Objective> {
-        self.objectives.declare(objective)
+    /// Adds an objective under its name on the wire, unless it is there.
+    ///
+    /// # Errors
+    /// Another objective has the name, or there are too many.
+    pub(crate) fn declare(&self, name: &Arc<str>, objective: Objective) -> Result<(), DeclareError> {
+        self.objectives.declare(name, objective)
     }
 
     /// Times every operation from now on, whatever it costs.
@@ -250,12 +252,12 @@ impl Meter {
             histogram.get_or_init(|| Box::new(Histogram::new())).add(duration, due.weight);
         }
         let slow = if due.is_drawn {
-            self.objectives.judge(duration, due.weight);
+            let threshold = self.objectives.judge(duration, due.weight);
             // Relaxed: see `time_all`.
             if !self.times_all.load(Relaxed) {
                 cell.adapt(now, due);
             }
-            self.objectives.threshold().unwrap_or(SLOW)
+            threshold.unwrap_or(SLOW)
         } else {
             SLOW
         };

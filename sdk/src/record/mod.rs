@@ -36,6 +36,8 @@ pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
 pub(crate) use meter::{Ended, Meter, Running};
 pub(crate) use names::Names;
+pub(crate) use objective_names::objective_names;
+pub(crate) use objectives::{DeclareError, MAX_OBJECTIVES};
 pub(crate) use probe::Wish;
 pub(crate) use pseudonym::{key_hash, set_key_secret};
 pub(crate) use random::random;

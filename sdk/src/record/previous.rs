@@ -17,9 +17,18 @@ pub(super) struct Previous {
     /// Operations by cell.
     totals: Vec<u64>,
     writes: u64,
+    created_at: u64,
     /// The map's creation, until something is written.
     written_at: u64,
     last_write: Option<UnixNanos>,
+    /// By the thresholds of the freshness objectives: no more than a map may have.
+    seconds: Vec<JudgedSeconds>,
+}
+
+/// The seconds of a map's life by one threshold.
+#[derive(Debug)]
+struct JudgedSeconds {
+    threshold: Nanos,
     /// Up to when seconds are judged.
     judged_at: u64,
     fresh: u64,
@@ -32,11 +41,10 @@ impl Previous {
             paced_at: now,
             totals: Vec::new(),
             writes: 0,
+            created_at: now,
             written_at: now,
             last_write: None,
-            judged_at: now,
-            fresh: 0,
-            stale: 0,
+            seconds: Vec::new(),
         }
     }
 
@@ -69,10 +77,25 @@ impl Previous {
     /// Judges the whole seconds that have passed since the last judgement, after [`written`](Self::written). A second is
     /// fresh if at its end the last write was at most `threshold` ago. Gives all (fresh, stale) seconds so far.
     pub(super) fn freshness(&mut self, threshold: Nanos, now: u64) -> (Count, Count) {
-        let seconds = now.saturating_sub(self.judged_at) / SECOND;
         // Writes that came since the last snapshot may have come at any time since: all these seconds are fresh.
         let fresh_until =
             if self.written_at == now { now } else { self.written_at.saturating_add(threshold.get()) };
+        match self.seconds.iter_mut().find(|seconds| seconds.threshold == threshold) {
+            Some(seconds) => seconds.judge(fresh_until, now),
+            None => {
+                let judged_at = self.created_at;
+                let mut seconds = JudgedSeconds { threshold, judged_at, fresh: 0, stale: 0 };
+                let so_far = seconds.judge(fresh_until, now);
+                self.seconds.push(seconds);
+                so_far
+            }
+        }
+    }
+}
+
+impl JudgedSeconds {
+    fn judge(&mut self, fresh_until: u64, now: u64) -> (Count, Count) {
+        let seconds = now.saturating_sub(self.judged_at) / SECOND;
         let fresh = (fresh_until.saturating_sub(self.judged_at) / SECOND).min(seconds);
         self.fresh = self.fresh.saturating_add(fresh);
         self.stale = self.stale.saturating_add(seconds - fresh);
@@ -115,5 +138,16 @@ mod tests {
             assert_eq!(previous.freshness(threshold, now), expected, "at {tenths}");
         }
         assert_eq!(previous.last_write, Some(UnixNanos::new(20 * SECOND)));
+    }
+
+    #[test]
+    fn each_threshold_judges_the_same_seconds() {
+        let mut previous = Previous::new(0);
+        for second in 1..=10 {
+            for (threshold, fresh) in [(2, 2), (5, 5)] {
+                let expected = (Count::new(fresh.min(second)), Count::new(second.saturating_sub(fresh)));
+                assert_eq!(previous.freshness(Nanos::from_secs(threshold), second * SECOND), expected);
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@
 
 mod bounded;
 mod bounds;
+mod builders;
 mod churn;
 mod counted;
 mod differential;
@@ -18,7 +19,6 @@ mod fallible;
 mod guards;
 mod objectives;
 mod operations;
-mod promises;
 #[cfg(feature = "serde")]
 mod serialized;
 mod sets;

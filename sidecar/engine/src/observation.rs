@@ -69,7 +69,7 @@ pub struct Point {
     /// The end of the time that the value covers.
     pub time: UnixNanos,
     /// The value.
-    pub value: Value,
+    pub value: PointValue,
 }
 
 /// Whether a value counts from `start` on or since the point before.
@@ -83,7 +83,7 @@ pub enum Temporality {
 
 /// A point's value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum PointValue {
     /// A sum. Non-monotonic sums arrive as gauges.
     Sum {
         /// What it is relative to.
@@ -175,7 +175,7 @@ pub enum Buckets {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Users {
     /// Whom the sketch tells apart.
-    pub who: Who,
+    pub who: IdentityKind,
     /// What they did there.
     pub role: UserRole,
     /// Where they came from; empty where it was not told.
@@ -190,7 +190,7 @@ pub struct Users {
 
 /// Whom a sketch tells apart. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum IdentityKind {
     /// Users.
     User,
     /// Tenants: the customers, each of many users, of a service that serves organisations.
@@ -214,7 +214,7 @@ pub enum UserRole {
 
 /// How a request or call ended. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum Completion {
     /// It succeeded.
     Ok,
     /// It failed.
@@ -233,7 +233,7 @@ pub struct Request {
     /// How long it took.
     pub duration: Nanos,
     /// How it ended.
-    pub ending: Ending,
+    pub completion: Completion,
     /// Who asked, pseudonymised at the edge.
     pub user: Option<UserHash>,
     /// Where from.
@@ -252,7 +252,7 @@ pub struct Call {
     /// How long it took.
     pub duration: Nanos,
     /// How it ended.
-    pub ending: Ending,
+    pub completion: Completion,
     /// Who saw it.
     pub source: CallSource,
 }

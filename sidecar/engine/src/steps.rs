@@ -29,7 +29,7 @@ pub struct Step {
 
 /// How far an objective has been measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Progress {
     /// The sidecar keeps no such objective.
     Unknown,
     /// Nothing of it was ever measured.

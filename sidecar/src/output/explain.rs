@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use crate::view::ledger::{BurnView, CorrectedBudget, ScenarioView};
 use crate::view::{SloView, View, WindowView};
-use mapwarden_engine::aggregate::slices::Level;
+use mapwarden_engine::aggregate::slot::Level;
 use mapwarden_engine::budget::Window;
-use mapwarden_engine::correction::{Action, Kind};
+use mapwarden_engine::correction::{Action, CorrectionKind};
 use mapwarden_engine::notice::Known;
 
 /// An objective and how each of its numbers comes about.
@@ -200,10 +200,12 @@ impl Book {
             let lines = view.corrections.iter().filter(|line| corrections.contains(&line.entry.id));
             let events = lines.filter_map(|line| match &line.entry.action {
                 Action::Booked(correction) => match (&correction.kind, is_refund) {
-                    (Kind::Deduction(booking), false) | (Kind::Refund(booking), true) => {
+                    (CorrectionKind::Deduction(booking), false) | (CorrectionKind::Refund(booking), true) => {
                         Some(Count::new(booking.events).as_f64())
                     }
-                    (Kind::Deduction(_), true) | (Kind::Refund(_), false) | (Kind::Exclusion(_), _) => None,
+                    (CorrectionKind::Deduction(_), true)
+                    | (CorrectionKind::Refund(_), false)
+                    | (CorrectionKind::Exclusion(_), _) => None,
                 },
                 Action::Withdrawn { .. } => None,
             });
@@ -254,7 +256,7 @@ fn burn_inputs(slo: &SloView, scenario: &ScenarioView) -> BTreeMap<&'static str,
     let held = || scenario.counts.iter().filter(|part| part.total() > Count::ZERO);
     let (bad, all): (Count, Count) =
         (held().map(|part| part.bad).sum(), held().map(|part| part.total()).sum());
-    let list = |each: fn(&mapwarden_engine::aggregate::slices::Counts) -> Count| {
+    let list = |each: fn(&mapwarden_engine::aggregate::slot::Counts) -> Count| {
         Input::Numbers(held().map(|part| each(part).as_f64()).collect())
     };
     BTreeMap::from([

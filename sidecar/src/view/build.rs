@@ -12,12 +12,12 @@ use super::{
 };
 use crate::view::sources::SourceBoard;
 use mapwarden_engine::aggregate::distribution::Distribution;
-use mapwarden_engine::aggregate::objective::{About, Definition, Objective, SliKind};
-use mapwarden_engine::aggregate::slices::Counts;
+use mapwarden_engine::aggregate::objective::{About, Definition, ObjectiveState, SliKind};
+use mapwarden_engine::aggregate::slot::Counts;
 use mapwarden_engine::aggregate::traffic::Traffic;
 use mapwarden_engine::aggregate::{self, RequestKey, timestamp};
 use mapwarden_engine::budget::BudgetState;
-use mapwarden_engine::ledger::{LedgerState, Line};
+use mapwarden_engine::ledger::{AuditLine, LedgerState};
 use mapwarden_engine::notice::{Known, Notices, Percentiles, health};
 
 /// How far back rates look.
@@ -38,7 +38,7 @@ pub struct Facts<'a> {
     /// Servers that are asked.
     pub sources: &'a [SourceBoard],
     /// The audit log.
-    pub corrections: Arc<[Line]>,
+    pub corrections: Arc<[AuditLine]>,
 }
 
 /// What was made of the objectives, by id.
@@ -51,7 +51,7 @@ pub struct Judged {
 
 /// Builds the view of a moment.
 pub fn view(known: &aggregate::WindowView<'_>, judged: Judged, notices: &Notices, facts: Facts<'_>) -> View {
-    let now = |(id, objective): (&String, &Objective)| ObjectiveNow {
+    let now = |(id, objective): (&String, &ObjectiveState)| ObjectiveNow {
         definition: objective.definition.clone(),
         since: objective.since,
         totals: objective.totals,

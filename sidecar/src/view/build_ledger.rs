@@ -11,8 +11,8 @@ use mapwarden_engine::aggregate::timestamp;
 use mapwarden_engine::budget::{BudgetState, Window};
 use mapwarden_engine::ledger::student;
 use mapwarden_engine::ledger::{
-    Attribution, Burn, CONFIDENCE, Corrected, Forecast, LedgerState, Maintenance, Outlook, Scenario, Share,
-    Stretch,
+    Attribution, Burn, CONFIDENCE, Corrected, Division, Forecast, LedgerState, Maintenance, Outlook,
+    Scenario, TimeRange,
 };
 use mapwarden_engine::notice::Known;
 
@@ -51,7 +51,7 @@ fn left(remaining: Option<BudgetFraction>) -> Known<BudgetFraction> {
 
 fn corrected_view(corrected: &Corrected) -> CorrectedBudget {
     let Corrected { good, bad, remaining, excluded, deducted, refunded, exclusions, corrections } = corrected;
-    let times = exclusions.iter().map(|Stretch { from, to }| time(*from, *to)).collect();
+    let times = exclusions.iter().map(|TimeRange { from, to }| time(*from, *to)).collect();
     CorrectedBudget {
         good: *good,
         bad: *bad,
@@ -130,7 +130,7 @@ pub(crate) fn words(forecast: &Forecast) -> String {
 
 fn attributed(attribution: &Attribution, over: &'static str) -> AttributionView {
     let Attribution { since, bad, spent, by } = attribution;
-    let by = by.iter().map(|Share { dimension, parts, rest }| ShareView {
+    let by = by.iter().map(|Division { dimension, parts, rest }| ShareView {
         dimension: dimension.name(),
         parts: parts.clone(),
         rest: rest.clone(),

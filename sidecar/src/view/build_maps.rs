@@ -8,7 +8,7 @@ use mapwarden_contract::{Count, Ratio, UnixNanos};
 use super::build::{QUANTILES, RATE, quantiles};
 use crate::view::{KeyView, MapView, OperationView, WorkView};
 use mapwarden_engine::aggregate::maps::Map;
-use mapwarden_engine::aggregate::slices::Until;
+use mapwarden_engine::aggregate::slots::Until;
 use mapwarden_engine::aggregate::{MapKey, WindowView, timestamp};
 use mapwarden_engine::notice::{Known, MapFailure, ScopeShare};
 

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use serde::Serialize;
 
-use mapwarden_engine::aggregate::slices::Counts;
-use mapwarden_engine::ledger::{Part, Rest};
+use mapwarden_engine::aggregate::slot::Counts;
+use mapwarden_engine::ledger::{AttributedPart, Unattributed};
 use mapwarden_engine::notice::Known;
 
 /// What the ledger says about one objective.
@@ -170,8 +170,8 @@ pub struct ShareView {
     /// `version`, `region`, `map` or `operation`.
     pub dimension: &'static str,
     /// The parts, the largest first.
-    pub parts: Vec<Part>,
+    pub parts: Vec<AttributedPart>,
     /// What is not told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rest: Option<Rest>,
+    pub rest: Option<Unattributed>,
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
-use mapwarden_engine::ledger::Line;
+use mapwarden_engine::ledger::AuditLine;
 use mapwarden_engine::notice::{DependencyHealth, Known, MapFailure, Notice, Percentiles, ScopeShare};
 use mapwarden_engine::observation::Change;
 use mapwarden_objective::Severity;
@@ -39,7 +39,7 @@ pub struct View {
     /// Changes, newest first, the last 100.
     pub changes: Vec<Change>,
     /// The audit log of corrections, newest first: all that act, and the last thousand.
-    pub corrections: Arc<[Line]>,
+    pub corrections: Arc<[AuditLine]>,
     /// Maps, by service and name.
     pub maps: Vec<MapView>,
     /// Request scopes, by service, scope and region.

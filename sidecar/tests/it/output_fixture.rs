@@ -9,11 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
 use mapwarden_engine::budget::{Tier, Window};
 use mapwarden_engine::correction::{
-    Action, Alerts, Booking, Correction, Entry, Exclusion, Kind, Pattern, Recurrence,
+    Action, AuditEntry, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern,
+    Recurrence,
 };
-use mapwarden_engine::ledger::{Line, Standing};
+use mapwarden_engine::ledger::{AuditLine, Standing};
 use mapwarden_engine::notice::{
-    DependencyHealth, Health, Known, MapFailure, Notice, Percentiles, ScopeShare,
+    DependencyHealth, HealthStatus, Known, MapFailure, Notice, Percentiles, ScopeShare,
 };
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::output::admin::{self, Admin};
@@ -32,12 +33,12 @@ use tokio::sync::watch;
 
 /// The notice in which everything is measured.
 pub(crate) fn measured() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
 }
 
 /// The notice in which nothing but its SLI is.
 pub(crate) fn missing() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MISSING).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MISSING).unwrap()
 }
 
 /// The router over a view, and what keeps the view published.
@@ -290,7 +291,7 @@ fn change(version: &str, sha: Option<&str>, time: &str, kind: ChangeKind, source
     }
 }
 
-fn dependency(name: &str, health: Health, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
+fn dependency(name: &str, health: HealthStatus, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
     let unseen = "nothing was seen in the last minute";
     DependencyHealth {
         name: name.to_owned(),
@@ -342,9 +343,9 @@ pub(crate) fn view() -> View {
             requests("checkout", "us-east-1", (640_100, 948), 128.0, [2_200_000, 8_800_000, 39_000_000]),
         ],
         dependencies: vec![
-            dependency("fraud-check", Health::Unknown, None, None),
-            dependency("payments", Health::Healthy, Some(0.0004), Some(12)),
-            dependency("redis", Health::Degraded, Some(0.032), Some(410)),
+            dependency("fraud-check", HealthStatus::Unknown, None, None),
+            dependency("payments", HealthStatus::Healthy, Some(0.0004), Some(12)),
+            dependency("redis", HealthStatus::Degraded, Some(0.032), Some(410)),
         ],
         sources: vec![source()],
         durability: Durability::Store {
@@ -415,9 +416,9 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-fn corrections() -> Vec<Line> {
-    let line = |id: &str, standing, action| Line {
-        entry: Entry {
+fn corrections() -> Vec<AuditLine> {
+    let line = |id: &str, standing, action| AuditLine {
+        entry: AuditEntry {
             id: id.to_owned(),
             recorded: at("2026-11-20T21:00:00Z"),
             author: "dana <dana@example.com>".to_owned(),
@@ -430,8 +431,8 @@ fn corrections() -> Vec<Line> {
     };
     let weekly = Recurrence { rule: "FREQ=WEEKLY;BYDAY=FR".to_owned(), zone: "Europe/Berlin".to_owned() };
     let (from, to) = (at("2026-11-20T22:00:00Z"), at("2026-11-20T22:30:00Z"));
-    let exclusion = Exclusion::new(from, to, Some(weekly), Alerts::Suppress).unwrap();
-    let booked = |kind| Action::Booked(Correction { slo: Pattern::new("order-service/*"), kind });
+    let exclusion = Exclusion::new(from, to, Some(weekly), ExclusionAlerts::Suppress).unwrap();
+    let booked = |kind| Action::Booked(Correction { slo: ObjectivePattern::new("order-service/*"), kind });
     let booking = Booking { at: at("2026-11-20T20:00:00Z"), events: 20 };
     vec![
         line(
@@ -439,8 +440,8 @@ fn corrections() -> Vec<Line> {
             Standing::Withdrawal,
             Action::Withdrawn { withdraws: "01KAJ3V9QG5T8W6YB2N4C7D0AB".to_owned() },
         ),
-        line("01KAJ3V9QG5T8W6YB2N4C7D0AB", Standing::Withdrawn, booked(Kind::Refund(booking))),
-        line("01KAJ3V9QG5T8W6YB2N4C7D0AA", Standing::Active, booked(Kind::Exclusion(exclusion))),
+        line("01KAJ3V9QG5T8W6YB2N4C7D0AB", Standing::Withdrawn, booked(CorrectionKind::Refund(booking))),
+        line("01KAJ3V9QG5T8W6YB2N4C7D0AA", Standing::Active, booked(CorrectionKind::Exclusion(exclusion))),
     ]
 }
 

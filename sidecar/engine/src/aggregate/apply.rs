@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use mapwarden_contract::{Nanos, UnixNanos, Verdict};
 
-use super::examples::{Example, Why};
-use super::hot_keys::Told;
+use super::examples::{Example, ExampleReason};
+use super::hot_keys::KeyPoint;
 use super::objective::{About, Events, Place};
 use super::roles::{self, Applied, MapGauge, Role, SloRole, Track, whole};
 use super::series::Ignored;
 use super::traffic::Dependency;
 use super::{Aggregate, SPANS};
 use crate::observation::{
-    Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Point, Request, Resource, UserRole, Users,
-    Value, Who,
+    Call, CallSource, Completion, Exemplar, Failure, FailureAbout, IdentityKind, Point, PointValue, Request,
+    Resource, UserRole, Users,
 };
 use crate::steps::Step;
 
@@ -21,7 +21,7 @@ impl Aggregate {
     pub(super) fn gauge(&mut self, roles: &[Role], point: &Point, received: UnixNanos) {
         let time = point.time.min(received);
         for role in roles {
-            let (Role::MapGauge(key, sender, gauge), Value::Gauge(value)) = (role, &point.value) else {
+            let (Role::MapGauge(key, sender, gauge), PointValue::Gauge(value)) = (role, &point.value) else {
                 continue;
             };
             let map = self.maps.at(key);
@@ -51,7 +51,8 @@ impl Aggregate {
             return Err(Ignored::TooManySeries);
         }
         let at = reading.time.min(received);
-        hot_keys.take(&key, Told { sender: resource.id, reading, at, watching_since: self.watching_since })
+        hot_keys
+            .take(&key, KeyPoint { sender: resource.id, reading, at, watching_since: self.watching_since })
     }
 
     pub(super) fn apply(&mut self, track: &Track, applied: &Applied<'_>) {
@@ -80,8 +81,8 @@ impl Aggregate {
                     self.examples(&key.0, About::Map(key.1.clone()), applied.exemplars, what);
                 }
                 Role::MapGauge(..) => {}
-                Role::Requests(key, ending) => {
-                    self.requests.at(key).count(time, *ending, events);
+                Role::Requests(key, completion) => {
+                    self.requests.at(key).count(time, *completion, events);
                 }
                 Role::RequestDuration(key) => {
                     if let Some(times) = &applied.times {
@@ -90,8 +91,8 @@ impl Aggregate {
                     let what = || format!("request {}", key.1);
                     self.examples(&key.0, About::Scope(key.1.clone()), applied.exemplars, what);
                 }
-                Role::Calls(name, service, ending) => {
-                    self.dependency(name, service, "calls").traffic.count(time, *ending, events);
+                Role::Calls(name, service, completion) => {
+                    self.dependency(name, service, "calls").traffic.count(time, *completion, events);
                 }
                 Role::CallDuration(name, service) => {
                     if let Some(times) = &applied.times {
@@ -111,7 +112,8 @@ impl Aggregate {
         what: impl Fn() -> String,
     ) {
         for exemplar in exemplars {
-            let example = Example { exemplar: *exemplar, what: what().into(), why: Why::SlowOrFailed };
+            let example =
+                Example { exemplar: *exemplar, what: what().into(), why: ExampleReason::SlowOrFailed };
             self.examples.at(&(service.clone(), about.clone())).add(example);
         }
     }
@@ -124,7 +126,7 @@ impl Aggregate {
         let About::Metric(metric) = &definition.about else { return };
         let key = (definition.service.clone(), definition.about.clone());
         for exemplar in exemplars {
-            let example = Example { exemplar: *exemplar, what: metric.clone(), why: Why::Sampled };
+            let example = Example { exemplar: *exemplar, what: metric.clone(), why: ExampleReason::Sampled };
             self.examples.at(&key).add(example);
         }
     }
@@ -136,7 +138,8 @@ impl Aggregate {
             FailureAbout::Map { map, op } => (About::Map(map.clone()), format!("{op} of {map}")),
             FailureAbout::Scope(scope) => (About::Scope(scope.clone()), format!("request {scope}")),
         };
-        let example = Example { exemplar: *exemplar, what: what.into(), why: Why::Failed(error.clone()) };
+        let example =
+            Example { exemplar: *exemplar, what: what.into(), why: ExampleReason::Failed(error.clone()) };
         self.examples.at(&(service.clone(), about)).add(example);
     }
 
@@ -171,8 +174,8 @@ impl Aggregate {
             UserRole::Affected { slo } => {
                 if let Some(objective) = self.objectives.get_mut(&format!("{service}/{slo}")) {
                     match users.who {
-                        Who::User => &mut objective.affected,
-                        Who::Tenant => &mut objective.affected_tenants,
+                        IdentityKind::User => &mut objective.affected,
+                        IdentityKind::Tenant => &mut objective.affected_tenants,
                     }
                     .merge(users.slot, &users.sketch);
                 } else {
@@ -182,8 +185,8 @@ impl Aggregate {
             UserRole::Active { scope } => {
                 let audience = self.audiences.at(&(service.clone(), scope.clone()));
                 match users.who {
-                    Who::User => &mut audience.active,
-                    Who::Tenant => &mut audience.tenants,
+                    IdentityKind::User => &mut audience.active,
+                    IdentityKind::Tenant => &mut audience.tenants,
                 }
                 .merge(users.slot, &users.sketch);
             }
@@ -194,17 +197,17 @@ impl Aggregate {
         let end = request.end.min(received);
         let region =
             request.region.as_ref().or(resource.region.as_ref()).cloned().unwrap_or_else(|| Arc::from(""));
-        if let (Ending::Failed, Some(trace)) = (request.ending, request.trace) {
+        if let (Completion::Failed, Some(trace)) = (request.completion, request.trace) {
             let exemplar = Exemplar { at: end, duration: request.duration, trace };
-            let example = Example { exemplar, what: request.name.clone(), why: Why::Failed(None) };
+            let example = Example { exemplar, what: request.name.clone(), why: ExampleReason::Failed(None) };
             self.examples.at(&(resource.service.clone(), About::Scope(Arc::from(SPANS)))).add(example);
         }
         let key = (resource.service.clone(), Arc::from(SPANS), region);
-        self.requests.at(&key).one(end, request.ending, request.duration);
+        self.requests.at(&key).one(end, request.completion, request.duration);
         if let Some(user) = request.user {
             let audience = self.audiences.at(&(resource.service.clone(), Arc::from(SPANS)));
             audience.active.insert(end, user);
-            if request.ending == Ending::Failed {
+            if request.completion == Completion::Failed {
                 audience.failed.insert(end, user);
             }
         }
@@ -216,6 +219,6 @@ impl Aggregate {
             CallSource::Probe => "probe",
         };
         let end = call.end.min(received);
-        self.dependency(&call.dependency, service, source).traffic.one(end, call.ending, call.duration);
+        self.dependency(&call.dependency, service, source).traffic.one(end, call.completion, call.duration);
     }
 }

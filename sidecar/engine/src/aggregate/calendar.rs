@@ -8,7 +8,7 @@ use jiff::{Span, Timestamp};
 use mapwarden_contract::{Nanos, UnixNanos};
 use serde::{Deserialize, Serialize};
 
-use super::slices::Counts;
+use super::slot::Counts;
 use super::timestamp;
 use mapwarden_objective::{Calendar, CalendarUnit};
 

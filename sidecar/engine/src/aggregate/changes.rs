@@ -20,11 +20,11 @@ const INSTANCES: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     newest_first: VecDeque<Change>,
-    services: BTreeMap<Arc<str>, Running>,
+    services: BTreeMap<Arc<str>, RunningVersion>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Running {
+struct RunningVersion {
     version: Option<Arc<str>>,
     instances: BTreeSet<u64>,
 }

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use mapwarden_contract::{Nanos, Ratio, UnixNanos};
 
 use super::Aggregate;
-use super::objective::Objective;
-use super::slices::{Counts, Level, Until};
-use super::timeslices::{GRACE, Verdict};
+use super::objective::ObjectiveState;
+use super::slot::{Counts, Level};
+use super::slots::Until;
+use super::timeslices::{GRACE, JudgedTimeslice};
 use mapwarden_objective::Member;
 
 /// How far back members are still read, when the sidecar was not running or had no time: as far as their seconds reach.
@@ -20,7 +21,7 @@ const CATCH_UP: Nanos = Level::Second.reach();
 
 /// What one member did in a slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Part {
+enum MemberShare {
     /// Good events of all.
     Share(Ratio),
     /// It was measured, and nothing happened.
@@ -52,14 +53,14 @@ impl Aggregate {
 
 /// The slices of a composite objective that are over at `now` and not judged yet, and until when they now are.
 fn judge(
-    composite: &Objective,
+    composite: &ObjectiveState,
     members: &[Member],
-    objectives: &BTreeMap<String, Objective>,
+    objectives: &BTreeMap<String, ObjectiveState>,
     now: UnixNanos,
-) -> Option<(Vec<Verdict>, UnixNanos)> {
+) -> Option<(Vec<JudgedTimeslice>, UnixNanos)> {
     let judging = composite.judging()?;
     let width = judging.slice().get();
-    let known: Vec<(&Member, &Objective)> =
+    let known: Vec<(&Member, &ObjectiveState)> =
         members.iter().filter_map(|member| Some((member, objectives.get(&member.slo)?))).collect();
     // Members that are judged by slices themselves are so a grace later, and only then to be read.
     let ready = known.iter().map(|(_, member)| member.judged_until(now)).min().unwrap_or(now);
@@ -68,7 +69,7 @@ fn judge(
     let mut verdicts = Vec::new();
     for slot in first..until {
         let (start, end) = (UnixNanos::new(slot * width), UnixNanos::new((slot + 1) * width));
-        let parts: Vec<(&Member, Part, Ratio)> = known
+        let parts: Vec<(&Member, MemberShare, Ratio)> = known
             .iter()
             .map(|(member, objective)| {
                 (*member, part(objective, start, end, now), objective.definition.target)
@@ -77,36 +78,37 @@ fn judge(
         let good = if known.len() == members.len() { share(&parts) } else { None };
         if let Some(good) = good {
             let (good, bad) = judging.parts(good);
-            verdicts.push(Verdict { start, counts: Counts { good, bad, covered: end.since(start) } });
+            verdicts.push(JudgedTimeslice { start, counts: Counts { good, bad, covered: end.since(start) } });
         }
     }
     Some((verdicts, UnixNanos::new(until.saturating_mul(width))))
 }
 
-fn part(member: &Objective, start: UnixNanos, end: UnixNanos, now: UnixNanos) -> Part {
-    let counts = member.slices().between(start, Until::Before(end), now);
+fn part(member: &ObjectiveState, start: UnixNanos, end: UnixNanos, now: UnixNanos) -> MemberShare {
+    let counts = member.slots().between(start, Until::Before(end), now);
     let is_measured = counts.covered.get() >= end.since(start).get() / 2;
     match Ratio::of(counts.good, counts.total()) {
-        Some(good) => Part::Share(good),
-        None if is_measured => Part::Quiet,
-        None => Part::Unmeasured,
+        Some(good) => MemberShare::Share(good),
+        None if is_measured => MemberShare::Quiet,
+        None => MemberShare::Unmeasured,
     }
 }
 
 /// The share of good of a slice; none where it is not measured.
-fn share(parts: &[(&Member, Part, Ratio)]) -> Option<Ratio> {
-    if parts.is_empty() || parts.iter().any(|(_, part, _)| *part == Part::Unmeasured) {
+fn share(parts: &[(&Member, MemberShare, Ratio)]) -> Option<Ratio> {
+    if parts.is_empty() || parts.iter().any(|(_, part, _)| *part == MemberShare::Unmeasured) {
         return None;
     }
     let (mut good, mut weights) = (0.0, 0.0);
     for (member, part, target) in parts {
         match (member.weight, part) {
-            (Some(weight), Part::Share(share)) => {
+            (Some(weight), MemberShare::Share(share)) => {
                 good += weight * share.get();
                 weights += weight;
             }
-            (None, Part::Share(share)) if share < target => return Some(Ratio::ZERO),
-            (None, Part::Share(_)) | (Some(_) | None, Part::Quiet | Part::Unmeasured) => {}
+            (None, MemberShare::Share(share)) if share < target => return Some(Ratio::ZERO),
+            (None, MemberShare::Share(_))
+            | (Some(_) | None, MemberShare::Quiet | MemberShare::Unmeasured) => {}
         }
     }
     if weights > 0.0 { Ratio::new((good / weights).min(1.0)).ok() } else { Some(Ratio::ONE) }
@@ -120,17 +122,17 @@ mod tests {
     fn shares_are_weighed_and_targets_must_all_hold() {
         let member = |weight| Member { slo: "a/b".to_owned(), weight };
         let ratio = |value| Ratio::new(value).unwrap();
-        let (half, full) = (Part::Share(ratio(0.5)), Part::Share(Ratio::ONE));
+        let (half, full) = (MemberShare::Share(ratio(0.5)), MemberShare::Share(Ratio::ONE));
         let weighed = [Some(3.0), Some(1.0)];
         let cases = [
             ("weighed", weighed, [half, full], Some(0.625)),
-            ("quiet has no say", weighed, [Part::Quiet, half], Some(0.5)),
-            ("all quiet", weighed, [Part::Quiet, Part::Quiet], Some(1.0)),
-            ("one is not measured", weighed, [half, Part::Unmeasured], None),
-            ("both hold", [None, None], [full, Part::Share(ratio(0.9))], Some(1.0)),
+            ("quiet has no say", weighed, [MemberShare::Quiet, half], Some(0.5)),
+            ("all quiet", weighed, [MemberShare::Quiet, MemberShare::Quiet], Some(1.0)),
+            ("one is not measured", weighed, [half, MemberShare::Unmeasured], None),
+            ("both hold", [None, None], [full, MemberShare::Share(ratio(0.9))], Some(1.0)),
             ("one does not", [None, None], [full, half], Some(0.0)),
-            ("quiet holds", [None, None], [full, Part::Quiet], Some(1.0)),
-            ("not measured, though the other fails", [None, None], [Part::Unmeasured, half], None),
+            ("quiet holds", [None, None], [full, MemberShare::Quiet], Some(1.0)),
+            ("not measured, though the other fails", [None, None], [MemberShare::Unmeasured, half], None),
         ];
         for (name, weights, parts, expected) in cases {
             let members = weights.map(member);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use mapwarden_contract::{BUCKETS, Count, Nanos, Ratio, UnixNanos, bucket_bounds, bucket_of};
 
-use super::slices::Until;
+use super::slots::Until;
 use crate::observation::{Buckets, Histogram};
 
 /// Times by bucket of [`bucket_bounds`], without the empty buckets, ascending.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
+use super::last_values::{ReportTimes, trim};
 use super::series::{self, Ignored, Mark, Reading};
-use super::slices::{Slices, Until, most_first};
-use super::told::{Rounds, trim};
+use super::slots::{Slots, Until, most_first};
 
 /// How far back keys are remembered.
 pub const REACH: Nanos = Nanos::from_secs(3_600);
@@ -23,15 +23,15 @@ const IDLE: Nanos = Nanos::from_secs(30);
 /// The hot keys of one map.
 #[derive(Clone, Debug, Default)]
 pub struct HotKeys {
-    keys: BTreeMap<Arc<str>, HotKey>,
+    keys: BTreeMap<Arc<str>, KeyCounts>,
     /// When each process told the hot keys of this map last, and before that.
-    rounds: Rounds,
+    rounds: ReportTimes,
     is_told: bool,
 }
 
 #[derive(Clone, Debug)]
-struct HotKey {
-    slices: Slices,
+struct KeyCounts {
+    slots: Slots,
     /// How far each process's points were taken into account.
     marks: BTreeMap<u64, Mark>,
     last: UnixNanos,
@@ -39,7 +39,7 @@ struct HotKey {
 
 /// One point of one key.
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct KeyPoint {
     /// The process.
     pub sender: u64,
     /// The point.
@@ -59,15 +59,15 @@ impl HotKeys {
     ///
     /// # Errors
     /// The point is a duplicate or comes late, or there are too many keys.
-    pub fn take(&mut self, key: &Arc<str>, told: Told) -> Result<(), Ignored> {
-        let Told { sender, reading, at, watching_since } = told;
+    pub fn take(&mut self, key: &Arc<str>, told: KeyPoint) -> Result<(), Ignored> {
+        let KeyPoint { sender, reading, at, watching_since } = told;
         self.is_told = true;
         let before = self.rounds.tell(sender, reading.time).unwrap_or(watching_since);
         if !self.keys.contains_key(key) {
             self.make_room(at)?;
         }
-        let hot = self.keys.entry(key.clone()).or_insert_with(|| HotKey {
-            slices: Slices::for_keys(),
+        let hot = self.keys.entry(key.clone()).or_insert_with(|| KeyCounts {
+            slots: Slots::for_keys(),
             marks: BTreeMap::new(),
             last: at,
         });
@@ -76,7 +76,7 @@ impl HotKeys {
         trim(&mut hot.marks, |mark| mark.time);
         hot.last = hot.last.max(at);
         if increase.events > 0 {
-            hot.slices.add(at, Count::new(increase.events), Count::ZERO);
+            hot.slots.add(at, Count::new(increase.events), Count::ZERO);
         }
         Ok(())
     }
@@ -114,12 +114,12 @@ impl HotKeys {
 
     /// Operations on one key between two times; none where it was no hot key then.
     pub fn of(&self, key: &str, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
-        self.keys.get(key).map_or(Count::ZERO, |hot| hot.slices.between(from, until, now).good)
+        self.keys.get(key).map_or(Count::ZERO, |hot| hot.slots.between(from, until, now).good)
     }
 
     /// Operations on each key between two times, the hottest first.
     pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Vec<(&Arc<str>, Count)> {
-        most_first(self.keys.iter().map(|(key, hot)| (key, &hot.slices)), from, until, now)
+        most_first(self.keys.iter().map(|(key, hot)| (key, &hot.slots)), from, until, now)
     }
 
     /// Forgets keys that were told too long ago to say anything.
@@ -130,7 +130,7 @@ impl HotKeys {
     /// Forgets what happened after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
         for hot in self.keys.values_mut() {
-            hot.slices.forget_after(now);
+            hot.slots.forget_after(now);
             hot.last = hot.last.min(now);
             hot.marks.values_mut().for_each(|mark| mark.time = mark.time.min(now.get()));
         }
@@ -152,10 +152,10 @@ mod tests {
     /// A cumulative point of process 1: since when, until when, how many.
     type At = (u64, u64, u64);
 
-    fn told((since, second, value): At) -> Told {
+    fn told((since, second, value): At) -> KeyPoint {
         let temporality = Temporality::Cumulative;
         let reading = Reading { temporality, start: at(since), time: at(second), value, part: 0 };
-        Told { sender: 1, reading, at: at(second), watching_since: at(0) }
+        KeyPoint { sender: 1, reading, at: at(second), watching_since: at(0) }
     }
 
     fn operations(keys: &HotKeys, key: &str, second: u64) -> u64 {

@@ -7,8 +7,8 @@ use mapwarden_contract::{Count, Nanos, UnixNanos};
 
 use super::distribution::{Distribution, DistributionRing};
 use super::hot_keys::HotKeys;
-use super::slices::{Slices, Until, most_first};
-use super::told::{Latest, Longest, Rounds};
+use super::last_values::{LastValues, LongestOfMinute, ReportTimes};
+use super::slots::{Slots, Until, most_first};
 
 /// An operation and an outcome by name.
 pub type OpOutcome = (Arc<str>, Arc<str>);
@@ -30,38 +30,38 @@ pub struct Map {
     sampled: Option<Operations>,
     scopes: BTreeMap<Arc<str>, Operations>,
     /// When each process told of it.
-    pub rounds: Rounds,
+    pub rounds: ReportTimes,
     /// Its hottest keys.
     pub hot_keys: HotKeys,
     /// How many entries it takes at most, where it is bounded.
-    pub max_entries: Latest,
+    pub max_entries: LastValues,
     /// When it was last written, in nanoseconds since 1970.
-    pub last_write: Latest,
+    pub last_write: LastValues,
     /// For how long guards kept it from freeing.
-    pub guard_held: Longest,
+    pub guard_held: LongestOfMinute,
 }
 
 /// How often something happened, since it is known and by time.
 #[derive(Clone, Debug)]
 struct Operations {
     total: Count,
-    slices: Slices,
+    slots: Slots,
 }
 
 impl Operations {
     fn new() -> Self {
-        Self { total: Count::ZERO, slices: Slices::for_evidence() }
+        Self { total: Count::ZERO, slots: Slots::for_evidence() }
     }
 
     /// Operations that hot keys are compared with: at the same slots, so that a share is of the same time.
     fn like_keys() -> Self {
-        Self { total: Count::ZERO, slices: Slices::for_keys() }
+        Self { total: Count::ZERO, slots: Slots::for_keys() }
     }
 
     fn count(&mut self, time: UnixNanos, happened: u64) {
         if happened > 0 {
             self.total += Count::new(happened);
-            self.slices.add(time, Count::new(happened), Count::ZERO);
+            self.slots.add(time, Count::new(happened), Count::ZERO);
         }
     }
 }
@@ -119,7 +119,7 @@ impl Map {
     pub fn forget_after(&mut self, now: UnixNanos) {
         let all = self.operations.values_mut().chain(&mut self.retries).chain(self.failures.values_mut());
         let all = all.chain(&mut self.sampled).chain(self.scopes.values_mut());
-        all.for_each(|operations| operations.slices.forget_after(now));
+        all.for_each(|operations| operations.slots.forget_after(now));
         self.times.values_mut().for_each(|ring| ring.forget_after(now));
         self.entries.retain(|reading| reading.0 <= now);
         self.rounds.forget_after(now);
@@ -138,12 +138,12 @@ impl Map {
     pub fn between(&self, pair: &OpOutcome, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
         self.operations
             .get(pair)
-            .map_or(Count::ZERO, |operations| operations.slices.between(from, until, now).good)
+            .map_or(Count::ZERO, |operations| operations.slots.between(from, until, now).good)
     }
 
     /// Operations of any kind between two times.
     pub fn all_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
-        self.operations.values().map(|operations| operations.slices.between(from, until, now).good).sum()
+        self.operations.values().map(|operations| operations.slots.between(from, until, now).good).sum()
     }
 
     /// Closure retries since the map is known.
@@ -153,7 +153,7 @@ impl Map {
 
     /// Closure retries between two times.
     pub fn retries_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
-        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.slices.between(from, until, now).good)
+        self.retries.as_ref().map_or(Count::ZERO, |retries| retries.slots.between(from, until, now).good)
     }
 
     /// Failed operations by operation and type of error, since the map is known.
@@ -168,7 +168,7 @@ impl Map {
 
     /// Operations on single keys between two times, estimated; none where they are not told.
     pub fn sampled_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Option<Count> {
-        self.sampled.as_ref().map(|sampled| sampled.slices.between(from, until, now).good)
+        self.sampled.as_ref().map(|sampled| sampled.slots.between(from, until, now).good)
     }
 
     /// Those within each request scope, the busiest first.
@@ -197,8 +197,8 @@ impl Map {
     }
 }
 
-fn named<K>(all: &BTreeMap<K, Operations>) -> impl Iterator<Item = (&K, &Slices)> {
-    all.iter().map(|(name, operations)| (name, &operations.slices))
+fn named<K>(all: &BTreeMap<K, Operations>) -> impl Iterator<Item = (&K, &Slots)> {
+    all.iter().map(|(name, operations)| (name, &operations.slots))
 }
 
 #[cfg(test)]

@@ -13,16 +13,17 @@ pub mod examples;
 mod forget;
 mod groups;
 pub mod hot_keys;
+pub mod last_values;
 pub mod maps;
 pub mod objective;
 mod places;
 mod ring;
 mod roles;
 pub mod series;
-pub mod slices;
+pub mod slot;
+pub mod slots;
 pub mod terms;
 pub mod timeslices;
-pub mod told;
 pub mod traffic;
 pub mod users;
 mod view;
@@ -40,16 +41,16 @@ use self::changes::Changes;
 use self::distribution::DistributionMark;
 use self::examples::Examples;
 use self::maps::Map;
-use self::objective::{Kept, Objective};
+use self::objective::{KeptObjective, ObjectiveState};
 use self::roles::{Role, Track};
 use self::series::{Ignored, Mark};
-use self::slices::{Level, Slice};
+use self::slot::{Counts, Level, Slot};
 use self::terms::Terms;
 use self::traffic::{Audience, Dependency, Traffic};
 pub use self::view::WindowView;
 pub use self::window::Window;
 use crate::observation::{Batch, Change, Observation, Point, Resource, Temporality};
-use crate::steps::{Steps, Taken};
+use crate::steps::{Progress, Steps};
 use mapwarden_objective::Slo;
 
 /// How far ahead of the sidecar's clock a point may lie.
@@ -87,7 +88,7 @@ pub struct Aggregate {
     restored: HashMap<u128, Mark>,
     /// The latest time at which something was received.
     latest: UnixNanos,
-    objectives: BTreeMap<String, Objective>,
+    objectives: BTreeMap<String, ObjectiveState>,
     maps: Bounded<MapKey, Map>,
     requests: Bounded<RequestKey, Traffic>,
     audiences: Bounded<ScopeKey, Audience>,
@@ -108,17 +109,17 @@ struct Series {
 }
 
 /// A slice of an objective, by its id.
-pub type ByTime = (Arc<str>, Level, Slice);
+pub type ObjectiveSlot = (Arc<str>, Level, Slot);
 
 /// What the store is to write: everything that changed since the last time.
 #[derive(Clone, Debug, Default)]
-pub struct Unsaved {
+pub struct UnsavedCounts {
     /// From which time on the slices of an objective are here, by its id.
     pub since: Vec<(String, UnixNanos)>,
     /// Objectives by id.
-    pub objectives: Vec<(String, Kept)>,
-    /// Slices in the order of time.
-    pub slices: Vec<ByTime>,
+    pub objectives: Vec<(String, KeptObjective)>,
+    /// Slots in the order of time.
+    pub slots: Vec<ObjectiveSlot>,
     /// Marks of the series that budgets depend on.
     pub marks: Vec<(u128, Mark)>,
 }
@@ -163,9 +164,9 @@ impl Aggregate {
     /// What `slices` says.
     pub fn restore<E>(
         &mut self,
-        objectives: Vec<Kept>,
+        objectives: Vec<KeptObjective>,
         marks: Vec<(u128, Mark)>,
-        slices: impl FnOnce(&mut dyn FnMut(&str, Level, Slice)) -> Result<(), E>,
+        slots: impl FnOnce(&mut dyn FnMut(&str, Level, Slot)) -> Result<(), E>,
     ) -> Result<Vec<String>, E> {
         let (mut gone, mut sums) = (Vec::new(), Vec::new());
         for kept in objectives {
@@ -180,13 +181,13 @@ impl Aggregate {
                 .or_else(|| self.group(&id))
                 .unwrap_or_else(|| (kept.definition.clone(), Terms::default()));
             sums.push((definition.id(), kept.calendar.clone(), kept.gathering.clone()));
-            let mut objective = Objective::restore(Kept { definition, ..kept });
+            let mut objective = ObjectiveState::restore(KeptObjective { definition, ..kept });
             objective.agree(terms, self.watching_since);
             self.objectives.insert(objective.definition.id(), objective);
         }
-        slices(&mut |id, level, slice| {
+        slots(&mut |id, level, slot| {
             if let Some(objective) = self.objectives.get_mut(id) {
-                objective.slices_mut().restore(level, slice);
+                objective.slots_mut().restore(level, slot);
             }
         })?;
         for (id, calendar, gathering) in sums {
@@ -246,24 +247,24 @@ impl Aggregate {
 
     /// Takes steps of a queried objective into account and says how far it is. A step that lies before is old news: the
     /// objective's own mark is the only one, so that whoever asks a server twice counts once.
-    pub fn take_steps(&mut self, steps: &Steps) -> Taken {
+    pub fn take_steps(&mut self, steps: &Steps) -> Progress {
         self.hear(steps.received);
         for step in &steps.steps {
             match self.taken(&steps.slo) {
-                Taken::Until(until) if step.from < until => self.ignore(Ignored::Duplicate, 1),
-                Taken::Never | Taken::Until(_) => self.step(&steps.slo, step),
-                Taken::Unknown => self.ignore(Ignored::UnknownObjective, 1),
+                Progress::Until(until) if step.from < until => self.ignore(Ignored::Duplicate, 1),
+                Progress::Never | Progress::Until(_) => self.step(&steps.slo, step),
+                Progress::Unknown => self.ignore(Ignored::UnknownObjective, 1),
             }
         }
         self.taken(&steps.slo)
     }
 
     /// How far an objective is accounted for.
-    fn taken(&self, slo: &str) -> Taken {
+    fn taken(&self, slo: &str) -> Progress {
         match self.objectives.get(slo) {
-            None => Taken::Unknown,
-            Some(objective) if objective.totals == slices::Counts::default() => Taken::Never,
-            Some(objective) => Taken::Until(objective.covered_until),
+            None => Progress::Unknown,
+            Some(objective) if objective.totals == Counts::default() => Progress::Never,
+            Some(objective) => Progress::Until(objective.covered_until),
         }
     }
 
@@ -287,7 +288,7 @@ impl Aggregate {
             }
             None if is_full => self.ignore(Ignored::TooManySeries, 1),
             None => {
-                let mut objective = Objective::new(definition, now);
+                let mut objective = ObjectiveState::new(definition, now);
                 objective.touch(now);
                 self.objectives.insert(id, objective);
             }
@@ -403,17 +404,17 @@ impl Aggregate {
     }
 
     /// What changed since the last call.
-    pub fn unsaved(&mut self) -> Unsaved {
-        let mut unsaved = Unsaved::default();
+    pub fn unsaved(&mut self) -> UnsavedCounts {
+        let mut unsaved = UnsavedCounts::default();
         for (id, objective) in &mut self.objectives {
             let Some(from) = objective.take_unsaved() else { continue };
             let shared: Arc<str> = Arc::from(id.as_str());
             unsaved.since.push((id.clone(), from));
             unsaved.objectives.push((id.clone(), objective.keep()));
             for level in Level::ALL {
-                for (start, counts) in objective.slices().slices(level, from) {
-                    let slot = start.get() / level.width().get();
-                    unsaved.slices.push((shared.clone(), level, Slice { slot, counts }));
+                for (start, counts) in objective.slots().at_level(level, from) {
+                    let number = start.get() / level.width().get();
+                    unsaved.slots.push((shared.clone(), level, Slot { number, counts }));
                 }
             }
         }
@@ -423,7 +424,7 @@ impl Aggregate {
             unsaved.marks.extend(marks.filter_map(|track| Some((track.id(*id), track.mark?))));
         }
         // A tree is written soonest in its own order; objectives are in theirs already.
-        unsaved.slices.sort_by_key(|(_, level, slice)| (*level, slice.slot));
+        unsaved.slots.sort_by_key(|(_, level, slot)| (*level, slot.number));
         unsaved.marks.sort_unstable_by_key(|(id, _)| *id);
         unsaved
     }
@@ -435,7 +436,7 @@ impl Aggregate {
 
     /// Takes back what the store did not take: the next [`Aggregate::unsaved`] has it again, at its value of
     /// then.
-    pub fn redirty(&mut self, unsaved: &Unsaved) {
+    pub fn redirty(&mut self, unsaved: &UnsavedCounts) {
         for (id, since) in &unsaved.since {
             if let Some(objective) = self.objectives.get_mut(id) {
                 objective.touch(*since);
@@ -446,7 +447,7 @@ impl Aggregate {
     }
 
     /// Whether nothing counts towards a kept objective any more.
-    fn is_gone(&self, kept: &Kept) -> bool {
+    fn is_gone(&self, kept: &KeptObjective) -> bool {
         let id = kept.definition.id();
         let is_configured = self.objectives.contains_key(&id) || self.group(&id).is_some();
         !is_configured

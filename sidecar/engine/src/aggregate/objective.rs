@@ -10,9 +10,10 @@ use super::calendar::{Bounds, CalendarSums, KeptPeriod};
 pub use super::definition::{About, Definition, SliKind};
 pub use super::places::Place;
 use super::places::Places;
-use super::slices::{Counts, Slices, Until};
+use super::slot::Counts;
+use super::slots::{Slots, Until};
 use super::terms::Terms;
-use super::timeslices::{GRACE, Gathering, Judging, KeptSlice, Verdict};
+use super::timeslices::{GRACE, JudgedTimeslice, KeptTimeslice, OpenTimeslices, TimesliceRule};
 use super::users::UserRing;
 use mapwarden_objective::Period;
 
@@ -21,7 +22,7 @@ const DEBT_LIFE: Nanos = Nanos::from_secs(120);
 
 /// One objective and its events.
 #[derive(Clone, Debug)]
-pub struct Objective {
+pub struct ObjectiveState {
     /// What it promises.
     pub definition: Definition,
     /// When it was first measured; when it was declared until then.
@@ -31,7 +32,7 @@ pub struct Objective {
     /// Those of them that lay ahead of a clock that was set back: in no window any more.
     forgotten: Counts,
     /// Events by time.
-    slices: Slices,
+    slots: Slots,
     /// Events by place and time.
     places: Places,
     /// Users who met a bad event.
@@ -48,8 +49,8 @@ pub struct Objective {
     terms: Terms,
     /// Sums by periods of the calendar, where the terms name one.
     calendar: Option<CalendarSums>,
-    /// Slices of time that are not judged yet, where the terms count those.
-    gathering: Option<Gathering>,
+    /// Slots of time that are not judged yet, where the terms count those.
+    gathering: Option<OpenTimeslices>,
     /// Until when it was made of its members.
     composed_until: UnixNanos,
     /// From which time on it changed since the store was last written.
@@ -80,7 +81,7 @@ pub struct Uncounted {
 
 /// What the store keeps of an objective beside its slices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct KeptObjective {
     /// What it promises.
     pub definition: Definition,
     /// When it was first measured.
@@ -92,9 +93,9 @@ pub struct Kept {
     /// Sums by periods of the calendar; rows of before there were any end before.
     #[serde(deserialize_with = "told_or_none")]
     pub calendar: Vec<KeptPeriod>,
-    /// Slices of time that are not judged yet; likewise.
+    /// Slots of time that are not judged yet; likewise.
     #[serde(deserialize_with = "told_or_none")]
-    pub gathering: Vec<KeptSlice>,
+    pub gathering: Vec<KeptTimeslice>,
     /// Events that a clock which was set back made forget, at most one sum; likewise.
     #[serde(deserialize_with = "told_or_none")]
     pub forgotten: Vec<Counts>,
@@ -108,7 +109,7 @@ fn told_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Resul
     Ok(Vec::deserialize(row).unwrap_or_default())
 }
 
-impl Objective {
+impl ObjectiveState {
     /// An objective that is measured from `since` on.
     pub fn new(definition: Definition, since: UnixNanos) -> Self {
         Self {
@@ -116,7 +117,7 @@ impl Objective {
             since,
             totals: Counts::default(),
             forgotten: Counts::default(),
-            slices: Slices::for_budget(),
+            slots: Slots::for_budget(),
             places: Places::default(),
             affected: UserRing::default(),
             affected_tenants: UserRing::default(),
@@ -149,7 +150,7 @@ impl Objective {
     /// Puts it under other terms, as of `now`. A calendar that it was not under before begins with the slices since the
     /// start of the period.
     pub fn agree(&mut self, terms: Terms, now: UnixNanos) {
-        self.slices.reach(terms.length());
+        self.slots.reach(terms.length());
         match &terms.period {
             Period::Rolling(_) => self.calendar = None,
             Period::Calendar(calendar) => {
@@ -161,21 +162,21 @@ impl Objective {
         }
         let judging = terms.judging();
         if self.judging() != judging {
-            self.gathering = judging.map(Gathering::new);
-            // Slices of time are not events of a place.
-            self.places.divide(&self.slices);
+            self.gathering = judging.map(OpenTimeslices::new);
+            // Slots of time are not events of a place.
+            self.places.divide(&self.slots);
         }
         self.terms = terms;
     }
 
     /// How slices of time are judged; none where every event counts.
-    pub(super) fn judging(&self) -> Option<Judging> {
-        self.gathering.as_ref().map(Gathering::judging)
+    pub(super) fn judging(&self) -> Option<TimesliceRule> {
+        self.gathering.as_ref().map(OpenTimeslices::judging)
     }
 
     /// How long the slices of time are that are counted; none where every event counts.
     pub fn slice(&self) -> Option<Nanos> {
-        self.judging().map(Judging::slice)
+        self.judging().map(TimesliceRule::slice)
     }
 
     /// All events but those that a clock which was set back made forget: what windows of any length may hold.
@@ -212,11 +213,11 @@ impl Objective {
             gathering.judge(now).iter().for_each(|verdict| self.hear(verdict));
         }
         let usual = Window::ALL.into_iter().filter(|window| window.length() <= self.terms.length());
-        usual.for_each(|window| self.slices.keep_window(window, now));
+        usual.for_each(|window| self.slots.keep_window(window, now));
     }
 
     /// Takes what a composite objective's members did.
-    pub(super) fn compose(&mut self, verdicts: &[Verdict], until: UnixNanos) {
+    pub(super) fn compose(&mut self, verdicts: &[JudgedTimeslice], until: UnixNanos) {
         self.composed_until = self.composed_until.max(until);
         for verdict in verdicts {
             if self.totals == Counts::default() {
@@ -228,14 +229,14 @@ impl Objective {
     }
 
     /// Takes a judged slice of time: its parts in its last second, its measured time from its start on.
-    fn hear(&mut self, verdict: &Verdict) {
+    fn hear(&mut self, verdict: &JudgedTimeslice) {
         let Some(judging) = self.judging() else { return };
-        let Verdict { start, counts: Counts { good, bad, covered } } = *verdict;
+        let JudgedTimeslice { start, counts: Counts { good, bad, covered } } = *verdict;
         let last = (start + judging.slice()).before(Nanos::new(1));
         self.touch(start);
         self.totals.add(&verdict.counts);
-        self.slices.add(last, good, bad);
-        self.slices.cover(start, start + covered);
+        self.slots.add(last, good, bad);
+        self.slots.cover(start, start + covered);
         if let Some(calendar) = &mut self.calendar {
             calendar.add(last, &Counts { good, bad, covered: Nanos::ZERO });
             calendar.cover(start, start + covered);
@@ -244,14 +245,19 @@ impl Objective {
 
     /// Counts as evidence: where a slice of time is of many parts, they are not as many events.
     pub fn as_evidence(&self, counts: Counts) -> Counts {
-        let unit = self.judging().map_or(1, Judging::unit);
+        let unit = self.judging().map_or(1, TimesliceRule::unit);
         let whole = |count: Count| Count::new(count.get() / unit);
         let bad = whole(counts.bad);
         Counts { good: whole(counts.total()) - bad, bad, ..counts }
     }
 
     /// Puts back the sums that the store kept, once its slices are there.
-    pub(crate) fn restore_sums(&mut self, calendar: &[KeptPeriod], gathering: &[KeptSlice], now: UnixNanos) {
+    pub(crate) fn restore_sums(
+        &mut self,
+        calendar: &[KeptPeriod],
+        gathering: &[KeptTimeslice],
+        now: UnixNanos,
+    ) {
         self.restore_calendar(calendar, now);
         if let Some(known) = &mut self.gathering {
             known.restore(gathering);
@@ -262,7 +268,7 @@ impl Objective {
         if let Some(calendar) = &self.calendar {
             let mut sums = CalendarSums::new(calendar.calendar().clone());
             sums.restore(kept, now, |bounds| {
-                self.slices.between(bounds.start, Until::Before(bounds.end), now)
+                self.slots.between(bounds.start, Until::Before(bounds.end), now)
             });
             self.calendar = Some(sums);
         }
@@ -270,7 +276,7 @@ impl Objective {
 
     /// The period of the budget at `now`, and what happened in it.
     pub fn period(&self, now: UnixNanos) -> (Bounds, Counts) {
-        self.period_with(now, |window| self.slices.window(window, now))
+        self.period_with(now, |window| self.slots.window(window, now))
     }
 
     /// The same, where somebody has summed windows already.
@@ -298,8 +304,8 @@ impl Objective {
             if self.totals.total() == Count::ZERO {
                 self.places.begin(place);
             }
-            let slices = self.places.of_event(place, &self.slices, to);
-            slices.into_iter().for_each(|slices| slices.add(to, good, bad));
+            let slots = self.places.of_event(place, &self.slots, to);
+            slots.into_iter().for_each(|slots| slots.add(to, good, bad));
         }
         self.cover(from, to);
         let mut late = 0;
@@ -308,7 +314,7 @@ impl Objective {
         } else if good > Count::ZERO || bad > Count::ZERO {
             self.totals.good += good;
             self.totals.bad += bad;
-            self.slices.add(to, good, bad);
+            self.slots.add(to, good, bad);
             if let Some(calendar) = &mut self.calendar {
                 calendar.add(to, &Counts { good, bad, covered: Nanos::ZERO });
             }
@@ -347,7 +353,7 @@ impl Objective {
                 gathering.cover(from, to);
                 return;
             }
-            self.slices.cover(from, to);
+            self.slots.cover(from, to);
             if let Some(calendar) = &mut self.calendar {
                 calendar.cover(from, to);
             }
@@ -357,27 +363,27 @@ impl Objective {
 
     /// Forgets what happened after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
-        if let (Some(calendar), Some(newest)) = (&mut self.calendar, self.slices.newest()) {
+        if let (Some(calendar), Some(newest)) = (&mut self.calendar, self.slots.newest()) {
             let next = now + Nanos::from_secs(1);
             let until = calendar.period(now).map_or(newest, |(bounds, _)| bounds.end);
             let gone = if newest >= next {
-                self.slices.between(next, Until::Before(until), newest)
+                self.slots.between(next, Until::Before(until), newest)
             } else {
                 Counts::default()
             };
             calendar.forget_after(now, &gone);
         }
-        if let Some(newest) = self.slices.newest() {
+        if let Some(newest) = self.slots.newest() {
             let next = now + Nanos::from_secs(1);
             if newest >= next {
-                self.forgotten.add(&self.slices.between(next, Until::Through(newest), newest));
+                self.forgotten.add(&self.slots.between(next, Until::Through(newest), newest));
             }
         }
         if let Some(gathering) = &mut self.gathering {
             gathering.forget_after(now);
         }
         self.composed_until = self.composed_until.min(now);
-        self.slices.forget_after(now);
+        self.slots.forget_after(now);
         self.places.forget_after(now);
         self.affected.forget_after(now);
         self.affected_tenants.forget_after(now);
@@ -393,17 +399,17 @@ impl Objective {
 
     /// Events in a window.
     pub fn window(&self, window: Window, now: UnixNanos) -> Counts {
-        self.slices.window(window, now)
+        self.slots.window(window, now)
     }
 
     /// Events by time.
-    pub const fn slices(&self) -> &Slices {
-        &self.slices
+    pub const fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     /// Events by place and time.
-    pub fn places(&self) -> impl Iterator<Item = (&Place, &Slices)> {
-        self.places.iter(&self.slices)
+    pub fn places(&self) -> impl Iterator<Item = (&Place, &Slots)> {
+        self.places.iter(&self.slots)
     }
 
     /// Share of the last `span`, since the objective is known, for which telemetry arrived; none where that
@@ -414,21 +420,21 @@ impl Objective {
     }
 
     /// What the store keeps.
-    pub fn keep(&self) -> Kept {
-        Kept {
+    pub fn keep(&self) -> KeptObjective {
+        KeptObjective {
             definition: self.definition.clone(),
             since: self.since.get(),
             totals: self.totals,
             covered_until: self.covered_until.get(),
             calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
-            gathering: self.gathering.as_ref().map_or_else(Vec::new, Gathering::keep),
+            gathering: self.gathering.as_ref().map_or_else(Vec::new, OpenTimeslices::keep),
             forgotten: Some(self.forgotten).filter(|sum| *sum != Counts::default()).into_iter().collect(),
             only_place: self.places.only().cloned().into_iter().collect(),
         }
     }
 
     /// What the store kept, before its slices are put back.
-    pub fn restore(kept: Kept) -> Self {
+    pub fn restore(kept: KeptObjective) -> Self {
         let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
         objective.totals = kept.totals;
         objective.forgotten = kept.forgotten.first().copied().unwrap_or_default();
@@ -439,8 +445,8 @@ impl Objective {
     }
 
     /// Puts back a slice that the store kept.
-    pub fn slices_mut(&mut self) -> &mut Slices {
-        &mut self.slices
+    pub fn slots_mut(&mut self) -> &mut Slots {
+        &mut self.slots
     }
 }
 

@@ -9,11 +9,11 @@ use mapwarden_contract::{Nanos, Ratio, UnixNanos, Verdict};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use super::distribution::Distribution;
-use super::objective::{About, Definition, Events, Objective, Place, SliKind};
+use super::objective::{About, Definition, Events, ObjectiveState, Place, SliKind};
 use super::series::{Ignored, Increase, Mark, Reading};
 use super::{MapKey, RequestKey};
 use crate::observation::{
-    Attributes, Buckets, Ending, Exemplar, Histogram, Point, Resource, Temporality, Value,
+    Attributes, Buckets, Completion, Exemplar, Histogram, Point, PointValue, Resource, Temporality,
 };
 use mapwarden_objective::{Indicator, Selector, Slo};
 
@@ -48,11 +48,11 @@ pub(super) enum Role {
     /// The same within a request scope.
     MapScope(MapKey, Arc<str>),
     /// Requests by service, scope, region.
-    Requests(RequestKey, Ending),
+    Requests(RequestKey, Completion),
     /// Times of such requests.
     RequestDuration(RequestKey),
     /// Calls to a dependency by a service.
-    Calls(Arc<str>, Arc<str>, Ending),
+    Calls(Arc<str>, Arc<str>, Completion),
     /// Times of such calls.
     CallDuration(Arc<str>, Arc<str>),
 }
@@ -121,7 +121,7 @@ pub(super) fn hot_key(resource: &Resource, point: &Point) -> Option<(MapKey, Arc
 
 /// The objective that a point declares; none where it does not keep the contract.
 pub(super) fn definition(resource: &Resource, point: &Point) -> Option<Definition> {
-    let Value::Gauge(target) = point.value else { return None };
+    let PointValue::Gauge(target) = point.value else { return None };
     let target = Ratio::new(target).ok().filter(|target| target.get() > 0.0 && target.get() < 1.0)?;
     let get = |name| value_of(&point.attributes, name);
     let threshold = || get(attribute::THRESHOLD)?.parse().ok().map(Nanos::new);
@@ -186,12 +186,12 @@ pub(super) fn series_id(resource: &Resource, point: &Point) -> u128 {
     hasher.finish128().as_u128()
 }
 
-fn is_cumulative(value: &Value) -> bool {
+fn is_cumulative(value: &PointValue) -> bool {
     match value {
-        Value::Sum { temporality, .. } | Value::Histogram { temporality, .. } => {
+        PointValue::Sum { temporality, .. } | PointValue::Histogram { temporality, .. } => {
             *temporality == Temporality::Cumulative
         }
-        Value::Gauge(_) => false,
+        PointValue::Gauge(_) => false,
     }
 }
 
@@ -200,7 +200,7 @@ pub(super) fn roles_of(
     resource: &Resource,
     point: &Point,
     configured: &[Slo],
-    objectives: &BTreeMap<String, Objective>,
+    objectives: &BTreeMap<String, ObjectiveState>,
 ) -> Result<Vec<Role>, Ignored> {
     if let Some(role) = our_role(resource, point, objectives)? {
         return Ok(vec![role]);
@@ -263,14 +263,14 @@ fn selects(selector: &Selector, point: &Point) -> bool {
 fn our_role(
     resource: &Resource,
     point: &Point,
-    objectives: &BTreeMap<String, Objective>,
+    objectives: &BTreeMap<String, ObjectiveState>,
 ) -> Result<Option<Role>, Ignored> {
     let need = |name| value_of(&point.attributes, name).cloned().ok_or(Ignored::Malformed);
     let service = || resource.service.clone();
-    let ending = || match &*need(attribute::OUTCOME)? {
-        wire::OK => Ok(Ending::Ok),
-        wire::FAILED => Ok(Ending::Failed),
-        wire::CANCELLED => Ok(Ending::Cancelled),
+    let completion = || match &*need(attribute::OUTCOME)? {
+        wire::OK => Ok(Completion::Ok),
+        wire::FAILED => Ok(Completion::Failed),
+        wire::CANCELLED => Ok(Completion::Cancelled),
         _ => Err(Ignored::Malformed),
     };
     let scope = || {
@@ -288,11 +288,11 @@ fn our_role(
             Verdict::ALL.into_iter().find(|known| *verdict == *known.name()).ok_or(Ignored::Malformed)?;
         Role::Slo { slo, place: place(resource, point), counts: SloRole::All(verdict) }
     } else if metric == wire::REQUESTS.name {
-        Role::Requests(scope()?, ending()?)
+        Role::Requests(scope()?, completion()?)
     } else if metric == wire::REQUEST_DURATION.name {
         Role::RequestDuration(scope()?)
     } else if metric == wire::DEPENDENCY_CALLS.name {
-        Role::Calls(need(attribute::DEPENDENCY)?, service(), ending()?)
+        Role::Calls(need(attribute::DEPENDENCY)?, service(), completion()?)
     } else if metric == wire::DEPENDENCY_DURATION.name {
         Role::CallDuration(need(attribute::DEPENDENCY)?, service())
     } else {
@@ -403,9 +403,9 @@ pub(super) fn reading(
     let reading =
         |temporality, value, part| Some(Reading { temporality, start: point.start, time, value, part });
     match &point.value {
-        Value::Gauge(_) => Ok(None),
-        Value::Sum { temporality, value } => Ok(reading(*temporality, whole(*value), 0)),
-        Value::Histogram { temporality, histogram } => {
+        PointValue::Gauge(_) => Ok(None),
+        PointValue::Sum { temporality, value } => Ok(reading(*temporality, whole(*value), 0)),
+        PointValue::Histogram { temporality, histogram } => {
             let part = match threshold {
                 Some(threshold) => good_up_to(histogram, threshold).ok_or(Ignored::ThresholdOffBound)?,
                 None => 0,
@@ -439,20 +439,20 @@ fn good_up_to(histogram: &Histogram, threshold: Nanos) -> Option<u64> {
 /// The times that a point's histogram holds; none for other points.
 pub(super) fn distribution(point: &Point) -> Option<Distribution> {
     match &point.value {
-        Value::Histogram { histogram, temporality: Temporality::Cumulative | Temporality::Delta } => {
+        PointValue::Histogram { histogram, temporality: Temporality::Cumulative | Temporality::Delta } => {
             Distribution::of(histogram)
         }
-        Value::Sum { .. } | Value::Gauge(_) => None,
+        PointValue::Sum { .. } | PointValue::Gauge(_) => None,
     }
 }
 
 /// The single events of a point's histogram that a trace tells about.
 pub(super) fn exemplars(point: &Point) -> &[Exemplar] {
     match &point.value {
-        Value::Histogram { histogram, temporality: Temporality::Cumulative | Temporality::Delta } => {
+        PointValue::Histogram { histogram, temporality: Temporality::Cumulative | Temporality::Delta } => {
             &histogram.exemplars
         }
-        Value::Sum { .. } | Value::Gauge(_) => &[],
+        PointValue::Sum { .. } | PointValue::Gauge(_) => &[],
     }
 }
 

@@ -3,7 +3,7 @@
 
 use mapwarden_contract::Nanos;
 
-use super::timeslices::Judging;
+use super::timeslices::TimesliceRule;
 use mapwarden_objective::{Alerting, BurnTier, Indicator, Member, Method, Period, Slo};
 
 /// The terms of an objective. An objective that its service declares is kept over 30 rolling days, event by event.
@@ -17,13 +17,13 @@ pub struct Terms {
     pub members: Vec<Member>,
     /// Burn-rate tiers of its own; empty for those of the SRE workbook.
     pub tiers: Vec<BurnTier>,
-    /// Who is told.
-    pub told: Told,
+    /// Which alerts are enabled.
+    pub alerts: EnabledAlerts,
 }
 
-/// Which alerts there are. A closed set.
+/// Which alerts of an objective are enabled. A closed set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Told {
+pub enum EnabledAlerts {
     /// Pages and tickets.
     #[default]
     Both,
@@ -31,34 +31,34 @@ pub enum Told {
     Pages,
     /// Tickets alone.
     Tickets,
-    /// None.
-    Nobody,
+    /// No alert.
+    Neither,
 }
 
 impl Terms {
     /// What an objective's declaration says of them.
     pub fn of(slo: &Slo) -> Self {
         let Alerting { page, ticket, tiers, .. } = &slo.alerting;
-        let told = match (page.is_disabled, ticket.is_disabled) {
-            (false, false) => Told::Both,
-            (false, true) => Told::Pages,
-            (true, false) => Told::Tickets,
-            (true, true) => Told::Nobody,
+        let alerts = match (page.is_disabled, ticket.is_disabled) {
+            (false, false) => EnabledAlerts::Both,
+            (false, true) => EnabledAlerts::Pages,
+            (true, false) => EnabledAlerts::Tickets,
+            (true, true) => EnabledAlerts::Neither,
         };
         let members = match &slo.indicator {
             Indicator::Composite { members } => members.clone(),
             Indicator::Events { .. } | Indicator::Latency { .. } | Indicator::Queried(_) => Vec::new(),
         };
-        Self { period: slo.period.clone(), method: slo.method, members, tiers: tiers.clone(), told }
+        Self { period: slo.period.clone(), method: slo.method, members, tiers: tiers.clone(), alerts }
     }
 
     /// How slices of time are judged; none where every event counts.
-    pub(super) fn judging(&self) -> Option<Judging> {
+    pub(super) fn judging(&self) -> Option<TimesliceRule> {
         let of_members = || {
             let is_weighed = self.members.iter().any(|member| member.weight.is_some());
-            if is_weighed { Judging::by_share() } else { Judging::whole() }
+            if is_weighed { TimesliceRule::by_share() } else { TimesliceRule::whole() }
         };
-        Judging::of(self.method).or_else(|| (!self.members.is_empty()).then(of_members))
+        TimesliceRule::of(self.method).or_else(|| (!self.members.is_empty()).then(of_members))
     }
 
     /// How long the period is; for one of the calendar, what it is in round numbers: a month has 30 days, a quarter 90,
@@ -78,7 +78,7 @@ impl Default for Terms {
             method: Method::Occurrences,
             members: Vec::new(),
             tiers: Vec::new(),
-            told: Told::default(),
+            alerts: EnabledAlerts::default(),
         }
     }
 }

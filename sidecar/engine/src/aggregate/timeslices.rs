@@ -1,7 +1,7 @@
 //! Budgets that count time instead of events: each slice of time is good, bad or not measured. Comes in: events and
 //! measured time. Goes out: a verdict on each slice that is over. Never reads a clock.
 //!
-//! Slices are aligned to 1970, half-open, and judged once they have been over for ten seconds. A slice in which events
+//! Slots are aligned to 1970, half-open, and judged once they have been over for ten seconds. A slice in which events
 //! happened is judged by them. One that was measured for at least half of its time and had no event is good: nobody was
 //! failed. Any other one is not measured, and neither good nor bad.
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
-use super::slices::Counts;
+use super::slot::Counts;
 use mapwarden_objective::Method;
 
 /// How long late events are waited for. Raised, a bad slice is told later; what comes later than this is not counted.
@@ -24,13 +24,13 @@ const PARTS: u64 = 1_000;
 
 /// How slices of time are judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judging {
+pub struct TimesliceRule {
     slice: Nanos,
     /// The share of good events from which on a slice is good; none where it counts by that share.
     target: Option<Ratio>,
 }
 
-impl Judging {
+impl TimesliceRule {
     /// As a method says; none where every event counts.
     pub(super) fn of(method: Method) -> Option<Self> {
         let (slice, target) = match method {
@@ -42,12 +42,12 @@ impl Judging {
         Some(Self { slice: slice.max(Nanos::from_secs(1)), target })
     }
 
-    /// Slices of a minute that count by their share.
+    /// Slots of a minute that count by their share.
     pub(super) const fn by_share() -> Self {
         Self { slice: USUAL, target: None }
     }
 
-    /// Slices of a minute that are good or bad.
+    /// Slots of a minute that are good or bad.
     pub(super) const fn whole() -> Self {
         Self { slice: USUAL, target: Some(Ratio::ONE) }
     }
@@ -75,7 +75,7 @@ impl Judging {
 
 /// A slice that is over.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Verdict {
+pub(super) struct JudgedTimeslice {
     /// When it began.
     pub(super) start: UnixNanos,
     /// Its good and bad parts, and how much of it was measured.
@@ -84,26 +84,26 @@ pub(super) struct Verdict {
 
 /// A slice that is not judged yet, as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptSlice {
+pub struct KeptTimeslice {
     slot: u64,
     counts: Counts,
 }
 
-/// Slices that are not judged yet.
+/// Slots that are not judged yet.
 #[derive(Clone, Debug)]
-pub(super) struct Gathering {
-    judging: Judging,
+pub(super) struct OpenTimeslices {
+    judging: TimesliceRule,
     open: BTreeMap<u64, Counts>,
     /// Slots before this one are judged.
     next: u64,
 }
 
-impl Gathering {
-    pub(super) const fn new(judging: Judging) -> Self {
+impl OpenTimeslices {
+    pub(super) const fn new(judging: TimesliceRule) -> Self {
         Self { judging, open: BTreeMap::new(), next: 0 }
     }
 
-    pub(super) const fn judging(&self) -> Judging {
+    pub(super) const fn judging(&self) -> TimesliceRule {
         self.judging
     }
 
@@ -134,7 +134,7 @@ impl Gathering {
     }
 
     /// Judges the slices that are over at `now`, oldest first.
-    pub(super) fn judge(&mut self, now: UnixNanos) -> Vec<Verdict> {
+    pub(super) fn judge(&mut self, now: UnixNanos) -> Vec<JudgedTimeslice> {
         let width = self.judging.slice.get();
         let over = now.before(GRACE).get() / width;
         let mut verdicts = Vec::new();
@@ -146,12 +146,12 @@ impl Gathering {
         verdicts
     }
 
-    fn verdict(&self, slot: u64, counts: &Counts) -> Option<Verdict> {
+    fn verdict(&self, slot: u64, counts: &Counts) -> Option<JudgedTimeslice> {
         let width = self.judging.slice.get();
         let is_measured = counts.covered.get() >= width / 2;
         let good = Ratio::of(counts.good, counts.total()).or(is_measured.then_some(Ratio::ONE))?;
         let (good, bad) = self.judging.parts(good);
-        Some(Verdict {
+        Some(JudgedTimeslice {
             start: UnixNanos::new(slot.saturating_mul(width)),
             counts: Counts { good, bad, covered: Nanos::new(counts.covered.get().min(width)) },
         })
@@ -163,11 +163,11 @@ impl Gathering {
         self.next = self.next.min(last);
     }
 
-    pub(super) fn keep(&self) -> Vec<KeptSlice> {
-        self.open.iter().map(|(slot, counts)| KeptSlice { slot: *slot, counts: *counts }).collect()
+    pub(super) fn keep(&self) -> Vec<KeptTimeslice> {
+        self.open.iter().map(|(slot, counts)| KeptTimeslice { slot: *slot, counts: *counts }).collect()
     }
 
-    pub(super) fn restore(&mut self, kept: &[KeptSlice]) {
+    pub(super) fn restore(&mut self, kept: &[KeptTimeslice]) {
         self.open.extend(kept.iter().map(|slice| (slice.slot, slice.counts)));
     }
 }
@@ -184,8 +184,8 @@ mod tests {
         Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::ZERO }
     }
 
-    fn told(verdicts: &[Verdict]) -> Vec<(u64, u64, u64)> {
-        let told = |verdict: &Verdict| {
+    fn told(verdicts: &[JudgedTimeslice]) -> Vec<(u64, u64, u64)> {
+        let told = |verdict: &JudgedTimeslice| {
             let Counts { good, bad, .. } = verdict.counts;
             (verdict.start.get() / 1_000_000_000, good.get(), bad.get())
         };
@@ -195,7 +195,8 @@ mod tests {
     #[test]
     fn a_slice_is_good_bad_or_not_measured() {
         let (slice, target) = (Nanos::from_secs(60), Ratio::new(0.95).unwrap());
-        let mut gathering = Gathering::new(Judging::of(Method::Timeslices { slice, target }).unwrap());
+        let mut gathering =
+            OpenTimeslices::new(TimesliceRule::of(Method::Timeslices { slice, target }).unwrap());
         assert_eq!(gathering.add(at(600), &events(95, 5)), 0);
         gathering.add(at(719), &events(94, 6));
         gathering.cover(at(720), at(780));
@@ -211,11 +212,12 @@ mod tests {
     #[test]
     fn a_slice_counts_by_its_share() {
         let slice = Nanos::from_secs(7);
-        let mut gathering = Gathering::new(Judging::of(Method::RatioTimeslices { slice }).unwrap());
+        let mut gathering =
+            OpenTimeslices::new(TimesliceRule::of(Method::RatioTimeslices { slice }).unwrap());
         gathering.add(at(700), &events(1, 2));
         gathering.add(at(707), &events(1_000_000, 0));
         let kept = gathering.keep();
-        let mut again = Gathering::new(gathering.judging());
+        let mut again = OpenTimeslices::new(gathering.judging());
         again.restore(&kept);
         for mut gathering in [gathering, again] {
             assert_eq!(told(&gathering.judge(at(724))), [(700, 333, 667), (707, 1_000, 0)]);
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn measured_time_of_years_costs_a_day() {
-        let mut gathering = Gathering::new(Judging::by_share());
+        let mut gathering = OpenTimeslices::new(TimesliceRule::by_share());
         gathering.cover(UnixNanos::EPOCH, at(1_800_000_000));
         assert!(gathering.open.len() <= 86_401);
     }

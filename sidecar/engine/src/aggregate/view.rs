@@ -6,7 +6,7 @@ use mapwarden_contract::UnixNanos;
 
 use super::examples::Examples;
 use super::maps::Map;
-use super::objective::{About, Objective};
+use super::objective::{About, ObjectiveState};
 use super::series::Ignored;
 use super::traffic::{Audience, Dependency, Traffic};
 use super::{Aggregate, MapKey, RequestKey};
@@ -22,7 +22,7 @@ pub struct WindowView<'a> {
 
 impl<'a> WindowView<'a> {
     /// Every objective by id.
-    pub fn objectives(&self) -> impl Iterator<Item = (&'a String, &'a Objective)> + use<'a> {
+    pub fn objectives(&self) -> impl Iterator<Item = (&'a String, &'a ObjectiveState)> + use<'a> {
         self.known.objectives.iter()
     }
 

@@ -1,11 +1,11 @@
 //! Corrections of budgets. Comes in: `POST /api/v1/corrections` and `POST /api/v1/corrections/{id}/withdraw`. Goes out: a
-//! [`Proposal`] to the state's owner, and the [`Entry`] of the audit log that it became, once that is saved. Never
+//! [`Proposal`] to the state's owner, and the [`AuditEntry`] of the audit log that it became, once that is saved. Never
 //! changes a budget, and never changes or removes an entry: a withdrawal is an entry of its own.
 
 mod pattern;
 mod recurrence;
 
-pub use self::pattern::Pattern;
+pub use self::pattern::ObjectivePattern;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -25,16 +25,16 @@ const MAX_A_YEAR: u16 = 1_500;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Correction {
     /// Which objectives.
-    pub slo: Pattern,
+    pub slo: ObjectivePattern,
     /// What is corrected.
     #[serde(flatten)]
-    pub kind: Kind,
+    pub kind: CorrectionKind,
 }
 
 /// What a correction corrects. A closed set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Kind {
+pub enum CorrectionKind {
     /// Events of some time count neither as good nor as bad.
     Exclusion(Exclusion),
     /// Bad events that telemetry did not see.
@@ -67,13 +67,13 @@ pub struct Exclusion {
     zone: Option<String>,
     /// What alerts do meanwhile, where it was booked before.
     #[serde(default)]
-    pub alerts: Alerts,
+    pub alerts: ExclusionAlerts,
 }
 
 /// What alerts do during an exclusion that was booked before it begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Alerts {
+pub enum ExclusionAlerts {
     /// No tier fires and no notice opens.
     #[default]
     Suppress,
@@ -101,7 +101,7 @@ impl Exclusion {
         from: Timestamp,
         to: Timestamp,
         recurrence: Option<Recurrence>,
-        alerts: Alerts,
+        alerts: ExclusionAlerts,
     ) -> Result<Self, (&'static str, String)> {
         let length = to.duration_since(from);
         if length <= SignedDuration::ZERO {
@@ -177,7 +177,7 @@ pub struct Proposal {
 
 /// One line of the audit log. Never changed and never removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct AuditEntry {
     /// A ULID.
     pub id: String,
     /// When it was written, by this sidecar's clock.
@@ -210,10 +210,10 @@ pub enum Action {
 
 /// An entry that is in the audit log, and saved where there is a store.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Written {
+pub struct WrittenEntry {
     /// The entry.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub entry: AuditEntry,
     /// The objectives that it is about now; others may come.
     pub objectives: Vec<String>,
     /// Whether the request was written before: it changed nothing this time.
@@ -222,7 +222,7 @@ pub struct Written {
 
 /// Why something was not written. A closed set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum ProposalError {
     /// There is no such correction.
     #[error("there is no correction `{0}`")]
     Unknown(String),

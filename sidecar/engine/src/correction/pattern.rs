@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 /// An objective's id, or a pattern in which each `*` stands for any text: `shop/checkout`, `shop/*`, `*/availability`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Pattern(String);
+pub struct ObjectivePattern(String);
 
-impl Pattern {
+impl ObjectivePattern {
     /// Takes a pattern.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -56,7 +56,7 @@ mod tests {
             ("**", "", true),
         ];
         for (pattern, id, expected) in cases {
-            assert_eq!(Pattern::new(pattern).matches(id), expected, "{pattern} {id}");
+            assert_eq!(ObjectivePattern::new(pattern).matches(id), expected, "{pattern} {id}");
         }
     }
 }

@@ -40,7 +40,11 @@ mod tests {
         let of_types = known.difference(&written).collect::<Vec<_>>();
         assert_eq!(of_types, Vec::<&String>::new(), "add these fields to samples/measured.json");
         let of_sample = written.difference(&known).collect::<Vec<_>>();
-        assert_eq!(of_sample, Vec::<&String>::new(), "samples/measured.json has fields that notices do not have");
+        assert_eq!(
+            of_sample,
+            Vec::<&String>::new(),
+            "samples/measured.json has fields that notices do not have"
+        );
     }
 
     #[test]

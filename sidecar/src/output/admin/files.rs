@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use serde::{Deserialize, Serialize};
 
-use super::refusal::{Asked, Named, not_found, not_understood};
+use super::query::{Parameters, choice};
+use super::refusal::{PathNames, not_found};
 use crate::problem::Problem;
 
 /// Grafana dashboards.
@@ -48,17 +49,20 @@ struct RuleGroup {
     name: String,
 }
 
-/// The form that a rule file is asked for in.
-#[derive(Debug, Deserialize)]
-pub(super) struct FormChoice {
-    format: Option<String>,
+/// How a rule file is served.
+#[derive(Clone, Copy)]
+enum RuleFileFormat {
+    /// As it is.
+    Yaml,
+    /// As a resource of the Prometheus operator.
+    PrometheusRule,
 }
 
 pub(super) async fn dashboards() -> Json<Vec<DashboardEntry>> {
     Json(all_dashboards().into_iter().map(|(entry, _)| entry).collect())
 }
 
-pub(super) async fn dashboard(Named(file): Named<String>) -> Result<Response, Problem> {
+pub(super) async fn dashboard(PathNames(file): PathNames<String>) -> Result<Response, Problem> {
     let all = all_dashboards();
     let known: Vec<String> = all.iter().map(|(entry, _)| format!("{}.json", entry.uid)).collect();
     let uid = file.strip_suffix(".json").unwrap_or(&file);
@@ -72,25 +76,24 @@ pub(super) async fn alerts() -> Json<Vec<RuleFileEntry>> {
 }
 
 pub(super) async fn alert(
-    Named(file): Named<String>,
-    Asked(choice): Asked<FormChoice>,
+    PathNames(file): PathNames<String>,
+    parameters: Parameters,
 ) -> Result<Response, Problem> {
+    let [format] = parameters.values(["format"])?;
+    let accepted = [("yaml", RuleFileFormat::Yaml), ("prometheusrule", RuleFileFormat::PrometheusRule)];
+    let format = choice("format", format.as_deref(), accepted)?.unwrap_or(RuleFileFormat::Yaml);
     let all = all_rule_files();
     let known: Vec<String> = all.iter().map(|(entry, _)| entry.file.clone()).collect();
     let found = all.into_iter().find(|(entry, _)| entry.file == file);
     let (_, text) = found.ok_or_else(|| not_found(&format!("there is no rule file `{file}`"), known))?;
-    let text = match choice.format.as_deref() {
-        None | Some("yaml") => text,
-        Some("prometheusrule") => prometheus_rule(file.trim_end_matches(".yaml"), &text),
-        Some(other) => {
-            let accepted = ["yaml", "prometheusrule"];
-            return Err(not_understood(&format!("format `{other}` is not known"), accepted));
-        }
+    let text = match format {
+        RuleFileFormat::Yaml => text,
+        RuleFileFormat::PrometheusRule => prometheus_rule(file.trim_end_matches(".yaml"), &text),
     };
     Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
 }
 
-pub(super) async fn runbook(Named(name): Named<String>) -> Result<Response, Problem> {
+pub(super) async fn runbook(PathNames(name): PathNames<String>) -> Result<Response, Problem> {
     let known = || {
         Alerts::iter()
             .filter_map(|path| path.strip_prefix("runbooks/")?.strip_suffix(".md").map(str::to_owned))

@@ -3,7 +3,9 @@
 
 mod api;
 mod files;
+mod notices;
 mod page;
+mod query;
 mod refusal;
 mod scrape;
 
@@ -54,7 +56,7 @@ impl Shared {
     }
 }
 
-/// The routes that exist, for whoever asks for one that does not.
+/// The routes that a request for an unknown one is answered with.
 const ROUTES: [&str; 19] = [
     "/",
     "/livez",
@@ -77,10 +79,27 @@ const ROUTES: [&str; 19] = [
     "/alerts",
 ];
 
-/// Serves the admin endpoints. `posts` is what takes announced changes and corrections, routers of `accept`'s; they are
+/// Serves the admin endpoints. `posts` are the routers in `accept` that take announced changes and corrections; they are
 /// merged here so that their requests are counted like all others.
 pub fn router(admin: Admin, posts: Router) -> Router {
     let shared = Shared { admin, scrapes: Arc::default() };
+    Router::new()
+        .merge(without_query())
+        .merge(with_query())
+        .with_state(shared)
+        .merge(posts)
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(|method: Method| async move {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("method {method} is not allowed here; the Allow header lists the allowed methods"),
+            )
+        })
+        .layer(middleware::from_fn(answered))
+}
+
+/// The routes that have no query parameter.
+fn without_query() -> Router<Shared> {
     Router::new()
         .route("/", get(page::status))
         .route("/live.js", get(page::script))
@@ -89,13 +108,9 @@ pub fn router(admin: Admin, posts: Router) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/metrics/health", get(scrape::health))
         .route("/api/v1/slos", get(api::slos))
-        .route("/api/v1/slos/{name}", get(api::slo_by_name))
-        .route("/api/v1/slos/{service}/{name}", get(api::slo))
         .route("/api/v1/slos/{service}/{name}/attribution", get(api::attribution))
         .route("/api/v1/corrections", get(api::corrections))
         .route("/api/v1/corrections/{id}", get(api::correction))
-        .route("/api/v1/notices", get(api::notices))
-        .route("/api/v1/notices/{id}", get(api::notice))
         .route("/api/v1/deploys", get(api::deploys))
         .route("/api/v1/maps", get(api::maps))
         .route("/api/v1/maps/{name}", get(api::map_by_name))
@@ -104,18 +119,18 @@ pub fn router(admin: Admin, posts: Router) -> Router {
         .route("/dashboards", get(files::dashboards))
         .route("/dashboards/{file}", get(files::dashboard))
         .route("/alerts", get(files::alerts))
-        .route("/alerts/{file}", get(files::alert))
         .route("/alerts/runbooks/{name}", get(files::runbook))
-        .with_state(shared)
-        .merge(posts)
-        .fallback(no_such_route)
-        .method_not_allowed_fallback(|method: Method| async move {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                format!("method {method} is not allowed here, the Allow header tells which are"),
-            )
-        })
-        .layer(middleware::from_fn(answered))
+        .route_layer(middleware::from_fn(query::accept_none))
+}
+
+/// The routes that have query parameters: their handlers name them with [`query::Parameters::values`].
+fn with_query() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/slos/{name}", get(api::slo_by_name))
+        .route("/api/v1/slos/{service}/{name}", get(api::slo))
+        .route("/api/v1/notices", get(notices::list))
+        .route("/api/v1/notices/{id}", get(notices::one))
+        .route("/alerts/{file}", get(files::alert))
 }
 
 /// Counts each answer by its route and code, and forbids storing it: everything here is of this second.

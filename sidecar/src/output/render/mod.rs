@@ -3,6 +3,7 @@
 
 mod escape;
 mod filters;
+mod list;
 
 use std::fs;
 use std::io;
@@ -24,29 +25,32 @@ const BUILT_IN: [(&str, &str); 4] = [
 ];
 
 /// Pages and what they share.
-const PAGES: [(&str, &str); 2] = [
+const PAGES: [(&str, &str); 5] = [
     ("status.html", include_str!("../admin/pages/status.html")),
+    ("notices.html", include_str!("../admin/pages/notices.html")),
+    ("notice_card.html", include_str!("../admin/pages/notice_card.html")),
+    ("macros.html", include_str!("../admin/pages/macros.html")),
     ("style.css", include_str!("../admin/pages/style.css")),
 ];
 
 /// A notice with everything measured and one with nothing, to try templates with before they are needed.
 const SAMPLES: [&str; 2] =
-    [mapwarden_engine::notice::sample::MEASURED, mapwarden_engine::notice::sample::MISSING];
+    [mapwarden_engine::notice::samples::MEASURED, mapwarden_engine::notice::samples::MISSING];
 
-/// How a notice is written for people. JSON is serde's form of it and needs no template.
+/// How a notice is written for people. JSON is what serde writes and needs no template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Form {
-    /// For files and eyes.
+pub enum NoticeForm {
+    /// For files.
     Yaml,
     /// For tickets.
     Markdown,
     /// A page of its own.
     Html,
-    /// For terminals and chats; the first line says the most.
+    /// For terminals and chats; the first line holds the most important facts.
     Text,
 }
 
-impl Form {
+impl NoticeForm {
     /// Every form.
     pub const ALL: [Self; 4] = [Self::Yaml, Self::Markdown, Self::Html, Self::Text];
 
@@ -151,7 +155,7 @@ impl Templates {
     ///
     /// # Errors
     /// A value that a template's filter does not take.
-    pub fn render(&self, notice: &Notice, form: Form) -> Result<String, RenderError> {
+    pub fn render(&self, notice: &Notice, form: NoticeForm) -> Result<String, RenderError> {
         self.page(form.template(), context! { notice => Serde(notice) })
     }
 

@@ -13,8 +13,7 @@ use crate::aggregate::slots::Until;
 use crate::notice::known::Known;
 
 /// How the counts are made; shown beside them.
-const BASIS: &str =
-    "weighted counts of timed operations; the number of timed operations is not sent, so there is no interval";
+const BASIS: &str = "weighted counts of timed operations; the number of timed operations is not sent, so there is no interval";
 
 /// How many scopes a notice shows.
 const SCOPES: usize = 3;

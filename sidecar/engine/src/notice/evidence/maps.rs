@@ -152,7 +152,9 @@ fn shift(fault: &ObservedFault<'_>, map: &Map, pair: &OpOutcome) -> Option<Outco
 
 /// The growth of the number of entries since the onset, per hour, relative to then.
 fn growth(fault: &ObservedFault<'_>, map: &Map) -> Known<f64> {
-    let Some(now) = map.entries() else { return Known::missing("the service does not send the number of entries") };
+    let Some(now) = map.entries() else {
+        return Known::missing("the service does not send the number of entries");
+    };
     let Some((time, before)) = map.entries_before(fault.onset.at) else {
         return Known::missing("the number of entries was not sent before the onset");
     };

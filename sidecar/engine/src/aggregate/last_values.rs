@@ -29,11 +29,11 @@ pub(super) fn trim<V>(by_sender: &mut BTreeMap<u64, V>, time: impl Fn(&V) -> u64
 
 /// When each process told of something last, and the time before.
 #[derive(Clone, Debug, Default)]
-pub struct Rounds {
+pub struct ReportTimes {
     by_sender: BTreeMap<u64, (Option<UnixNanos>, UnixNanos)>,
 }
 
-impl Rounds {
+impl ReportTimes {
     /// Notes that a process told at `time`, and says when it had told before; none where it had not.
     pub fn tell(&mut self, sender: u64, time: UnixNanos) -> Option<UnixNanos> {
         let round = self.by_sender.entry(sender).or_insert((None, time));
@@ -60,7 +60,7 @@ impl Rounds {
 
 /// The last value of each process.
 #[derive(Clone, Debug, Default)]
-pub struct Latest {
+pub struct LastValues {
     by_sender: BTreeMap<u64, Last>,
 }
 
@@ -81,7 +81,7 @@ impl Last {
     }
 }
 
-impl Latest {
+impl LastValues {
     /// Notes what a process told at `time`; what comes late changes nothing.
     pub fn tell(&mut self, sender: u64, time: UnixNanos, value: u64) {
         let last = self.by_sender.entry(sender).or_insert(Last { time, value, interval: None });
@@ -104,7 +104,7 @@ impl Latest {
     }
 }
 
-/// The width of a slot of [`Longest`].
+/// The width of a slot of [`LongestOfMinute`].
 const SLOT: Nanos = Nanos::from_secs(5);
 
 /// How many slots are kept: the last minute and the slot that it begins in.
@@ -112,11 +112,11 @@ const SLOTS: u64 = 13;
 
 /// The longest of the times that were told in the last minute.
 #[derive(Clone, Debug, Default)]
-pub struct Longest {
+pub struct LongestOfMinute {
     slots: VecDeque<(u64, Nanos)>,
 }
 
-impl Longest {
+impl LongestOfMinute {
     /// Notes a time that was told at `time`.
     pub fn tell(&mut self, time: UnixNanos, span: Nanos) {
         let slot = time.get() / SLOT.get();
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_process_that_fell_silent_is_not_believed_any_more() {
-        let mut latest = Latest::default();
+        let mut latest = LastValues::default();
         latest.tell(1, at(0), 10);
         latest.tell(2, at(0), 7);
         latest.tell(1, at(100), 30);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_round_is_what_a_process_told_before() {
-        let mut rounds = Rounds::default();
+        let mut rounds = ReportTimes::default();
         let told = [(1, 10), (2, 10), (1, 11), (1, 11), (1, 9), (2, 30), (1, 12)];
         let before = told.map(|(sender, second)| rounds.tell(sender, at(second)));
         let expected = [None, None, Some(10), Some(10), Some(10), Some(10), Some(11)];
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_longest_of_the_last_minute_is_kept_for_a_minute() {
-        let mut longest = Longest::default();
+        let mut longest = LongestOfMinute::default();
         assert_eq!(longest.longest(at(0)), None);
         longest.tell(at(0), Nanos::from_secs(40));
         for second in 1..=60 {

@@ -3,141 +3,11 @@
 
 use std::cmp::Reverse;
 
-use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
-use serde::{Deserialize, Serialize};
+use mapwarden_contract::{Count, Nanos, UnixNanos};
 
-use super::Window;
 use super::ring::Ring;
-
-/// Events and measured time in some stretch of time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Events that kept the objective.
-    pub good: Count,
-    /// Events that missed it.
-    pub bad: Count,
-    /// How much of the time telemetry accounts for.
-    #[serde(with = "nanos_as_integer")]
-    pub covered: Nanos,
-}
-
-impl Counts {
-    /// All events.
-    pub fn total(&self) -> Count {
-        self.good + self.bad
-    }
-
-    /// Bad of all; none where there was no event.
-    pub fn error_ratio(&self) -> Option<Ratio> {
-        Ratio::of(self.bad, self.total())
-    }
-
-    /// Adds what happened elsewhere.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.good += other.good;
-        self.bad += other.bad;
-        self.covered = Nanos::new(self.covered.get().saturating_add(other.covered.get()));
-    }
-
-    /// What is left without a part of it; zero where what arrived late makes it negative.
-    pub(crate) fn less(&self, part: &Self) -> Self {
-        let covered = self.covered.saturating_sub(part.covered);
-        Self { good: self.good - part.good, bad: self.bad - part.bad, covered }
-    }
-}
-
-mod nanos_as_integer {
-    //! Measured time as whole nanoseconds: a sum of seconds in floating point would drift.
-
-    use mapwarden_contract::Nanos;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(time.get())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nanos, D::Error> {
-        u64::deserialize(deserializer).map(Nanos::new)
-    }
-}
-
-/// A width at which slices are kept. A closed set, finest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// 1 s for 10 minutes: the onset of a fault.
-    Second,
-    /// 10 s for 70 minutes.
-    TenSeconds,
-    /// 1 minute for 6.5 hours.
-    Minute,
-    /// 15 minutes for 3 days and 2 hours.
-    Quarter,
-    /// 2 hours for 31 days.
-    TwoHours,
-    /// 8 hours for 93 days, where a period is longer than 31 days.
-    EightHours,
-}
-
-impl Level {
-    /// Every level, finest first.
-    pub const ALL: [Self; 6] =
-        [Self::Second, Self::TenSeconds, Self::Minute, Self::Quarter, Self::TwoHours, Self::EightHours];
-
-    /// The level's number in the store.
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Second => 0,
-            Self::TenSeconds => 1,
-            Self::Minute => 2,
-            Self::Quarter => 3,
-            Self::TwoHours => 4,
-            Self::EightHours => 5,
-        }
-    }
-
-    /// The width of a slice. It is the resolution of every window read from the level: a window's far edge is
-    /// the start of a slice.
-    pub const fn width(self) -> Nanos {
-        Nanos::from_secs(match self {
-            Self::Second => 1,
-            Self::TenSeconds => 10,
-            Self::Minute => 60,
-            Self::Quarter => 900,
-            Self::TwoHours => 7_200,
-            Self::EightHours => 28_800,
-        })
-    }
-
-    /// How many slots are kept.
-    pub(super) const fn slots(self) -> u64 {
-        match self {
-            Self::Second => 600,
-            Self::TenSeconds => 420,
-            Self::Minute => 390,
-            Self::Quarter => 296,
-            Self::TwoHours => 372,
-            Self::EightHours => 279,
-        }
-    }
-
-    /// How far back the level reaches.
-    pub const fn reach(self) -> Nanos {
-        Nanos::new(self.width().get().saturating_mul(self.slots()))
-    }
-
-    fn slot(self, time: UnixNanos) -> u64 {
-        time.get() / self.width().get()
-    }
-
-    /// How many slots a window has.
-    const fn slots_of(self, window: Window) -> u64 {
-        window.length().get() / self.width().get()
-    }
-
-    pub(super) fn start(self, slot: u64) -> UnixNanos {
-        UnixNanos::new(slot.saturating_mul(self.width().get()))
-    }
-}
+use super::slot::{Counts, Level, Slot};
+use super::window::Window;
 
 /// What is kept of places.
 const OF_PLACES: [Level; 4] = [Level::Second, Level::TenSeconds, Level::Minute, Level::TwoHours];
@@ -161,23 +31,14 @@ impl Until {
     }
 }
 
-/// One slice: a slot and what happened in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slice {
-    /// The slot's number since 1970.
-    pub slot: u64,
-    /// What happened.
-    pub counts: Counts,
-}
-
-/// Slices at some levels.
+/// Slots at some levels.
 #[derive(Clone, Debug)]
-pub struct Slices {
+pub struct Slots {
     rings: Vec<Ring>,
 }
 
-impl Slices {
-    /// Slices for a budget of at most 31 days.
+impl Slots {
+    /// Slots for a budget of at most 31 days.
     pub fn for_budget() -> Self {
         let levels = [Level::Second, Level::TenSeconds, Level::Minute, Level::Quarter, Level::TwoHours];
         Self { rings: levels.map(Ring::new).into() }
@@ -187,20 +48,20 @@ impl Slices {
     pub fn reach(&mut self, longest: Nanos) {
         let Some(known) = self.rings.last().filter(|ring| ring.level.reach() < longest) else { return };
         let mut ring = Ring::new(Level::EightHours);
-        for slice in known.from(0) {
-            ring.add(Level::EightHours.slot(known.level.start(slice.slot)), &slice.counts);
+        for slot in known.from(0) {
+            ring.add(Level::EightHours.slot(known.level.start(slot.number)), &slot.counts);
         }
         if known.level < Level::EightHours {
             self.rings.push(ring);
         }
     }
 
-    /// Slices that reach six hours back, for evidence.
+    /// Slots that reach six hours back, for evidence.
     pub fn for_evidence() -> Self {
         Self { rings: [Level::Second, Level::TenSeconds, Level::Minute].map(Ring::new).into() }
     }
 
-    /// Slices that reach six hours back and, two hours wide, as far as those of a budget: who spent it.
+    /// Slots that reach six hours back and, two hours wide, as far as those of a budget: who spent it.
     pub fn for_places() -> Self {
         Self { rings: OF_PLACES.map(Ring::new).into() }
     }
@@ -210,7 +71,7 @@ impl Slices {
         Self { rings: OF_PLACES.iter().filter_map(|level| self.ring(*level).cloned()).collect() }
     }
 
-    /// Slices that reach 70 minutes back, for what there may be many of.
+    /// Slots that reach 70 minutes back, for what there may be many of.
     pub fn for_keys() -> Self {
         Self { rings: [Level::Second, Level::TenSeconds].map(Ring::new).into() }
     }
@@ -282,16 +143,16 @@ impl Slices {
     }
 
     /// The slices of one level that start at `from` or later, ascending, with their start.
-    pub fn slices(&self, level: Level, from: UnixNanos) -> impl Iterator<Item = (UnixNanos, Counts)> {
+    pub fn at_level(&self, level: Level, from: UnixNanos) -> impl Iterator<Item = (UnixNanos, Counts)> {
         let first = level.slot(from);
         self.ring(level)
             .into_iter()
             .flat_map(move |ring| ring.from(first))
-            .map(move |slice| (level.start(slice.slot), slice.counts))
+            .map(move |slot| (level.start(slot.number), slot.counts))
     }
 
     /// The slices that changed can only be the ones around `time`: what the store writes after an addition.
-    pub fn at(&self, level: Level, time: UnixNanos) -> Option<Slice> {
+    pub fn at(&self, level: Level, time: UnixNanos) -> Option<Slot> {
         self.ring(level)?.at(level.slot(time))
     }
 
@@ -308,9 +169,9 @@ impl Slices {
     }
 
     /// Puts back a slice that the store kept.
-    pub fn restore(&mut self, level: Level, slice: Slice) {
+    pub fn restore(&mut self, level: Level, slot: Slot) {
         if let Some(ring) = self.rings.iter_mut().find(|ring| ring.level == level) {
-            ring.add(slice.slot, &slice.counts);
+            ring.add(slot.number, &slot.counts);
         }
     }
 
@@ -322,12 +183,12 @@ impl Slices {
 /// The names of what happened at all between two times, and how often, the most frequent first. What happened counts as
 /// good, as it does for all that is evidence and no objective.
 pub(super) fn most_first<'a, K>(
-    named: impl Iterator<Item = (K, &'a Slices)>,
+    named: impl Iterator<Item = (K, &'a Slots)>,
     from: UnixNanos,
     until: Until,
     now: UnixNanos,
 ) -> Vec<(K, Count)> {
-    let counted = named.map(|(name, slices)| (name, slices.between(from, until, now).good));
+    let counted = named.map(|(name, slots)| (name, slots.between(from, until, now).good));
     let mut happened: Vec<_> = counted.filter(|(_, count)| *count > Count::ZERO).collect();
     happened.sort_by_key(|entry| Reverse(entry.1));
     happened
@@ -347,11 +208,11 @@ mod tests {
 
     #[test]
     fn a_window_holds_its_slots_and_no_more() {
-        let mut slices = Slices::for_budget();
+        let mut slots = Slots::for_budget();
         for age in [0, 299, 300, 3_599, 3_610, 100_000] {
-            slices.add(at(NOW - age), Count::new(1), Count::ZERO);
+            slots.add(at(NOW - age), Count::new(1), Count::ZERO);
         }
-        let good = |window| slices.window(window, at(NOW)).good.get();
+        let good = |window| slots.window(window, at(NOW)).good.get();
         let got = Window::ALL.map(|window| (window.name(), good(window)));
         let got = got.each_ref().map(|(name, good)| (&**name, *good));
         assert_eq!(
@@ -362,35 +223,34 @@ mod tests {
 
     #[test]
     fn a_window_of_any_length_is_read_at_the_finest_level_that_reaches() {
-        let mut slices = Slices::for_budget();
-        slices.add(at(NOW - 40 * 86_400), Count::new(1), Count::ZERO);
-        slices.add(at(NOW - 20 * 86_400), Count::new(1), Count::ZERO);
-        slices.reach(Nanos::from_secs(90 * 86_400));
-        slices.reach(Nanos::from_secs(90 * 86_400));
-        (0..700).for_each(|age| slices.add(at(NOW - age), Count::new(1), Count::ZERO));
-        let sum =
-            |slices: &Slices, secs| slices.window(Window::new(Nanos::from_secs(secs)), at(NOW)).good.get();
-        let good = |seconds| sum(&slices, seconds);
+        let mut slots = Slots::for_budget();
+        slots.add(at(NOW - 40 * 86_400), Count::new(1), Count::ZERO);
+        slots.add(at(NOW - 20 * 86_400), Count::new(1), Count::ZERO);
+        slots.reach(Nanos::from_secs(90 * 86_400));
+        slots.reach(Nanos::from_secs(90 * 86_400));
+        (0..700).for_each(|age| slots.add(at(NOW - age), Count::new(1), Count::ZERO));
+        let sum = |slots: &Slots, secs| slots.window(Window::new(Nanos::from_secs(secs)), at(NOW)).good.get();
+        let good = |seconds| sum(&slots, seconds);
         assert_eq!((good(1), good(420), good(600), good(610)), (1, 420, 600, 601));
         assert_eq!((good(28 * 86_400), good(90 * 86_400)), (701, 702), "what was known is kept");
-        slices.add(at(NOW - 80 * 86_400), Count::new(1), Count::ZERO);
-        assert_eq!(sum(&slices, 90 * 86_400), 703);
+        slots.add(at(NOW - 80 * 86_400), Count::new(1), Count::ZERO);
+        assert_eq!(sum(&slots, 90 * 86_400), 703);
     }
 
     #[test]
     fn coverage_is_time_that_was_accounted_for() {
-        let mut slices = Slices::for_budget();
-        slices.cover(at(NOW - 100), at(NOW - 40));
-        slices.cover(at(NOW - 20), at(NOW));
-        assert_eq!(slices.window(Window::M5, at(NOW)).covered, Nanos::from_secs(80));
-        assert_eq!(slices.window(Window::D30, at(NOW)).covered, Nanos::from_secs(80));
+        let mut slots = Slots::for_budget();
+        slots.cover(at(NOW - 100), at(NOW - 40));
+        slots.cover(at(NOW - 20), at(NOW));
+        assert_eq!(slots.window(Window::M5, at(NOW)).covered, Nanos::from_secs(80));
+        assert_eq!(slots.window(Window::D30, at(NOW)).covered, Nanos::from_secs(80));
     }
 
     #[test]
     fn covering_a_year_costs_no_more_than_the_reach() {
-        let mut slices = Slices::for_budget();
-        slices.cover(UnixNanos::EPOCH, at(NOW));
-        assert_eq!(slices.window(Window::M5, at(NOW)).covered, Nanos::from_secs(299));
+        let mut slots = Slots::for_budget();
+        slots.cover(UnixNanos::EPOCH, at(NOW));
+        assert_eq!(slots.window(Window::M5, at(NOW)).covered, Nanos::from_secs(299));
     }
 
     proptest! {
@@ -398,27 +258,27 @@ mod tests {
         fn every_level_counts_every_event_within_its_reach(
             events in prop::collection::vec((0_u64..500, 0_u64..5, 0_u64..5), 1..100)
         ) {
-            let mut slices = Slices::for_budget();
+            let mut slots = Slots::for_budget();
             for (age, good, bad) in &events {
-                slices.add(at(NOW - age), Count::new(*good), Count::new(*bad));
+                slots.add(at(NOW - age), Count::new(*good), Count::new(*bad));
             }
             let good: u64 = events.iter().map(|event| event.1).sum();
             let bad: u64 = events.iter().map(|event| event.2).sum();
             for window in [Window::M30, Window::H6, Window::D3, Window::D30] {
-                let counts = slices.window(window, at(NOW));
+                let counts = slots.window(window, at(NOW));
                 prop_assert_eq!((counts.good.get(), counts.bad.get()), (good, bad));
             }
-            prop_assert_eq!(slices.since(at(NOW - 500), at(NOW)).total().get(), good + bad);
+            prop_assert_eq!(slots.since(at(NOW - 500), at(NOW)).total().get(), good + bad);
         }
 
         #[test]
         fn before_and_since_make_the_whole(split in 1_u64..500, ages in prop::collection::vec(0_u64..500, 1..50)) {
-            let mut slices = Slices::for_budget();
+            let mut slots = Slots::for_budget();
             for age in &ages {
-                slices.add(at(NOW - age), Count::new(1), Count::ZERO);
+                slots.add(at(NOW - age), Count::new(1), Count::ZERO);
             }
-            let before = slices.between(at(NOW - 500), Until::Before(at(NOW - split)), at(NOW));
-            let since = slices.since(at(NOW - split), at(NOW));
+            let before = slots.between(at(NOW - 500), Until::Before(at(NOW - split)), at(NOW));
+            let since = slots.since(at(NOW - split), at(NOW));
             prop_assert_eq!(before.good.get() + since.good.get(), u64::try_from(ages.len()).unwrap());
         }
     }

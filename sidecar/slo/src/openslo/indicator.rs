@@ -5,7 +5,8 @@ use super::source::{Source, source};
 use crate::field;
 use crate::query::{self, Kind, Query, Template, over_window};
 use crate::yaml::{Fields, Node, Reader};
-use mapwarden_objective::{Expression, Indicator, Judged, Queried, Queries};
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Expression, Indicator, Queried, Queries};
 
 /// What an SLI measures.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ fn ratio(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Indi
     let fields = reader.object("ratioMetric", node, &accepted)?;
     let counter = fields.get("counter").and_then(|node| reader.truth("counter", node));
     let kind = if counter == Some(true) { Kind::Counter } else { Kind::Gauge };
-    let told = [("good", Judged::Good), ("bad", Judged::Bad)];
+    let told = [("good", Verdict::Good), ("bad", Verdict::Bad)];
     let parts = told.map(|(name, is)| fields.get(name).map(|node| (name, node, is)));
     match (parts, fields.get("total"), fields.get("raw")) {
         ([Some(part), None] | [None, Some(part)], Some(total), None) => {
@@ -61,17 +62,17 @@ fn ratio(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Indi
     }
 }
 
-fn raw_type(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Judged> {
+fn raw_type(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Verdict> {
     let node = reader.required("ratioMetric", fields, "rawType")?;
     reader.checked("rawType", node, |text| match text {
-        "success" => Ok(Judged::Good),
-        "failure" => Ok(Judged::Bad),
+        "success" => Ok(Verdict::Good),
+        "failure" => Ok(Verdict::Bad),
         _ => Err(format!("`{text}` is not a kind of ratio: accepted are success and failure")),
     })
 }
 
 /// A part of all events: the node it was read from, where it comes from, and what its events are.
-type Part<'n> = (&'n Node, Source, Judged);
+type Part<'n> = (&'n Node, Source, Verdict);
 
 fn fraction(
     scope: &Scope<'_>,
@@ -93,8 +94,8 @@ fn fraction(
             Some(Indicator::Queried(Queried { source, queries }))
         }
         (Source::Held { selector: bad, .. }, Source::Held { selector: total, .. }) => match is {
-            Judged::Bad => Some(Indicator::Events { total, bad }),
-            Judged::Good => {
+            Verdict::Bad => Some(Indicator::Events { total, bad }),
+            Verdict::Good => {
                 let message =
                     "of series that the sidecar holds the bad events are counted: accepted is `bad`";
                 scope.refuse(reader, node, message.to_owned());
@@ -114,7 +115,7 @@ fn raw(
     reader: &mut Reader<'_>,
     node: &Node,
     share: Source,
-    is: Judged,
+    is: Verdict,
 ) -> Option<Indicator> {
     match share {
         Source::Queried { source, query } => {

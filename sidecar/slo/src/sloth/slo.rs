@@ -6,7 +6,8 @@ use super::{Part, alerting, plugins};
 use crate::query::{self, Template};
 use crate::yaml::{Node, Reader};
 use crate::{Spelling, field};
-use mapwarden_objective::{Indicator, Judged, Queried, Queries, Slo};
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Indicator, Queried, Queries, Slo};
 
 /// What all objectives of a document share.
 pub(super) struct Service {
@@ -72,7 +73,7 @@ fn events(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Qu
     let (bad, total) = (query("error_query"), query("total_query"));
     let (bad, total) = (bad?, total?);
     query::warn_of_thresholds(reader, &[&bad, &total]);
-    Some(Queries::Events { total: total.expression(), part: bad.expression(), is: Judged::Bad })
+    Some(Queries::Events { total: total.expression(), part: bad.expression(), is: Verdict::Bad })
 }
 
 fn raw(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Queries> {
@@ -80,5 +81,5 @@ fn raw(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Queri
     let node = part.required(reader, "raw", "error_ratio_query")?;
     let query = query::read(reader, &spelling.of("error_ratio_query"), node, Template::Required)?;
     query::warn_of_thresholds(reader, &[&query]);
-    Some(Queries::Ratio { share: query.expression(), is: Judged::Bad })
+    Some(Queries::Ratio { share: query.expression(), is: Verdict::Bad })
 }

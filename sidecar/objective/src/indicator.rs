@@ -96,6 +96,9 @@ pub enum Comparison {
 pub struct Expression(String);
 
 impl Expression {
+    /// The template of the window, as every expression that this crate's readers produce spells it.
+    pub const WINDOW: &str = "{{.window}}";
+
     /// Wraps PromQL that is known to be valid once a window is inserted.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -108,7 +111,7 @@ impl Expression {
 
     /// Returns the PromQL with a window, in the notation of Prometheus (`5m`), inserted.
     pub fn over(&self, window: &str) -> String {
-        self.0.replace("{{.window}}", window).replace("{{ .window }}", window)
+        self.0.replace(Self::WINDOW, window).replace("{{ .window }}", window)
     }
 }
 

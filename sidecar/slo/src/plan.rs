@@ -3,7 +3,7 @@
 
 use mapwarden_contract::{Nanos, Verdict};
 
-use super::scan;
+use crate::scan;
 use mapwarden_objective::{Comparison, Expression, Queries};
 
 /// What is asked for an objective.

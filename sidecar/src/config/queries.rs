@@ -2,7 +2,7 @@
 
 use mapwarden_contract::Verdict;
 use mapwarden_objective::{Comparison, Expression, Indicator, Queried, Queries};
-use mapwarden_slo::yaml::{Fields, Node, Reader};
+use mapwarden_slo::declaration::{Fields, Node, Reader};
 
 /// The fields of `queries`.
 const FIELDS: [&str; 8] =

@@ -8,11 +8,11 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
 /// A value and where it stands.
-pub type Node = Spanned<Value>;
+pub type Node = Spanned<YamlValue>;
 
 /// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum YamlValue {
     Nothing,
     Truth(bool),
     Integer(i128),
@@ -22,7 +22,7 @@ pub enum Value {
     Object(Vec<(Spanned<String>, Node)>),
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for YamlValue {
     /// As a message names it: scalars as they were written, more or less.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -54,10 +54,10 @@ thread_local! {
     static TEXT_LEFT: Cell<usize> = const { Cell::new(MAX_TEXT) };
 }
 
-/// Reads one document; an empty one is [`Value::Nothing`].
+/// Reads one document; an empty one is [`YamlValue::Nothing`].
 pub fn parse(text: &str) -> Result<Node, serde_saphyr::Error> {
     if is_empty(text) {
-        return Ok(Spanned::new(Value::Nothing, Location::UNKNOWN, Location::UNKNOWN));
+        return Ok(Spanned::new(YamlValue::Nothing, Location::UNKNOWN, Location::UNKNOWN));
     }
     TEXT_LEFT.set(MAX_TEXT);
     serde_saphyr::from_str_with_options(text, options())
@@ -83,67 +83,67 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for YamlValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_any(YamlValueVisitor)
     }
 }
 
-struct ValueVisitor;
+struct YamlValueVisitor;
 
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+impl<'de> Visitor<'de> for YamlValueVisitor {
+    type Value = YamlValue;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a YAML value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Nothing)
+    fn visit_unit<E>(self) -> Result<YamlValue, E> {
+        Ok(YamlValue::Nothing)
     }
 
-    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
-        Ok(Value::Truth(truth))
+    fn visit_bool<E>(self, truth: bool) -> Result<YamlValue, E> {
+        Ok(YamlValue::Truth(truth))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Integer(number.into()))
+    fn visit_i64<E>(self, number: i64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Integer(number.into()))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::Integer(number.into()))
+    fn visit_u64<E>(self, number: u64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Integer(number.into()))
     }
 
-    fn visit_i128<E>(self, number: i128) -> Result<Value, E> {
-        Ok(Value::Integer(number))
+    fn visit_i128<E>(self, number: i128) -> Result<YamlValue, E> {
+        Ok(YamlValue::Integer(number))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(Value::Float(number))
+    fn visit_f64<E>(self, number: f64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Float(number))
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<YamlValue, E> {
         let left = TEXT_LEFT.get().checked_sub(text.len()).ok_or_else(|| {
             E::custom(format!("more text than {MAX_TEXT} bytes: accepted is less, aliases included"))
         })?;
         TEXT_LEFT.set(left);
-        Ok(Value::Text(text.to_owned()))
+        Ok(YamlValue::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<YamlValue, A::Error> {
         let mut list = Vec::new();
         while let Some(value) = values.next_element()? {
             list.push(value);
         }
-        Ok(Value::List(list))
+        Ok(YamlValue::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<YamlValue, A::Error> {
         let mut fields = Vec::new();
         while let Some(entry) = entries.next_entry()? {
             fields.push(entry);
         }
-        Ok(Value::Object(fields))
+        Ok(YamlValue::Object(fields))
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn keys_and_values_know_their_places() {
         let node = parse("a: 1\nlist:\n  - {x: 2.5, y: on}\n  - ~\n").unwrap();
-        let Value::Object(fields) = node.value else { panic!("{node:?}") };
+        let YamlValue::Object(fields) = node.value else { panic!("{node:?}") };
         let places: Vec<(&str, u64, u64, u64)> = fields
             .iter()
             .map(|(key, value)| {
@@ -167,16 +167,16 @@ mod tests {
             })
             .collect();
         assert_eq!(places, [("a", 1, 1, 4), ("list", 2, 3, 3)]);
-        let Value::List(items) = &fields[1].1.value else { panic!("{fields:?}") };
-        let Value::Object(inner) = &items[0].value else { panic!("{items:?}") };
-        assert_eq!((&inner[0].1.value, inner[1].0.referenced.line()), (&Value::Float(2.5), 3));
-        assert_eq!(items[1].value, Value::Nothing);
+        let YamlValue::List(items) = &fields[1].1.value else { panic!("{fields:?}") };
+        let YamlValue::Object(inner) = &items[0].value else { panic!("{items:?}") };
+        assert_eq!((&inner[0].1.value, inner[1].0.referenced.line()), (&YamlValue::Float(2.5), 3));
+        assert_eq!(items[1].value, YamlValue::Nothing);
     }
 
     #[test]
     fn an_empty_document_is_nothing() {
         for text in ["", "\n", "# only a comment\n"] {
-            assert_eq!(parse(text).unwrap().value, Value::Nothing, "{text:?}");
+            assert_eq!(parse(text).unwrap().value, YamlValue::Nothing, "{text:?}");
         }
     }
     #[test]

@@ -15,12 +15,12 @@ use papaya::Guard;
 use seize::reclaim;
 
 use super::HashMap;
-use crate::record::{Meter, Wish};
+use crate::record::{Meter, ProbeRequest};
 
 /// Frees nothing, and tells when.
-struct Probe(Arc<Meter>);
+struct RetiredProbe(Arc<Meter>);
 
-impl Drop for Probe {
+impl Drop for RetiredProbe {
     fn drop(&mut self) {
         self.0.probe_returned();
     }
@@ -32,14 +32,14 @@ impl<K, V, S> HashMap<K, V, S> {
         let Some((wish, threads)) = self.meter.take_probe() else { return };
         let guard = self.inner.guard();
         match wish {
-            Wish::Send => {
-                let probe = Box::into_raw(Box::new(Probe(Arc::clone(&self.meter))));
+            ProbeRequest::Send => {
+                let probe = Box::into_raw(Box::new(RetiredProbe(Arc::clone(&self.meter))));
                 // Safety: the pointer comes from `Box::into_raw`, as `reclaim::boxed` asks. Nobody else has it, so that
-                // it is retired once and not used after. A `Probe` may be dropped on any thread: it is `Send`. It may be
+                // it is retired once and not used after. A `RetiredProbe` may be dropped on any thread: it is `Send`. It may be
                 // dropped as late as with the map's collector: it borrows nothing, and its drop calls no collector.
                 unsafe { guard.defer_retire(probe, reclaim::boxed) };
             }
-            Wish::Push => {}
+            ProbeRequest::Push => {}
         }
         // A batch is taken over only if it holds as much as there are guards, which nobody knows: here it is guessed,
         // and where it was too little, another push adds as much again.

@@ -1,73 +1,64 @@
-//! From the ledger's state of one objective to what the API tells.
+//! How long the budget of an objective lasts. Comes in: the ledger's forecast. Goes out: its scenarios, and one sentence.
 
-use mapwarden_contract::{BudgetFraction, Nanos, Ratio, UnixNanos};
+use std::borrow::Cow;
+
+use mapwarden_contract::{BudgetFraction, BurnRate, Nanos};
+use mapwarden_engine::aggregate::slot::Counts;
+use mapwarden_engine::budget::Window;
+use mapwarden_engine::ledger::{Burn, CONFIDENCE, Forecast, Outlook, Scenario, student};
+use serde::Serialize;
 
 use crate::human;
-use crate::view::ledger::{
-    AttributionView, BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, LedgerView,
-    MaintenanceView, RawBudget, ScenarioView, ShareView, TimeView,
-};
-use mapwarden_engine::aggregate::timestamp;
-use mapwarden_engine::budget::{BudgetState, Window};
-use mapwarden_engine::ledger::student;
-use mapwarden_engine::ledger::{
-    Attribution, Burn, CONFIDENCE, Corrected, Forecast, LedgerState, Maintenance, Outlook, Scenario, Share,
-    Stretch,
-};
-use mapwarden_engine::notice::Known;
 
-pub(super) fn ledger(state: &LedgerState, budget: &BudgetState) -> LedgerView {
-    let LedgerState { period, raw, corrected, forecast, attribution, maintenance } = state;
-    let coverage = budget.period.coverage;
-    let maintenance = maintenance.as_ref().map(|Maintenance { correction, until }| MaintenanceView {
-        correction: correction.clone(),
-        until: timestamp(*until),
-    });
-    LedgerView {
-        budget: BudgetView {
-            from: timestamp(period.from),
-            to: timestamp(period.to),
-            coverage: coverage.map_or_else(
-                || Known::<Ratio>::missing("the objective is known for too short a time"),
-                Known::Value,
-            ),
-            raw: RawBudget { good: raw.good, bad: raw.bad, remaining: left(budget.remaining) },
-            corrected: corrected_view(corrected),
-            covered: raw.covered,
-        },
-        forecast: forecast_view(forecast),
-        maintenance,
-        attribution: attribution
-            .iter()
-            .zip(["period", "onset"])
-            .map(|(one, over)| attributed(one, over))
-            .collect(),
-    }
+/// How long a budget lasts.
+#[derive(Clone, Debug, Serialize)]
+pub struct ForecastView {
+    /// One sentence.
+    pub words: String,
+    /// The confidence level of the ranges, two-sided.
+    pub confidence: f64,
+    /// One per window.
+    pub scenarios: Vec<ScenarioView>,
 }
 
-fn left(remaining: Option<BudgetFraction>) -> Known<BudgetFraction> {
-    remaining.map_or_else(|| Known::missing("nothing was measured"), Known::Value)
+/// How long a budget lasts if burning continues as in one window.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScenarioView {
+    /// The window: `1h` or `1d`.
+    pub as_in: Cow<'static, str>,
+    /// How many parts of it held events.
+    pub parts: usize,
+    /// The burn rate and its range; null where nothing was measured.
+    pub burn_rate: Option<BurnView>,
+    /// `spent`, `unmeasured`, `lasts` or `within`.
+    pub outlook: &'static str,
+    /// Time until it is spent at the earliest; null where that is not within a period.
+    pub earliest: Option<Nanos>,
+    /// Time until it is spent at the latest; null where it may also last.
+    pub latest: Option<Nanos>,
+    /// What was left of the budget when the forecast was made.
+    #[serde(skip)]
+    pub left: Option<BudgetFraction>,
+    /// What the window's parts held.
+    #[serde(skip)]
+    pub counts: Vec<Counts>,
+    /// Student's t of the range; 0 where at most one part held events.
+    #[serde(skip)]
+    pub student: f64,
 }
 
-fn corrected_view(corrected: &Corrected) -> CorrectedBudget {
-    let Corrected { good, bad, remaining, excluded, deducted, refunded, exclusions, corrections } = corrected;
-    let times = exclusions.iter().map(|Stretch { from, to }| time(*from, *to)).collect();
-    CorrectedBudget {
-        good: *good,
-        bad: *bad,
-        remaining: left(*remaining),
-        excluded: ExcludedView { good: excluded.good, bad: excluded.bad, times },
-        deducted: *deducted,
-        refunded: *refunded,
-        corrections: corrections.clone(),
-    }
+/// A burn rate and its range.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BurnView {
+    /// The lower end.
+    pub low: BurnRate,
+    /// As it was measured.
+    pub measured: BurnRate,
+    /// The upper end.
+    pub high: BurnRate,
 }
 
-fn time(from: UnixNanos, to: UnixNanos) -> TimeView {
-    TimeView { from: timestamp(from), to: timestamp(to) }
-}
-
-fn forecast_view(forecast: &Forecast) -> ForecastView {
+pub(super) fn forecast(forecast: &Forecast) -> ForecastView {
     let scenarios = forecast.scenarios.iter().map(|scenario| {
         let Scenario { window, parts, burn, outlook, counts } = scenario;
         let (name, earliest, latest) = match outlook {
@@ -92,13 +83,13 @@ fn forecast_view(forecast: &Forecast) -> ForecastView {
     ForecastView { words: words(forecast), confidence: CONFIDENCE, scenarios: scenarios.collect() }
 }
 
-/// `spent in 3h to 5h if it goes on as in the last hour; lasts the period if as in the last day`.
-pub(crate) fn words(forecast: &Forecast) -> String {
+/// Writes a forecast as `spent in 3h to 5h if it goes on as in the last hour; lasts the period if as in the last day`.
+fn words(forecast: &Forecast) -> String {
     if forecast.scenarios.iter().any(|scenario| scenario.outlook == Outlook::Spent) {
         return "spent already".to_owned();
     }
     let span = |time: Nanos| human::duration(time.as_secs_f64());
-    let told = forecast.scenarios.iter().filter_map(|scenario| {
+    let known = forecast.scenarios.iter().filter_map(|scenario| {
         let what = match scenario.outlook {
             Outlook::Spent | Outlook::Unmeasured => return None,
             Outlook::Lasts => "lasts the period".to_owned(),
@@ -114,28 +105,18 @@ pub(crate) fn words(forecast: &Forecast) -> String {
         };
         Some((what, if scenario.window == Window::H1 { "hour" } else { "day" }))
     });
-    let told: Vec<_> = told.collect();
-    if let [(hour, _), (day, _)] = told.as_slice()
+    let known: Vec<_> = known.collect();
+    if let [(hour, _), (day, _)] = known.as_slice()
         && hour == day
     {
         return format!("{hour} if it goes on as in the last hour, or the last day");
     }
-    let said = told.iter().enumerate().map(|(at, (what, window))| {
+    let parts = known.iter().enumerate().map(|(at, (what, window))| {
         let condition = if at == 0 { "if it goes on as" } else { "if as" };
         format!("{what} {condition} in the last {window}")
     });
-    let said: Vec<String> = said.collect();
-    if said.is_empty() { "nothing was measured in the last day".to_owned() } else { said.join("; ") }
-}
-
-fn attributed(attribution: &Attribution, over: &'static str) -> AttributionView {
-    let Attribution { since, bad, spent, by } = attribution;
-    let by = by.iter().map(|Share { dimension, parts, rest }| ShareView {
-        dimension: dimension.name(),
-        parts: parts.clone(),
-        rest: rest.clone(),
-    });
-    AttributionView { over, since: timestamp(*since), bad: *bad, spent: *spent, by: by.collect() }
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { "nothing was measured in the last day".to_owned() } else { parts.join("; ") }
 }
 
 #[cfg(test)]
@@ -143,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forecast_is_told_in_words() {
+    fn a_forecast_is_one_sentence() {
         let hours = |hours: u64| Nanos::from_secs(hours * 3_600);
         let within = |earliest, latest: Option<u64>| Outlook::Within {
             earliest: hours(earliest),

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, Hash};
 
 use papaya::{Compute, Equivalent, Guard, Iter, Keys, OccupiedError, Operation, Values};
 
+use super::guarded_map::MapWithGuard;
 use super::observed::Observed;
-use super::under::Guarded;
 use super::{HashMap, Rejected};
 use crate::record::ThreadCell;
 use mapwarden_contract::{Op, Outcome};
@@ -24,19 +24,19 @@ where
     fn observed<'m, 'g, G: Guard>(
         &'m self,
         guard: &'g G,
-    ) -> Observed<'m, K, V, S, Guarded<'m, 'g, K, V, S, G>> {
-        Observed { map: self, cell: self.meter.cell(), under: Guarded { map: &self.inner, guard } }
+    ) -> Observed<'m, K, V, S, MapWithGuard<'m, 'g, K, V, S, G>> {
+        Observed { map: self, cell: self.meter.cell(), guarded: MapWithGuard { map: &self.inner, guard } }
     }
 
-    pub(super) fn tell_entries(&self) {
-        self.entries.tell(self.inner.len());
+    pub(super) fn report_entries(&self) {
+        self.entries.report(self.inner.len());
     }
 
     pub(super) fn observed_len(&self, cell: &ThreadCell) -> usize {
         let running = self.meter.begin(cell, Op::Len);
         let entries = self.inner.len();
         running.end(Outcome::Unchanged);
-        self.entries.tell(entries);
+        self.entries.report(entries);
         entries
     }
 

@@ -7,7 +7,7 @@ use papaya::{Compute, Equivalent, Guard, HashMap, HashMapRef, Iter, Keys, Occupi
 
 /// papaya's operations on entries that live as long as `'g`. That keys live so long is asked only where papaya asks
 /// it.
-pub(super) trait Under<'g, K, V>: Copy {
+pub(super) trait GuardedMap<'g, K, V>: Copy {
     type Guard: Guard + 'g;
 
     /// The key as it is stored, for as long as the caller holds this.
@@ -47,20 +47,20 @@ pub(super) trait Under<'g, K, V>: Copy {
 }
 
 /// A map and a guard from outside.
-pub(super) struct Guarded<'m, 'g, K, V, S, G> {
+pub(super) struct MapWithGuard<'m, 'g, K, V, S, G> {
     pub(super) map: &'m HashMap<K, V, S>,
     pub(super) guard: &'g G,
 }
 
 // By hand, because derive asks `K: Copy` and so on.
-impl<K, V, S, G> Clone for Guarded<'_, '_, K, V, S, G> {
+impl<K, V, S, G> Clone for MapWithGuard<'_, '_, K, V, S, G> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<K, V, S, G> Copy for Guarded<'_, '_, K, V, S, G> {}
+impl<K, V, S, G> Copy for MapWithGuard<'_, '_, K, V, S, G> {}
 
-impl<'g, K, V, S, G> Under<'g, K, V> for Guarded<'_, 'g, K, V, S, G>
+impl<'g, K, V, S, G> GuardedMap<'g, K, V> for MapWithGuard<'_, 'g, K, V, S, G>
 where
     K: Hash + Eq,
     S: BuildHasher,
@@ -169,7 +169,7 @@ where
     }
 }
 
-impl<'g, K, V, S, G> Under<'g, K, V> for &'g HashMapRef<'_, K, V, S, G>
+impl<'g, K, V, S, G> GuardedMap<'g, K, V> for &'g HashMapRef<'_, K, V, S, G>
 where
     K: Hash + Eq,
     S: BuildHasher,

@@ -15,7 +15,7 @@ const PUSH_AFTER: u64 = 100_000_000;
 
 /// What is asked of a timed operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum ProbeRequest {
     /// A probe.
     Send,
     /// The one that this thread sent may still be with it: the collector takes nothing of a thread that has retired less
@@ -39,7 +39,7 @@ pub(super) struct GuardProbe {
 impl GuardProbe {
     /// Takes the wish, if there is one for the thread of this number. Relaxed, as everything here: the state alone is
     /// exchanged, and a thread sees its own stores; a push too many or too few does no harm.
-    pub(super) fn take(&self, thread: u64, now: u64) -> Option<Wish> {
+    pub(super) fn take(&self, thread: u64, now: u64) -> Option<ProbeRequest> {
         match self.state.load(Relaxed) {
             IDLE => None,
             WANTED => {
@@ -47,7 +47,7 @@ impl GuardProbe {
                 self.state.compare_exchange(WANTED, sent, Relaxed, Relaxed).ok()?;
                 self.sender.store(thread, Relaxed);
                 self.push_at.store(PUSH_AFTER, Relaxed);
-                Some(Wish::Send)
+                Some(ProbeRequest::Send)
             }
             sent => {
                 let age = now.saturating_sub(sent);
@@ -55,7 +55,7 @@ impl GuardProbe {
                     return None;
                 }
                 self.push_at.store(age.saturating_mul(2), Relaxed);
-                Some(Wish::Push)
+                Some(ProbeRequest::Push)
             }
         }
     }
@@ -90,20 +90,20 @@ mod tests {
         let probe = GuardProbe::default();
         assert_eq!(probe.take(1, 10), None, "nobody asked");
         assert_eq!(probe.ask(20), 0);
-        assert_eq!(probe.take(1, 30), Some(Wish::Send));
+        assert_eq!(probe.take(1, 30), Some(ProbeRequest::Send));
         assert_eq!(probe.take(1, 31), None, "one at a time");
         assert_eq!(probe.ask(50), 20);
         probe.returned(90);
         assert_eq!(probe.take(1, 91), None);
         assert_eq!(probe.ask(100), 60);
-        assert_eq!(probe.take(2, 110), Some(Wish::Send));
+        assert_eq!(probe.take(2, 110), Some(ProbeRequest::Send));
     }
 
     #[test]
     fn who_sent_a_probe_pushes_it_at_twice_the_age_each_time() {
         let probe = GuardProbe::default();
         probe.ask(5);
-        assert_eq!(probe.take(1, 10), Some(Wish::Send));
+        assert_eq!(probe.take(1, 10), Some(ProbeRequest::Send));
         let ages = [PUSH_AFTER - 1, PUSH_AFTER, PUSH_AFTER * 2 - 1, PUSH_AFTER * 2, PUSH_AFTER * 4];
         let pushes = ages.map(|age| (probe.take(2, 10 + age), probe.take(1, 10 + age).is_some()));
         assert_eq!(pushes, [false, true, false, true, true].map(|pushed| (None, pushed)));
@@ -122,7 +122,7 @@ mod loom_tests {
     /// One question, and the way of one probe if it was this thread's to send. `away` is not what is tested: it counts.
     fn ask_and_send(probe: &GuardProbe, away: &AtomicUsize, now: u64) {
         assert!(probe.ask(now) <= 3, "no probe was sent before 10");
-        if probe.take(now, now) == Some(Wish::Send) {
+        if probe.take(now, now) == Some(ProbeRequest::Send) {
             assert_eq!(away.fetch_add(1, Relaxed), 0, "one at a time");
             thread::yield_now();
             away.fetch_sub(1, Relaxed);
@@ -141,7 +141,7 @@ mod loom_tests {
             ask_and_send(&probe, &away, 11);
             other.join().unwrap();
             probe.ask(20);
-            assert_eq!(probe.take(1, 21), Some(Wish::Send), "the next question is always answered");
+            assert_eq!(probe.take(1, 21), Some(ProbeRequest::Send), "the next question is always answered");
             probe.returned(25);
             assert_eq!(probe.ask(30), 4, "with its own way only");
         });

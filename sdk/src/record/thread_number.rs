@@ -1,5 +1,5 @@
 //! A small number for every live thread, so that its cells are found by index. Comes in: the current thread.
-//! Goes out: its [`ThreadNumber`] and its [`Place`]. Numbers are reused after a thread's end, lowest first, so that cells carry on
+//! Goes out: its [`ThreadNumber`] and its [`ThreadIndex`]. Numbers are reused after a thread's end, lowest first, so that cells carry on
 //! and memory follows the number of threads alive at once, not the number ever started.
 
 use std::cell::Cell;
@@ -10,21 +10,21 @@ use std::sync::{LazyLock, PoisonError};
 use super::sync::Mutex;
 
 /// How many threads alive at once have a place of their own in every table. Raised, every map name takes 8 bytes a thread
-/// more; the type of [`Place`] allows no more than this.
-pub(super) const PLACES: usize = 255;
+/// more; the type of [`ThreadIndex`] allows no more than this.
+pub(super) const THREADS: usize = 255;
 
-/// Where the current thread stands in a table of `PLACES + 1`. A byte, so that no look-up there can miss and needs no
+/// Where the current thread stands in a table of `THREADS + 1`. A byte, so that no look-up there can miss and needs no
 /// check. The last place stays empty: it is that of threads without one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place(u8);
+pub(super) struct ThreadIndex(u8);
 
-impl Place {
+impl ThreadIndex {
     const NONE: Self = Self(u8::MAX);
 
     /// The current thread's, or the last one where it has none or has not asked for its number yet: one thread-local read.
     #[inline(always)]
     pub(super) fn if_known() -> Self {
-        PLACE.get()
+        INDEX.get()
     }
 
     /// The place as an index.
@@ -71,7 +71,7 @@ impl ThreadNumber {
 // Apart from the lease, which has a destructor: reading the others needs no check of whether it is registered and works
 // in destructors that run later than ours.
 thread_local! {
-    static PLACE: Cell<Place> = const { Cell::new(Place::NONE) };
+    static INDEX: Cell<ThreadIndex> = const { Cell::new(ThreadIndex::NONE) };
     static NUMBER: Cell<ThreadNumber> = const { Cell::new(ThreadNumber::UNSET) };
     static LEASE: Lease = const { Lease { number: Cell::new(None) } };
 }
@@ -93,10 +93,10 @@ impl Drop for Lease {
 /// Which numbers are taken. Its lock also orders the last stores of a number's former thread before the first loads of
 /// its next one, which lets both be relaxed.
 #[derive(Default)]
-struct Numbers(Mutex<Given>);
+struct Numbers(Mutex<NumberPool>);
 
 #[derive(Default)]
-struct Given {
+struct NumberPool {
     /// Given back, smallest on top.
     free: BinaryHeap<Reverse<ThreadNumber>>,
     /// Never given out yet.
@@ -108,12 +108,12 @@ static NUMBERS: LazyLock<Numbers> = LazyLock::new(Numbers::default);
 impl Numbers {
     /// The lowest number that no thread holds.
     fn take(&self) -> ThreadNumber {
-        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match given.free.pop() {
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match pool.free.pop() {
             Some(Reverse(number)) => number,
             None => {
-                let number = ThreadNumber(given.next);
-                given.next += 1;
+                let number = ThreadNumber(pool.next);
+                pool.next += 1;
                 number
             }
         }
@@ -139,7 +139,7 @@ fn first() -> ThreadNumber {
 
 fn set(number: ThreadNumber) {
     NUMBER.set(number);
-    PLACE.set(Place::of(number));
+    INDEX.set(ThreadIndex::of(number));
 }
 
 #[cfg(test)]

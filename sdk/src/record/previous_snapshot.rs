@@ -12,7 +12,7 @@ const SECOND: u64 = 1_000_000_000;
 
 /// The state between two snapshots; times are nanoseconds of the recorder's clock.
 #[derive(Debug)]
-pub(super) struct Previous {
+pub(super) struct PreviousSnapshot {
     paced_at: u64,
     /// Operations by cell.
     totals: Vec<u64>,
@@ -35,7 +35,7 @@ struct JudgedSeconds {
     stale: u64,
 }
 
-impl Previous {
+impl PreviousSnapshot {
     pub(super) const fn new(now: u64) -> Self {
         Self {
             paced_at: now,
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_thread_s_pace_is_judged_by_what_it_did_since() {
-        let mut previous = Previous::new(0);
+        let mut previous = PreviousSnapshot::new(0);
         assert!(previous.pace(vec![5000], PACE - 1).is_empty());
         assert_eq!(previous.pace(vec![8192 * 16, 10], SECOND), [64, 1]);
         assert_eq!(previous.pace(vec![8192 * 16 + 100, 1_000_000_000, 0], 2 * SECOND), [1, 1024, 1]);
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn every_second_is_judged_once_by_the_age_of_the_last_write() {
         let threshold = Nanos::from_secs(3);
-        let mut previous = Previous::new(0);
+        let mut previous = PreviousSnapshot::new(0);
         // (time in tenths of a second, writes by then, fresh, stale)
         let steps = [
             (15, 0, 1, 0),
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn each_threshold_judges_the_same_seconds() {
-        let mut previous = Previous::new(0);
+        let mut previous = PreviousSnapshot::new(0);
         for second in 1..=10 {
             for (threshold, fresh) in [(2, 2), (5, 5)] {
                 let expected = (Count::new(fresh.min(second)), Count::new(second.saturating_sub(fresh)));

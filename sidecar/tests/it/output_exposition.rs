@@ -11,7 +11,7 @@ use mapwarden_engine::ledger::{AttributedPart, Unattributed};
 use mapwarden_engine::notice::Known;
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::view::SloView;
-use mapwarden_sidecar::view::ledger::{AttributionView, ShareView};
+use mapwarden_sidecar::view::{AttributionView, ShareView};
 
 use crate::output_fixture::{empty, view};
 

@@ -20,14 +20,16 @@ use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::output::admin::{self, Admin};
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::output::render::Templates;
-use mapwarden_sidecar::view::ledger::{
-    BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, LedgerView, RawBudget, ScenarioView,
-    TimeView,
-};
-use mapwarden_sidecar::view::sources::{Agreed, Agreement, Pair, QueriedState, SourceFacts, Trouble};
 use mapwarden_sidecar::view::{
-    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SourceView,
-    TierView, View, WindowView, WorkView,
+    Agreement, ComparedNumber, ObjectiveAgreement, QueriedState, SourceFacts, SourceTrouble,
+};
+use mapwarden_sidecar::view::{
+    BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, IntervalView, LedgerView, RawBudget,
+    ScenarioView,
+};
+use mapwarden_sidecar::view::{
+    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SloWindow,
+    SourceView, TierView, View, WorkView,
 };
 use tokio::sync::watch;
 
@@ -63,8 +65,8 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<WindowView> {
-    let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| WindowView {
+fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<SloWindow> {
+    let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| SloWindow {
         window: window.name(),
         good: Count::new(if ratio.is_some() { 92_100 } else { 0 }),
         bad: Count::new(if ratio.is_some() { 7_900 } else { 0 }),
@@ -173,7 +175,7 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
                 excluded: ExcludedView {
                     good: count(1_100),
                     bad: count(910),
-                    times: vec![TimeView {
+                    times: vec![IntervalView {
                         from: at("2026-11-20T22:00:00Z"),
                         to: at("2026-11-20T22:30:00Z"),
                     }],
@@ -373,10 +375,10 @@ fn source() -> SourceView {
         answered_until: trouble.is_none().then(|| at("2026-11-21T10:17:00Z")),
         measured_until: trouble.is_none().then(|| at("2026-11-21T10:16:00Z")),
         trouble: trouble
-            .map(|message| Trouble { since: at("2026-11-21T10:14:05Z"), message: message.to_owned() }),
+            .map(|message| SourceTrouble { since: at("2026-11-21T10:14:05Z"), message: message.to_owned() }),
     };
-    let pair = |sidecar, rules| Pair { sidecar: Some(sidecar), rules };
-    let agreed = Agreed {
+    let pair = |sidecar, rules| ComparedNumber { sidecar: Some(sidecar), rules };
+    let agreed = ObjectiveAgreement {
         service: "order-service".to_owned(),
         budget: pair(0.413, Some(0.409)),
         error_ratios: BTreeMap::from([

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::aggregate::objective::{About, Definition, Events, KeptObjective, Place, SliKind};
 use crate::aggregate::terms::Terms;
-use mapwarden_objective::{BurnTier, Calendar, CalendarUnit, Period};
+use mapwarden_objective::{BurnTier, Calendar, CalendarUnit, Period, Severity};
 
 /// (name, target, events as (age, good, bad), tiers that fire)
 type Case<'a> = (&'a str, f64, Vec<(u64, u64, u64)>, &'a [&'a str]);
@@ -157,8 +157,12 @@ fn a_row_of_before_there_were_calendars_is_read() {
 
 #[test]
 fn ones_own_tiers_fire_over_their_own_windows() {
-    let tier =
-        BurnTier { is_page: true, long: Nanos::from_secs(420), short: Nanos::from_secs(60), factor: 20.0 };
+    let tier = BurnTier {
+        severity: Severity::Page,
+        long: Nanos::from_secs(420),
+        short: Nanos::from_secs(60),
+        factor: 20.0,
+    };
     let mut objective = objective(0.99, &[(500, 0, 1_000), (400, 100, 0), (30, 60, 40)]);
     objective.agree(Terms { tiers: vec![tier], ..Terms::default() }, at(0));
     let state = evaluate(&objective, None, at(0));

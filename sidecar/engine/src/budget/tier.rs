@@ -80,7 +80,7 @@ impl Tier {
         } else {
             let own = |tier: &mapwarden_objective::BurnTier| Self {
                 name: TierName::Own,
-                severity: if tier.is_page { Severity::Page } else { Severity::Ticket },
+                severity: tier.severity,
                 long: Window::new(tier.long),
                 short: Window::new(tier.short),
                 factor: tier.factor,
@@ -169,7 +169,7 @@ mod tests {
     fn a_tier_at_the_burn_of_a_total_outage_cannot_fire() {
         let tier = |factor| {
             let window = Nanos::from_secs(3_600);
-            let tiers = vec![BurnTier { is_page: true, long: window, short: window, factor }];
+            let tiers = vec![BurnTier { severity: Severity::Page, long: window, short: window, factor }];
             Tier::of(&Terms { tiers, ..Terms::default() }).remove(0)
         };
         let half = Ratio::new(0.5).unwrap();
@@ -178,13 +178,17 @@ mod tests {
 
     #[test]
     fn own_tiers_are_loudest_first_and_only_enabled_ones() {
-        let tier = |is_page, long, factor| BurnTier {
-            is_page,
+        let tier = |severity, long, factor| BurnTier {
+            severity,
             long: Nanos::from_secs(long),
             short: Nanos::from_secs(long / 12),
             factor,
         };
-        let tiers = vec![tier(false, 86_400, 2.0), tier(true, 3_600, 10.0), tier(true, 1_800, 20.0)];
+        let tiers = vec![
+            tier(Severity::Ticket, 86_400, 2.0),
+            tier(Severity::Page, 3_600, 10.0),
+            tier(Severity::Page, 1_800, 20.0),
+        ];
         let names = |alerts| {
             let terms = Terms { tiers: tiers.clone(), alerts, ..Terms::default() };
             Tier::of(&terms).into_iter().map(Tier::name).collect::<Vec<_>>()

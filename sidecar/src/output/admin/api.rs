@@ -7,12 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
-use super::Shared;
 use super::query::{Parameters, choice};
 use super::refusal::{PathNames, ambiguous, not_found};
+use super::shared::Shared;
 use crate::output::explain::explain;
 use crate::problem::Problem;
-use crate::view::ledger::AttributionView;
+use crate::view::AttributionView;
 use crate::view::{MapView, SloView, Slos, SourceView, View};
 use mapwarden_engine::ledger::AuditLine;
 use mapwarden_engine::observation::Change;

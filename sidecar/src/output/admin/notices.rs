@@ -7,10 +7,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mapwarden_engine::notice::{self, Notice};
 
-use super::Shared;
 use super::page::CONTENT_SECURITY_POLICY;
 use super::query::{Parameters, choice};
 use super::refusal::{PathNames, not_found};
+use super::shared::Shared;
 use crate::output::render::{NoticeForm, RenderError};
 use crate::problem::Problem;
 

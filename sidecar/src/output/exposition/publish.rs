@@ -10,8 +10,8 @@ use mapwarden_contract::names::exposition as names;
 use mapwarden_contract::{Count, Nanos};
 
 use super::families::Families;
-use crate::view::ledger::{LedgerView, ShareView};
 use crate::view::{Durability, MapView, RequestView, SloView, SourceView, View};
+use crate::view::{LedgerView, ShareView};
 use mapwarden_engine::ledger::AttributedPart;
 use mapwarden_engine::notice::{HealthStatus, Known, MapFailure, NoticeState, Percentiles};
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};

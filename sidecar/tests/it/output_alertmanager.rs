@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mapwarden_engine::notice::{Event, Notice, State};
+use mapwarden_engine::notice::{Notice, NoticeState, Transition};
 use mapwarden_sidecar::config::Sink;
 use serde_json::Value;
 
@@ -77,7 +77,7 @@ async fn a_real_alertmanager_accepts_and_ends_an_alert() {
     let onset = Timestamp::now() - SignedDuration::from_secs(30);
     let notice = Notice { onset, ..measured() };
     // Alertmanager may still be starting: the delivery tries until it answers.
-    delivery.send_notice(Event::Opened, notice.clone()).await;
+    delivery.send_notice(Transition::Opened, notice.clone()).await;
     let alerts = alertmanager.alerts(|alerts| alerts.len() == 1).await;
     let labels = &alerts[0]["labels"];
     assert_eq!(labels["alertname"], "MapwardenFault");
@@ -92,7 +92,9 @@ async fn a_real_alertmanager_accepts_and_ends_an_alert() {
     let starts: Timestamp = alerts[0]["startsAt"].as_str().unwrap().parse().unwrap();
     assert_eq!(starts.as_millisecond(), onset.as_millisecond());
     let resolved = Some(Timestamp::now());
-    delivery.send_notice(Event::Resolved, Notice { state: State::Resolved, resolved, ..notice }).await;
+    delivery
+        .send_notice(Transition::Resolved, Notice { state: NoticeState::Resolved, resolved, ..notice })
+        .await;
     alertmanager.alerts(<[Value]>::is_empty).await;
     delivery.stop().await;
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::{Json, Router};
-use mapwarden_engine::notice::{Event, Notice, NoticeEvent};
+use mapwarden_engine::notice::{Notice, NoticeEvent, Transition};
 use mapwarden_sidecar::config::Sink;
 use mapwarden_sidecar::output::deliver;
 use mapwarden_sidecar::output::exposition::Exposition;
@@ -105,12 +105,12 @@ impl Delivery {
         Self { events, _view: tx, task }
     }
 
-    pub(crate) async fn send(&self, event: Event, summary: &str) {
+    pub(crate) async fn send(&self, event: Transition, summary: &str) {
         let notice = Notice { summary: summary.to_owned(), ..measured() };
         self.send_notice(event, notice).await;
     }
 
-    pub(crate) async fn send_notice(&self, event: Event, notice: Notice) {
+    pub(crate) async fn send_notice(&self, event: Transition, notice: Notice) {
         let event = NoticeEvent { event, notice: Arc::new(notice) };
         let sent = tokio::time::timeout(PATIENCE, self.events.send(event)).await;
         sent.expect("the delivery made the state's owner wait").unwrap();
@@ -148,7 +148,7 @@ async fn until(mut is_so: impl FnMut() -> bool) {
 async fn a_webhook_receives_every_event_in_order() {
     let mut peer = Peer::start(&[]).await;
     let delivery = Delivery::start(vec![webhook("in-order", peer.address)], empty());
-    delivery.send(Event::Opened, "one").await;
+    delivery.send(Transition::Opened, "one").await;
     let (path, message) = peer.next().await;
     assert_eq!(path, "/hook");
     assert_eq!(message["event"], "opened");
@@ -162,9 +162,9 @@ async fn a_webhook_receives_every_event_in_order() {
         "{}",
         message["text"]
     );
-    delivery.send(Event::Updated, "two").await;
+    delivery.send(Transition::Updated, "two").await;
     assert_eq!(peer.next_event().await, ("updated".to_owned(), "two".to_owned()));
-    delivery.send(Event::Resolved, "three").await;
+    delivery.send(Transition::Resolved, "three").await;
     assert_eq!(peer.next_event().await, ("resolved".to_owned(), "three".to_owned()));
     delivery.stop().await;
     assert_eq!(attempts("in-order", "delivered"), 3);
@@ -174,7 +174,7 @@ async fn a_webhook_receives_every_event_in_order() {
 async fn a_failed_attempt_is_tried_again() {
     let mut peer = Peer::start(&[503, 429, 408, 500]).await;
     let delivery = Delivery::start(vec![webhook("for-now", peer.address)], empty());
-    delivery.send(Event::Opened, "kept").await;
+    delivery.send(Transition::Opened, "kept").await;
     assert_eq!(peer.next_event().await, ("opened".to_owned(), "kept".to_owned()));
     delivery.stop().await;
     assert_eq!((attempts("for-now", "retried"), attempts("for-now", "delivered")), (4, 1));
@@ -184,11 +184,11 @@ async fn a_failed_attempt_is_tried_again() {
 async fn a_refused_notice_does_not_block_the_next() {
     let mut peer = Peer::start(&[400, 302]).await;
     let delivery = Delivery::start(vec![webhook("refused", peer.address)], empty());
-    delivery.send(Event::Opened, "first").await;
+    delivery.send(Transition::Opened, "first").await;
     until(|| attempts("refused", "refused") == 1).await;
-    delivery.send(Event::Updated, "second").await;
+    delivery.send(Transition::Updated, "second").await;
     until(|| attempts("refused", "refused") == 2).await;
-    delivery.send(Event::Resolved, "third").await;
+    delivery.send(Transition::Resolved, "third").await;
     assert_eq!(peer.next_event().await, ("resolved".to_owned(), "third".to_owned()));
     delivery.stop().await;
     assert_eq!(attempts("refused", "retried"), 0);
@@ -200,14 +200,14 @@ async fn an_outage_loses_only_older_updates() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let delivery = Delivery::start(vec![webhook("outage", address)], empty());
-    delivery.send(Event::Opened, "begins").await;
+    delivery.send(Transition::Opened, "begins").await;
     until(|| attempts("outage", "retried") >= 1).await;
     for n in 0..50 {
-        delivery.send(Event::Updated, &format!("update {n}")).await;
+        delivery.send(Transition::Updated, &format!("update {n}")).await;
     }
-    delivery.send(Event::Resolved, "ends").await;
+    delivery.send(Transition::Resolved, "ends").await;
     let other = Notice { id: "01KAJ3V9QG5T8W6YB2N4C7D0EZ".to_owned(), ..measured() };
-    delivery.send_notice(Event::Opened, other.clone()).await;
+    delivery.send_notice(Transition::Opened, other.clone()).await;
     let mut peer = Peer::on(TcpListener::bind(address).await.unwrap(), &[]);
     let received = [peer.next_event().await, peer.next_event().await, peer.next_event().await];
     let expected = [("opened", "begins"), ("resolved", "ends"), ("opened", other.summary.as_str())]
@@ -225,7 +225,7 @@ async fn a_hanging_sink_delays_no_other() {
     let sinks = vec![webhook("hanging", hanging.address), webhook("quick", quick.address)];
     let delivery = Delivery::start(sinks, empty());
     for n in 0..20 {
-        delivery.send(Event::Opened, &n.to_string()).await;
+        delivery.send(Transition::Opened, &n.to_string()).await;
         assert_eq!(quick.next_event().await.1, n.to_string());
     }
     until(|| attempts("quick", "delivered") == 20).await;
@@ -237,7 +237,7 @@ async fn a_hanging_sink_delays_no_other() {
 async fn stopping_sends_waiting_events() {
     let mut peer = Peer::start(&[503]).await;
     let delivery = Delivery::start(vec![webhook("stopping", peer.address)], empty());
-    delivery.send(Event::Opened, "late").await;
+    delivery.send(Transition::Opened, "late").await;
     until(|| attempts("stopping", "retried") == 1).await;
     delivery.stop().await;
     assert_eq!(peer.next_event().await, ("opened".to_owned(), "late".to_owned()));
@@ -249,7 +249,7 @@ async fn stopping_does_not_wait_for_a_dead_sink() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let delivery = Delivery::start(vec![webhook("gone", address)], empty());
-    delivery.send(Event::Opened, "not delivered").await;
+    delivery.send(Transition::Opened, "not delivered").await;
     delivery.stop().await;
     assert!(attempts("gone", "retried") >= 1);
 }

@@ -13,7 +13,7 @@ use super::error::DeliveryError;
 use super::post::post;
 use crate::human;
 use crate::view::View;
-use mapwarden_engine::notice::{Known, Notice, State, TriggerKind};
+use mapwarden_engine::notice::{Known, Notice, NoticeState, TriggerKind};
 use mapwarden_objective::Severity;
 
 /// After how long without a repeat an alert ends by itself: the sidecar is gone then. Raised, a dead sidecar's alerts stay
@@ -111,8 +111,8 @@ fn is_repeated(notice: &Notice, now: Timestamp) -> bool {
 
 fn end(notice: &Notice, now: Timestamp) -> Timestamp {
     match notice.state {
-        State::Open => now.checked_add(END_AFTER_SILENCE).unwrap_or(Timestamp::MAX),
-        State::Resolved => notice.resolved.unwrap_or(now),
+        NoticeState::Open => now.checked_add(END_AFTER_SILENCE).unwrap_or(Timestamp::MAX),
+        NoticeState::Resolved => notice.resolved.unwrap_or(now),
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     fn notice() -> Notice {
-        serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
+        serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
     }
 
     fn at(text: &str) -> Timestamp {
@@ -230,7 +230,7 @@ mod tests {
         let mut notice = notice();
         let resolved = at("2026-11-21T10:21:00Z");
         assert!(is_repeated(&notice, at("2026-12-21T10:21:00Z")));
-        notice.state = State::Resolved;
+        notice.state = NoticeState::Resolved;
         notice.resolved = Some(resolved);
         assert_eq!(
             SentSeverities::default().alerts(&notice, "", at("2026-11-21T10:30:00Z"))[0].ends_at,

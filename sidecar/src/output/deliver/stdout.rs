@@ -2,15 +2,15 @@
 
 use std::io::Write as _;
 
-use mapwarden_engine::notice::Event;
+use mapwarden_engine::notice::Transition;
 
 use super::error::DeliveryError;
 
 /// Prints a notice: the whole text when it opens and resolves, its first line when it is updated.
-pub(super) async fn print(event: Event, text: String) -> Result<(), DeliveryError> {
+pub(super) async fn print(event: Transition, text: String) -> Result<(), DeliveryError> {
     let text = match event {
-        Event::Opened | Event::Resolved => format!("\n{text}\n"),
-        Event::Updated => format!("{}\n", text.lines().next().unwrap_or_default()),
+        Transition::Opened | Transition::Resolved => format!("\n{text}\n"),
+        Transition::Updated => format!("{}\n", text.lines().next().unwrap_or_default()),
     };
     let printing = tokio::task::spawn_blocking(move || {
         let mut out = std::io::stdout().lock();

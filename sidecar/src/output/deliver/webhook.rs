@@ -1,7 +1,7 @@
 //! A sink of kind `webhook`. What comes in: a notice event. What goes out: a `POST` of the event, the notice and its text
 //! as JSON.
 
-use mapwarden_engine::notice::{Event, Notice, NoticeEvent};
+use mapwarden_engine::notice::{Notice, NoticeEvent, Transition};
 use reqwest::Client;
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub(super) struct Webhook {
 /// The body of a request.
 #[derive(Serialize)]
 struct WebhookBody<'a> {
-    event: Event,
+    event: Transition,
     notice: &'a Notice,
     text: &'a str,
 }

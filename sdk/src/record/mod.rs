@@ -5,6 +5,7 @@ mod cell;
 mod clock;
 mod dropped;
 mod failures;
+mod guard_probe;
 mod histogram;
 mod hot_keys;
 mod maps;
@@ -15,15 +16,14 @@ mod objectives;
 mod outcomes;
 #[cfg(any(feature = "otlp", feature = "metrics", feature = "opentelemetry-metrics"))]
 pub(crate) mod points;
-mod previous;
-mod probe;
+mod previous_snapshot;
 mod pseudonym;
 mod random;
 mod registry;
 mod sampler;
 mod samples;
 mod sync;
-mod thread;
+mod thread_number;
 
 use std::sync::Arc;
 
@@ -31,19 +31,19 @@ use mapwarden_contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNano
 
 pub(crate) use cell::{Due, ThreadCell};
 pub(crate) use dropped::Dropped;
-pub(crate) use histogram::Histogram;
+pub(crate) use guard_probe::ProbeRequest;
+pub(crate) use histogram::TimeHistogram;
 pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
-pub(crate) use meter::{Ended, Meter, Running};
+pub(crate) use meter::{Ended, Meter, RunningOperation};
 pub(crate) use names::Names;
 pub(crate) use objective_names::objective_names;
 pub(crate) use objectives::{DeclareError, MAX_OBJECTIVES};
-pub(crate) use probe::Wish;
 pub(crate) use pseudonym::{key_hash, set_key_secret};
 pub(crate) use random::random;
 pub(crate) use registry::{
-    Source, SpanFacts, SpanIds, current_scope, has_span_hook, registry, set_scope_hook, set_span_hook,
-    span_hook,
+    SnapshotSource, SpanFacts, SpanIds, current_scope, has_span_hook, registry, set_scope_hook,
+    set_span_hook, span_hook,
 };
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
@@ -220,7 +220,7 @@ pub struct Exemplar {
 #[derive(Clone, Debug)]
 pub(crate) struct UsersSnapshot {
     /// Whether it holds users or tenants.
-    pub(crate) who: Who,
+    pub(crate) who: IdentityKind,
     /// What the sketch is about.
     pub(crate) about: UsersAbout,
     /// The region.
@@ -233,7 +233,7 @@ pub(crate) struct UsersSnapshot {
 
 /// Whom a sketch tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Who {
+pub(crate) enum IdentityKind {
     /// Users.
     User,
     /// Tenants: the customers, each of many users, of a service that serves organisations.

@@ -9,7 +9,7 @@ use super::objective_names::name_objectives_apart;
 use mapwarden_contract::{Nanos, Op, Outcome};
 
 /// Something that counts: the maps and the request scopes of this process.
-pub(crate) trait Source: Send + Sync {
+pub(crate) trait SnapshotSource: Send + Sync {
     /// Adds what was counted so far.
     fn snapshot(&self, into: &mut Snapshot);
 }
@@ -17,12 +17,12 @@ pub(crate) trait Source: Send + Sync {
 /// Everything in this process that counts.
 #[derive(Default)]
 pub(crate) struct Registry {
-    sources: Mutex<Vec<Arc<dyn Source>>>,
+    sources: Mutex<Vec<Arc<dyn SnapshotSource>>>,
 }
 
 impl Registry {
     /// Adds a source for the life of the process.
-    pub(crate) fn register(&self, source: Arc<dyn Source>) {
+    pub(crate) fn register(&self, source: Arc<dyn SnapshotSource>) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(source);
     }
 

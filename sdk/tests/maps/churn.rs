@@ -8,7 +8,7 @@ use mapwarden::{Compute, HashMap, HashMapRef, Operation};
 use mapwarden::{Op, Outcome};
 use papaya::Guard;
 
-use crate::counted::counts;
+use crate::snapshots::counts;
 
 type Book = BTreeMap<(Op, Outcome), u64>;
 

@@ -8,7 +8,7 @@ use mapwarden::HashMap;
 use mapwarden::snapshot::MapSnapshot;
 use mapwarden::{Op, Outcome};
 
-use crate::counted::{counts, snapshot, table};
+use crate::snapshots::{counts, snapshot, table};
 
 #[test]
 fn counts_are_exact_with_threads_that_do_everything_at_once() {

@@ -72,6 +72,13 @@ pub struct Point {
     pub value: PointValue,
 }
 
+impl Point {
+    /// Returns the value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<&Arc<str>> {
+        self.attributes.iter().find(|attribute| *attribute.0 == *name).map(|attribute| &attribute.1)
+    }
+}
+
 /// Whether a value counts from `start` on or since the point before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Temporality {

@@ -9,7 +9,7 @@ use mapwarden_contract::{Nanos, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::slot::Counts;
-use super::timestamp;
+use super::time::timestamp;
 use mapwarden_objective::{Calendar, CalendarUnit};
 
 /// How many periods are kept: the present one and the one before, for events that come late.

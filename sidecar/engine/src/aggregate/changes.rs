@@ -56,8 +56,13 @@ impl Changes {
         true
     }
 
+    /// Looks at the sender of a batch, and returns the change that it shows, if it is new.
+    pub fn observe(&mut self, resource: &Resource, at: Timestamp) -> Option<Change> {
+        self.see(resource, at).filter(|change| self.add(change.clone()))
+    }
+
     /// Looks at a sender: the first process of another version than the service's last one is a deploy.
-    pub fn see(&mut self, resource: &Resource, at: Timestamp) -> Option<Change> {
+    fn see(&mut self, resource: &Resource, at: Timestamp) -> Option<Change> {
         let version = resource.version.as_ref()?;
         let running = self.services.entry(resource.service.clone()).or_default();
         if running.instances.len() >= INSTANCES {

@@ -5,11 +5,8 @@
 //! and had no event has no say in it. Without, it is good while each of its members kept its target in it. A slice in
 //! which any member was not measured is not measured.
 
-use std::collections::BTreeMap;
-
 use mapwarden_contract::{Nanos, Ratio, UnixNanos};
 
-use super::Aggregate;
 use super::objective::ObjectiveState;
 use super::slot::{Counts, Level};
 use super::slots::Until;
@@ -30,38 +27,17 @@ enum MemberShare {
     Unmeasured,
 }
 
-impl Aggregate {
-    /// Judges the slices of time that are over at `now`, then the objectives that are made of others. Call before the
-    /// state is evaluated.
-    pub fn advance(&mut self, now: UnixNanos) {
-        let single = self.objectives.values_mut().filter(|known| known.terms().members.is_empty());
-        single.for_each(|objective| objective.advance(now));
-        let composites = self.objectives.iter().filter(|(_, known)| !known.terms().members.is_empty());
-        let judged: Vec<_> = composites
-            .filter_map(|(id, known)| {
-                let (verdicts, until) = judge(known, &known.terms().members, &self.objectives, now)?;
-                Some((id.clone(), verdicts, until))
-            })
-            .collect();
-        for (id, verdicts, until) in judged {
-            if let Some(objective) = self.objectives.get_mut(&id) {
-                objective.compose(&verdicts, until);
-            }
-        }
-    }
-}
-
 /// The slices of a composite objective that are over at `now` and not judged yet, and until when they now are.
-fn judge(
+pub(super) fn judge<'a>(
     composite: &ObjectiveState,
-    members: &[Member],
-    objectives: &BTreeMap<String, ObjectiveState>,
+    objective: impl Fn(&str) -> Option<&'a ObjectiveState>,
     now: UnixNanos,
 ) -> Option<(Vec<JudgedTimeslice>, UnixNanos)> {
+    let members = &composite.terms().members;
     let judging = composite.judging()?;
     let width = judging.slice().get();
     let known: Vec<(&Member, &ObjectiveState)> =
-        members.iter().filter_map(|member| Some((member, objectives.get(&member.slo)?))).collect();
+        members.iter().filter_map(|member| Some((member, objective(&member.slo)?))).collect();
     // Members that are judged by slices themselves are so a grace later, and only then to be read.
     let ready = known.iter().map(|(_, member)| member.judged_until(now)).min().unwrap_or(now);
     let until = ready.before(GRACE).get() / width;

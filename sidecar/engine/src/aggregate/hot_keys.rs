@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
+use super::ignored::Ignored;
 use super::last_values::{ReportTimes, trim};
-use super::series::{self, Ignored, Mark, Reading};
+use super::series::{self, Mark, Reading};
 use super::slots::{Slots, Until, most_first};
 
 /// How far back keys are remembered.
@@ -25,8 +26,8 @@ const IDLE: Nanos = Nanos::from_secs(30);
 pub struct HotKeys {
     keys: BTreeMap<Arc<str>, KeyCounts>,
     /// When each process told the hot keys of this map last, and before that.
-    rounds: ReportTimes,
-    is_told: bool,
+    reported: ReportTimes,
+    is_reported: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,8 +62,8 @@ impl HotKeys {
     /// The point is a duplicate or comes late, or there are too many keys.
     pub fn take(&mut self, key: &Arc<str>, told: KeyPoint) -> Result<(), Ignored> {
         let KeyPoint { sender, reading, at, watching_since } = told;
-        self.is_told = true;
-        let before = self.rounds.tell(sender, reading.time).unwrap_or(watching_since);
+        self.is_reported = true;
+        let before = self.reported.record(sender, reading.time).unwrap_or(watching_since);
         if !self.keys.contains_key(key) {
             self.make_room(at)?;
         }
@@ -93,8 +94,8 @@ impl HotKeys {
     }
 
     /// Whether any process ever told of a hot key.
-    pub const fn is_told(&self) -> bool {
-        self.is_told
+    pub const fn is_reported(&self) -> bool {
+        self.is_reported
     }
 
     /// Whether a key is held.
@@ -134,7 +135,7 @@ impl HotKeys {
             hot.last = hot.last.min(now);
             hot.marks.values_mut().for_each(|mark| mark.time = mark.time.min(now.get()));
         }
-        self.rounds.forget_after(now);
+        self.reported.forget_after(now);
     }
 }
 
@@ -204,7 +205,7 @@ mod tests {
             keys.holds("key 200 9") || keys.between(at(170), Until::Through(at(200)), at(200)).len() > 20
         );
         keys.forget_silent(at(200 + 3_601));
-        assert!(keys.is_empty() && keys.is_told());
+        assert!(keys.is_empty() && keys.is_reported());
     }
 
     #[test]

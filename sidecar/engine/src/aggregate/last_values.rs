@@ -35,7 +35,7 @@ pub struct ReportTimes {
 
 impl ReportTimes {
     /// Notes that a process told at `time`, and says when it had told before; none where it had not.
-    pub fn tell(&mut self, sender: u64, time: UnixNanos) -> Option<UnixNanos> {
+    pub fn record(&mut self, sender: u64, time: UnixNanos) -> Option<UnixNanos> {
         let round = self.by_sender.entry(sender).or_insert((None, time));
         if time > round.1 {
             *round = (Some(round.1), time);
@@ -73,7 +73,7 @@ struct Last {
 }
 
 impl Last {
-    fn is_heard(&self, now: UnixNanos) -> bool {
+    fn is_current(&self, now: UnixNanos) -> bool {
         let patience = self
             .interval
             .map_or(SILENT, |interval| Nanos::new(interval.get().saturating_mul(MISSED)).max(PAUSE));
@@ -83,7 +83,7 @@ impl Last {
 
 impl LastValues {
     /// Notes what a process told at `time`; what comes late changes nothing.
-    pub fn tell(&mut self, sender: u64, time: UnixNanos, value: u64) {
+    pub fn record(&mut self, sender: u64, time: UnixNanos, value: u64) {
         let last = self.by_sender.entry(sender).or_insert(Last { time, value, interval: None });
         if time > last.time {
             *last = Last { time, value, interval: Some(time.since(last.time)) };
@@ -95,7 +95,7 @@ impl LastValues {
 
     /// The smallest value of the processes that still tell.
     pub fn least(&self, now: UnixNanos) -> Option<u64> {
-        self.by_sender.values().filter(|last| last.is_heard(now)).map(|last| last.value).min()
+        self.by_sender.values().filter(|last| last.is_current(now)).map(|last| last.value).min()
     }
 
     /// Lets values that lie ahead of `now` be as old as `now`.
@@ -118,7 +118,7 @@ pub struct LongestOfMinute {
 
 impl LongestOfMinute {
     /// Notes a time that was told at `time`.
-    pub fn tell(&mut self, time: UnixNanos, span: Nanos) {
+    pub fn record(&mut self, time: UnixNanos, span: Nanos) {
         let slot = time.get() / SLOT.get();
         let at = self.slots.partition_point(|entry| entry.0 < slot);
         match self.slots.get_mut(at).filter(|entry| entry.0 == slot) {
@@ -154,21 +154,21 @@ mod tests {
     #[test]
     fn a_process_that_fell_silent_is_not_believed_any_more() {
         let mut latest = LastValues::default();
-        latest.tell(1, at(0), 10);
-        latest.tell(2, at(0), 7);
-        latest.tell(1, at(100), 30);
-        latest.tell(1, at(90), 5);
+        latest.record(1, at(0), 10);
+        latest.record(2, at(0), 7);
+        latest.record(1, at(100), 30);
+        latest.record(1, at(90), 5);
         assert_eq!(latest.least(at(100)), Some(7));
         assert_eq!(latest.least(at(121)), Some(30));
         assert_eq!(latest.least(at(401)), None, "three times its 100 s are over");
         for second in 500..510 {
-            latest.tell(3, at(second), 1);
-            latest.tell(4, at(second), 2);
+            latest.record(3, at(second), 1);
+            latest.record(4, at(second), 2);
         }
-        latest.tell(4, at(514), 3);
+        latest.record(4, at(514), 3);
         assert_eq!((latest.least(at(514)), latest.least(at(515))), (Some(1), Some(3)), "it told each second");
         for sender in 0..1_000 {
-            latest.tell(sender, at(300 + sender), sender);
+            latest.record(sender, at(300 + sender), sender);
         }
         assert_eq!(latest.by_sender.len(), SENDERS);
     }
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn a_round_is_what_a_process_told_before() {
         let mut rounds = ReportTimes::default();
-        let told = [(1, 10), (2, 10), (1, 11), (1, 11), (1, 9), (2, 30), (1, 12)];
-        let before = told.map(|(sender, second)| rounds.tell(sender, at(second)));
+        let reports = [(1, 10), (2, 10), (1, 11), (1, 11), (1, 9), (2, 30), (1, 12)];
+        let before = reports.map(|(sender, second)| rounds.record(sender, at(second)));
         let expected = [None, None, Some(10), Some(10), Some(10), Some(10), Some(11)];
         assert_eq!(before, expected.map(|second| second.map(at)));
         rounds.forget_after(at(5));
@@ -188,14 +188,14 @@ mod tests {
     fn the_longest_of_the_last_minute_is_kept_for_a_minute() {
         let mut longest = LongestOfMinute::default();
         assert_eq!(longest.longest(at(0)), None);
-        longest.tell(at(0), Nanos::from_secs(40));
+        longest.record(at(0), Nanos::from_secs(40));
         for second in 1..=60 {
-            longest.tell(at(second), Nanos::from_secs(1));
+            longest.record(at(second), Nanos::from_secs(1));
         }
         assert_eq!(longest.longest(at(60)), Some(Nanos::from_secs(40)));
         assert_eq!(longest.longest(at(70)), Some(Nanos::from_secs(1)));
         assert_eq!(longest.longest(at(140)), None);
-        (0..10_000).for_each(|second| longest.tell(at(second), Nanos::ZERO));
+        (0..10_000).for_each(|second| longest.record(at(second), Nanos::ZERO));
         assert!(longest.slots.len() <= 13);
     }
 }

@@ -30,7 +30,7 @@ pub struct Map {
     sampled: Option<Operations>,
     scopes: BTreeMap<Arc<str>, Operations>,
     /// When each process told of it.
-    pub rounds: ReportTimes,
+    pub reported: ReportTimes,
     /// Its hottest keys.
     pub hot_keys: HotKeys,
     /// How many entries it takes at most, where it is bounded.
@@ -68,8 +68,8 @@ impl Operations {
 
 impl Map {
     /// Counts operations; zero makes the pair known.
-    pub fn count(&mut self, pair: OpOutcome, time: UnixNanos, happened: u64) {
-        self.operations.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    pub fn count(&mut self, pair: &OpOutcome, time: UnixNanos, happened: u64) {
+        known_or_new(&mut self.operations, pair, Operations::new).count(time, happened);
     }
 
     /// Counts closure retries.
@@ -78,8 +78,8 @@ impl Map {
     }
 
     /// Counts operations that failed.
-    pub fn fail(&mut self, pair: OpError, time: UnixNanos, happened: u64) {
-        self.failures.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    pub fn fail(&mut self, pair: &OpError, time: UnixNanos, happened: u64) {
+        known_or_new(&mut self.failures, pair, Operations::new).count(time, happened);
     }
 
     /// Counts operations on single keys, estimated from the timed ones.
@@ -89,7 +89,7 @@ impl Map {
 
     /// Counts those within a request scope; the scope is empty outside of every one.
     pub fn sample_in(&mut self, scope: &Arc<str>, time: UnixNanos, happened: u64) {
-        self.scopes.entry(scope.clone()).or_insert_with(Operations::like_keys).count(time, happened);
+        known_or_new(&mut self.scopes, scope, Operations::like_keys).count(time, happened);
     }
 
     /// Adds how long operations took.
@@ -98,7 +98,7 @@ impl Map {
     }
 
     /// Notes the number of entries.
-    pub fn holds(&mut self, time: UnixNanos, entries: u64) {
+    pub fn set_entries(&mut self, time: UnixNanos, entries: u64) {
         let is_new = self.entries.len() < 2
             || self
                 .entries
@@ -122,7 +122,7 @@ impl Map {
         all.for_each(|operations| operations.slots.forget_after(now));
         self.times.values_mut().for_each(|ring| ring.forget_after(now));
         self.entries.retain(|reading| reading.0 <= now);
-        self.rounds.forget_after(now);
+        self.reported.forget_after(now);
         self.hot_keys.forget_after(now);
         self.max_entries.forget_after(now);
         self.last_write.forget_after(now);
@@ -197,6 +197,15 @@ impl Map {
     }
 }
 
+/// Returns what a key holds, from now on at the latest.
+fn known_or_new<'a, K: Clone + Ord>(
+    all: &'a mut BTreeMap<K, Operations>,
+    key: &K,
+    new: fn() -> Operations,
+) -> &'a mut Operations {
+    all.entry(key.clone()).or_insert_with(new)
+}
+
 fn named<K>(all: &BTreeMap<K, Operations>) -> impl Iterator<Item = (&K, &Slots)> {
     all.iter().map(|(name, operations)| (name, &operations.slots))
 }
@@ -210,7 +219,7 @@ mod tests {
         let mut map = Map::default();
         let at = |second: u64| UnixNanos::new(second * 1_000_000_000);
         for second in 1..=100 {
-            map.holds(at(second), second);
+            map.set_entries(at(second), second);
         }
         assert_eq!(map.entries(), Some(100));
         let (time, entries) = map.entries_before(at(55)).unwrap();

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Window;
 use super::calendar::{Bounds, CalendarSums, KeptPeriod};
 pub use super::definition::{About, Definition, SliKind};
 pub use super::places::Place;
@@ -15,6 +14,7 @@ use super::slots::{Slots, Until};
 use super::terms::Terms;
 use super::timeslices::{GRACE, JudgedTimeslice, KeptTimeslice, OpenTimeslices, TimesliceRule};
 use super::users::UserRing;
+use super::window::Window;
 use mapwarden_objective::Period;
 
 /// How long a bad event waits for its total.
@@ -79,6 +79,13 @@ pub struct Uncounted {
     pub late: u64,
 }
 
+impl Uncounted {
+    pub(super) const fn add(&mut self, other: Self) {
+        self.bad_above_total += other.bad_above_total;
+        self.late += other.late;
+    }
+}
+
 /// What the store keeps of an objective beside its slices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptObjective {
@@ -91,21 +98,21 @@ pub struct KeptObjective {
     /// Until when telemetry accounts for the time.
     pub covered_until: u64,
     /// Sums by periods of the calendar; rows of before there were any end before.
-    #[serde(deserialize_with = "told_or_none")]
+    #[serde(deserialize_with = "or_none")]
     pub calendar: Vec<KeptPeriod>,
     /// Slots of time that are not judged yet; likewise.
-    #[serde(deserialize_with = "told_or_none")]
+    #[serde(deserialize_with = "or_none")]
     pub gathering: Vec<KeptTimeslice>,
     /// Events that a clock which was set back made forget, at most one sum; likewise.
-    #[serde(deserialize_with = "told_or_none")]
+    #[serde(deserialize_with = "or_none")]
     pub forgotten: Vec<Counts>,
     /// The only place of all its events, if there is one; likewise.
-    #[serde(deserialize_with = "told_or_none")]
+    #[serde(deserialize_with = "or_none")]
     pub only_place: Vec<Place>,
 }
 
 /// Reads what stands at the end of newer rows only.
-fn told_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Result<Vec<T>, D::Error> {
+fn or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::deserialize(row).unwrap_or_default())
 }
 
@@ -149,7 +156,7 @@ impl ObjectiveState {
 
     /// Puts it under other terms, as of `now`. A calendar that it was not under before begins with the slices since the
     /// start of the period.
-    pub fn agree(&mut self, terms: Terms, now: UnixNanos) {
+    pub fn set_terms(&mut self, terms: Terms, now: UnixNanos) {
         self.slots.reach(terms.length());
         match &terms.period {
             Period::Rolling(_) => self.calendar = None,

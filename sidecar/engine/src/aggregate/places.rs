@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mapwarden_contract::names::attribute;
 use mapwarden_contract::{Nanos, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::bounded::OTHER;
 use super::slots::Slots;
+use crate::observation::{Point, Resource};
 
 /// Where an event happened: the finest that bad events are told apart by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +19,18 @@ pub struct Place {
     pub version: Arc<str>,
     /// The region, empty where it was not told.
     pub region: Arc<str>,
+}
+
+impl Place {
+    /// Returns the place of a sender's point: the region of the point, else that of the sender.
+    pub(super) fn of(resource: &Resource, point: &Point) -> Self {
+        let region = point.attribute(attribute::REGION).or_else(|| point.attribute(attribute::CLOUD_REGION));
+        let region = region.or(resource.region.as_ref());
+        Self {
+            version: resource.version.clone().unwrap_or_else(|| Arc::from("")),
+            region: region.cloned().unwrap_or_else(|| Arc::from("")),
+        }
+    }
 }
 
 /// How many places are told apart; events of further ones go to the last place, `other`.

@@ -4,6 +4,7 @@
 use mapwarden_contract::UnixNanos;
 use serde::{Deserialize, Serialize};
 
+use super::ignored::Ignored;
 use crate::observation::Temporality;
 
 /// The last point of a series: how far it was taken into account.
@@ -30,60 +31,6 @@ pub struct Increase {
     pub from: UnixNanos,
     /// Whether the series began again.
     pub is_reset: bool,
-}
-
-/// Why a point adds nothing. A closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ignored {
-    /// It was told before, or is older than what was told: a retry, or a late arrival that a newer cumulative
-    /// point has overtaken.
-    Duplicate,
-    /// The sidecar holds as many series as it may.
-    TooManySeries,
-    /// SLI events of an objective that was never declared.
-    UnknownObjective,
-    /// One of our own metrics without the attributes or the kind that it has by contract.
-    Malformed,
-    /// A latency objective's threshold is not a bound of the histogram.
-    ThresholdOffBound,
-    /// It lies more than five minutes ahead of the sidecar's clock.
-    FromTheFuture,
-    /// Bad events for which no total arrived within two minutes: they were counted bad and beside the total.
-    BadAboveTotal,
-    /// A hot key of a map that has as many as it may, all of them told of late.
-    TooManyHotKeys,
-    /// Events of a slice of time, of an objective that counts slices, that came more than ten seconds after its end.
-    AfterSlice,
-}
-
-impl Ignored {
-    /// Every reason.
-    pub const ALL: [Self; 9] = [
-        Self::Duplicate,
-        Self::TooManySeries,
-        Self::UnknownObjective,
-        Self::Malformed,
-        Self::ThresholdOffBound,
-        Self::FromTheFuture,
-        Self::BadAboveTotal,
-        Self::TooManyHotKeys,
-        Self::AfterSlice,
-    ];
-
-    /// The label's value.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Duplicate => "duplicate",
-            Self::TooManySeries => "too_many_series",
-            Self::UnknownObjective => "unknown_objective",
-            Self::Malformed => "malformed",
-            Self::ThresholdOffBound => "threshold_off_bound",
-            Self::FromTheFuture => "from_the_future",
-            Self::BadAboveTotal => "bad_above_total",
-            Self::TooManyHotKeys => "too_many_hot_keys",
-            Self::AfterSlice => "after_slice",
-        }
-    }
 }
 
 /// A point's position and value.

@@ -67,7 +67,7 @@ impl TimesliceRule {
         let parts = match self.target {
             Some(target) if good >= target => 1,
             Some(_) => 0,
-            None => super::roles::whole((good.get() * Count::new(PARTS).as_f64()).round()),
+            None => super::reading::whole((good.get() * Count::new(PARTS).as_f64()).round()),
         };
         (Count::new(parts), Count::new(self.unit().saturating_sub(parts)))
     }

@@ -78,7 +78,7 @@ fn before(fault: &Fault<'_>, map: &Map) -> Known<Stretch> {
 }
 
 fn hot_key(fault: &Fault<'_>, map: &Map, since: &Stretch) -> Known<(Ratio, HotKey)> {
-    if !map.hot_keys.is_told() {
+    if !map.hot_keys.is_reported() {
         return Known::missing("keys are not sampled");
     }
     let now = fault.view.now;

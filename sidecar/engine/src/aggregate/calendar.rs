@@ -101,7 +101,7 @@ impl CalendarSums {
     }
 
     /// Puts back what the store kept, as far as it is of this calendar: one that was changed begins with what
-    /// `otherwise` says happened since the start of the period.
+    /// `otherwise` returns for the time since the start of the period.
     pub(super) fn restore(
         &mut self,
         kept: &[KeptPeriod],

@@ -1,9 +1,9 @@
-//! Objectives that are made of others. Comes in: the slices of their members. Goes out: the share of good of each slice
-//! of time that is over. Never counts an event itself.
+//! Objectives that are made of others. Comes in: the slots of their members. Goes out: the share of good of each time
+//! slice that is over. Never counts an event itself.
 //!
-//! With weights, a slice is as good as the weighted mean of its members' shares of good events; a member that was measured
-//! and had no event has no say in it. Without, it is good while each of its members kept its target in it. A slice in
-//! which any member was not measured is not measured.
+//! With weights, a time slice is as good as the weighted mean of its members' shares of good events; a member that was measured
+//! and had no event does not count in it. Without weights, it is good if each of its members kept its target in it. A time
+//! slice in which any member was not measured is not measured.
 
 use mapwarden_contract::{Nanos, Ratio, UnixNanos};
 
@@ -16,7 +16,7 @@ use mapwarden_objective::Member;
 /// How far back members are still read, when the sidecar was not running or had no time: as far as their seconds reach.
 const CATCH_UP: Nanos = Level::Second.reach();
 
-/// What one member did in a slice.
+/// What one member did in a time slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum MemberShare {
     /// Good events of all.
@@ -27,18 +27,19 @@ enum MemberShare {
     Unmeasured,
 }
 
-/// The slices of a composite objective that are over at `now` and not judged yet, and until when they now are.
+/// Returns the time slices of a composite objective that are over at `now` and were not judged before, and until when they
+/// are judged now.
 pub(super) fn judge<'a>(
     composite: &ObjectiveState,
     objective: impl Fn(&str) -> Option<&'a ObjectiveState>,
     now: UnixNanos,
 ) -> Option<(Vec<JudgedTimeslice>, UnixNanos)> {
     let members = &composite.terms().members;
-    let judging = composite.judging()?;
-    let width = judging.slice().get();
+    let rule = composite.timeslice_rule()?;
+    let width = rule.length().get();
     let known: Vec<(&Member, &ObjectiveState)> =
         members.iter().filter_map(|member| Some((member, objective(&member.slo)?))).collect();
-    // Members that are judged by slices themselves are so a grace later, and only then to be read.
+    // Members that are judged by time slices themselves are judged a grace later, and can be read only then.
     let ready = known.iter().map(|(_, member)| member.judged_until(now)).min().unwrap_or(now);
     let until = ready.before(GRACE).get() / width;
     let first = composite.composed_until().max(now.before(CATCH_UP)).get().div_ceil(width);
@@ -53,7 +54,7 @@ pub(super) fn judge<'a>(
             .collect();
         let good = if known.len() == members.len() { share(&parts) } else { None };
         if let Some(good) = good {
-            let (good, bad) = judging.parts(good);
+            let (good, bad) = rule.parts(good);
             verdicts.push(JudgedTimeslice { start, counts: Counts { good, bad, covered: end.since(start) } });
         }
     }
@@ -70,7 +71,7 @@ fn part(member: &ObjectiveState, start: UnixNanos, end: UnixNanos, now: UnixNano
     }
 }
 
-/// The share of good of a slice; none where it is not measured.
+/// Returns the share of good of a time slice; none where it is not measured.
 fn share(parts: &[(&Member, MemberShare, Ratio)]) -> Option<Ratio> {
     if parts.is_empty() || parts.iter().any(|(_, part, _)| *part == MemberShare::Unmeasured) {
         return None;
@@ -102,7 +103,7 @@ mod tests {
         let weighed = [Some(3.0), Some(1.0)];
         let cases = [
             ("weighed", weighed, [half, full], Some(0.625)),
-            ("quiet has no say", weighed, [MemberShare::Quiet, half], Some(0.5)),
+            ("quiet does not count", weighed, [MemberShare::Quiet, half], Some(0.5)),
             ("all quiet", weighed, [MemberShare::Quiet, MemberShare::Quiet], Some(1.0)),
             ("one is not measured", weighed, [half, MemberShare::Unmeasured], None),
             ("both hold", [None, None], [full, MemberShare::Share(ratio(0.9))], Some(1.0)),

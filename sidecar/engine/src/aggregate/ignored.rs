@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 /// Why a point adds nothing. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ignored {
-    /// It was told before, or is older than what was told: a retry, or a late arrival that a newer cumulative
-    /// point has overtaken.
+    /// It arrived before, or is older than the last point: a retry, or a late arrival that a newer cumulative point has
+    /// overtaken.
     Duplicate,
     /// The sidecar holds as many series as it may.
     TooManySeries,
@@ -21,9 +21,9 @@ pub enum Ignored {
     FromTheFuture,
     /// Bad events for which no total arrived within two minutes: they were counted bad and beside the total.
     BadAboveTotal,
-    /// A hot key of a map that has as many as it may, all of them told of late.
+    /// A hot key of a map that has as many as it may, all of them reported within 30 seconds.
     TooManyHotKeys,
-    /// Events of a slice of time, of an objective that counts slices, that came more than ten seconds after its end.
+    /// Events of a time slice, of an objective that counts those, that came more than ten seconds after its end.
     AfterSlice,
 }
 

@@ -1,5 +1,5 @@
 //! The maps part: every map by service and name. Comes in: what the series of maps add, and points of hot keys. Goes out:
-//! [`Map`]s. Never tells a key from another one than by its name.
+//! [`Map`]s. Never holds more maps or keys than their tables allow.
 
 use mapwarden_contract::{Nanos, UnixNanos};
 

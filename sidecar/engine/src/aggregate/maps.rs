@@ -1,4 +1,5 @@
-//! One map: its operations by outcome, how long they took, and how full it is.
+//! One map. Comes in: what its series add. Goes out: its operations by outcome and time, how long they took, how full it is.
+//! Never knows which series they came from.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub type OpError = (Arc<str>, Arc<str>);
 /// How many readings of the number of entries are kept: one each ten seconds for an hour.
 const READINGS: usize = 360;
 
-/// One map and what was told about it.
+/// One map and what is known of it.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     operations: BTreeMap<OpOutcome, Operations>,
@@ -29,7 +30,7 @@ pub struct Map {
     failures: BTreeMap<OpError, Operations>,
     sampled: Option<Operations>,
     scopes: BTreeMap<Arc<str>, Operations>,
-    /// When each process told of it.
+    /// When each process reported it.
     pub reported: ReportTimes,
     /// Its hottest keys.
     pub hot_keys: HotKeys,
@@ -166,7 +167,7 @@ impl Map {
         most_first(named(&self.failures), from, until, now)
     }
 
-    /// Operations on single keys between two times, estimated; none where they are not told.
+    /// Operations on single keys between two times, estimated; none where they are not reported.
     pub fn sampled_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Option<Count> {
         self.sampled.as_ref().map(|sampled| sampled.slots.between(from, until, now).good)
     }
@@ -186,12 +187,12 @@ impl Map {
         self.times.values()
     }
 
-    /// Entries as last told.
+    /// Entries as last reported.
     pub fn entries(&self) -> Option<u64> {
         self.entries.back().map(|last| last.1)
     }
 
-    /// Entries as told last before `time`, and when.
+    /// Entries as last reported before `time`, and when.
     pub fn entries_before(&self, time: UnixNanos) -> Option<(UnixNanos, u64)> {
         self.entries.iter().rev().find(|reading| reading.0 <= time).copied()
     }

@@ -258,7 +258,7 @@ impl ObjectiveTable {
             let (definition, terms) = known
                 .or_else(|| configured::group(&self.configured, &id))
                 .unwrap_or_else(|| (kept.definition.clone(), Terms::default()));
-            sums.push((definition.id(), kept.calendar.clone(), kept.gathering.clone()));
+            sums.push((definition.id(), kept.calendar.clone(), kept.timeslices.clone()));
             let mut objective = ObjectiveState::restore(KeptObjective { definition, ..kept });
             objective.set_terms(terms, now);
             self.by_id.insert(objective.definition.id(), objective);
@@ -268,9 +268,9 @@ impl ObjectiveTable {
                 objective.slots_mut().restore(level, slot);
             }
         })?;
-        for (id, calendar, gathering) in sums {
+        for (id, calendar, timeslices) in sums {
             if let Some(objective) = self.by_id.get_mut(&id) {
-                objective.restore_sums(&calendar, &gathering, now);
+                objective.restore_sums(&calendar, &timeslices, now);
             }
         }
         Ok(gone)

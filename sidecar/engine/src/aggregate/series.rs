@@ -1,5 +1,6 @@
-//! Series: what a point adds to what was known. Cumulative and delta points, resets, duplicates and late
-//! arrivals all come out as the increase since the last point, or as a reason why there is none.
+//! What a point adds to its series. Comes in: a reading and the mark of the last one. Goes out: the increase and the next
+//! mark, or a reason why there is none; for cumulative and delta points, resets, duplicates and late arrivals alike. Never
+//! counts an event twice.
 
 use mapwarden_contract::UnixNanos;
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ignored::Ignored;
 use crate::observation::Temporality;
 
-/// The last point of a series: how far it was taken into account.
+/// The last point of a series: how far it was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Its start, in nanoseconds since 1970.
@@ -48,10 +49,10 @@ pub struct Reading {
     pub part: u64,
 }
 
-/// What a reading adds to a series whose last point is `mark`, and the mark after it.
+/// Returns what a reading adds to a series with this last point, and the mark after it.
 ///
 /// A cumulative series that is met for the first time counts in full if it started at `watching_since` or
-/// later; what an older series counted before is not ours to place in time, so it is only the base.
+/// later; the count of an older series cannot be placed in time, so it is only the base.
 ///
 /// # Errors
 /// The reading is a duplicate or comes late.
@@ -124,7 +125,7 @@ mod tests {
         let cases: [Case<'_>; 7] = [
             ("born non-zero", &[(10, 20, 7), (10, 30, 9)], (9, 0)),
             ("older than the sidecar", &[(5, 20, 1_000), (5, 30, 1_003)], (3, 0)),
-            ("start not told", &[(0, 20, 50), (0, 30, 53)], (3, 0)),
+            ("without a start", &[(0, 20, 50), (0, 30, 53)], (3, 0)),
             ("reset by start", &[(10, 20, 7), (25, 30, 8)], (15, 1)),
             ("reset by value", &[(10, 20, 7), (10, 30, 2)], (9, 1)),
             ("sent twice", &[(10, 20, 7), (10, 20, 7), (10, 30, 8)], (8, 0)),

@@ -301,7 +301,8 @@ mod tests {
         // NOW is 2027-01-15T08:00:00Z, so the day of the zone is nine hours old.
         let midnight = 9 * 3_600;
         let mut objective = objective(0.99, &[]);
-        objective.set_terms(Terms { period: Period::Calendar(calendar), ..Terms::default() }, at(midnight + 100));
+        objective
+            .set_terms(Terms { period: Period::Calendar(calendar), ..Terms::default() }, at(midnight + 100));
         let place = Place { version: Arc::from(""), region: Arc::from("") };
         let mut count = |age: u64, good, bad| {
             objective.count(Events { from: at(age + 10), to: at(age), good, bad }, &place);

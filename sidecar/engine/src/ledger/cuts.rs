@@ -70,7 +70,7 @@ impl Cuts {
         objective: &ObjectiveState,
         now: UnixNanos,
     ) -> Option<(UnixNanos, Cut)> {
-        let asked = match (side, objective.slice()) {
+        let asked = match (side, objective.timeslice()) {
             (Side::Start, Some(slice)) => rounded(asked, slice, side),
             (Side::Start | Side::End, _) => asked,
         };

@@ -12,7 +12,7 @@ from operator_schema import problems
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MAPWARDEN = REPOSITORY / "target/debug/mapwarden"
-FOLDERS = ["tests/objectives", "sidecar/tests/it/golden/slos", "sidecar/fuzz/seeds/openslo", "sidecar/fuzz/seeds/sloth"]
+FOLDERS = ["tests/objectives", "sidecar/slo/tests/it/golden", "sidecar/slo/fuzz/seeds/openslo", "sidecar/slo/fuzz/seeds/sloth"]
 FILES = sorted(str(path.relative_to(REPOSITORY)) for folder in FOLDERS for path in (REPOSITORY / folder).glob("*.yaml"))
 
 # Names with everything that a name may have, as long as it may be, and labels that are words of YAML.
@@ -64,7 +64,7 @@ def test_the_operator_takes_the_rules_of_every_slo_file(tmp_path):
             checked = subprocess.run([MAPWARDEN, "check", "--format", "json", file], cwd=REPOSITORY, capture_output=True)
             # A file of wrong objectives, of such that rules cannot tell, or of parts that no objective uses.
             assert code != 0 or json.loads(checked.stdout)["objectives"] == [], f"{file}: {told}"
-    right = {"tests/objectives/latency.yaml", "sidecar/tests/it/golden/slos/openslo.yaml", "sidecar/tests/it/golden/slos/sloth.yaml"}
+    right = {"tests/objectives/latency.yaml", "sidecar/slo/tests/it/golden/openslo.yaml", "sidecar/slo/tests/it/golden/sloth.yaml"}
     assert right <= set(FILES) - set(empty)
 
 

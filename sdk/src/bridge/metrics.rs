@@ -51,7 +51,7 @@ use std::{io, ops};
 
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit, with_recorder};
 
-use crate::record::points::{Value, each};
+use crate::record::points::{PointValue, each};
 use crate::record::{Distribution, Snapshot, registry};
 use mapwarden_contract::names::{Kind, Metric, facade, wire};
 use mapwarden_contract::{Count, Nanos, bucket_bounds};
@@ -139,9 +139,11 @@ pub fn publish(snapshot: &Snapshot) {
             let labels: Vec<Label> =
                 labels.map(|(label, (_, value))| Label::new(*label, value.to_string())).collect();
             match value {
-                Value::Whole(count) | Value::Since(_, count) => whole(recorder, &published, labels, count),
-                Value::Share(share) => gauge(recorder, published.name, labels, share.get()),
-                Value::Times(times) => distribution(recorder, metric, (&published, &labels), times),
+                PointValue::Whole(count) | PointValue::Since(_, count) => {
+                    whole(recorder, &published, labels, count);
+                }
+                PointValue::Share(share) => gauge(recorder, published.name, labels, share.get()),
+                PointValue::Times(times) => distribution(recorder, metric, (&published, &labels), times),
             }
         });
     });

@@ -11,8 +11,8 @@ use seize::Collector;
 
 use super::HashMap;
 use super::build_error::{BuildError, check_unique};
-use super::keys::DisplayKey;
-use super::name::Name;
+use super::display_key::DisplayKey;
+use super::name::MapName;
 use super::shared_collector::SharedCollector;
 use crate::record::{self, objective_names};
 use mapwarden_contract::Objective;
@@ -32,7 +32,7 @@ use mapwarden_contract::Objective;
 /// ```
 pub struct HashMapBuilder<K, V, S = RandomState> {
     inner: papaya::HashMapBuilder<K, V, S>,
-    name: Name,
+    name: MapName,
     objectives: Vec<Objective>,
     max_entries: usize,
     display_key: Option<DisplayKey<K>>,
@@ -45,7 +45,7 @@ impl<K, V> HashMapBuilder<K, V> {
     pub(crate) fn at(place: &'static Location<'static>, of_type: fn() -> String) -> Self {
         Self {
             inner: papaya::HashMap::builder(),
-            name: Name::Unnamed { place, of_type },
+            name: MapName::Unnamed { place, of_type },
             objectives: Vec::new(),
             max_entries: usize::MAX,
             display_key: None,
@@ -64,7 +64,7 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     /// Names the map in the telemetry. Without it the map is named as told in [Names](HashMap#names).
     #[must_use]
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
-        Self { name: Name::Given(name.into()), ..self }
+        Self { name: MapName::Given(name.into()), ..self }
     }
 
     /// Adds an objective for the map's operations.

@@ -5,6 +5,7 @@ mod cell;
 mod clock;
 mod dropped;
 mod failures;
+mod guard_probe;
 mod histogram;
 mod hot_keys;
 mod maps;
@@ -15,15 +16,14 @@ mod objectives;
 mod outcomes;
 #[cfg(any(feature = "otlp", feature = "metrics", feature = "opentelemetry-metrics"))]
 pub(crate) mod points;
-mod previous;
-mod probe;
+mod previous_snapshot;
 mod pseudonym;
 mod random;
 mod registry;
 mod sampler;
 mod samples;
 mod sync;
-mod thread;
+mod thread_number;
 
 use std::sync::Arc;
 
@@ -31,17 +31,17 @@ use mapwarden_contract::{BUCKETS, Count, Nanos, Objective, Op, Outcome, UnixNano
 
 pub(crate) use cell::{Due, ThreadCell};
 pub(crate) use dropped::Dropped;
-pub(crate) use histogram::Histogram;
+pub(crate) use guard_probe::ProbeRequest;
+pub(crate) use histogram::TimeHistogram;
 pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
-pub(crate) use meter::{Ended, Meter, Running};
+pub(crate) use meter::{Ended, Meter, RunningOperation};
 pub(crate) use names::Names;
 pub(crate) use objective_names::objective_names;
 pub(crate) use objectives::{DeclareError, MAX_OBJECTIVES};
-pub(crate) use probe::Wish;
 pub(crate) use pseudonym::{key_hash, set_key_secret};
 pub(crate) use random::random;
-pub use registry::{Registry, Source, SpanFacts, SpanIds, current_scope, registry, span_hook};
+pub use registry::{Registry, SnapshotSource, SpanFacts, SpanIds, current_scope, registry, span_hook};
 pub(crate) use registry::{has_span_hook, set_scope_hook, set_span_hook};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
@@ -185,7 +185,7 @@ pub struct Exemplar {
 #[derive(Clone, Debug)]
 pub struct UsersSnapshot {
     /// Whether it holds users or tenants.
-    pub who: Who,
+    pub who: IdentityKind,
     /// What the sketch is about.
     pub about: UsersAbout,
     /// The region.
@@ -198,7 +198,7 @@ pub struct UsersSnapshot {
 
 /// Whom a sketch tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Who {
+pub enum IdentityKind {
     /// Users.
     User,
     /// Tenants: the customers, each of many users, of a service that serves organisations.

@@ -9,7 +9,7 @@ use super::objective_names::name_objectives_apart;
 use mapwarden_contract::{Nanos, Op, Outcome, UnixNanos};
 
 /// Something that counts: the maps and the request scopes of this process.
-pub trait Source: Send + Sync {
+pub trait SnapshotSource: Send + Sync {
     /// Adds what was counted so far.
     fn snapshot(&self, into: &mut Snapshot);
 }
@@ -17,12 +17,12 @@ pub trait Source: Send + Sync {
 /// Everything in this process that counts.
 #[derive(Default)]
 pub struct Registry {
-    sources: Mutex<Vec<Arc<dyn Source>>>,
+    sources: Mutex<Vec<Arc<dyn SnapshotSource>>>,
 }
 
 impl Registry {
     /// Adds a source for the life of the process.
-    pub fn register(&self, source: Arc<dyn Source>) {
+    pub fn register(&self, source: Arc<dyn SnapshotSource>) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(source);
     }
 

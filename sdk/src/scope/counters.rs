@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::record::{
-    Distribution, Dropped, Exemplar, Histogram, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot,
+    Distribution, Dropped, Exemplar, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot, TimeHistogram,
 };
 use mapwarden_contract::{Count, Nanos, Objective, Sli, Verdict};
 
@@ -29,7 +29,7 @@ pub(crate) struct Times {
     ok: AtomicU64,
     failed: AtomicU64,
     cancelled: AtomicU64,
-    durations: Box<Histogram>,
+    durations: Box<TimeHistogram>,
 }
 
 impl Times {
@@ -38,7 +38,7 @@ impl Times {
             ok: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
-            durations: Box::new(Histogram::new()),
+            durations: Box::new(TimeHistogram::new()),
         }
     }
 
@@ -57,7 +57,7 @@ impl Times {
         }
     }
 
-    /// Keeps an event of which a span was made; see [`Histogram::keep`].
+    /// Keeps an event of which a span was made; see [`TimeHistogram::keep`].
     pub(crate) fn keep(&self, told: Exemplar) {
         self.durations.keep(told);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mapwarden::bridge::opentelemetry::observe;
 use mapwarden::contract::names::{attribute as name, meter, wire};
-use mapwarden::record::{Snapshot, Source, registry};
+use mapwarden::record::{Snapshot, SnapshotSource, registry};
 use mapwarden::{HashMap, Objective, Scope};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
@@ -148,7 +148,7 @@ fn percentiles_tell_of_the_time_since_the_collection_before() {
 #[derive(Default)]
 struct Asked(AtomicU64);
 
-impl Source for Asked {
+impl SnapshotSource for Asked {
     fn snapshot(&self, _: &mut Snapshot) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

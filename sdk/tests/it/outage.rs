@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::contract::{Count, UnixNanos};
-use mapwarden::record::{Snapshot, Source, registry};
+use mapwarden::record::{Snapshot, SnapshotSource, registry};
 use mapwarden::{FlushError, HashMap, Scope};
 
 use crate::faulty::{Fault, Faulty};
@@ -180,7 +180,7 @@ fn a_wrong_endpoint_is_told_and_not_hammered() {
 /// A source of counts that panics while it is told to, as one that a service registered might.
 struct Panics(AtomicBool);
 
-impl Source for Panics {
+impl SnapshotSource for Panics {
     fn snapshot(&self, _: &mut Snapshot) {
         assert!(!self.0.load(Ordering::SeqCst), "a source that panics on purpose");
     }

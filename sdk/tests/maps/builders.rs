@@ -7,7 +7,7 @@ use std::time::Duration;
 use mapwarden::contract::Outcome;
 use mapwarden::{BuildError, HashMap, HashMapBuilder, HashSet, Objective};
 
-use crate::counted::snapshot;
+use crate::snapshots::snapshot;
 
 #[test]
 fn a_map_whose_maker_is_the_standard_library_is_named_by_its_type() {

@@ -8,7 +8,7 @@ use mapwarden::contract::{Op, Outcome};
 use mapwarden::{Compute, HashMap, HashMapRef, Operation};
 use papaya::Guard;
 
-use crate::counted::counts;
+use crate::snapshots::counts;
 
 type Book = BTreeMap<(Op, Outcome), u64>;
 

@@ -7,7 +7,7 @@ use mapwarden::{Compute, HashMap, Operation};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::counted::{counts, snapshot};
+use crate::snapshots::{counts, snapshot};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {

@@ -5,7 +5,7 @@ use std::fmt;
 use mapwarden::HashMap;
 use mapwarden::contract::{Count, Op, Outcome};
 
-use super::counted::{counts, snapshot, table};
+use super::snapshots::{counts, snapshot, table};
 
 #[derive(Debug, PartialEq)]
 struct Unreachable;

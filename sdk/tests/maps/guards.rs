@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mapwarden::HashMap;
 use mapwarden::contract::Nanos;
 
-use super::counted::snapshot;
+use super::snapshots::snapshot;
 
 type Hold = fn(&HashMap<u32, u32>, &mut dyn FnMut());
 

@@ -13,7 +13,6 @@ mod bounded;
 mod bounds;
 mod builders;
 mod churn;
-mod counted;
 mod differential;
 mod fallible;
 mod guards;
@@ -24,4 +23,5 @@ mod serialized;
 mod sets;
 #[cfg(feature = "single-flight")]
 mod single_flight;
+mod snapshots;
 mod threads;

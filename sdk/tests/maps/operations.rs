@@ -7,7 +7,7 @@ use std::time::Duration;
 use mapwarden::contract::{Count, Op, Outcome};
 use mapwarden::{Compute, HashMap, HashMapRef, Objective, Operation, OwnedGuard};
 
-use crate::counted::{counts, snapshot, table};
+use crate::snapshots::{counts, snapshot, table};
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table in one piece is easier to check")]

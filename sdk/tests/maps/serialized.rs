@@ -7,7 +7,7 @@ use mapwarden::{HashMap, HashSet};
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 
-use crate::counted::{counts, table};
+use crate::snapshots::{counts, table};
 
 #[test]
 fn the_form_is_papayas() {

@@ -9,7 +9,7 @@ use mapwarden::{HashMap, SingleFlight};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use super::counted::{counts, snapshot, table};
+use super::snapshots::{counts, snapshot, table};
 
 #[derive(Debug, PartialEq)]
 struct Down;

@@ -8,7 +8,7 @@ use mapwarden::HashMap;
 use mapwarden::contract::{Op, Outcome};
 use mapwarden::record::MapSnapshot;
 
-use crate::counted::{counts, snapshot, table};
+use crate::snapshots::{counts, snapshot, table};
 
 #[test]
 fn counts_are_exact_with_threads_that_do_everything_at_once() {

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use mapwarden_contract::{Count, Nanos, Ratio};
 use serde::Serialize;
 
-use crate::view::ledger::{BurnView, CorrectedBudget, ScenarioView};
-use crate::view::{SloView, View, WindowView};
+use crate::view::{BurnView, CorrectedBudget, ScenarioView, SloView, SloWindow, View};
 use mapwarden_engine::aggregate::slot::Level;
 use mapwarden_engine::budget::Window;
 use mapwarden_engine::correction::{Action, CorrectionKind};
@@ -125,7 +124,7 @@ impl Book {
         }
     }
 
-    fn window(&mut self, at: usize, window: &WindowView, slo: &SloView, known_for: f64) {
+    fn window(&mut self, at: usize, window: &SloWindow, slo: &SloView, known_for: f64) {
         let over = (Some(over(window.length)), window.coverage);
         let pointer = |name: &str| format!("/windows/{at}/{name}");
         let (good, bad) = (window.good.as_f64(), window.bad.as_f64());

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use mapwarden_contract::names::{Kind, Metric, exposition};
-use mapwarden_rules::Target;
+use mapwarden_objective::Period;
+use mapwarden_rules::{Target, Written};
 
-use crate::repository::{Text, parse, strings, texts};
+use crate::repository::{Text, parse, root, strings, texts};
 
 /// Words that begin like our names and are none: the sidecar's library crate, a file, a domain.
 const NOT_NAMES: [&str; 4] = ["mapwarden_sidecar", "mapwarden_loom", "mapwarden.yaml", "mapwarden.io"];
@@ -19,10 +20,15 @@ const TARGET_LABELS: [&str; 7] = ["job", "instance", "namespace", "pod", "contai
 const LABEL_LISTS: [&str; 7] =
     ["by", "without", "on", "ignoring", "group_left", "group_right", "label_values"];
 
-/// The series that the written rules record, with their labels: of objectives of every kind.
+/// The series that written rules record, with their labels: for the objectives of the repository's SLO files, which are
+/// of every kind.
 static RECORDED: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| {
+    let files =
+        ["tests/objectives", "sidecar/slo/tests/it/golden/openslo.yaml"].map(|path| root().join(path));
+    let slos = mapwarden_slo::load(&files, &Period::DEFAULT, Vec::new()).slos;
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for written in crate::rules::of_every_kind() {
+    for slo in &slos {
+        let written = Written::new(slo, &slos).unwrap();
         let rules: serde_json::Value = serde_saphyr::from_str(&written.rules(Target::Prometheus)).unwrap();
         let groups = rules["groups"].as_array().unwrap().iter();
         for rule in groups.flat_map(|group| group["rules"].as_array().unwrap()) {

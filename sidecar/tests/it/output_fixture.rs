@@ -12,33 +12,35 @@ use mapwarden_engine::correction::{
     Action, AuditEntry, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern,
     Recurrence,
 };
-use mapwarden_engine::ledger::{Line, Standing};
+use mapwarden_engine::ledger::{AuditLine, Standing};
 use mapwarden_engine::notice::{
-    DependencyHealth, Health, Known, MapFailure, Notice, Percentiles, ScopeShare,
+    DependencyHealth, HealthStatus, Known, MapFailure, Notice, Percentiles, ScopeShare,
 };
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::output::admin::{self, Admin};
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::output::render::Templates;
-use mapwarden_sidecar::view::ledger::{
-    BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, LedgerView, RawBudget, ScenarioView,
-    TimeView,
-};
-use mapwarden_sidecar::view::sources::{Agreed, Agreement, Pair, QueriedState, SourceFacts, Trouble};
 use mapwarden_sidecar::view::{
-    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SourceView,
-    TierView, View, WindowView, WorkView,
+    Agreement, ComparedNumber, ObjectiveAgreement, QueriedState, SourceFacts, SourceTrouble,
+};
+use mapwarden_sidecar::view::{
+    BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, IntervalView, LedgerView, RawBudget,
+    ScenarioView,
+};
+use mapwarden_sidecar::view::{
+    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SloWindow,
+    SourceView, TierView, View, WorkView,
 };
 use tokio::sync::watch;
 
 /// The notice in which everything is measured.
 pub(crate) fn measured() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
 }
 
 /// The notice in which nothing but its SLI is.
 pub(crate) fn missing() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MISSING).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MISSING).unwrap()
 }
 
 /// The router over a view, and what keeps the view published.
@@ -63,8 +65,8 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<WindowView> {
-    let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| WindowView {
+fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<SloWindow> {
+    let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| SloWindow {
         window: window.name(),
         good: Count::new(if ratio.is_some() { 92_100 } else { 0 }),
         bad: Count::new(if ratio.is_some() { 7_900 } else { 0 }),
@@ -173,7 +175,7 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
                 excluded: ExcludedView {
                     good: count(1_100),
                     bad: count(910),
-                    times: vec![TimeView {
+                    times: vec![IntervalView {
                         from: at("2026-11-20T22:00:00Z"),
                         to: at("2026-11-20T22:30:00Z"),
                     }],
@@ -291,7 +293,7 @@ fn change(version: &str, sha: Option<&str>, time: &str, kind: ChangeKind, source
     }
 }
 
-fn dependency(name: &str, health: Health, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
+fn dependency(name: &str, health: HealthStatus, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
     let unseen = "nothing was seen in the last minute";
     DependencyHealth {
         name: name.to_owned(),
@@ -343,9 +345,9 @@ pub(crate) fn view() -> View {
             requests("checkout", "us-east-1", (640_100, 948), 128.0, [2_200_000, 8_800_000, 39_000_000]),
         ],
         dependencies: vec![
-            dependency("fraud-check", Health::Unknown, None, None),
-            dependency("payments", Health::Healthy, Some(0.0004), Some(12)),
-            dependency("redis", Health::Degraded, Some(0.032), Some(410)),
+            dependency("fraud-check", HealthStatus::Unknown, None, None),
+            dependency("payments", HealthStatus::Healthy, Some(0.0004), Some(12)),
+            dependency("redis", HealthStatus::Degraded, Some(0.032), Some(410)),
         ],
         sources: vec![source()],
         durability: Durability::Store {
@@ -373,10 +375,10 @@ fn source() -> SourceView {
         answered_until: trouble.is_none().then(|| at("2026-11-21T10:17:00Z")),
         measured_until: trouble.is_none().then(|| at("2026-11-21T10:16:00Z")),
         trouble: trouble
-            .map(|message| Trouble { since: at("2026-11-21T10:14:05Z"), message: message.to_owned() }),
+            .map(|message| SourceTrouble { since: at("2026-11-21T10:14:05Z"), message: message.to_owned() }),
     };
-    let pair = |sidecar, rules| Pair { sidecar: Some(sidecar), rules };
-    let agreed = Agreed {
+    let pair = |sidecar, rules| ComparedNumber { sidecar: Some(sidecar), rules };
+    let agreed = ObjectiveAgreement {
         service: "order-service".to_owned(),
         budget: pair(0.413, Some(0.409)),
         error_ratios: BTreeMap::from([
@@ -416,8 +418,8 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-fn corrections() -> Vec<Line> {
-    let line = |id: &str, standing, action| Line {
+fn corrections() -> Vec<AuditLine> {
+    let line = |id: &str, standing, action| AuditLine {
         entry: AuditEntry {
             id: id.to_owned(),
             recorded: at("2026-11-20T21:00:00Z"),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use minijinja::context;
 use minijinja::value::Serde;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::problem::Problem;
 
 /// What our pages may do: their own styles, their own script, their own data, an icon inside the page.

@@ -203,7 +203,11 @@ fn every_name_is_declared() {
             unknown.extend(undeclared.map(|name| format!("{}:{}: {name}", document.path, number + 1)));
         }
     }
-    assert!(unknown.is_empty(), "not declared in sdk/contract/src/names or sidecar/src/metric_names.rs:\n{}", unknown.join("\n"));
+    assert!(
+        unknown.is_empty(),
+        "not declared in sdk/contract/src/names or sidecar/src/metric_names.rs:\n{}",
+        unknown.join("\n")
+    );
     let seen: BTreeSet<_> = documents.iter().flat_map(|document| names_in(&document.text)).collect();
     assert!(seen.len() > 30, "only {} names were found: are the folders still there?", seen.len());
 }

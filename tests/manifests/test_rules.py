@@ -14,7 +14,7 @@ from harness.process import REPOSITORY
 from manifests.operator_schema import problems
 
 MAPWARDEN = Path(os.environ.get("MAPWARDEN_BIN", REPOSITORY / "target/debug/mapwarden"))
-FOLDERS = ["tests/objectives", "sidecar/tests/it/golden/slos", "sidecar/fuzz/seeds/openslo", "sidecar/fuzz/seeds/sloth"]
+FOLDERS = ["tests/objectives", "sidecar/slo/tests/it/golden", "sidecar/slo/fuzz/seeds/openslo", "sidecar/slo/fuzz/seeds/sloth"]
 FILES = sorted(str(path.relative_to(REPOSITORY)) for folder in FOLDERS for path in (REPOSITORY / folder).glob("*.yaml"))
 
 # Names with every character that a name may have and of the greatest length, and labels that are keywords of YAML.
@@ -66,7 +66,7 @@ def test_the_operator_accepts_the_rules_of_every_slo_file(tmp_path):
             checked = subprocess.run([MAPWARDEN, "check", "--format", "json", file], cwd=REPOSITORY, capture_output=True)
             # A file of wrong objectives, of objectives that rules cannot express, or of parts that no objective uses.
             assert code != 0 or json.loads(checked.stdout)["objectives"] == [], f"{file}: {errors}"
-    right = {"tests/objectives/latency.yaml", "sidecar/tests/it/golden/slos/openslo.yaml", "sidecar/tests/it/golden/slos/sloth.yaml"}
+    right = {"tests/objectives/latency.yaml", "sidecar/slo/tests/it/golden/openslo.yaml", "sidecar/slo/tests/it/golden/sloth.yaml"}
     assert right <= set(FILES) - set(empty)
 
 

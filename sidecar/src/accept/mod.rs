@@ -7,9 +7,9 @@ mod json;
 pub mod otlp;
 pub mod probe;
 
-use mapwarden_engine::correction::{Proposal, Refused, Written};
+use mapwarden_engine::correction::{Proposal, ProposalError, WrittenEntry};
 use mapwarden_engine::observation::{Batch, Change};
-use mapwarden_engine::steps::{Steps, Taken};
+use mapwarden_engine::steps::{Progress, Steps};
 use tokio::sync::oneshot;
 
 /// What the state's owner takes from its bounded queue.
@@ -20,7 +20,7 @@ pub enum Input {
     /// A change that somebody announced; answered once it is part of the state.
     Change(Change, oneshot::Sender<()>),
     /// Steps of a queried objective; answered with how far it is once they are part of the state.
-    Steps(Steps, oneshot::Sender<Taken>),
+    Steps(Steps, oneshot::Sender<Progress>),
     /// A correction or a withdrawal that somebody asked for; answered once it is saved.
-    Correction(Box<Proposal>, oneshot::Sender<Result<Written, Refused>>),
+    Correction(Box<Proposal>, oneshot::Sender<Result<WrittenEntry, ProposalError>>),
 }

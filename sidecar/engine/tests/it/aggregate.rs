@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
-use mapwarden_engine::aggregate::objective::Objective;
+use mapwarden_engine::aggregate::objective::ObjectiveState;
 use mapwarden_engine::aggregate::{Aggregate, Window};
 use mapwarden_engine::observation::{
-    Batch, Buckets, Histogram, Observation, Point, Resource, Temporality, Value,
+    Batch, Buckets, Histogram, Observation, Point, PointValue, Resource, Temporality,
 };
 use mapwarden_objective::{Indicator, Matcher, Method, Selector, Slo};
 
@@ -39,7 +39,7 @@ pub(crate) fn point(
     attributes: &[(&str, &str)],
     start: u64,
     time: u64,
-    value: Value,
+    value: PointValue,
 ) -> Observation {
     Observation::Point(Point {
         metric: Arc::from(metric),
@@ -50,11 +50,11 @@ pub(crate) fn point(
     })
 }
 
-fn sum(value: u32) -> Value {
-    Value::Sum { temporality: Temporality::Cumulative, value: f64::from(value) }
+fn sum(value: u32) -> PointValue {
+    PointValue::Sum { temporality: Temporality::Cumulative, value: f64::from(value) }
 }
 
-fn histogram(counts: [u64; 3]) -> Value {
+fn histogram(counts: [u64; 3]) -> PointValue {
     let histogram = Histogram {
         count: Count::new(counts.iter().sum()),
         sum: None,
@@ -62,7 +62,7 @@ fn histogram(counts: [u64; 3]) -> Value {
         buckets: Buckets::Explicit { bounds: Arc::from([0.3, 1.0]), counts: counts.to_vec() },
         exemplars: Vec::new(),
     };
-    Value::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) }
+    PointValue::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) }
 }
 
 fn batch(second: u64, observations: Vec<Observation>) -> Batch {
@@ -70,7 +70,7 @@ fn batch(second: u64, observations: Vec<Observation>) -> Batch {
     Batch { resource: Arc::new(resource), received: at(second), observations }
 }
 
-fn objective<'a>(aggregate: &'a Aggregate, name: &str) -> &'a Objective {
+fn objective<'a>(aggregate: &'a Aggregate, name: &str) -> &'a ObjectiveState {
     let view = aggregate.at(at(0));
     let found = view.objectives().find(|(id, _)| **id == format!("shop/{name}"));
     found.unwrap().1
@@ -212,8 +212,9 @@ fn a_request_that_was_given_up_is_neither_good_nor_bad() {
 fn series_that_count_towards_nothing_take_no_room() {
     let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
     let mut aggregate = Aggregate::new(vec![slo("up", all)], 10, at(0));
-    let foreign: Vec<_> =
-        (0..1_000).map(|index| point(&format!("gauge {index}"), &[], 1, 10, Value::Gauge(1.0))).collect();
+    let foreign: Vec<_> = (0..1_000)
+        .map(|index| point(&format!("gauge {index}"), &[], 1, 10, PointValue::Gauge(1.0)))
+        .collect();
     aggregate.take(&batch(10, foreign));
     aggregate.take(&batch(11, vec![point("requests", &[], 1, 11, sum(5))]));
     assert_eq!((aggregate.at(at(11)).series(), totals(&aggregate, "up")), (1, (5, 0)));

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
-use mapwarden_engine::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
-use mapwarden_engine::aggregate::slices::{Level, Slices};
+use mapwarden_engine::aggregate::objective::{About, Definition, Events, ObjectiveState, Place, SliKind};
+use mapwarden_engine::aggregate::slot::Level;
+use mapwarden_engine::aggregate::slots::Slots;
 use mapwarden_engine::aggregate::{Aggregate, Window};
 use mapwarden_engine::budget::evaluate;
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use proptest::prelude::*;
 
@@ -35,12 +36,12 @@ fn events() -> impl Strategy<Value = Vec<Told>> {
     })
 }
 
-fn slices(events: &[Told]) -> Slices {
-    let mut slices = Slices::for_budget();
+fn slots(events: &[Told]) -> Slots {
+    let mut slots = Slots::for_budget();
     for (second, good, bad) in events {
-        slices.add(at(*second), Count::new(*good), Count::new(*bad));
+        slots.add(at(*second), Count::new(*good), Count::new(*bad));
     }
-    slices
+    slots
 }
 
 fn definition(target: f64) -> Definition {
@@ -58,8 +59,8 @@ fn place(version: u64) -> Place {
     Place { version: Arc::from(format!("v{version}")), region: Arc::from("") }
 }
 
-fn objective(target: f64, events: &[Told]) -> Objective {
-    let mut objective = Objective::new(definition(target), at(0));
+fn objective(target: f64, events: &[Told]) -> ObjectiveState {
+    let mut objective = ObjectiveState::new(definition(target), at(0));
     for (second, good, bad) in events {
         let events = Events { from: at(second.saturating_sub(1)), to: at(*second), good: *good, bad: *bad };
         objective.count(events, &place(second % 3));
@@ -71,14 +72,14 @@ fn sums(events: &[Told]) -> (u64, u64) {
     events.iter().fold((0, 0), |(good, bad), event| (good + event.1, bad + event.2))
 }
 
-fn remaining(objective: &Objective, now: u64) -> Option<f64> {
+fn remaining(objective: &ObjectiveState, now: u64) -> Option<f64> {
     evaluate(objective, None, at(now)).remaining.map(|left| left.get())
 }
 
 proptest! {
     #[test]
     fn a_window_holds_what_a_list_of_events_says(events in events(), later in 0_u64..100_000) {
-        let slices = slices(&events);
+        let slots = slots(&events);
         let now = events.last().unwrap().0 + later;
         for window in Window::ALL {
             let level = Level::ALL.into_iter().find(|level| window.length() <= level.reach()).unwrap();
@@ -86,7 +87,7 @@ proptest! {
             // The slots that start after `now - window`, up to the one that holds `now`.
             let first = (START + now) / width + 1 - window.length().get() / 1_000_000_000 / width;
             let held: Vec<_> = events.iter().copied().filter(|(second, ..)| (START + second) / width >= first).collect();
-            let counts = slices.window(window, at(now));
+            let counts = slots.window(window, at(now));
             prop_assert_eq!((counts.good.get(), counts.bad.get()), sums(&held), "{}", window.name());
         }
     }
@@ -97,7 +98,7 @@ proptest! {
         let recent: Vec<_> = (0_u64..).zip(&events).map(|(index, event)| (index * 9, event.1, event.2)).collect();
         let mut shuffled = recent.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
-        let (ordered, mixed) = (slices(&recent), slices(&shuffled));
+        let (ordered, mixed) = (slots(&recent), slots(&shuffled));
         for window in Window::ALL {
             prop_assert_eq!(ordered.window(window, at(600)), mixed.window(window, at(600)), "{}", window.name());
         }
@@ -105,13 +106,13 @@ proptest! {
 
     #[test]
     fn an_event_that_has_left_a_window_never_comes_back(events in events(), steps in prop::collection::vec(1_u64..90_000, 1..30)) {
-        let slices = slices(&events);
+        let slots = slots(&events);
         let mut now = events.last().unwrap().0;
         for window in Window::ALL {
-            let mut last = slices.window(window, at(now)).total();
+            let mut last = slots.window(window, at(now)).total();
             for step in &steps {
                 now += step;
-                let total = slices.window(window, at(now)).total();
+                let total = slots.window(window, at(now)).total();
                 prop_assert!(total <= last, "{}", window.name());
                 last = total;
             }
@@ -161,8 +162,8 @@ proptest! {
         events.sort_unstable();
         let objective = objective(0.99, &events);
         let now = at(600);
-        let whole = objective.slices().since(at(0), now);
-        let parts: Count = objective.places().map(|(_, slices)| slices.since(at(0), now).bad).sum();
+        let whole = objective.slots().since(at(0), now);
+        let parts: Count = objective.places().map(|(_, slots)| slots.since(at(0), now).bad).sum();
         prop_assert_eq!(parts, whole.bad);
         prop_assert_eq!((whole.good.get(), whole.bad.get()), sums(&events));
     }
@@ -170,7 +171,7 @@ proptest! {
     #[test]
     fn coverage_is_the_time_that_was_accounted_for(told in prop::collection::vec((1_u64..30, 0_u64..30), 1..8)) {
         // (how long a stretch was told, how long it was silent before)
-        let mut objective = Objective::new(definition(0.99), at(0));
+        let mut objective = ObjectiveState::new(definition(0.99), at(0));
         let (mut now, mut covered) = (0, 0);
         for (length, silent) in &told {
             let from = now + silent;
@@ -242,7 +243,7 @@ fn batch(second: u64, good: u32, bad: u32) -> Batch {
             attributes: Arc::from([(Arc::from("code"), Arc::from(code))]),
             start: at(0),
             time: at(second),
-            value: Value::Sum { temporality: Temporality::Cumulative, value: f64::from(value) },
+            value: PointValue::Sum { temporality: Temporality::Cumulative, value: f64::from(value) },
         })
     };
     let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };

@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use mapwarden_contract::{Nanos, Ratio, UnixNanos};
-use mapwarden_engine::aggregate::slices::{Counts, Level, Slice};
-use mapwarden_engine::aggregate::{Aggregate, Unsaved};
+use mapwarden_engine::aggregate::slot::{Counts, Level, Slot};
+use mapwarden_engine::aggregate::{Aggregate, UnsavedCounts};
 use mapwarden_engine::budget::evaluate;
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_objective::{Indicator, Matcher, Member, Method, Selector, Slo};
 
 const START: u64 = 1_800_000_000;
@@ -49,7 +49,7 @@ fn told(second: u64, counts: &[(&str, &str, &str, u32)]) -> Batch {
             attributes: pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect(),
             start: at(second - 1),
             time: at(second),
-            value: Value::Sum { temporality: Temporality::Delta, value: f64::from(*count) },
+            value: PointValue::Sum { temporality: Temporality::Delta, value: f64::from(*count) },
         })
     });
     let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
@@ -71,11 +71,11 @@ fn restart(aggregate: &mut Aggregate, slos: &[Slo], second: u64) {
 }
 
 /// Puts back what the store was to write.
-pub(crate) fn put_back(aggregate: &mut Aggregate, unsaved: Unsaved) -> Vec<String> {
-    let Unsaved { since: _, objectives, slices, marks } = unsaved;
+pub(crate) fn put_back(aggregate: &mut Aggregate, unsaved: UnsavedCounts) -> Vec<String> {
+    let UnsavedCounts { since: _, objectives, slots, marks } = unsaved;
     let kept = objectives.into_iter().map(|(_, kept)| kept).collect();
-    let told = |each: &mut dyn FnMut(&str, Level, Slice)| {
-        slices.iter().for_each(|(id, level, slice)| each(id, *level, *slice));
+    let told = |each: &mut dyn FnMut(&str, Level, Slot)| {
+        slots.iter().for_each(|(id, level, slice)| each(id, *level, *slice));
         Ok::<(), Infallible>(())
     };
     aggregate.restore(kept, marks, told).unwrap()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mapwarden_contract::{Ratio, UnixNanos};
 use mapwarden_engine::aggregate::Aggregate;
 use mapwarden_engine::budget::{BudgetState, evaluate};
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use serde::Serialize;
 
@@ -82,7 +82,7 @@ fn batch(scenario: &Scenario, process: &Process, second: u64) -> Option<Batch> {
             attributes: Arc::from([(Arc::from("code"), Arc::from(code))]),
             start: at(scenario.shown(process.from)),
             time: at(scenario.shown(second)),
-            value: Value::Sum {
+            value: PointValue::Sum {
                 temporality: Temporality::Cumulative,
                 value: f64::from(u32::try_from(value).unwrap()),
             },

@@ -1,5 +1,5 @@
 //! The hot keys of one map. Comes in: what its processes report of their few hottest keys. Goes out: how often each key was
-//! used, by time. Never holds more than [`KEYS`] keys, however often they change, and never counts an operation twice.
+//! used, by time. Never holds more than 64 keys, however often they change, and never counts an operation twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

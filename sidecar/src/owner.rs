@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mapwarden_contract::UnixNanos;
-use mapwarden_contract::names::exposition;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::input::Input;
+use crate::metric_names;
 use crate::store::{Commit, Removed, Store, StoreError};
 use crate::view;
-use crate::view::sources::SourceBoard;
+use crate::view::SourceBoard;
 use crate::view::{Durability, View};
-use mapwarden_engine::aggregate::slices::{Level, Slice};
+use mapwarden_engine::aggregate::slot::{Level, Slot};
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::budget::{BudgetState, evaluate};
-use mapwarden_engine::correction::{Refused, Written};
+use mapwarden_engine::correction::{ProposalError, WrittenEntry};
 use mapwarden_engine::ledger::Ledger;
-use mapwarden_engine::notice::{self, Event, Notice, NoticeEvent, Notices};
+use mapwarden_engine::notice::{self, Notice, NoticeEvent, Notices, Transition};
 use mapwarden_engine::observation::Change;
 
 /// How long after an input the state is evaluated at the latest. Raised, a notice comes later; lowered, more
@@ -64,14 +64,14 @@ pub(crate) struct Owner {
     /// Whether inputs came since the last evaluation.
     is_stale: bool,
     /// Who waits for a correction to be saved.
-    waiting: Vec<(oneshot::Sender<Result<Written, Refused>>, Written)>,
+    waiting: Vec<(oneshot::Sender<Result<WrittenEntry, ProposalError>>, WrittenEntry)>,
 }
 
 /// The store, and what it has not taken yet.
 struct Durable {
     store: Arc<Store>,
     removed: Removed,
-    notices: BTreeMap<String, notice::Kept>,
+    notices: BTreeMap<String, notice::StoredNotice>,
     are_changes_new: bool,
     last_commit: Option<Timestamp>,
     error: Option<String>,
@@ -86,14 +86,14 @@ impl Owner {
     ) -> Result<(Self, watch::Receiver<Arc<View>>), StoreError> {
         let now = UnixNanos::now();
         for result in [WRITTEN, FAILED] {
-            metrics::counter!(exposition::STORE_COMMITS.name, "result" => result).absolute(0);
+            metrics::counter!(metric_names::STORE_COMMITS.name, "result" => result).absolute(0);
         }
         let store = config.data_dir.as_deref().map(Store::open).transpose()?;
         let restored = store.as_ref().map(Store::load).transpose()?.unwrap_or_default();
         let is_fresh = restored.last_commit == UnixNanos::EPOCH;
         let watching_since = if is_fresh { now } else { restored.last_commit };
         let mut aggregate = Aggregate::new(config.slos.clone(), config.max_series, watching_since);
-        let slices = |each: &mut dyn FnMut(&str, Level, Slice)| {
+        let slices = |each: &mut dyn FnMut(&str, Level, Slot)| {
             store.as_ref().map_or(Ok(()), |store| store.slices(each))
         };
         let gone = aggregate.restore(restored.objectives, restored.marks, slices)?;
@@ -110,13 +110,13 @@ impl Owner {
             error: None,
         });
         let started = timestamp(now);
-        let facts = view::Facts {
+        let facts = view::SidecarFacts {
             started,
             durability: durability(store.as_ref()),
             sources: &sources,
             corrections: ledger.log(),
         };
-        let judged = view::Judged { budgets: Arc::default(), ledger: BTreeMap::new() };
+        let judged = view::Evaluation { budgets: Arc::default(), ledger: BTreeMap::new() };
         let first = view::view(&aggregate.at(now), judged, &notices, facts);
         let (view, reader) = watch::channel(Arc::new(first));
         let (budgets, is_stale, waiting) = (Arc::default(), true, Vec::new());
@@ -212,7 +212,7 @@ impl Owner {
 
     fn note_change(&mut self, change: &Change) {
         metrics::counter!(
-            exposition::CHANGES.name,
+            metric_names::CHANGES.name,
             "service" => change.service.clone(), "kind" => change.kind.name(), "source" => change.source.name()
         )
         .increment(1);
@@ -233,13 +233,13 @@ impl Owner {
         // What is told is judged; what the next evaluation goes on from is what was measured.
         let judged = self.ledger.judge(&self.budgets, now);
         let happened = self.notices.step(&known, &judged);
-        let facts = view::Facts {
+        let facts = view::SidecarFacts {
             started: self.started,
             durability: durability(self.store.as_ref()),
             sources: &self.sources,
             corrections: self.ledger.log(),
         };
-        let told = view::Judged { budgets: judged, ledger: states };
+        let told = view::Evaluation { budgets: judged, ledger: states };
         let view = Arc::new(view::view(&known, told, &self.notices, facts));
         if let Some(durable) = &mut self.store {
             for notice in happened.iter().map(|event| &*event.notice) {
@@ -251,7 +251,7 @@ impl Owner {
         }
         self.view.send_replace(view);
         self.is_stale = false;
-        metrics::histogram!(exposition::EVALUATION_DURATION.name).record(began.elapsed());
+        metrics::histogram!(metric_names::EVALUATION_DURATION.name).record(began.elapsed());
         for event in happened {
             log(&event);
             if self.events.send(event).await.is_err() {
@@ -310,8 +310,8 @@ impl Owner {
                 FAILED
             }
         };
-        metrics::counter!(exposition::STORE_COMMITS.name, "result" => result).increment(1);
-        metrics::histogram!(exposition::STORE_DURATION.name).record(began.elapsed());
+        metrics::counter!(metric_names::STORE_COMMITS.name, "result" => result).increment(1);
+        metrics::histogram!(metric_names::STORE_DURATION.name).record(began.elapsed());
     }
 }
 
@@ -337,7 +337,7 @@ impl Durable {
 }
 
 /// Tells those who wait that what they asked for is written and, where there is a store, saved.
-fn confirm(waiting: &mut Vec<(oneshot::Sender<Result<Written, Refused>>, Written)>) {
+fn confirm(waiting: &mut Vec<(oneshot::Sender<Result<WrittenEntry, ProposalError>>, WrittenEntry)>) {
     for (reply, written) in waiting.drain(..) {
         tracing::info!(id = %written.entry.id, author = %written.entry.author, "correction: {}", written.entry.reason);
         // Whoever asked may have gone away; it is written all the same.
@@ -347,8 +347,8 @@ fn confirm(waiting: &mut Vec<(oneshot::Sender<Result<Written, Refused>>, Written
 
 fn tell_queue(inputs: &mpsc::Receiver<Input>) {
     let gauge = |value: usize| f64::from(u32::try_from(value).unwrap_or(u32::MAX));
-    metrics::gauge!(exposition::QUEUE_DEPTH.name).set(gauge(inputs.len()));
-    metrics::gauge!(exposition::QUEUE_CAPACITY.name).set(gauge(inputs.max_capacity()));
+    metrics::gauge!(metric_names::QUEUE_DEPTH.name).set(gauge(inputs.len()));
+    metrics::gauge!(metric_names::QUEUE_CAPACITY.name).set(gauge(inputs.max_capacity()));
 }
 
 fn durability(store: Option<&Durable>) -> Durability {
@@ -362,13 +362,13 @@ fn durability(store: Option<&Durable>) -> Durability {
 fn log(event: &NoticeEvent) {
     let notice = &event.notice;
     match event.event {
-        Event::Opened => {
+        Transition::Opened => {
             tracing::warn!(notice = %notice.id, slo = %notice.slo, "notice opened: {}", notice.summary);
         }
-        Event::Updated => {
+        Transition::Updated => {
             tracing::info!(notice = %notice.id, slo = %notice.slo, "notice updated: {}", notice.summary);
         }
-        Event::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
+        Transition::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
     }
 }
 
@@ -379,7 +379,7 @@ mod tests {
     use super::*;
     use crate::config::Settings;
     use mapwarden_engine::observation::{
-        Batch, ChangeKind, ChangeSource, Observation, Point, Resource, Temporality, Value,
+        Batch, ChangeKind, ChangeSource, Observation, Point, PointValue, Resource, Temporality,
     };
 
     /// A hundred good events a second since `start`.
@@ -394,9 +394,9 @@ mod tests {
         let objective =
             [(attribute::SCOPE, "checkout"), (attribute::SLI, "availability"), (attribute::SLO, "a")];
         let good = [(attribute::SLO, "a"), (attribute::VERDICT, "good")];
-        let sum = Value::Sum { temporality: Temporality::Cumulative, value: f64::from(second * 100) };
+        let sum = PointValue::Sum { temporality: Temporality::Cumulative, value: f64::from(second * 100) };
         let observations = vec![
-            point(wire::OBJECTIVE.name, &objective, Value::Gauge(0.99)),
+            point(wire::OBJECTIVE.name, &objective, PointValue::Gauge(0.99)),
             point(wire::SLI_EVENTS.name, &good, sum),
         ];
         Input::Batch(Batch { resource: Arc::new(resource), received: time, observations })
@@ -440,7 +440,7 @@ mod tests {
         let restored = durable.store.load().unwrap();
         assert_eq!(restored.objectives[0].totals.good.get(), 5_100);
         let mut finest = 0;
-        let mut add = |_: &str, level, slice: Slice| {
+        let mut add = |_: &str, level, slice: Slot| {
             finest += if level == Level::Second { slice.counts.good.get() } else { 0 };
         };
         durable.store.slices(&mut add).unwrap();

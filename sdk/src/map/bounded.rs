@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use papaya::{Compute, OccupiedError, Operation};
 
+use super::guarded_map::GuardedMap;
 use super::observed::{Calls, Observed, computed, replaced};
-use super::under::Under;
 use mapwarden_contract::{Op, Outcome};
 
 /// A new key that a full map refused, and its value.
@@ -37,7 +37,7 @@ impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    U: Under<'g, K, V>,
+    U: GuardedMap<'g, K, V>,
 {
     /// Whether a new key would pass the bound. Without a bound a single comparison.
     #[inline(always)]
@@ -53,8 +53,8 @@ where
     #[cold]
     pub(super) fn insert_when_full(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
         let running = self.map.meter.begin(self.cell, Op::Insert);
-        if let Some(stored) = self.under.stored_key(&key) {
-            let old = self.under.insert(key, value);
+        if let Some(stored) = self.guarded.stored_key(&key) {
+            let old = self.guarded.insert(key, value);
             // Removed by another thread since, the key was new after all.
             let refused = old.is_none() && self.take_out(stored);
             running.end(if refused { Outcome::Rejected } else { replaced(&old) });
@@ -135,7 +135,7 @@ where
     {
         let calls = Calls::default();
         let running = self.map.meter.begin(self.cell, op);
-        let result = self.under.compute(key, |entry| calls.count(|| compute(entry)));
+        let result = self.guarded.compute(key, |entry| calls.count(|| compute(entry)));
         match &result {
             Compute::Inserted(key, _) => {
                 let refused = self.take_out(key);
@@ -156,7 +156,7 @@ where
     /// value meanwhile: an entry that stayed because it was updated would be above the bound for ever.
     pub(super) fn take_out(self, key: &K) -> bool {
         let is_over = |_: &K, _: &V| self.map.inner.len() > self.map.max_entries;
-        self.under.take_out(key, is_over)
+        self.guarded.take_out(key, is_over)
     }
 }
 

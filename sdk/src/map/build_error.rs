@@ -1,66 +1,83 @@
-//! Why a map or set is not made: a promise that would be lost, told with its name and both values.
+//! Why a map or set is not built: an objective that would be lost. Comes in: a refused objective. Goes out: an error with
+//! the objective's name and, of a contradiction, both values.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mapwarden_contract::{Objective, Outcome, Sli, USUAL_BAD};
+use crate::record::{DeclareError, MAX_OBJECTIVES};
+use mapwarden_contract::{Objective, Outcome, SliKind, USUAL_BAD};
 
-/// An objective that contradicts another one. Names are those in the telemetry, `<map>-<sli>`.
+/// An objective that a map cannot have beside those that it has. Names are those in the telemetry, see
+/// [`objective`](super::HashMapBuilder::objective).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
-    /// One builder was given two objectives of this kind.
-    #[error("objective `{objective}` is given twice: accepted is one of each kind")]
-    GivenTwice {
+    /// A builder has two objectives that judge events alike.
+    #[error(
+        "objective `{objective}` is given twice: accepted is one for each threshold and for each set of bad outcomes"
+    )]
+    DuplicateObjective {
         /// The name of the objective.
         objective: String,
     },
-    /// A map or set of the same name has promised something else.
+    /// A map or set of the same name has another objective of this name.
     #[error(
-        "objective `{objective}` is promised already with {}, not with {}: accepted is the same promise or another name",
-        values(promised),
+        "objective `{objective}` is declared already with {}, not with {}: accepted is the same objective or another \
+         name for the map",
+        values(declared),
         values(given)
     )]
-    PromisedDifferently {
+    ConflictingObjective {
         /// The name of the objective.
         objective: String,
-        /// What was promised, and stays so.
-        promised: Objective,
+        /// What was declared, and stays so.
+        declared: Objective,
         /// What the builder was given.
         given: Objective,
+    },
+    /// The maps and sets of this name have too many objectives.
+    #[error(
+        "objective `{objective}` is one too many: accepted are {MAX_OBJECTIVES} for the maps of one name"
+    )]
+    TooManyObjectives {
+        /// The name of the objective.
+        objective: String,
     },
 }
 
 impl BuildError {
-    pub(super) fn given_twice(map: &str, sli: Sli) -> Self {
-        Self::GivenTwice { objective: format!("{map}-{}", sli.name()) }
-    }
-
-    pub(super) fn promised_differently(map: &str, promised: Objective, given: Objective) -> Self {
-        Self::PromisedDifferently { objective: format!("{map}-{}", given.sli().name()), promised, given }
+    pub(super) fn refused(name: &str, given: Objective, error: DeclareError) -> Self {
+        let objective = name.to_owned();
+        match error {
+            DeclareError::Conflict(declared) => Self::ConflictingObjective { objective, declared, given },
+            DeclareError::Limit => Self::TooManyObjectives { objective },
+        }
     }
 }
 
-/// The kind of the first objective that is not the first of its kind.
-pub(super) fn given_twice(objectives: &[Objective]) -> Option<Sli> {
-    let kinds = || objectives.iter().map(Objective::sli);
-    kinds()
-        .enumerate()
-        .find(|(place, kind)| kinds().take(*place).any(|earlier| earlier.name() == kind.name()))
-        .map(|(_, kind)| kind)
+/// Checks that no name occurs twice.
+pub(super) fn check_unique(names: &[Arc<str>]) -> Result<(), BuildError> {
+    let earlier = |place| names.iter().take(place);
+    let twice = names.iter().enumerate().find(|(place, name)| earlier(*place).any(|known| known == *name));
+    match twice {
+        Some((_, name)) => Err(BuildError::DuplicateObjective { objective: name.to_string() }),
+        None => Ok(()),
+    }
 }
 
 fn values(objective: &Objective) -> String {
     let target = objective.target().get();
     match objective.sli() {
-        Sli::Latency { threshold } => {
+        SliKind::Latency { threshold } => {
             format!("target {target} within {:?}", Duration::from_nanos(threshold.get()))
         }
-        Sli::Freshness { threshold } => {
+        SliKind::Freshness { threshold } => {
             format!("target {target} with a write each {:?}", Duration::from_nanos(threshold.get()))
         }
-        Sli::Availability if objective.bad() != USUAL_BAD => {
+        SliKind::Availability if objective.bad() != USUAL_BAD => {
             let bad: Vec<_> = objective.bad().iter().map(Outcome::name).collect();
             format!("target {target} with the bad outcomes {}", bad.join(", "))
         }
-        Sli::Availability | Sli::HitRatio => format!("target {target}"),
+        SliKind::Availability | SliKind::HitRatio => format!("target {target}"),
     }
 }

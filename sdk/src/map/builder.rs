@@ -1,4 +1,5 @@
-//! How a map gets its name, its promises and papaya's options.
+//! Builds a map. Comes in: a name, objectives and papaya's options. Goes out: a [`HashMap`] that is counted. Never loses an
+//! objective without an error or a count.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -9,11 +10,11 @@ use papaya::ResizeMode;
 use seize::Collector;
 
 use super::HashMap;
-use super::build_error::{BuildError, given_twice};
-use super::keys::DisplayKey;
-use super::name::Name;
+use super::build_error::{BuildError, check_unique};
+use super::display_key::DisplayKey;
+use super::name::MapName;
 use super::shared_collector::SharedCollector;
-use crate::record;
+use crate::record::{self, objective_names};
 use mapwarden_contract::Objective;
 
 /// Builds a [`HashMap`]: papaya's options, and name, objectives and bound.
@@ -31,7 +32,7 @@ use mapwarden_contract::Objective;
 /// ```
 pub struct HashMapBuilder<K, V, S = RandomState> {
     inner: papaya::HashMapBuilder<K, V, S>,
-    name: Name,
+    name: MapName,
     objectives: Vec<Objective>,
     max_entries: usize,
     display_key: Option<DisplayKey<K>>,
@@ -44,7 +45,7 @@ impl<K, V> HashMapBuilder<K, V> {
     pub(crate) fn at(place: &'static Location<'static>, of_type: fn() -> String) -> Self {
         Self {
             inner: papaya::HashMap::builder(),
-            name: Name::Unnamed { place, of_type },
+            name: MapName::Unnamed { place, of_type },
             objectives: Vec::new(),
             max_entries: usize::MAX,
             display_key: None,
@@ -63,14 +64,20 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     /// Names the map in the telemetry. Without it the map is named as told in [Names](HashMap#names).
     #[must_use]
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
-        Self { name: Name::Given(name.into()), ..self }
+        Self { name: MapName::Given(name.into()), ..self }
     }
 
-    /// Adds a promise about the map's operations, sent as `<map>-<sli>`: `sessions-availability`.
+    /// Adds an objective for the map's operations.
     ///
-    /// A map has at most one of each kind. Where it, or a map of the same name, has one already,
-    /// [`build`](HashMapBuilder::build) keeps the first and [`try_build`](HashMapBuilder::try_build) refuses the
-    /// second. Where a request scope has an objective of the same name, the map's is sent as `<map>-map-<sli>`.
+    /// The first of a kind is sent as `<map>-<sli>`: `sessions-latency`. Further ones of that kind are objectives of
+    /// their own, each with its threshold or bad outcomes in its name: `sessions-latency-250ms`,
+    /// `sessions-availability-miss-failed`. Where a request scope has an objective of the same name, the map's is sent
+    /// as `<map>-map-<sli>`.
+    ///
+    /// Maps of one name share their objectives. One that contradicts another of its name, or is above the limit of 8
+    /// for a name, is refused by [`try_build`](HashMapBuilder::try_build). [`build`](HashMapBuilder::build) drops it and
+    /// counts it, under the reasons `objective_conflict` and `objective_limit` of the self-metric
+    /// `mapwarden.ship.dropped`.
     ///
     /// - *availability*: operations that were neither `rejected` nor `failed`, or whatever
     ///   [`bad_outcomes`](Objective::bad_outcomes) says, of all operations; exact.
@@ -135,45 +142,50 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
         collector.never()
     }
 
-    /// Makes the map. A name that is new takes a lock. Of two objectives of one kind the first stays.
+    /// Makes the map. A name that is new takes a lock. An objective that cannot be added is dropped and counted, see
+    /// [`objective`](HashMapBuilder::objective).
     pub fn build(self) -> HashMap<K, V, S> {
         let (map, objectives) = self.build_without_objectives();
-        for objective in objectives {
-            map.meter.declare(objective).ok();
+        let names = objective_names(map.name(), &objectives);
+        for (name, objective) in names.iter().zip(objectives) {
+            if let Err(error) = map.meter.declare(name, objective) {
+                error.reason().add(1);
+            }
         }
         map
     }
 
-    /// Makes the map, as [`build`](HashMapBuilder::build), unless an objective would be lost.
+    /// Makes the map, as [`build`](HashMapBuilder::build), unless an objective would be dropped.
     ///
     /// ```
     /// use mapwarden::{HashMap, Objective};
     ///
-    /// let promising = |target| -> Result<HashMap<String, u64>, Box<dyn std::error::Error>> {
+    /// let carts = |target| -> Result<HashMap<String, u64>, Box<dyn std::error::Error>> {
     ///     Ok(HashMap::builder().name("carts").objective(Objective::availability(target)?).try_build()?)
     /// };
-    /// let carts = promising(0.99)?;
-    /// let more_carts = promising(0.99)?;
+    /// let first = carts(0.99)?;
+    /// let second = carts(0.99)?;
     /// assert_eq!(
-    ///     promising(0.999).unwrap_err().to_string(),
-    ///     "objective `carts-availability` is promised already with target 0.99, not with target 0.999: \
-    ///      accepted is the same promise or another name",
+    ///     carts(0.999).unwrap_err().to_string(),
+    ///     "objective `carts-availability` is declared already with target 0.99, not with target 0.999: \
+    ///      accepted is the same objective or another name for the map",
     /// );
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// Two objectives of one kind, even if they are equal, and an objective that a map of the same name has promised
-    /// differently; the builder's objectives before that one are promised then.
+    /// Two objectives that judge events alike, even if they are equal; an objective that a map of the same name has
+    /// declared differently; and one above the limit for a name. The builder's objectives before a refused one stay
+    /// declared.
     pub fn try_build(self) -> Result<HashMap<K, V, S>, BuildError> {
-        if let Some(sli) = given_twice(&self.objectives) {
-            return Err(BuildError::given_twice(&self.name.resolve(), sli));
-        }
+        check_unique(&objective_names(&self.name.resolve(), &self.objectives))?;
         let (map, objectives) = self.build_without_objectives();
-        for objective in objectives {
+        // Of the map, which is another one where there are too many names.
+        let names = objective_names(map.name(), &objectives);
+        for (name, objective) in names.iter().zip(objectives) {
             map.meter
-                .declare(objective)
-                .map_err(|promised| BuildError::promised_differently(map.name(), promised, objective))?;
+                .declare(name, objective)
+                .map_err(|error| BuildError::refused(name, objective, error))?;
         }
         Ok(map)
     }
@@ -197,5 +209,47 @@ impl<K, V, S> fmt::Debug for HashMapBuilder<K, V, S> {
             .field("max_entries", &self.max_entries)
             .field("inner", &self.inner)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::HashSet;
+    use crate::record::Dropped;
+
+    fn latency(millis: u64, target: f64) -> Objective {
+        Objective::latency(Duration::from_millis(millis), target).unwrap()
+    }
+
+    /// The objectives of a map by name, in the order of the wire.
+    fn objectives(map: &str) -> Vec<(String, Objective)> {
+        let snapshot = record::registry().snapshot().maps.into_iter().find(|it| &*it.name == map).unwrap();
+        snapshot.objectives.into_iter().map(|it| (it.name.to_string(), it.objective)).collect()
+    }
+
+    /// The only test of this binary in which `build` drops objectives, so that the counts are its own.
+    #[test]
+    fn build_counts_the_objectives_that_it_drops() {
+        let counts = || [Dropped::ObjectiveConflict, Dropped::ObjectiveLimit].map(|it| it.count().get());
+        let builder = || HashMap::<u8, u8>::builder().name("dropping");
+        let first = builder().objective(latency(1, 0.9)).objective(latency(50, 0.99)).build();
+        assert_eq!(counts(), [0, 0], "two thresholds are two objectives");
+        let same = builder().objective(latency(1, 0.9)).objective(latency(1, 0.9)).build();
+        assert_eq!((counts(), first), ([0, 0], same), "nothing is lost");
+
+        drop(builder().objective(latency(1, 0.9)).objective(latency(1, 0.99)).build());
+        assert_eq!(counts(), [1, 0], "one threshold, two targets");
+        drop(HashSet::<u8>::builder().name("dropping").objective(latency(50, 0.99)).build());
+        assert_eq!(counts(), [2, 0], "another first threshold than the map's");
+        let expected = [("dropping-latency", latency(1, 0.9)), ("dropping-latency-50ms", latency(50, 0.99))];
+        assert_eq!(objectives("dropping"), expected.map(|(name, objective)| (name.to_owned(), objective)));
+
+        let many = (1..=10).fold(builder(), |builder, millis| builder.objective(latency(millis, 0.9)));
+        drop(many.build());
+        assert_eq!(counts(), [2, 3], "ten besides one");
+        assert_eq!(objectives("dropping").len(), 8);
     }
 }

@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, Hash};
 
 use papaya::{Compute, Operation};
 
-use super::keys::{Asked, Given};
+use super::guarded_map::GuardedMap;
 use super::observed::{Calls, Observed};
-use super::under::Under;
-use crate::record::Running;
+use super::operation_key::{LookupKey, OwnedKey};
+use crate::record::RunningOperation;
 use mapwarden_contract::{Op, Outcome};
 
 impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
@@ -17,7 +17,7 @@ where
     K: Hash + Eq + 'g,
     V: 'g,
     S: BuildHasher,
-    U: Under<'g, K, V>,
+    U: GuardedMap<'g, K, V>,
 {
     pub(super) fn try_get_or_insert_with<F, E>(self, key: K, f: F) -> Result<&'g V, E>
     where
@@ -31,10 +31,10 @@ where
 
     /// The value of a key, counted as a load that found it; not counted where it is not there.
     pub(super) fn look_up(self, key: &K) -> Option<&'g V> {
-        let Self { map, cell, under } = self;
+        let Self { map, cell, guarded } = self;
         let found = match map.meter.begin_untimed(cell, Op::Load) {
             Ok(untimed) => {
-                let found = under.get_key_value(key);
+                let found = guarded.get_key_value(key);
                 if found.is_some() {
                     untimed.end(Outcome::Hit);
                 } else {
@@ -43,8 +43,8 @@ where
                 found
             }
             Err(due) => {
-                let running = map.begin_due(cell, (Op::Load, due), &Asked(key), under);
-                let found = under.get_key_value(key);
+                let running = map.begin_due(cell, (Op::Load, due), &LookupKey(key), guarded);
+                let found = guarded.get_key_value(key);
                 if found.is_some() {
                     map.ended(running.end(Outcome::Hit));
                 } else {
@@ -66,14 +66,14 @@ where
     }
 
     /// Runs the loader, unless another thread was faster, and keeps what it gives if there is room.
-    pub(super) fn end_load<F, E>(self, mut running: Running<'_>, key: K, f: F) -> Result<&'g V, E>
+    pub(super) fn end_load<F, E>(self, mut running: RunningOperation<'_>, key: K, f: F) -> Result<&'g V, E>
     where
         F: FnOnce() -> Result<V, E>,
     {
-        running.sample(self.map.sample(&Asked(&key), self.under));
+        running.sample(self.map.sample(&LookupKey(&key), self.guarded));
         let is_full = self.is_full();
         let mut f = Some(f);
-        let loaded = self.under.compute(key, |entry| match (entry, f.take()) {
+        let loaded = self.guarded.compute(key, |entry| match (entry, f.take()) {
             (Some((_, current)), _) => Operation::Abort(Ok(current)),
             (None, Some(f)) => match f() {
                 Ok(value) => Operation::Insert(value),
@@ -107,7 +107,7 @@ where
         };
         let changed = self.observe_calls(
             Op::Update,
-            Given(key),
+            OwnedKey(key),
             |map, key, calls| map.compute(key, |entry| change(calls, entry)),
             |changed| match changed {
                 Compute::Aborted(None) => Outcome::Miss,

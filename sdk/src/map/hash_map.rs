@@ -1,15 +1,12 @@
 //! The map itself: how it is made and pinned.
 
 use std::collections::hash_map::RandomState;
-use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use papaya::{LocalGuard, OwnedGuard};
 
-use super::keys::DisplayKey;
-use super::name::map_type;
-use super::{HashMapBuilder, HashMapRef};
+use super::display_key::DisplayKey;
+use super::reported_entries::ReportedEntries;
 use crate::record::Meter;
 
 /// A concurrent hash map that counts what is done with it.
@@ -33,7 +30,7 @@ use crate::record::Meter;
 /// sessions.insert("ada".to_owned(), 1815);
 /// assert_eq!(sessions.get("ada"), Some(&1815));
 /// assert_eq!(sessions.get("bob"), None);
-/// # Ok::<(), mapwarden::contract::ObjectiveError>(())
+/// # Ok::<(), mapwarden::ObjectiveError>(())
 /// ```
 ///
 /// # Names
@@ -61,80 +58,13 @@ use crate::record::Meter;
 pub struct HashMap<K, V, S = RandomState> {
     pub(super) inner: papaya::HashMap<K, V, S>,
     pub(super) meter: Arc<Meter>,
-    pub(super) entries: Entries,
+    pub(super) entries: ReportedEntries,
     /// `usize::MAX` where there is no bound.
     pub(super) max_entries: usize,
     pub(super) display_key: Option<DisplayKey<K>>,
 }
 
-/// The number of entries that this map last told its meter, and its bound; takes both back when the map is dropped.
-#[derive(Debug)]
-pub(super) struct Entries {
-    told: AtomicI64,
-    bound: Option<u64>,
-    meter: Arc<Meter>,
-}
-
-impl Entries {
-    fn none(meter: Arc<Meter>, max_entries: usize) -> Self {
-        let bound = u64::try_from(max_entries).ok().filter(|_| max_entries != usize::MAX);
-        meter.add_bound(bound);
-        Self { told: AtomicI64::new(0), bound, meter }
-    }
-
-    /// Tells the meter. Relaxed: the swap hands every told number to exactly one taker, so the meter's sum is right
-    /// in any order.
-    pub(super) fn tell(&self, entries: usize) {
-        let entries = i64::try_from(entries).unwrap_or(i64::MAX);
-        if self.told.load(Relaxed) != entries {
-            self.meter.change_entries(entries.saturating_sub(self.told.swap(entries, Relaxed)));
-        }
-    }
-}
-
-impl Drop for Entries {
-    fn drop(&mut self) {
-        self.tell(0);
-        self.meter.remove_bound(self.bound);
-    }
-}
-
-impl<K, V> HashMap<K, V> {
-    /// Makes an empty map named by the caller's place in the source.
-    #[track_caller]
-    pub fn new() -> Self {
-        Self::builder().build()
-    }
-
-    /// Makes an empty map that holds at least `capacity` entries without a resize.
-    #[track_caller]
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self::builder().capacity(capacity).build()
-    }
-
-    /// Starts a builder, where a map gets its name, objectives and bound.
-    #[track_caller]
-    pub fn builder() -> HashMapBuilder<K, V> {
-        HashMapBuilder::at(Location::caller(), map_type::<K, V>)
-    }
-}
-
 impl<K, V, S> HashMap<K, V, S> {
-    /// Makes an empty map with this hasher.
-    #[track_caller]
-    pub fn with_hasher(hash_builder: S) -> Self {
-        Self::with_capacity_and_hasher(0, hash_builder)
-    }
-
-    /// Makes an empty map with this hasher that holds at least `capacity` entries without a resize.
-    #[track_caller]
-    pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
-        HashMapBuilder::at(Location::caller(), map_type::<K, V>)
-            .hasher(hash_builder)
-            .capacity(capacity)
-            .build()
-    }
-
     pub(super) fn counted_by(
         meter: Arc<Meter>,
         inner: papaya::HashMap<K, V, S>,
@@ -143,7 +73,7 @@ impl<K, V, S> HashMap<K, V, S> {
     ) -> Self {
         Self {
             inner,
-            entries: Entries::none(Arc::clone(&meter), max_entries),
+            entries: ReportedEntries::none(Arc::clone(&meter), max_entries),
             meter,
             max_entries,
             display_key,
@@ -158,22 +88,6 @@ impl<K, V, S> HashMap<K, V, S> {
     /// The name in the telemetry.
     pub fn name(&self) -> &str {
         self.meter.name()
-    }
-
-    /// Pins the map for the current thread: references that it gives are valid as long as the pin lives.
-    ///
-    /// Prefer one pin to many for a group of operations; pinning is nearly half the cost of a `get`. Operations
-    /// through it find their counters without a look at thread-local memory.
-    #[inline(always)]
-    pub fn pin(&self) -> HashMapRef<'_, K, V, S, LocalGuard<'_>> {
-        HashMapRef::local(self)
-    }
-
-    /// Pins the map with a guard that may move between threads and be held across `.await`. Costs more than
-    /// [`pin`](HashMap::pin): papaya takes a lock for it.
-    #[inline]
-    pub fn pin_owned(&self) -> HashMapRef<'_, K, V, S, OwnedGuard<'_>> {
-        HashMapRef::owned(self)
     }
 
     /// A guard for the methods that take one.

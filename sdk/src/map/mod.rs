@@ -8,21 +8,24 @@
 mod bounded;
 mod build_error;
 mod builder;
-mod explicit;
+mod constructors;
+mod display_key;
+mod explicit_guard;
 mod fallible;
+mod guard_probe;
+mod guarded_map;
 mod hash_map;
-mod keys;
 mod name;
 mod observed;
+mod operation_key;
 mod pinned;
-mod probe;
+mod reported_entries;
 #[cfg(feature = "serde")]
 mod serialized;
 mod shared_collector;
 #[cfg(feature = "single-flight")]
 mod single_flight;
 mod traits;
-mod under;
 
 pub use bounded::Rejected;
 pub use build_error::BuildError;

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
-pub(crate) enum Name {
+pub(crate) enum MapName {
     Given(Arc<str>),
     Unnamed {
         place: &'static Location<'static>,
@@ -16,11 +16,11 @@ pub(crate) enum Name {
     },
 }
 
-impl Name {
+impl MapName {
     /// The name that was given, else the place in the service's sources, else the type.
-    pub(crate) fn resolve(self) -> Arc<str> {
+    pub(crate) fn resolve(&self) -> Arc<str> {
         match self {
-            Self::Given(name) => name,
+            Self::Given(name) => Arc::clone(name),
             Self::Unnamed { place, of_type } if is_unspecific(place.file()) => {
                 format!("unnamed {}", of_type()).into()
             }

@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, Hash};
 use papaya::{Compute, Equivalent, Iter, Keys, OccupiedError, Operation, Values};
 
 use super::HashMap;
-use super::keys::{Asked, Given, KeyOf};
-use super::under::Under;
+use super::guarded_map::GuardedMap;
+use super::operation_key::{LookupKey, OperationKey, OwnedKey};
 use crate::record::{Due, ThreadCell};
 use mapwarden_contract::{Op, Outcome};
 
@@ -15,7 +15,7 @@ use mapwarden_contract::{Op, Outcome};
 pub(super) struct Observed<'m, K, V, S, U> {
     pub(super) map: &'m HashMap<K, V, S>,
     pub(super) cell: &'m ThreadCell,
-    pub(super) under: U,
+    pub(super) guarded: U,
 }
 
 // By hand, because derive asks `K: Copy` and so on.
@@ -30,43 +30,43 @@ impl<'g, K, V, S, U> Observed<'_, K, V, S, U>
 where
     K: Hash + Eq,
     S: BuildHasher,
-    U: Under<'g, K, V>,
+    U: GuardedMap<'g, K, V>,
 {
     /// Does an operation on one key. A panic in it passes through and counts as failed.
     ///
     /// The two ways part at once: the hot one, inlined, carries nothing across the operation, the cold one is a
     /// second copy out of line.
     #[inline(always)]
-    pub(super) fn observe<Key: KeyOf<'g, K, V, U>, T>(
+    pub(super) fn observe<Key: OperationKey<'g, K, V, U>, T>(
         self,
         op: Op,
         key: Key,
-        run: impl FnOnce(U, Key::Of) -> T,
+        run: impl FnOnce(U, Key::Argument) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
-        let Self { map, cell, under } = self;
+        let Self { map, cell, guarded } = self;
         match map.meter.begin_untimed(cell, op) {
             Ok(untimed) => {
-                let result = run(under, key.of());
+                let result = run(guarded, key.into_argument());
                 untimed.end(outcome(&result));
                 result
             }
-            Err(due) => Self::observe_due(map, cell, under, (op, due, key), (run, outcome)),
+            Err(due) => Self::observe_due(map, cell, guarded, (op, due, key), (run, outcome)),
         }
     }
 
     /// Takes its parts one by one: an `Observed` would be spilled to memory before it is known which way to go.
     #[cold]
     #[inline(never)]
-    fn observe_due<Key: KeyOf<'g, K, V, U>, T>(
+    fn observe_due<Key: OperationKey<'g, K, V, U>, T>(
         map: &HashMap<K, V, S>,
         cell: &ThreadCell,
-        under: U,
+        guarded: U,
         (op, due, key): (Op, Due, Key),
-        (run, outcome): (impl FnOnce(U, Key::Of) -> T, impl FnOnce(&T) -> Outcome),
+        (run, outcome): (impl FnOnce(U, Key::Argument) -> T, impl FnOnce(&T) -> Outcome),
     ) -> T {
-        let running = map.begin_due(cell, (op, due), &key, under);
-        let result = run(under, key.of());
+        let running = map.begin_due(cell, (op, due), &key, guarded);
+        let result = run(guarded, key.into_argument());
         map.ended(running.end(outcome(&result)));
         result
     }
@@ -74,19 +74,19 @@ where
     /// Does an operation on the whole map.
     fn observe_whole<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
         let running = self.map.meter.begin_always(self.cell, op);
-        let result = run(self.under);
+        let result = run(self.guarded);
         running.end(outcome(&result));
-        self.map.tell_entries();
+        self.map.report_entries();
         result
     }
 
     /// Does an operation whose closure runs once, and again whenever another thread was faster.
     #[inline(always)]
-    pub(super) fn observe_calls<Key: KeyOf<'g, K, V, U>, T>(
+    pub(super) fn observe_calls<Key: OperationKey<'g, K, V, U>, T>(
         self,
         op: Op,
         key: Key,
-        run: impl FnOnce(U, Key::Of, &Calls) -> T,
+        run: impl FnOnce(U, Key::Argument, &Calls) -> T,
         outcome: impl FnOnce(&T) -> Outcome,
     ) -> T {
         let calls = Calls::default();
@@ -108,7 +108,12 @@ where
         K: 'g,
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::Get, Asked(key), |map, key| map.get_key_value(key).map(|(_, value)| value), found)
+        self.observe(
+            Op::Get,
+            LookupKey(key),
+            |map, key| map.get_key_value(key).map(|(_, value)| value),
+            found,
+        )
     }
 
     #[inline]
@@ -116,7 +121,7 @@ where
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.observe(Op::GetKeyValue, Asked(key), |map, key| map.get_key_value(key), found)
+        self.observe(Op::GetKeyValue, LookupKey(key), |map, key| map.get_key_value(key), found)
     }
 
     #[inline]
@@ -128,7 +133,7 @@ where
     {
         self.observe(
             Op::ContainsKey,
-            Asked(key),
+            LookupKey(key),
             |map, key| map.get_key_value(key).is_some(),
             |found| if *found { Outcome::Hit } else { Outcome::Miss },
         )
@@ -145,7 +150,7 @@ where
     /// Inserts into a map that had room for a new key when it was asked.
     #[inline(always)]
     pub(super) fn insert_in_room(self, key: K, value: V) -> Option<&'g V> {
-        self.observe(Op::Insert, Given(key), |map, key| map.insert(key, value), replaced)
+        self.observe(Op::Insert, OwnedKey(key), |map, key| map.insert(key, value), replaced)
     }
 
     #[inline]
@@ -158,7 +163,7 @@ where
         }
         self.observe(
             Op::TryInsert,
-            Given(key),
+            OwnedKey(key),
             |map, key| map.try_insert(key, value),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
@@ -187,7 +192,7 @@ where
         // As papaya does it, without a closure.
         let result = self.observe(
             Op::GetOrInsert,
-            Given(key),
+            OwnedKey(key),
             |map, key| map.try_insert(key, value),
             |result| if result.is_ok() { Outcome::Inserted } else { Outcome::Hit },
         );
@@ -219,7 +224,7 @@ where
         }
         self.observe(
             op,
-            Given(key),
+            OwnedKey(key),
             |map, key| map.try_insert_with(key, f),
             |result| match result {
                 Ok(_) => Outcome::Inserted,
@@ -236,7 +241,7 @@ where
     {
         self.observe_calls(
             Op::Update,
-            Given(key),
+            OwnedKey(key),
             |map, key, calls| map.update(key, |value| calls.count(|| update(value))),
             |updated| if updated.is_some() { Outcome::Updated } else { Outcome::Miss },
         )
@@ -284,7 +289,7 @@ where
         }
         self.observe_calls(
             op,
-            Given(key),
+            OwnedKey(key),
             |map, key, calls| map.compute(key, |entry| calls.count(|| compute(entry))),
             computed,
         )
@@ -297,7 +302,7 @@ where
     {
         self.observe(
             Op::Remove,
-            Asked(key),
+            LookupKey(key),
             |map, key| map.remove_entry(key),
             |removed| if removed.is_some() { Outcome::Removed } else { Outcome::Miss },
         )
@@ -315,7 +320,7 @@ where
     {
         self.observe_calls(
             Op::RemoveIf,
-            Asked(key),
+            LookupKey(key),
             |map, key, calls| map.remove_if(key, |key, value| calls.count(|| should_remove(key, value))),
             |result| match result {
                 Ok(Some(_)) => Outcome::Removed,

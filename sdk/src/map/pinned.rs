@@ -16,22 +16,40 @@ use crate::record::ThreadCell;
 /// [`HashMap::pin_owned`] moves between threads and finds them anew for each operation.
 pub struct HashMapRef<'map, K, V, S, G> {
     map: &'map HashMap<K, V, S>,
-    under: papaya::HashMapRef<'map, K, V, S, G>,
+    guarded: papaya::HashMapRef<'map, K, V, S, G>,
     /// Held only where the guard cannot leave its thread, because a cell has one writer.
     cell: Option<&'map ThreadCell>,
 }
 
+impl<K, V, S> HashMap<K, V, S> {
+    /// Pins the map for the current thread: references that it gives are valid as long as the pin lives.
+    ///
+    /// Prefer one pin to many for a group of operations; pinning is nearly half the cost of a `get`. Operations
+    /// through it find their counters without a look at thread-local memory.
+    #[inline(always)]
+    pub fn pin(&self) -> HashMapRef<'_, K, V, S, LocalGuard<'_>> {
+        HashMapRef::local(self)
+    }
+
+    /// Pins the map with a guard that may move between threads and be held across `.await`. Costs more than
+    /// [`pin`](HashMap::pin): papaya takes a lock for it.
+    #[inline]
+    pub fn pin_owned(&self) -> HashMapRef<'_, K, V, S, OwnedGuard<'_>> {
+        HashMapRef::owned(self)
+    }
+}
+
 impl<'map, K, V, S> HashMapRef<'map, K, V, S, LocalGuard<'map>> {
     #[inline(always)]
-    pub(super) fn local(map: &'map HashMap<K, V, S>) -> Self {
-        Self { map, under: map.inner.pin(), cell: Some(map.meter.cell()) }
+    fn local(map: &'map HashMap<K, V, S>) -> Self {
+        Self { map, guarded: map.inner.pin(), cell: Some(map.meter.cell()) }
     }
 }
 
 impl<'map, K, V, S> HashMapRef<'map, K, V, S, OwnedGuard<'map>> {
     #[inline]
-    pub(super) fn owned(map: &'map HashMap<K, V, S>) -> Self {
-        Self { map, under: map.inner.pin_owned(), cell: None }
+    fn owned(map: &'map HashMap<K, V, S>) -> Self {
+        Self { map, guarded: map.inner.pin_owned(), cell: None }
     }
 }
 
@@ -51,7 +69,7 @@ where
 
     #[inline(always)]
     pub(super) fn observed(&self) -> Observed<'map, K, V, S, &papaya::HashMapRef<'map, K, V, S, G>> {
-        Observed { map: self.map, cell: self.cell(), under: &self.under }
+        Observed { map: self.map, cell: self.cell(), guarded: &self.guarded }
     }
 
     /// The map itself.

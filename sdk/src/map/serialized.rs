@@ -51,13 +51,13 @@ where
     S: Default + BuildHasher,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Entries(PhantomData))
+        deserializer.deserialize_map(MapVisitor(PhantomData))
     }
 }
 
-struct Entries<K, V, S>(PhantomData<HashMap<K, V, S>>);
+struct MapVisitor<K, V, S>(PhantomData<HashMap<K, V, S>>);
 
-impl<'de, K, V, S> Visitor<'de> for Entries<K, V, S>
+impl<'de, K, V, S> Visitor<'de> for MapVisitor<K, V, S>
 where
     K: Deserialize<'de> + Hash + Eq,
     V: Deserialize<'de>,

@@ -87,12 +87,12 @@ impl<K: Hash + Eq, V, E, S> Drop for Seat<'_, K, V, E, S> {
 }
 
 /// A load that runs. Dropped without an end it was cancelled, or the loader panicked.
-struct Loading<'a> {
+struct RunningLoad<'a> {
     meter: &'a Meter,
     began: u64,
 }
 
-impl Drop for Loading<'_> {
+impl Drop for RunningLoad<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // Its drop counts it as failed.
@@ -195,10 +195,10 @@ where
             self.forget(&seat.key, &seat.flight);
             return Ok(value);
         }
-        let loading = Loading { meter: &self.map.meter, began: Meter::clock() };
+        let running = RunningLoad { meter: &self.map.meter, began: Meter::clock() };
         let loaded = load().await;
-        let began = loading.began;
-        std::mem::forget(loading);
+        let began = running.began;
+        std::mem::forget(running);
         let result = self.end_load(began, seat.key.clone(), loaded);
         // Before those who wait are told, so that an error is not told to those who come after.
         self.forget(&seat.key, &seat.flight);

@@ -30,7 +30,7 @@ where
     fn clone(&self) -> Self {
         let meter = Arc::clone(&self.meter);
         let clone = Self::counted_by(meter, self.inner.clone(), self.max_entries, self.display_key.clone());
-        clone.entries.tell(clone.inner.len());
+        clone.entries.report(clone.inner.len());
         clone
     }
 }

@@ -30,13 +30,17 @@ pub(crate) enum Dropped {
     RegionLimit,
     /// A map's, scope's or dependency's name, because the process has too many: the event counts under `other`.
     NameLimit,
+    /// A map's objective, because its name means another objective already.
+    ObjectiveConflict,
+    /// A map's objective, because the map has too many.
+    ObjectiveLimit,
 }
 
-static COUNTS: [AtomicU64; 11] = [const { AtomicU64::new(0) }; 11];
+static COUNTS: [AtomicU64; Dropped::ALL.len()] = [const { AtomicU64::new(0) }; Dropped::ALL.len()];
 
 impl Dropped {
     /// Every reason, in the order of their declaration.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::SpanLimit,
         Self::SpanQueue,
         Self::SpanLost,
@@ -48,6 +52,8 @@ impl Dropped {
         Self::SketchRefused,
         Self::RegionLimit,
         Self::NameLimit,
+        Self::ObjectiveConflict,
+        Self::ObjectiveLimit,
     ];
 
     /// The attribute's value.
@@ -64,6 +70,8 @@ impl Dropped {
             Self::SketchRefused => "sketch_refused",
             Self::RegionLimit => "region_limit",
             Self::NameLimit => "name_limit",
+            Self::ObjectiveConflict => "objective_conflict",
+            Self::ObjectiveLimit => "objective_limit",
         }
     }
 

@@ -9,13 +9,13 @@ use mapwarden_contract::{BUCKETS, Nanos, bucket_of};
 
 /// 304 counts, a sum and an example, 2,512 bytes.
 #[derive(Debug)]
-pub(crate) struct Histogram {
+pub(crate) struct TimeHistogram {
     counts: [AtomicU64; BUCKETS],
     sum: AtomicU64,
     exemplar: Mutex<Option<Exemplar>>,
 }
 
-impl Histogram {
+impl TimeHistogram {
     pub(crate) fn new() -> Self {
         Self {
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn weights_land_in_the_bucket_of_their_time() {
-        let histogram = Histogram::new();
+        let histogram = TimeHistogram::new();
         histogram.add(Nanos::new(1000), 3);
         histogram.add(Nanos::new(1000), 1);
         histogram.add(Nanos::new(u64::MAX / 2), 0);
@@ -75,7 +75,7 @@ mod tests {
     fn an_exemplar_that_is_being_read_is_not_waited_for() {
         let exemplar =
             |at| Exemplar { at: UnixNanos::new(at), duration: Nanos::new(1), trace: [1; 16], span: [2; 8] };
-        let times = Histogram::new();
+        let times = TimeHistogram::new();
         times.keep(exemplar(1));
         let being_read = times.exemplar.lock().unwrap();
         times.keep(exemplar(2));
@@ -98,7 +98,7 @@ mod loom_tests {
     fn loom_no_weight_is_lost_between_threads_and_none_is_taken_back() {
         const TIME: Nanos = Nanos::new(1000);
         loom::model(|| {
-            let histogram = Arc::new(Histogram::new());
+            let histogram = Arc::new(TimeHistogram::new());
             let adders: Vec<_> = [1, 64]
                 .map(|weight| {
                     let histogram = Arc::clone(&histogram);

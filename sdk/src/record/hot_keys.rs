@@ -32,10 +32,10 @@ pub(crate) struct KeyHash(pub(crate) u64);
 
 /// The keys of one map.
 #[derive(Debug, Default)]
-pub(super) struct HotKeys {
+pub(super) struct HotKeyTracker {
     /// Apart from the rest, because every offer searches them.
     hashes: Vec<u64>,
-    keys: Vec<Key>,
+    keys: Vec<TrackedKey>,
     /// All operations that were offered.
     all: Flow,
 }
@@ -61,7 +61,7 @@ impl Flow {
 }
 
 #[derive(Debug)]
-struct Key {
+struct TrackedKey {
     /// At most so many operations of the whole stream.
     flow: Flow,
     /// What the count held when the key took its place.
@@ -74,14 +74,14 @@ struct Key {
     name: Option<Arc<str>>,
 }
 
-impl Key {
+impl TrackedKey {
     const fn new(inherited: u64, weight: u64, now: u64) -> Self {
         let flow = Flow { count: inherited.saturating_add(weight), seen: inherited, recent: 0.0 };
         Self { flow, inherited, offers: 1, since: None, entered: now, name: None }
     }
 }
 
-impl HotKeys {
+impl HotKeyTracker {
     /// Counts an operation on a key.
     pub(super) fn offer(&mut self, KeyHash(hash): KeyHash, weight: u64, now: u64) {
         self.all.add(weight);
@@ -92,13 +92,13 @@ impl HotKeys {
         }
         if self.keys.len() < TRACKED {
             self.hashes.push(hash);
-            self.keys.push(Key::new(0, weight, now));
+            self.keys.push(TrackedKey::new(0, weight, now));
             return;
         }
         let coldest = self.keys.iter_mut().zip(&mut self.hashes).min_by_key(|(key, _)| key.flow.count);
         if let Some((key, place)) = coldest {
             *place = hash;
-            *key = Key::new(key.flow.count, weight, now);
+            *key = TrackedKey::new(key.flow.count, weight, now);
         }
     }
 
@@ -125,14 +125,14 @@ impl HotKeys {
         self.all.pass();
         self.keys.iter_mut().for_each(|key| key.flow.pass());
         let least = self.all.recent / f64::from(u32::try_from(TRACKED).unwrap_or(u32::MAX));
-        let is_hot = |key: &Key| key.offers > 1 && key.flow.recent > 0.0 && key.flow.recent >= least;
+        let is_hot = |key: &TrackedKey| key.offers > 1 && key.flow.recent > 0.0 && key.flow.recent >= least;
         let mut hot: Vec<_> = self.keys.iter_mut().zip(&self.hashes).filter(|(key, _)| is_hot(key)).collect();
         hot.sort_by(|(a, _), (b, _)| b.flow.recent.total_cmp(&a.flow.recent));
         hot.into_iter().take(TOLD).map(|(key, hash)| key.tell(*hash, now, unix)).collect()
     }
 }
 
-impl Key {
+impl TrackedKey {
     fn tell(&mut self, hash: u64, now: u64, unix: UnixNanos) -> HotKey {
         let entered = unix.before(Nanos::new(now.saturating_sub(self.entered)));
         HotKey {
@@ -147,14 +147,14 @@ impl Key {
 mod tests {
     use super::*;
 
-    fn told(keys: &mut HotKeys) -> Vec<(String, u64)> {
+    fn told(keys: &mut HotKeyTracker) -> Vec<(String, u64)> {
         let hottest = keys.hottest(0, UnixNanos::EPOCH);
         hottest.into_iter().map(|hot| (hot.key.to_string(), hot.operations.get())).collect()
     }
 
     #[test]
     fn a_hot_key_is_found_among_any_number_of_cool_ones() {
-        let mut keys = HotKeys::default();
+        let mut keys = HotKeyTracker::default();
         let mut random = fastrand::Rng::with_seed(3);
         let mut hot = 0;
         for number in 0..100_000 {
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn among_equals_none_is_hot() {
-        let mut keys = HotKeys::default();
+        let mut keys = HotKeyTracker::default();
         let mut random = fastrand::Rng::with_seed(4);
         for _ in 0..60 {
             (0..200).for_each(|_| keys.offer(KeyHash(random.u64(..400)), 1, 0));
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_key_that_becomes_hot_passes_one_that_was() {
-        let mut keys = HotKeys::default();
+        let mut keys = HotKeyTracker::default();
         (0..1_000_000).for_each(|_| keys.offer(KeyHash(1), 1, 0));
         assert_eq!(told(&mut keys)[0].1, 1_000_000);
         (0..1000).for_each(|_| keys.offer(KeyHash(2), 1, 0));
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn weights_count_and_names_and_starts_stay() {
-        let mut keys = HotKeys::default();
+        let mut keys = HotKeyTracker::default();
         (0..8).for_each(|_| keys.offer(KeyHash(1), 64, 5_000));
         assert!(keys.wants_name(KeyHash(1)) && !keys.wants_name(KeyHash(2)));
         keys.name(KeyHash(1), "ada".into());
@@ -208,7 +208,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn nobody_is_told_more_than_was_offered(offers in proptest::collection::vec((0..200_u64, 1..64_u64), 0..2000)) {
-            let mut keys = HotKeys::default();
+            let mut keys = HotKeyTracker::default();
             let mut truth = std::collections::BTreeMap::new();
             for (key, weight) in offers {
                 keys.offer(KeyHash(key), weight, 0);

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use super::meter::Meter;
 use super::names::Names;
 use super::registry::registry;
-use super::{Dropped, Snapshot, Source};
+use super::{Dropped, Snapshot, SnapshotSource};
 
 /// Names of maps that are told apart. Raised, a service that names maps after what strangers send takes more memory,
 /// and sends more series, before the rest becomes one.
@@ -17,7 +17,7 @@ struct Maps {
     meters: Names<Meter>,
 }
 
-impl Source for Maps {
+impl SnapshotSource for Maps {
     fn snapshot(&self, into: &mut Snapshot) {
         into.maps.extend(self.meters.all().iter().map(|(_, meter)| meter.snapshot()));
     }

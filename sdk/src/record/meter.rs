@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod laws;
 mod operation;
+mod operation_end;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -16,20 +17,19 @@ use once_cell::race::OnceBox;
 
 use super::cell::{Due, ThreadCell};
 use super::failures::{Failures, PANIC};
-use super::histogram::Histogram;
+use super::guard_probe::{GuardProbe, ProbeRequest};
+use super::histogram::TimeHistogram;
 use super::hot_keys::KeyHash;
-use super::objectives::Objectives;
+use super::objectives::{DeclareError, Objectives};
 use super::outcomes::position;
-use super::previous::Previous;
-use super::probe::{GuardProbe, Wish};
+use super::previous_snapshot::PreviousSnapshot;
 use super::samples::Samples;
-use super::thread::{PLACES, Place, ThreadNumber};
+use super::thread_number::{THREADS, ThreadIndex, ThreadNumber};
 use super::{Exemplar, SpanFacts, clock, has_span_hook, span_hook};
 use mapwarden_contract::{Nanos, Objective, Op, Outcome, UnixNanos};
 
-use operation::Ending;
-pub(crate) use operation::{Ended, Running, Untimed};
-pub(super) use snapshot::sum;
+pub(crate) use operation::{Ended, RunningOperation};
+use operation_end::OperationEnd;
 
 /// How many cells the threads without a place share. Raised, they meet less often on one cache line.
 const SHARED_CELLS: usize = 8;
@@ -47,15 +47,15 @@ const SPARE: usize = 16;
 /// The counts of one name. Lives as long as the process, so that no count is lost with a map.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// By the threads' [`Place`]s. Found by one load: a `OnceLock` would take two.
-    exclusive: [OnceBox<ThreadCell>; PLACES + 1],
+    /// By the threads' [`ThreadIndex`]s. Found by one load: a `OnceLock` would take two.
+    exclusive: [OnceBox<ThreadCell>; THREADS + 1],
     shared: [OnceBox<ThreadCell>; SHARED_CELLS],
     /// By the order of [`Op::ALL`].
-    durations: [OnceLock<Box<Histogram>>; Op::ALL.len()],
+    durations: [OnceLock<Box<TimeHistogram>>; Op::ALL.len()],
     objectives: Objectives,
     samples: Samples,
     failures: Failures,
-    previous: Mutex<Previous>,
+    previous: Mutex<PreviousSnapshot>,
     entries: AtomicI64,
     /// The bounds of the maps that live, added up.
     bounds: AtomicU64,
@@ -73,13 +73,13 @@ pub(crate) struct Meter {
 impl Meter {
     pub(super) fn new(name: Arc<str>) -> Self {
         Self {
-            exclusive: [const { OnceBox::new() }; PLACES + 1],
+            exclusive: [const { OnceBox::new() }; THREADS + 1],
             shared: [const { OnceBox::new() }; SHARED_CELLS],
             durations: [const { OnceLock::new() }; Op::ALL.len()],
             objectives: Objectives::default(),
             samples: Samples::default(),
             failures: Failures::default(),
-            previous: Mutex::new(Previous::new(clock::now())),
+            previous: Mutex::new(PreviousSnapshot::new(clock::now())),
             entries: AtomicI64::new(0),
             bounds: AtomicU64::new(0),
             unbounded: AtomicU64::new(0),
@@ -96,9 +96,12 @@ impl Meter {
         &self.name
     }
 
-    /// Takes a promise; the first of a kind stays, and refuses another one.
-    pub(crate) fn declare(&self, objective: Objective) -> Result<(), Objective> {
-        self.objectives.declare(objective)
+    /// Adds an objective under its name on the wire, unless it is there.
+    ///
+    /// # Errors
+    /// Another objective has the name, or there are too many.
+    pub(crate) fn declare(&self, name: &Arc<str>, objective: Objective) -> Result<(), DeclareError> {
+        self.objectives.declare(name, objective)
     }
 
     /// Times every operation from now on, whatever it costs.
@@ -127,7 +130,7 @@ impl Meter {
     /// calling thread only: an exclusive cell loses counts when two threads write it at once.
     #[inline(always)]
     pub(crate) fn cell(&self) -> &ThreadCell {
-        match self.exclusive.get(Place::if_known().index()).and_then(OnceBox::get) {
+        match self.exclusive.get(ThreadIndex::if_known().index()).and_then(OnceBox::get) {
             Some(cell) => cell,
             None => self.other_cell(),
         }
@@ -137,7 +140,7 @@ impl Meter {
     #[inline(never)]
     fn other_cell(&self) -> &ThreadCell {
         let number = ThreadNumber::current();
-        match self.exclusive.get(..PLACES).and_then(|cells| cells.get(number.index())) {
+        match self.exclusive.get(..THREADS).and_then(|cells| cells.get(number.index())) {
             Some(cell) => cell.get_or_init(|| Box::new(ThreadCell::exclusive(clock::now()))),
             None => {
                 let [first, ..] = &self.shared;
@@ -145,49 +148,6 @@ impl Meter {
                 cell.get_or_init(|| Box::new(ThreadCell::shared(clock::now())))
             }
         }
-    }
-
-    /// Begins an operation on one key: a load and a store.
-    ///
-    /// # Errors
-    /// Where it takes the cold way: it is to be timed, or the cell is shared.
-    #[inline(always)]
-    pub(crate) fn begin_untimed<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> Result<Untimed<'m>, Due> {
-        match cell.due(op) {
-            None => Ok(Untimed { meter: self, cell, op }),
-            Some(due) => Err(due),
-        }
-    }
-
-    /// Begins an operation for which [`Meter::begin_untimed`] gave this. Its clock is not started.
-    pub(crate) fn begin_due<'m>(&'m self, cell: &'m ThreadCell, op: Op, due: Due) -> Running<'m> {
-        let due = cell.is_timed(op, due).then_some(due);
-        Running { meter: self, cell, op, due, at: 0, key: None }
-    }
-
-    /// Begins an operation on one key that is off the hot path whether it is timed or not, and its clock.
-    pub(crate) fn begin<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> Running<'m> {
-        let due = cell.due(op).filter(|due| cell.is_timed(op, *due));
-        let mut running = Running { meter: self, cell, op, due, at: 0, key: None };
-        running.start();
-        running
-    }
-
-    /// Begins an operation that is always timed, and its clock.
-    pub(crate) fn begin_always<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> Running<'m> {
-        Running { meter: self, cell, op, due: Some(Due::ALWAYS), at: clock::now(), key: None }
-    }
-
-    /// The time now, for an operation whose thread may be another one when it ends.
-    #[cfg(feature = "single-flight")]
-    pub(crate) fn clock() -> u64 {
-        clock::now()
-    }
-
-    /// Begins an operation that is always timed and began then.
-    #[cfg(feature = "single-flight")]
-    pub(crate) fn begin_since(&self, op: Op, at: u64) -> Running<'_> {
-        Running { meter: self, cell: self.cell(), op, due: Some(Due::ALWAYS), at, key: None }
     }
 
     /// Counts a caller that waited for another one's load.
@@ -213,7 +173,7 @@ impl Meter {
 
     /// Takes the wish for a probe or for a push of it, if there is one for this thread, with the number of threads that may
     /// hold a guard.
-    pub(crate) fn take_probe(&self) -> Option<(Wish, usize)> {
+    pub(crate) fn take_probe(&self) -> Option<(ProbeRequest, usize)> {
         let thread = u64::try_from(ThreadNumber::if_known().index()).unwrap_or(u64::MAX);
         let wish = self.probe.take(thread, clock::now())?;
         Some((wish, self.exclusive.iter().filter(|cell| cell.get().is_some()).count() + SPARE))
@@ -238,34 +198,34 @@ impl Meter {
     #[cold]
     pub(crate) fn note_failure(&self, op: Op, error: &'static str) {
         self.failures.add(op, error);
-        self.offer_bad(op, Ending { outcome: Outcome::Failed, error: Some(error) }, Nanos::ZERO);
+        self.offer_bad(op, OperationEnd { outcome: Outcome::Failed, error: Some(error) }, Nanos::ZERO);
     }
 
     /// Ends a timed operation that began then. Gives the time.
-    fn end(&self, cell: &ThreadCell, op: Op, ending: Ending, (at, due): (u64, Due)) -> u64 {
+    fn end(&self, cell: &ThreadCell, op: Op, end: OperationEnd, (at, due): (u64, Due)) -> u64 {
         let now = clock::now();
-        cell.count_any(op, ending.outcome);
+        cell.count_any(op, end.outcome);
         let duration = Nanos::new(now.saturating_sub(at));
         if let Some(histogram) = self.durations.get(position(op)) {
-            histogram.get_or_init(|| Box::new(Histogram::new())).add(duration, due.weight);
+            histogram.get_or_init(|| Box::new(TimeHistogram::new())).add(duration, due.weight);
         }
         let slow = if due.is_drawn {
-            self.objectives.judge(duration, due.weight);
+            let threshold = self.objectives.judge(duration, due.weight);
             // Relaxed: see `time_all`.
             if !self.times_all.load(Relaxed) {
                 cell.adapt(now, due);
             }
-            self.objectives.threshold().unwrap_or(SLOW)
+            threshold.unwrap_or(SLOW)
         } else {
             SLOW
         };
-        if let Some(error) = ending.error {
+        if let Some(error) = end.error {
             self.failures.add(op, error);
         }
-        if ending.is_bad() {
-            self.offer_bad(op, ending, duration);
+        if end.is_bad() {
+            self.offer_bad(op, end, duration);
         } else if duration > slow {
-            self.offer(op, ending, duration);
+            self.offer(op, end, duration);
         }
         now
     }
@@ -278,22 +238,21 @@ impl Meter {
     }
 
     /// Offers an operation that ended badly, unless there were enough of them.
-    fn offer_bad(&self, op: Op, ending: Ending, duration: Nanos) {
+    fn offer_bad(&self, op: Op, end: OperationEnd, duration: Nanos) {
         // Relaxed: a few too many in a race do no harm. The load keeps a storm from writing here.
         let left = self.offers.load(Relaxed);
         if left > 0 {
             self.offers.store(left - 1, Relaxed);
-            self.offer(op, ending, duration);
+            self.offer(op, end, duration);
         }
     }
 
-    fn offer(&self, op: Op, Ending { outcome, error }: Ending, duration: Nanos) {
+    fn offer(&self, op: Op, OperationEnd { outcome, error }: OperationEnd, duration: Nanos) {
         if !has_span_hook() {
             return;
         }
         let at = UnixNanos::now();
-        let start = at.before(duration);
-        let told = span_hook(&SpanFacts { map: &self.name, op, outcome, error, start, duration });
+        let told = span_hook(&SpanFacts { map: &self.name, op, outcome, error, duration });
         let histogram = self.durations.get(position(op)).and_then(OnceLock::get);
         if let (Some((trace, span)), Some(histogram)) = (told, histogram) {
             histogram.keep(Exemplar { at, duration, trace, span });
@@ -308,6 +267,6 @@ mod tests {
     #[test]
     fn memory_is_as_documented() {
         assert!((2800..3000).contains(&size_of::<Meter>()), "{}", size_of::<Meter>());
-        assert!((2300..2500).contains(&size_of::<Histogram>()), "{}", size_of::<Histogram>());
+        assert!((2300..2500).contains(&size_of::<TimeHistogram>()), "{}", size_of::<TimeHistogram>());
     }
 }

@@ -17,7 +17,7 @@ pub(super) const OTHER: &str = "other";
 /// At most so many things by name, made when first asked for and never taken out.
 pub(crate) struct Names<T> {
     /// A name is in the first free slot from the one that its hash points to: the search for it ends at a free one.
-    slots: Box<[OnceLock<Named<T>>]>,
+    slots: Box<[OnceLock<NamedThing<T>>]>,
     hasher: RandomState,
     len: AtomicUsize,
     /// Held while one is made, so that the limit is exact and none is made twice.
@@ -26,7 +26,7 @@ pub(crate) struct Names<T> {
     full: Dropped,
 }
 
-type Named<T> = (Arc<str>, Arc<T>);
+type NamedThing<T> = (Arc<str>, Arc<T>);
 
 impl<T> Names<T> {
     /// Nothing yet; a name above the limit becomes [`OTHER`] and counts as dropped.
@@ -96,7 +96,7 @@ impl<T> Names<T> {
     }
 
     /// The slots in the order of a search for this name.
-    fn probe<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a OnceLock<Named<T>>> + use<'a, T> {
+    fn probe<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a OnceLock<NamedThing<T>>> + use<'a, T> {
         let slots = u64::try_from(self.slots.len()).unwrap_or(u64::MAX).max(1);
         let home = usize::try_from(self.hasher.hash_one(name) % slots).unwrap_or(0);
         let (before, from) = self.slots.split_at_checked(home).unwrap_or((&[], &self.slots));

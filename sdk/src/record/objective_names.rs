@@ -1,13 +1,52 @@
-//! Objectives by unique names. Comes in: a snapshot whose maps and scopes name their objectives without knowing of
-//! each other. Goes out: the same with every name once. Never renames an objective of a scope.
+//! The names of objectives on the wire. Comes in: the objectives that a builder declares, and a snapshot of maps and
+//! scopes that do not know each other's. Goes out: names, each of one objective of the process. Never renames an
+//! objective of a scope.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Snapshot;
+use mapwarden_contract::{Nanos, Objective, Outcome, SliKind};
 
-/// Renames the objectives of maps whose names objectives of scopes have too: `<map>-<sli>` to `<map>-map-<sli>`.
-/// Sketches of users and bad requests speak of the scope's by name, so that it is the map's that gives way.
+/// Returns the names of what one declaration gives a map or scope, in order: `<owner>-<sli>` for the first objective of
+/// a kind, `<owner>-<sli>-<what it judges by>` for the others of that kind: `sessions-latency`, then
+/// `sessions-latency-250ms`. They depend on the declaration alone, so that they are the same in every run. Two that
+/// judge alike have one name, whatever their targets.
+pub(crate) fn objective_names(owner: &str, objectives: &[Objective]) -> Vec<Arc<str>> {
+    let judges_by = |objective: &Objective| (objective.sli(), objective.bad());
+    let name = |objective: &Objective| {
+        let kind = objective.sli().name();
+        let first = objectives.iter().find(|other| other.sli().name() == kind).unwrap_or(objective);
+        if judges_by(first) == judges_by(objective) {
+            format!("{owner}-{kind}").into()
+        } else {
+            format!("{owner}-{kind}{}", suffix(objective)).into()
+        }
+    };
+    objectives.iter().map(name).collect()
+}
+
+/// What tells an objective from another one of its kind.
+fn suffix(objective: &Objective) -> String {
+    match objective.sli() {
+        SliKind::Latency { threshold } | SliKind::Freshness { threshold } => format!("-{}", plain(threshold)),
+        SliKind::Availability => {
+            objective.bad().iter().map(|bad| format!("-{}", Outcome::name(bad))).collect()
+        }
+        SliKind::HitRatio => String::new(),
+    }
+}
+
+/// A time as a whole number of the largest unit: `250ms`, `1500us`.
+fn plain(time: Nanos) -> String {
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    let whole = units.into_iter().find(|(unit, _)| time.get().is_multiple_of(*unit));
+    let (unit, name) = whole.unwrap_or((1, "ns"));
+    format!("{}{name}", time.get() / unit)
+}
+
+/// Renames the objectives of maps if objectives of scopes have their names too: `<map>-<sli>` to `<map>-map-<sli>`.
+/// Sketches of users and bad requests refer to the scope's by name, so that the map's has to change.
 pub(super) fn name_objectives_apart(snapshot: &mut Snapshot) {
     let of_scopes: BTreeSet<Arc<str>> = snapshot
         .scopes
@@ -17,8 +56,10 @@ pub(super) fn name_objectives_apart(snapshot: &mut Snapshot) {
         .collect();
     for map in &mut snapshot.maps {
         for objective in &mut map.objectives {
-            if of_scopes.contains(&objective.name) {
-                objective.name = format!("{}-map-{}", map.name, objective.objective.sli().name()).into();
+            if of_scopes.contains(&objective.name)
+                && let Some(rest) = objective.name.strip_prefix(&*map.name)
+            {
+                objective.name = format!("{}-map{rest}", map.name).into();
             }
         }
     }
@@ -64,7 +105,46 @@ mod tests {
     }
 
     #[test]
-    fn a_map_gives_way_to_the_scope_of_its_name_and_to_nothing_else() {
+    fn the_first_of_a_kind_has_the_plain_name() {
+        let latency = |time, target| Objective::latency(time, target).unwrap();
+        let freshness = |seconds| Objective::freshness(Duration::from_secs(seconds), 0.9).unwrap();
+        let availability = Objective::availability(0.999).unwrap();
+        let found = availability.bad_outcomes(&[Outcome::Miss, Outcome::Failed]).unwrap();
+        let hit_ratio = |target| Objective::hit_ratio(target).unwrap();
+        let objectives = [
+            latency(Duration::from_millis(1), 0.9),
+            latency(Duration::from_millis(250), 0.99),
+            latency(Duration::from_micros(1500), 0.99),
+            latency(Duration::from_nanos(1), 0.99),
+            latency(Duration::from_millis(1), 0.99),
+            latency(Duration::from_millis(250), 0.999),
+            availability,
+            found,
+            freshness(60),
+            freshness(30),
+            hit_ratio(0.9),
+            hit_ratio(0.8),
+        ];
+        let expected = [
+            "m-latency",
+            "m-latency-250ms",
+            "m-latency-1500us",
+            "m-latency-1ns",
+            "m-latency",
+            "m-latency-250ms",
+            "m-availability",
+            "m-availability-miss-failed",
+            "m-freshness",
+            "m-freshness-30s",
+            "m-hit_ratio",
+            "m-hit_ratio",
+        ]
+        .map(Arc::<str>::from);
+        assert_eq!(objective_names("m", &objectives), expected);
+    }
+
+    #[test]
+    fn a_map_is_renamed_where_a_scope_has_its_name() {
         let [availability, _] = &objectives("checkout")[..] else { panic!("two") };
         let scope = ScopeSnapshot {
             name: "checkout".into(),

@@ -1,90 +1,118 @@
-//! What was promised about one map, and which events kept it. Comes in: declarations at build time, times of timed
-//! operations. Goes out: [`ObjectiveSnapshot`]s.
+//! The objectives of the maps of one name. Comes in: declarations at build time, times of timed operations. Goes out:
+//! [`ObjectiveSnapshot`]s. Never replaces an objective: its name means the same until the process ends.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-use super::ObjectiveSnapshot;
-use super::meter::sum;
-use super::outcomes::is_lookup;
-use mapwarden_contract::{Count, Nanos, Objective, Op, Outcome, Sli};
+use super::outcomes::{is_lookup, sum};
+use super::{Dropped, ObjectiveSnapshot};
+use mapwarden_contract::{Count, Nanos, Objective, Op, Outcome, SliKind};
 
-/// At most one objective of each kind, since `<map>-<sli>` names it.
+/// Objectives of one map name. Raised, a map may have more of them, and every map name takes 16 bytes more for each.
+pub(crate) const MAX_OBJECTIVES: usize = 8;
+
+/// Why an objective is not added to a map.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum DeclareError {
+    /// Its name has this objective already.
+    Conflict(Objective),
+    /// The map has [`MAX_OBJECTIVES`] others.
+    Limit,
+}
+
+impl DeclareError {
+    /// The reason under which the objective counts if it is dropped because of this.
+    pub(crate) const fn reason(self) -> Dropped {
+        match self {
+            Self::Conflict(_) => Dropped::ObjectiveConflict,
+            Self::Limit => Dropped::ObjectiveLimit,
+        }
+    }
+}
+
+/// At most [`MAX_OBJECTIVES`], each under its own name.
 #[derive(Debug, Default)]
 pub(super) struct Objectives {
-    availability: OnceLock<Objective>,
-    hit_ratio: OnceLock<Objective>,
-    latency: OnceLock<Latency>,
-    freshness: OnceLock<Objective>,
+    /// Filled from the first on and never emptied: a name is in the first slot that was free when it came, and the
+    /// search for it ends at a free one.
+    slots: [OnceLock<Box<DeclaredObjective>>; MAX_OBJECTIVES],
 }
 
 #[derive(Debug)]
-struct Latency {
+struct DeclaredObjective {
+    name: Arc<str>,
     objective: Objective,
-    threshold: Nanos,
+    /// Timed operations at or below the threshold of a latency objective; 0 for the other kinds.
     met: AtomicU64,
+    /// Timed operations above it.
     missed: AtomicU64,
 }
 
+impl DeclaredObjective {
+    fn new(name: Arc<str>, objective: Objective) -> Box<Self> {
+        Box::new(Self { name, objective, met: AtomicU64::new(0), missed: AtomicU64::new(0) })
+    }
+}
+
 impl Objectives {
-    /// Takes a promise; the first of a kind stays, and refuses another one.
-    pub(super) fn declare(&self, objective: Objective) -> Result<(), Objective> {
-        let promised = match objective.sli() {
-            Sli::Availability => self.availability.get_or_init(|| objective),
-            Sli::HitRatio => self.hit_ratio.get_or_init(|| objective),
-            Sli::Freshness { .. } => self.freshness.get_or_init(|| objective),
-            Sli::Latency { threshold } => {
-                let (met, missed) = (AtomicU64::new(0), AtomicU64::new(0));
-                &self.latency.get_or_init(|| Latency { objective, threshold, met, missed }).objective
+    /// Adds an objective under this name, unless it is there. Lock-free: threads that declare one name at once meet in
+    /// one slot.
+    ///
+    /// # Errors
+    /// Another objective has the name, or there are too many.
+    pub(super) fn declare(&self, name: &Arc<str>, objective: Objective) -> Result<(), DeclareError> {
+        for slot in &self.slots {
+            let declared = slot.get_or_init(|| DeclaredObjective::new(Arc::clone(name), objective));
+            if declared.name == *name {
+                let known = declared.objective;
+                return if known == objective { Ok(()) } else { Err(DeclareError::Conflict(known)) };
             }
-        };
-        if *promised == objective { Ok(()) } else { Err(*promised) }
-    }
-
-    /// The slowest single-key operation that is still good.
-    pub(super) fn threshold(&self) -> Option<Nanos> {
-        self.latency.get().map(|latency| latency.threshold)
-    }
-
-    /// Judges a timed operation at the exact threshold. One atomic add, relaxed as in a histogram.
-    pub(super) fn judge(&self, duration: Nanos, weight: u64) {
-        if let Some(latency) = self.latency.get() {
-            let verdict = if duration <= latency.threshold { &latency.met } else { &latency.missed };
-            verdict.fetch_add(weight, Relaxed);
         }
+        Err(DeclareError::Limit)
     }
 
-    /// Every declared objective with its events so far, out of the counts of the same snapshot; `freshness` judges
-    /// seconds by the age of the last write.
+    fn declared(&self) -> impl Iterator<Item = &DeclaredObjective> {
+        self.slots.iter().map_while(OnceLock::get).map(|declared| &**declared)
+    }
+
+    /// Judges a timed operation by the exact threshold of each latency objective: an atomic add each, relaxed as in a
+    /// histogram. Returns the lowest threshold.
+    pub(super) fn judge(&self, duration: Nanos, weight: u64) -> Option<Nanos> {
+        let mut lowest = None;
+        for DeclaredObjective { name: _, objective, met, missed } in self.declared() {
+            if let SliKind::Latency { threshold } = objective.sli() {
+                let count = if duration <= threshold { met } else { missed };
+                count.fetch_add(weight, Relaxed);
+                lowest = lowest.map_or(Some(threshold), |lowest| Some(threshold.min(lowest)));
+            }
+        }
+        lowest
+    }
+
+    /// Returns every declared objective, by kind, with its events so far out of the counts of the same snapshot.
+    /// `freshness` returns the seconds that are good and bad by a threshold on the age of the last write.
     pub(super) fn snapshot(
         &self,
-        map: &str,
         operations: &[(Op, Outcome, Count)],
-        freshness: impl FnOnce(Nanos) -> (Count, Count),
+        mut freshness: impl FnMut(Nanos) -> (Count, Count),
     ) -> Vec<ObjectiveSnapshot> {
-        let of = |objective: &Objective, (good, bad): (Count, Count)| ObjectiveSnapshot {
-            name: format!("{map}-{}", objective.sli().name()).into(),
-            objective: *objective,
-            events: vec![(Arc::from(""), good, bad)],
+        let mut declared: Vec<_> = self.declared().collect();
+        declared.sort_by_key(|declared| declared.objective.sli());
+        let snapshot = |DeclaredObjective { name, objective, met, missed }: &DeclaredObjective| {
+            let (good, bad) = match objective.sli() {
+                SliKind::Availability => {
+                    let is_bad = |outcome| objective.bad().contains(outcome);
+                    let good = sum(operations, |_, outcome| !is_bad(outcome));
+                    (good, sum(operations, |_, outcome| is_bad(outcome)))
+                }
+                SliKind::Latency { .. } => (Count::new(met.load(Relaxed)), Count::new(missed.load(Relaxed))),
+                SliKind::HitRatio => (sum(operations, is_hit), sum(operations, is_miss)),
+                SliKind::Freshness { threshold } => freshness(threshold),
+            };
+            let events = vec![(Arc::from(""), good, bad)];
+            ObjectiveSnapshot { name: Arc::clone(name), objective: *objective, events }
         };
-        let availability = self.availability.get().map(|objective| {
-            let is_bad = |outcome| objective.bad().contains(outcome);
-            let good = sum(operations, |_, outcome| !is_bad(outcome));
-            of(objective, (good, sum(operations, |_, outcome| is_bad(outcome))))
-        });
-        let latency = self.latency.get().map(|latency| {
-            let count = |events: &AtomicU64| Count::new(events.load(Relaxed));
-            of(&latency.objective, (count(&latency.met), count(&latency.missed)))
-        });
-        let hit_ratio = self
-            .hit_ratio
-            .get()
-            .map(|objective| of(objective, (sum(operations, is_hit), sum(operations, is_miss))));
-        let fresh = self.freshness.get().and_then(|objective| match objective.sli() {
-            Sli::Freshness { threshold } => Some(of(objective, freshness(threshold))),
-            Sli::Availability | Sli::HitRatio | Sli::Latency { .. } => None,
-        });
-        [availability, latency, hit_ratio, fresh].into_iter().flatten().collect()
+        declared.into_iter().map(snapshot).collect()
     }
 }
 
@@ -109,17 +137,21 @@ mod tests {
 
     use super::*;
 
+    fn latency(nanos: u64, target: f64) -> Objective {
+        Objective::latency(Duration::from_nanos(nanos), target).unwrap()
+    }
+
     #[test]
-    fn events_are_judged_as_promised() {
+    fn events_are_judged_by_their_objective() {
         let objectives = Objectives::default();
-        let latency = |nanos, target| Objective::latency(Duration::from_nanos(nanos), target).unwrap();
-        assert_eq!(objectives.declare(Objective::hit_ratio(0.9).unwrap()), Ok(()));
-        assert_eq!(objectives.declare(Objective::availability(0.999).unwrap()), Ok(()));
-        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
-        assert_eq!(objectives.declare(latency(1, 0.5)), Err(latency(50, 0.99)));
-        assert_eq!(objectives.declare(latency(50, 0.99)), Ok(()));
-        objectives.judge(Nanos::new(50), 4);
+        let declare = |name: &str, objective| objectives.declare(&name.into(), objective);
+        assert_eq!(declare("hit_ratio", Objective::hit_ratio(0.9).unwrap()), Ok(()));
+        assert_eq!(declare("availability", Objective::availability(0.999).unwrap()), Ok(()));
+        assert_eq!(declare("latency", latency(50, 0.99)), Ok(()));
+        assert_eq!(declare("latency-100ns", latency(100, 0.999)), Ok(()));
+        assert_eq!(objectives.judge(Nanos::new(50), 4), Some(Nanos::new(50)));
         objectives.judge(Nanos::new(51), 2);
+        objectives.judge(Nanos::new(101), 1);
         let operations = [
             (Op::Get, Outcome::Hit, Count::new(10)),
             (Op::Get, Outcome::Miss, Count::new(3)),
@@ -131,16 +163,44 @@ mod tests {
             (Op::Remove, Outcome::Miss, Count::new(10_000)),
         ];
         let got: Vec<_> = objectives
-            .snapshot("sessions", &operations, |_| (Count::new(50), Count::new(7)))
+            .snapshot(&operations, |_| (Count::new(50), Count::new(7)))
             .into_iter()
             .map(|it| (it.name.to_string(), it.objective.target().get(), it.events[0].1, it.events[0].2))
             .collect();
         let expected = [
-            ("sessions-availability", 0.999, 11_133, 8),
-            ("sessions-latency", 0.99, 4, 2),
-            ("sessions-hit_ratio", 0.9, 110, 23),
+            ("availability", 0.999, 11_133, 8),
+            ("latency", 0.99, 4, 3),
+            ("latency-100ns", 0.999, 6, 1),
+            ("hit_ratio", 0.9, 110, 23),
         ]
         .map(|(name, target, good, bad)| (name.to_owned(), target, Count::new(good), Count::new(bad)));
         assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn a_name_keeps_its_objective_and_names_are_limited() {
+        let objectives = Objectives::default();
+        let declare = |name: &str, objective| objectives.declare(&name.into(), objective);
+        assert_eq!(declare("latency", latency(50, 0.99)), Ok(()));
+        assert_eq!(declare("latency", latency(50, 0.99)), Ok(()));
+        assert_eq!(declare("latency", latency(1, 0.5)), Err(DeclareError::Conflict(latency(50, 0.99))));
+        for number in 1..MAX_OBJECTIVES {
+            assert_eq!(declare(&format!("latency-{number}"), latency(50, 0.99)), Ok(()));
+        }
+        assert_eq!(declare("one more", latency(50, 0.99)), Err(DeclareError::Limit));
+        assert_eq!(declare("latency-1", latency(50, 0.99)), Ok(()));
+        assert_eq!(objectives.snapshot(&[], |_| (Count::ZERO, Count::ZERO)).len(), MAX_OBJECTIVES);
+    }
+
+    #[test]
+    fn threads_that_declare_at_once_agree_on_one_objective() {
+        let objectives = Objectives::default();
+        let declared = std::thread::scope(|threads| {
+            let declare = |nanos| objectives.declare(&"latency".into(), latency(nanos, 0.9)).is_ok();
+            let threads: Vec<_> = (1..=8).map(|nanos| threads.spawn(move || declare(nanos))).collect();
+            threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum::<usize>()
+        });
+        assert_eq!(declared, 1);
+        assert_eq!(objectives.declared().count(), 1);
     }
 }

@@ -1,7 +1,7 @@
 //! Which outcomes each operation can have: the pairs that exist at 0 from a map's creation. What is not here is
 //! never sent.
 
-use mapwarden_contract::{Op, Outcome};
+use mapwarden_contract::{Count, Op, Outcome};
 
 /// How many (operation, outcome) slots a cell has, valid or not: an index without a table look-up is worth the
 /// unused ones.
@@ -58,6 +58,11 @@ pub(super) const fn usual_outcome(op: Op) -> Outcome {
 /// Every valid pair.
 pub(super) fn pairs() -> impl Iterator<Item = (Op, Outcome)> {
     Op::ALL.into_iter().flat_map(|op| outcomes(op).iter().map(move |outcome| (op, *outcome)))
+}
+
+/// How many of these operations are wanted.
+pub(super) fn sum(operations: &[(Op, Outcome, Count)], is_wanted: impl Fn(Op, Outcome) -> bool) -> Count {
+    operations.iter().filter(|(op, outcome, _)| is_wanted(*op, *outcome)).map(|(_, _, count)| *count).sum()
 }
 
 /// Whether the operation asks for a key's value, so that finding it is a hit of the hit ratio.

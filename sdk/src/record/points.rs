@@ -12,11 +12,11 @@ use mapwarden_contract::names::attribute::{
     DEPENDENCY, ERROR_TYPE, KEY, MAP, OP, OUTCOME, REASON, REGION, SCOPE, SLI, SLO, THRESHOLD, VERDICT,
 };
 use mapwarden_contract::names::{Metric, wire};
-use mapwarden_contract::{Count, Ratio, Sli, UnixNanos, Verdict};
+use mapwarden_contract::{Count, Ratio, SliKind, UnixNanos, Verdict};
 
 /// What a point says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Value<'a> {
+pub(crate) enum PointValue<'a> {
     /// A number of events or things, or of nanoseconds where the metric's unit says so.
     Whole(Count),
     /// A number of events since this time, where all others count from the process's start on.
@@ -49,26 +49,26 @@ impl fmt::Display for AttributeValue<'_> {
 pub(crate) type Attribute<'a> = (&'static str, AttributeValue<'a>);
 
 /// Takes a point: its metric on the wire, its attributes in the order of the metric's labels, its value.
-pub(crate) type Tell<'t> = dyn FnMut(&'static Metric, &[Attribute<'_>], Value<'_>) + 't;
+pub(crate) type Emit<'t> = dyn FnMut(&'static Metric, &[Attribute<'_>], PointValue<'_>) + 't;
 
 /// Tells everything that a snapshot holds.
-pub(crate) fn each(snapshot: &Snapshot, tell: &mut Tell<'_>) {
+pub(crate) fn each(snapshot: &Snapshot, emit: &mut Emit<'_>) {
     let Snapshot { maps, scopes, dependencies, users: _ } = snapshot;
-    maps.iter().for_each(|map| each_of_map(map, tell));
-    scopes.iter().for_each(|scope| each_of_scope(scope, tell));
+    maps.iter().for_each(|map| each_of_map(map, emit));
+    scopes.iter().for_each(|scope| each_of_scope(scope, emit));
     for DependencySnapshot { name, ok, failed, duration } in dependencies {
         for (outcome, count) in [(wire::OK, ok), (wire::FAILED, failed)] {
             let of = [(DEPENDENCY, Text(name)), (OUTCOME, Text(outcome))];
-            tell(&wire::DEPENDENCY_CALLS, &of, Value::Whole(*count));
+            emit(&wire::DEPENDENCY_CALLS, &of, PointValue::Whole(*count));
         }
-        tell(&wire::DEPENDENCY_DURATION, &[(DEPENDENCY, Text(name))], Value::Times(duration));
+        emit(&wire::DEPENDENCY_DURATION, &[(DEPENDENCY, Text(name))], PointValue::Times(duration));
     }
     for reason in Dropped::ALL {
-        tell(&wire::DROPPED, &[(REASON, Text(reason.name()))], Value::Whole(reason.count()));
+        emit(&wire::DROPPED, &[(REASON, Text(reason.name()))], PointValue::Whole(reason.count()));
     }
 }
 
-fn each_of_map(map: &MapSnapshot, tell: &mut Tell<'_>) {
+fn each_of_map(map: &MapSnapshot, emit: &mut Emit<'_>) {
     let MapSnapshot {
         name,
         operations,
@@ -85,85 +85,89 @@ fn each_of_map(map: &MapSnapshot, tell: &mut Tell<'_>) {
     let named = (MAP, Text(name));
     for (op, outcome, count) in operations {
         let of = [named, (OP, Text(op.name())), (OUTCOME, Text(outcome.name()))];
-        tell(&wire::MAP_OPERATIONS, &of, Value::Whole(*count));
+        emit(&wire::MAP_OPERATIONS, &of, PointValue::Whole(*count));
     }
     for (op, times) in durations {
-        tell(&wire::MAP_DURATION, &[named, (OP, Text(op.name()))], Value::Times(times));
+        emit(&wire::MAP_DURATION, &[named, (OP, Text(op.name()))], PointValue::Times(times));
     }
-    tell(&wire::MAP_ENTRIES, &[named], Value::Whole(*entries));
+    emit(&wire::MAP_ENTRIES, &[named], PointValue::Whole(*entries));
     if let Some(bound) = max_entries {
-        tell(&wire::MAP_MAX_ENTRIES, &[named], Value::Whole(*bound));
+        emit(&wire::MAP_MAX_ENTRIES, &[named], PointValue::Whole(*bound));
     }
-    tell(&wire::MAP_RETRIES, &[named], Value::Whole(*retries));
+    emit(&wire::MAP_RETRIES, &[named], PointValue::Whole(*retries));
     for (op, error, count) in failures {
         let of = [named, (OP, Text(op.name())), (ERROR_TYPE, Text(error))];
-        tell(&wire::MAP_FAILURES, &of, Value::Whole(*count));
+        emit(&wire::MAP_FAILURES, &of, PointValue::Whole(*count));
     }
     if let Some(at) = last_write {
-        tell(&wire::MAP_LAST_WRITE, &[named], Value::Whole(Count::new(at.get())));
+        emit(&wire::MAP_LAST_WRITE, &[named], PointValue::Whole(Count::new(at.get())));
     }
-    tell(&wire::MAP_GUARD_HELD, &[named], Value::Whole(Count::new(guard_held.get())));
-    each_of_sampled(sampled, named, tell);
+    emit(&wire::MAP_GUARD_HELD, &[named], PointValue::Whole(Count::new(guard_held.get())));
+    each_of_sampled(sampled, named, emit);
     for objective in objectives {
-        each_of_objective(objective, named, tell);
+        each_of_objective(objective, named, emit);
         for (_, good, bad) in &objective.events {
-            verdicts(&objective.name, None, [*good, *bad], tell);
+            verdicts(&objective.name, None, [*good, *bad], emit);
         }
     }
 }
 
-fn each_of_sampled(sampled: &Sampled, named: Attribute<'_>, tell: &mut Tell<'_>) {
+fn each_of_sampled(sampled: &Sampled, named: Attribute<'_>, emit: &mut Emit<'_>) {
     let Sampled { operations, hot_keys, scopes } = sampled;
-    tell(&wire::MAP_SAMPLED_OPERATIONS, &[named], Value::Whole(*operations));
+    emit(&wire::MAP_SAMPLED_OPERATIONS, &[named], PointValue::Whole(*operations));
     for HotKey { key, since, operations } in hot_keys {
-        tell(&wire::MAP_HOT_KEY_OPERATIONS, &[named, (KEY, Text(key))], Value::Since(*since, *operations));
+        emit(
+            &wire::MAP_HOT_KEY_OPERATIONS,
+            &[named, (KEY, Text(key))],
+            PointValue::Since(*since, *operations),
+        );
     }
     for (scope, count) in scopes {
-        tell(&wire::MAP_SCOPE_OPERATIONS, &[named, (SCOPE, Text(scope))], Value::Whole(*count));
+        emit(&wire::MAP_SCOPE_OPERATIONS, &[named, (SCOPE, Text(scope))], PointValue::Whole(*count));
     }
 }
 
-fn each_of_scope(scope: &ScopeSnapshot, tell: &mut Tell<'_>) {
+fn each_of_scope(scope: &ScopeSnapshot, emit: &mut Emit<'_>) {
     let ScopeSnapshot { name, regions, objectives } = scope;
     for RegionSnapshot { region, ok, failed, cancelled, duration } in regions {
-        let told = [(SCOPE, Text(name)), (REGION, Text(region))];
-        let [scope, region] = told;
+        let attributes = [(SCOPE, Text(name)), (REGION, Text(region))];
+        let [scope, region] = attributes;
         for (outcome, count) in [(wire::OK, ok), (wire::FAILED, failed), (wire::CANCELLED, cancelled)] {
-            tell(&wire::REQUESTS, &[scope, region, (OUTCOME, Text(outcome))], Value::Whole(*count));
+            emit(&wire::REQUESTS, &[scope, region, (OUTCOME, Text(outcome))], PointValue::Whole(*count));
         }
-        tell(&wire::REQUEST_DURATION, &told, Value::Times(duration));
+        emit(&wire::REQUEST_DURATION, &attributes, PointValue::Times(duration));
     }
     for objective in objectives {
-        each_of_objective(objective, (SCOPE, Text(name)), tell);
+        each_of_objective(objective, (SCOPE, Text(name)), emit);
         for (region, good, bad) in &objective.events {
-            verdicts(&objective.name, Some(region), [*good, *bad], tell);
+            verdicts(&objective.name, Some(region), [*good, *bad], emit);
         }
     }
 }
 
-fn each_of_objective(objective: &ObjectiveSnapshot, about: Attribute<'_>, tell: &mut Tell<'_>) {
+fn each_of_objective(objective: &ObjectiveSnapshot, about: Attribute<'_>, emit: &mut Emit<'_>) {
     let ObjectiveSnapshot { name, objective, events: _ } = objective;
     let sli = objective.sli();
-    let told = [(SLO, Text(name)), (SLI, Text(sli.name())), about];
-    let target = Value::Share(objective.target());
+    let attributes = [(SLO, Text(name)), (SLI, Text(sli.name())), about];
+    let target = PointValue::Share(objective.target());
     match sli {
-        Sli::Latency { threshold } | Sli::Freshness { threshold } => {
-            let [slo, sli, about] = told;
+        SliKind::Latency { threshold } | SliKind::Freshness { threshold } => {
+            let [slo, sli, about] = attributes;
             let threshold = AttributeValue::Whole(Count::new(threshold.get()));
-            tell(&wire::OBJECTIVE, &[slo, sli, about, (THRESHOLD, threshold)], target);
+            emit(&wire::OBJECTIVE, &[slo, sli, about, (THRESHOLD, threshold)], target);
         }
-        Sli::Availability | Sli::HitRatio => tell(&wire::OBJECTIVE, &told, target),
+        SliKind::Availability | SliKind::HitRatio => emit(&wire::OBJECTIVE, &attributes, target),
     }
 }
 
-fn verdicts(slo: &str, region: Option<&str>, counts: [Count; 2], tell: &mut Tell<'_>) {
+fn verdicts(slo: &str, region: Option<&str>, counts: [Count; 2], emit: &mut Emit<'_>) {
     for (verdict, count) in Verdict::ALL.into_iter().zip(counts) {
         let (slo, verdict) = ((SLO, Text(slo)), (VERDICT, Text(verdict.name())));
         match region {
             Some(region) => {
-                tell(&wire::SLI_EVENTS, &[slo, verdict, (REGION, Text(region))], Value::Whole(count));
+                emit(&wire::SLI_EVENTS, &[slo, verdict, (REGION, Text(region))], PointValue::Whole(count));
             }
-            None => tell(&wire::SLI_EVENTS, &[slo, verdict], Value::Whole(count)),
+            None => emit(&wire::SLI_EVENTS, &[slo, verdict], PointValue::Whole(count)),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::Sampled;
-use super::hot_keys::{HotKeys, KeyHash};
+use super::hot_keys::{HotKeyTracker, KeyHash};
 use super::names::OTHER;
 use mapwarden_contract::{Count, UnixNanos};
 
@@ -14,43 +14,43 @@ const MAX_SCOPES: usize = 64;
 
 /// The samples of the maps of one name.
 #[derive(Debug, Default)]
-pub(super) struct Samples(Mutex<Taken>);
+pub(super) struct Samples(Mutex<SampleCounts>);
 
 #[derive(Debug, Default)]
-struct Taken {
+struct SampleCounts {
     operations: u64,
-    keys: HotKeys,
+    keys: HotKeyTracker,
     scopes: Vec<(Arc<str>, u64)>,
 }
 
 impl Samples {
     /// Adds a timed operation.
     pub(super) fn add(&self, key: KeyHash, scope: Option<Arc<str>>, (weight, now): (u64, u64)) {
-        let Some(mut taken) = self.try_lock() else { return };
-        taken.operations = taken.operations.saturating_add(weight);
-        taken.keys.offer(key, weight, now);
-        taken.add_scope(scope.unwrap_or_default(), weight);
+        let Some(mut counts) = self.try_lock() else { return };
+        counts.operations = counts.operations.saturating_add(weight);
+        counts.keys.offer(key, weight, now);
+        counts.add_scope(scope.unwrap_or_default(), weight);
     }
 
     /// Whether the key is hot and the service may name it.
     pub(super) fn wants_name(&self, key: KeyHash) -> bool {
-        self.try_lock().is_some_and(|taken| taken.keys.wants_name(key))
+        self.try_lock().is_some_and(|counts| counts.keys.wants_name(key))
     }
 
     /// Names a key.
     pub(super) fn name(&self, key: KeyHash, name: Arc<str>) {
-        if let Some(mut taken) = self.try_lock() {
-            taken.keys.name(key, name);
+        if let Some(mut counts) = self.try_lock() {
+            counts.keys.name(key, name);
         }
     }
 
     /// Everything so far; `unix` is the recorder's time `now`.
     pub(super) fn snapshot(&self, now: u64, unix: UnixNanos) -> Sampled {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Sampled {
-            operations: Count::new(taken.operations),
-            hot_keys: taken.keys.hottest(now, unix),
-            scopes: taken
+            operations: Count::new(counts.operations),
+            hot_keys: counts.keys.hottest(now, unix),
+            scopes: counts
                 .scopes
                 .iter()
                 .map(|(scope, weight)| (Arc::clone(scope), Count::new(*weight)))
@@ -58,16 +58,16 @@ impl Samples {
         }
     }
 
-    fn try_lock(&self) -> Option<MutexGuard<'_, Taken>> {
+    fn try_lock(&self) -> Option<MutexGuard<'_, SampleCounts>> {
         match self.0.try_lock() {
-            Ok(taken) => Some(taken),
-            Err(TryLockError::Poisoned(taken)) => Some(taken.into_inner()),
+            Ok(counts) => Some(counts),
+            Err(TryLockError::Poisoned(counts)) => Some(counts.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 }
 
-impl Taken {
+impl SampleCounts {
     fn add_scope(&mut self, scope: Arc<str>, weight: u64) {
         let known =
             |scopes: &[(Arc<str>, u64)], name: &str| scopes.iter().position(|(known, _)| **known == *name);

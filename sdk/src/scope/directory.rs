@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::counters::{ScopeCounters, Times};
 use super::users::Users;
-use crate::record::{DependencySnapshot, Dropped, Names, Snapshot, Source, registry};
+use crate::record::{DependencySnapshot, Dropped, Names, Snapshot, SnapshotSource, registry};
 use mapwarden_contract::UnixNanos;
 
 /// Scopes, and dependencies, that are told apart. Raised, a service that names them after what strangers send
@@ -43,7 +43,7 @@ pub(crate) fn scopes() -> &'static Scopes {
     &SCOPES
 }
 
-impl Source for Scopes {
+impl SnapshotSource for Scopes {
     fn snapshot(&self, into: &mut Snapshot) {
         let Self { requests, dependencies, users, since: _ } = self;
         into.scopes.extend(requests.all().iter().map(|(_, scope)| scope.snapshot()));

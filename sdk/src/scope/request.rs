@@ -13,13 +13,13 @@ use super::dependency::DependencyCall;
 use super::directory::scopes;
 use super::installation::{Installation, installed};
 use super::limits::Why;
-use super::promises::{PromiseError, named};
+use super::promises::{ScopeObjectiveError, named};
 use super::spans::{Facts, Identity};
 use super::subscriber::Lent;
 use super::users::Group;
-use crate::record::{Exemplar, UsersAbout, Who};
+use crate::record::{Exemplar, IdentityKind, UsersAbout};
 use mapwarden_contract::names::{attribute, wire};
-use mapwarden_contract::{Nanos, Objective, Sli, UnixNanos, UserHash};
+use mapwarden_contract::{Nanos, Objective, SliKind, UnixNanos, UserHash};
 
 /// A running request. It ends by [`ok`](Self::ok), [`fail`](Self::fail) or [`cancel`](Self::cancel); dropped without
 /// an ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
@@ -71,11 +71,14 @@ impl Scope {
 
     /// Counts these objectives of the scope of this name from now on, in place of those that it had. For services without
     /// [`Telemetry`](crate::Telemetry), whose builder takes objectives otherwise; what is counted is in the
-    /// [`Snapshot`](crate::record::Snapshot), and the bridges publish it.
+    /// [`Snapshot`](crate::snapshot::Snapshot), and the bridges publish it.
     ///
     /// # Errors
-    /// Whatever [`PromiseError`] names.
-    pub fn promise(name: &str, objectives: impl IntoIterator<Item = Objective>) -> Result<(), PromiseError> {
+    /// Whatever [`ScopeObjectiveError`] names.
+    pub fn set_objectives(
+        name: &str,
+        objectives: impl IntoIterator<Item = Objective>,
+    ) -> Result<(), ScopeObjectiveError> {
         let objectives = objectives.into_iter().map(|objective| (name.to_owned(), objective));
         for (name, objectives) in named(objectives)? {
             scopes().requests.find_or_make(&name, ScopeCounters::new).promise(objectives);
@@ -154,7 +157,7 @@ impl Scope {
         let now = UnixNanos::now();
         let mut slow = false;
         self.counters.record(duration, ending, |missed| {
-            slow |= matches!(missed.objective.sli(), Sli::Latency { .. });
+            slow |= matches!(missed.objective.sli(), SliKind::Latency { .. });
             self.saw(now, &UsersAbout::Objective(Arc::clone(&missed.name)));
         });
         self.saw(now, &UsersAbout::Scope(Arc::clone(&self.counters.scope)));
@@ -170,7 +173,7 @@ impl Scope {
     }
 
     fn saw(&self, now: UnixNanos, about: &UsersAbout) {
-        for (who, pseudonym) in [(Who::User, self.user), (Who::Tenant, self.tenant)] {
+        for (who, pseudonym) in [(IdentityKind::User, self.user), (IdentityKind::Tenant, self.tenant)] {
             if let Some(pseudonym) = pseudonym {
                 let region = Arc::clone(&self.counters.region);
                 scopes().users.insert(now, Group { who, about: about.clone(), region }, pseudonym);
@@ -224,18 +227,18 @@ impl ScopeBuilder<'_> {
     /// Says for whom the request is. The id is hashed here under the key of the telemetry, and forgotten; without
     /// telemetry installed it is not even hashed.
     pub fn user(mut self, id: &str) -> Self {
-        self.user = self.pseudonym(Who::User, id);
+        self.user = self.pseudonym(IdentityKind::User, id);
         self
     }
 
     /// Says for which tenant the request is: the customer, of many users, of a service that serves organisations. Its
     /// id is hashed and forgotten as a user's is, under a key of its own.
     pub fn tenant(mut self, id: &str) -> Self {
-        self.tenant = self.pseudonym(Who::Tenant, id);
+        self.tenant = self.pseudonym(IdentityKind::Tenant, id);
         self
     }
 
-    fn pseudonym(&self, who: Who, id: &str) -> Option<UserHash> {
+    fn pseudonym(&self, who: IdentityKind, id: &str) -> Option<UserHash> {
         self.installation.as_ref().map(|installation| installation.key.pseudonym(who, id))
     }
 

@@ -2,9 +2,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
-use std::panic::Location;
 
-use super::{HashSetBuilder, HashSetRef, SetIter};
+use super::SetIter;
 use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
 
 /// A concurrent hash set that counts what is done with it.
@@ -25,7 +24,7 @@ use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
 /// assert!(seen.insert("ada".to_owned()));
 /// assert!(!seen.insert("ada".to_owned()));
 /// assert!(!seen.contains("bob"));
-/// # Ok::<(), mapwarden::contract::ObjectiveError>(())
+/// # Ok::<(), mapwarden::ObjectiveError>(())
 /// ```
 ///
 /// # Operations
@@ -46,42 +45,10 @@ use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
 /// shared::<mapwarden::HashSet<std::sync::MutexGuard<'static, u8>>>();
 /// ```
 pub struct HashSet<K, S = RandomState> {
-    map: HashMap<K, (), S>,
-}
-
-impl<K> HashSet<K> {
-    /// Makes an empty set named by the caller's place in the source.
-    #[track_caller]
-    pub fn new() -> Self {
-        Self::builder().build()
-    }
-
-    /// Makes an empty set that holds at least `capacity` keys without a resize.
-    #[track_caller]
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self::builder().capacity(capacity).build()
-    }
-
-    /// Starts a builder, where a set gets its name, objectives and bound.
-    #[track_caller]
-    pub fn builder() -> HashSetBuilder<K> {
-        HashSetBuilder::at(Location::caller())
-    }
+    pub(super) map: HashMap<K, (), S>,
 }
 
 impl<K, S> HashSet<K, S> {
-    /// Makes an empty set with this hasher.
-    #[track_caller]
-    pub fn with_hasher(hash_builder: S) -> Self {
-        Self::with_capacity_and_hasher(0, hash_builder)
-    }
-
-    /// Makes an empty set with this hasher that holds at least `capacity` keys without a resize.
-    #[track_caller]
-    pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
-        HashSetBuilder::at(Location::caller()).hasher(hash_builder).capacity(capacity).build()
-    }
-
     pub(super) const fn of(map: HashMap<K, (), S>) -> Self {
         Self { map }
     }
@@ -93,20 +60,6 @@ impl<K, S> HashSet<K, S> {
     /// The name in the telemetry.
     pub fn name(&self) -> &str {
         self.map.name()
-    }
-
-    /// Pins the set for the current thread: references that it gives are valid as long as the pin lives. Prefer one
-    /// pin to many for a group of operations.
-    #[inline(always)]
-    pub fn pin(&self) -> HashSetRef<'_, K, S, LocalGuard<'_>> {
-        HashSetRef::new(self, self.map.pin())
-    }
-
-    /// Pins the set with a guard that may move between threads and be held across `.await`. Costs more than
-    /// [`pin`](HashSet::pin): papaya takes a lock for it.
-    #[inline]
-    pub fn pin_owned(&self) -> HashSetRef<'_, K, S, OwnedGuard<'_>> {
-        HashSetRef::new(self, self.map.pin_owned())
     }
 
     /// A guard for the methods that take one.

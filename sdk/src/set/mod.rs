@@ -3,6 +3,7 @@
 //! and its operations are those of that map.
 
 mod builder;
+mod constructors;
 mod hash_set;
 mod iter;
 mod pinned;

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash};
 
 use super::{HashSet, SetIter};
-use crate::map::{Equivalent, Guard, HashMapRef, Rejected};
+use crate::map::{Equivalent, Guard, HashMapRef, LocalGuard, OwnedGuard, Rejected};
 
 /// A pinned [`HashSet`]: papaya's methods, without a guard to pass.
 ///
@@ -14,9 +14,25 @@ pub struct HashSetRef<'set, K, S, G> {
     map: HashMapRef<'set, K, (), S, G>,
 }
 
+impl<K, S> HashSet<K, S> {
+    /// Pins the set for the current thread: references that it gives are valid as long as the pin lives. Prefer one
+    /// pin to many for a group of operations.
+    #[inline(always)]
+    pub fn pin(&self) -> HashSetRef<'_, K, S, LocalGuard<'_>> {
+        HashSetRef::new(self, self.map.pin())
+    }
+
+    /// Pins the set with a guard that may move between threads and be held across `.await`. Costs more than
+    /// [`pin`](HashSet::pin): papaya takes a lock for it.
+    #[inline]
+    pub fn pin_owned(&self) -> HashSetRef<'_, K, S, OwnedGuard<'_>> {
+        HashSetRef::new(self, self.map.pin_owned())
+    }
+}
+
 impl<'set, K, S, G> HashSetRef<'set, K, S, G> {
     #[inline(always)]
-    pub(super) const fn new(set: &'set HashSet<K, S>, map: HashMapRef<'set, K, (), S, G>) -> Self {
+    const fn new(set: &'set HashSet<K, S>, map: HashMapRef<'set, K, (), S, G>) -> Self {
         Self { set, map }
     }
 }

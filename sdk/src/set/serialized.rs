@@ -39,13 +39,13 @@ where
     S: Default + BuildHasher,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Keys(PhantomData))
+        deserializer.deserialize_seq(SetVisitor(PhantomData))
     }
 }
 
-struct Keys<K, S>(PhantomData<HashSet<K, S>>);
+struct SetVisitor<K, S>(PhantomData<HashSet<K, S>>);
 
-impl<'de, K, S> Visitor<'de> for Keys<K, S>
+impl<'de, K, S> Visitor<'de> for SetVisitor<K, S>
 where
     K: Deserialize<'de> + Hash + Eq,
     S: Default + BuildHasher,

@@ -6,10 +6,10 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use mapwarden::contract::{Count, Op, Outcome};
 use mapwarden::{Compute, HashMap, OccupiedError, Operation};
+use mapwarden::{Count, Op, Outcome};
 
-use crate::counted::{counts, snapshot, table};
+use crate::snapshots::{counts, snapshot, table};
 
 #[test]
 fn a_full_map_refuses_new_keys_and_serves_the_old_ones() {

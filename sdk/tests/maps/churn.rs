@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 
-use mapwarden::contract::{Op, Outcome};
 use mapwarden::{Compute, HashMap, HashMapRef, Operation};
+use mapwarden::{Op, Outcome};
 use papaya::Guard;
 
-use crate::counted::counts;
+use crate::snapshots::counts;
 
 type Book = BTreeMap<(Op, Outcome), u64>;
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap as Model};
 
-use mapwarden::contract::{Count, Op, Outcome};
 use mapwarden::{Compute, HashMap, Operation};
+use mapwarden::{Count, Op, Outcome};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::counted::{counts, snapshot};
+use crate::snapshots::{counts, snapshot};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {

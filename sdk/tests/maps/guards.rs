@@ -6,9 +6,9 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use mapwarden::HashMap;
-use mapwarden::contract::Nanos;
+use mapwarden::Nanos;
 
-use super::counted::snapshot;
+use super::snapshots::snapshot;
 
 type Hold = fn(&HashMap<u32, u32>, &mut dyn FnMut());
 

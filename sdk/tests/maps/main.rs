@@ -11,17 +11,17 @@
 
 mod bounded;
 mod bounds;
+mod builders;
 mod churn;
-mod counted;
 mod differential;
 mod fallible;
 mod guards;
 mod objectives;
 mod operations;
-mod promises;
 #[cfg(feature = "serde")]
 mod serialized;
 mod sets;
 #[cfg(feature = "single-flight")]
 mod single_flight;
+mod snapshots;
 mod threads;

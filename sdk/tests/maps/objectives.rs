@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use mapwarden::contract::{Count, Outcome};
+use mapwarden::{Count, Outcome};
 use mapwarden::{HashMap, Objective};
 
-use super::counted::snapshot;
+use super::snapshots::snapshot;
 
 /// The objectives of a map by name, with their good and bad events.
 fn events(map: &str) -> Vec<(String, u64, u64)> {

@@ -2,12 +2,12 @@
 
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-use mapwarden::contract::{Op, Outcome};
 use mapwarden::{HashMap, HashSet};
+use mapwarden::{Op, Outcome};
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 
-use crate::counted::{counts, table};
+use crate::snapshots::{counts, table};
 
 #[test]
 fn the_form_is_papayas() {

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mapwarden::contract::{Count, Op, Outcome};
+use mapwarden::{Count, Op, Outcome};
 use mapwarden::{HashSet, HashSetRef, Objective, OwnedGuard};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::counted::{counts, snapshot, table};
+use crate::snapshots::{counts, snapshot, table};
 
 #[test]
 fn every_operation_is_counted_as_that_of_a_map() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mapwarden_contract::{Ratio, UnixNanos};
-use mapwarden_engine::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
+use mapwarden_engine::aggregate::objective::{About, Definition, Events, ObjectiveState, Place, SliKind};
 use mapwarden_engine::budget::{BudgetState, evaluate};
 
 use crate::traffic::Traffic;
@@ -20,7 +20,7 @@ const BEGIN: u64 = 1_800_000_000;
 /// An objective that is told counts, and asked for its budget.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    objective: Objective,
+    objective: ObjectiveState,
     place: Place,
     /// Seconds since 1970.
     now: u64,
@@ -39,7 +39,7 @@ impl Subject {
             target: Ratio::new(TARGET).expect("a ratio"),
         };
         let place = Place { version: Arc::from(""), region: Arc::from("") };
-        Self { objective: Objective::new(definition, at(BEGIN)), place, now: BEGIN, state: None }
+        Self { objective: ObjectiveState::new(definition, at(BEGIN)), place, now: BEGIN, state: None }
     }
 
     /// Lets a second pass, told in one point.

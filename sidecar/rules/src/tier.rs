@@ -35,7 +35,7 @@ pub(super) fn tiers(slo: &Slo, period: Window, allowed: f64) -> (Vec<Tier>, Vec<
 
 fn declared(slo: &Slo, period: Window) -> Vec<Tier> {
     let told = |tier: &BurnTier| Tier {
-        severity: if tier.is_page { Severity::Page } else { Severity::Ticket },
+        severity: tier.severity,
         long: Window::new(tier.long),
         short: Window::new(tier.short),
         factor: tier.factor,
@@ -114,7 +114,8 @@ mod tests {
     fn own_tiers_replace_those_of_the_workbook() {
         let mut slo = slo(0.999);
         let hours = |hours: u64| Nanos::from_secs(hours * 3_600);
-        slo.alerting.tiers = vec![BurnTier { is_page: true, long: hours(2), short: hours(1), factor: 10.0 }];
+        slo.alerting.tiers =
+            vec![BurnTier { severity: Severity::Page, long: hours(2), short: hours(1), factor: 10.0 }];
         let (kept, notes) = tiers(&slo, Window::days(30), 0.001);
         assert_eq!((kept.len(), notes.len()), (1, 0));
         assert_eq!((kept[0].long.to_string(), number(kept[0].factor)), ("2h".to_owned(), "10".to_owned()));

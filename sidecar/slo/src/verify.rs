@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mapwarden_contract::{Nanos, Ratio};
 
-use super::Loaded;
+use crate::loaded::Loaded;
 use crate::yaml::Problem;
 use mapwarden_objective::Origin;
 use mapwarden_objective::{BurnTier, Indicator, MIN_BAD, Method, Period, Slo, workbook};
@@ -51,13 +51,10 @@ fn members(slos: &[Slo]) -> Vec<Problem> {
 
 /// Tiers that no outage can reach, each with why, and what could.
 fn never_fires(slo: &Slo) -> Vec<Problem> {
-    let is_raised = |tier: &BurnTier| {
-        let alert = if tier.is_page { &slo.alerting.page } else { &slo.alerting.ticket };
-        !alert.is_disabled
-    };
+    let is_raised = |tier: &BurnTier| !slo.alerting.alert(tier.severity).is_disabled;
     let never = |tier: BurnTier| {
         let reason = beyond_an_outage(&tier, slo.target).or_else(|| too_few_slices(&tier, &slo.method))?;
-        let kind = if tier.is_page { "page" } else { "ticket" };
+        let kind = tier.severity.name();
         let (factor, long) = (short(tier.factor), hours(tier.long));
         let alert = format!("the {kind} above {factor} times the budget over {long} can never be raised");
         Some(told(slo, format!("{alert}: {reason}")))
@@ -127,7 +124,7 @@ fn told(slo: &Slo, message: String) -> Problem {
 mod tests {
     use super::*;
     use crate::load_text;
-    use mapwarden_objective::Selector;
+    use mapwarden_objective::{Selector, Severity};
 
     fn slo(target: f64) -> Slo {
         let series = Selector { metric: "requests".to_owned(), matching: Vec::new() };
@@ -151,13 +148,14 @@ mod tests {
             ]
         );
         let mut own = slo(0.99);
-        let tier = |is_page, factor| BurnTier {
-            is_page,
+        let tier = |severity, factor| BurnTier {
+            severity,
             long: Nanos::from_secs(3_600),
             short: Nanos::from_secs(300),
             factor,
         };
-        own.alerting.tiers = vec![tier(true, 99.0), tier(true, 101.0), tier(false, 200.0)];
+        own.alerting.tiers =
+            vec![tier(Severity::Page, 99.0), tier(Severity::Page, 101.0), tier(Severity::Ticket, 200.0)];
         let told = told_of(&own);
         assert!(told.len() == 2 && told[0].starts_with("the page above 101 times"), "{told:?}");
         own.alerting.page.is_disabled = true;

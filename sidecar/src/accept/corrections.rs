@@ -19,7 +19,8 @@ use crate::accept::json::{self, BodyFields, MAX_TEXT};
 use crate::input::Input;
 use crate::problem::{FieldError, Problem};
 use mapwarden_engine::correction::{
-    Action, Alerts, Booking, Correction, Exclusion, Kind, Pattern, Proposal, Recurrence, Refused, Written,
+    Action, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern, Proposal,
+    ProposalError, Recurrence, WrittenEntry,
 };
 
 /// How far from now the times of a correction may be. Raised, recurrence rules run over longer times; lowered below a month,
@@ -112,16 +113,18 @@ async fn propose(queue: &mpsc::Sender<Input>, proposal: Proposal) -> Result<Resp
     }
 }
 
-fn answer(written: Written) -> Response {
+fn answer(written: WrittenEntry) -> Response {
     let status = if written.is_repeated { StatusCode::OK } else { StatusCode::CREATED };
     (status, Json(written)).into_response()
 }
 
-fn refusal(refused: &Refused) -> Problem {
+fn refusal(refused: &ProposalError) -> Problem {
     let status = match refused {
-        Refused::Unknown(_) => StatusCode::NOT_FOUND,
-        Refused::Withdrawn(_) | Refused::Again(_) | Refused::KeyReused(_) => StatusCode::CONFLICT,
-        Refused::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+        ProposalError::Unknown(_) => StatusCode::NOT_FOUND,
+        ProposalError::Withdrawn(_) | ProposalError::Again(_) | ProposalError::KeyReused(_) => {
+            StatusCode::CONFLICT
+        }
+        ProposalError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
     Problem::new(status, refused.to_string())
 }
@@ -162,13 +165,13 @@ fn parse(
         ("refund", RequestedKind::Refund),
     ];
     let kind = reader.choice("kind", &kinds, "a kind of correction").and_then(|kind| match kind {
-        RequestedKind::Exclusion => exclusion(&mut reader, now).map(Kind::Exclusion),
-        RequestedKind::Deduction => booking(&mut reader, now).map(Kind::Deduction),
-        RequestedKind::Refund => booking(&mut reader, now).map(Kind::Refund),
+        RequestedKind::Exclusion => exclusion(&mut reader, now).map(CorrectionKind::Exclusion),
+        RequestedKind::Deduction => booking(&mut reader, now).map(CorrectionKind::Deduction),
+        RequestedKind::Refund => booking(&mut reader, now).map(CorrectionKind::Refund),
     });
     match (slo, author, reason, kind) {
         (Some(slo), Some(author), Some(reason), Some(kind)) if reader.errors.is_empty() => {
-            Ok((author, reason, Correction { slo: Pattern::new(slo), kind }))
+            Ok((author, reason, Correction { slo: ObjectivePattern::new(slo), kind }))
         }
         _ => Err(reader.errors),
     }
@@ -190,11 +193,11 @@ fn exclusion(reader: &mut BodyFields<'_>, now: Timestamp) -> Option<Exclusion> {
         }
         (None, None) => None,
     };
-    let choices = [("suppress", Alerts::Suppress), ("keep", Alerts::Keep)];
+    let choices = [("suppress", ExclusionAlerts::Suppress), ("keep", ExclusionAlerts::Keep)];
     let alerts = if reader.has("alerts") {
         reader.choice("alerts", &choices, "what alerts can do")?
     } else {
-        Alerts::default()
+        ExclusionAlerts::default()
     };
     let made = Exclusion::new(from?, to?, recurrence, alerts);
     made.map_err(|(name, detail)| reader.error(name, detail)).ok()

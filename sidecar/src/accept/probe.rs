@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Probe, ProbeTarget};
 use crate::http::{self, Reach};
 use crate::input::Input;
-use mapwarden_engine::observation::{Batch, Call, CallSource, Ending, Observation, Resource};
+use mapwarden_engine::observation::{Batch, Call, CallSource, Completion, Observation, Resource};
 
 /// The sidecar has no way to ask over HTTP.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ impl Asker {
             dependency: Arc::clone(&self.name),
             end,
             duration: began.elapsed().into(),
-            ending: answer.unwrap_or(Ending::Failed),
+            completion: answer.unwrap_or(Completion::Failed),
             source: CallSource::Probe,
         };
         Batch {
@@ -111,7 +111,7 @@ impl Asker {
         }
     }
 
-    async fn answer(&self) -> Ending {
+    async fn answer(&self) -> Completion {
         let is_healthy = match (&self.probe.target, &self.client) {
             (ProbeTarget::Http(url), Some(client)) => {
                 client.get(url).send().await.is_ok_and(|response| response.status().as_u16() < 400)
@@ -120,6 +120,6 @@ impl Asker {
             (ProbeTarget::Http(_), None) => false,
             (ProbeTarget::Tcp(address), _) => TcpStream::connect(address).await.is_ok(),
         };
-        if is_healthy { Ending::Ok } else { Ending::Failed }
+        if is_healthy { Completion::Ok } else { Completion::Failed }
     }
 }

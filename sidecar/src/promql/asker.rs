@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mapwarden_contract::names::exposition as names;
 use mapwarden_contract::{Nanos, UnixNanos};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -15,9 +14,10 @@ use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
 use crate::input::Input;
-use crate::view::sources::{QueriedState, Trouble};
+use crate::metric_names as names;
+use crate::view::{QueriedState, SourceTrouble};
 use mapwarden_engine::aggregate::timestamp;
-use mapwarden_engine::steps::{Step, Steps, Taken};
+use mapwarden_engine::steps::{Progress, Step, Steps};
 use mapwarden_slo::{Amount, Plan};
 
 /// How many steps are asked for at once: what Prometheus answers at most to one `query_range`. Raised, it refuses.
@@ -109,9 +109,9 @@ impl Asker {
     async fn round(&mut self) -> Result<bool, RoundError> {
         let now = UnixNanos::now();
         let until = match self.send(now, Vec::new()).await? {
-            Taken::Unknown => return Err(RoundError::Unknown),
-            Taken::Never => None,
-            Taken::Until(until) => Some(until),
+            Progress::Unknown => return Err(RoundError::Unknown),
+            Progress::Never => None,
+            Progress::Until(until) => Some(until),
         };
         // A clock that went back makes the past the future: what was answered for then is asked again.
         let answered = self.answered.filter(|answered| *answered <= self.grid.horizon(now));
@@ -137,7 +137,7 @@ impl Asker {
     }
 
     /// Gives steps to the state's owner, who says how far the objective is then.
-    async fn send(&self, received: UnixNanos, steps: Vec<Step>) -> Result<Taken, RoundError> {
+    async fn send(&self, received: UnixNanos, steps: Vec<Step>) -> Result<Progress, RoundError> {
         let (done, taken) = oneshot::channel();
         let steps = Steps { slo: self.slo.clone(), received, steps };
         self.queue.send(Input::Steps(steps, done)).await.map_err(|_| RoundError::Stopping)?;
@@ -234,7 +234,7 @@ impl Asker {
                 tracing::warn!(slo = %self.slo, source = %self.source, "not measured for now: {message}");
             }
             let since = state.trouble.take().map_or_else(Timestamp::now, |trouble| trouble.since);
-            state.trouble = Some(Trouble { since, message });
+            state.trouble = Some(SourceTrouble { since, message });
         });
     }
 }

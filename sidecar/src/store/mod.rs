@@ -4,19 +4,19 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `meta` | `format`, `last_commit` | u64: the format, nanoseconds since 1970 |
-//! | `objectives` | SLO id | postcard of [`objective::Kept`] |
+//! | `objectives` | SLO id | postcard of [`objective::KeptObjective`] |
 //! | `slices_by_time` | level (0 finest), slot, SLO id | good, bad, covered nanoseconds |
 //! | `marks` | series id | start, time, value, part |
 //! | `notices` | notice id | postcard of (JSON of the notice, tier, floor, affected users, active users), then of (affected tenants, active tenants), which older rows end before |
 //! | `changes` | position, newest 0 | JSON of the change |
-//! | `corrections` | number, from 0 on | JSON of the audit log's [`Entry`]; only ever added to |
+//! | `corrections` | number, from 0 on | JSON of the audit log's [`AuditEntry`]; only ever added to |
 //! | `cuts` | SLO id, boundary in nanoseconds since 1970 | good, bad, covered nanoseconds that were counted before it |
 //!
 //! Format 2 has the last two tables: a version that does not know corrections would show budgets without them, so it is
 //! not to open it any more. Format 3 keeps slices in the order of time; before, they were in the order of objectives, in a
 //! table `slices`. A store of formats 1 and 2 becomes one of format 3 when it is opened.
 //!
-//! Slices and the marks of the series that they were counted from are written in one transaction: a process
+//! Slots and the marks of the series that they were counted from are written in one transaction: a process
 //! killed at any moment has counted each event either in both or in neither, and the next cumulative point
 //! brings what was missing.
 
@@ -32,11 +32,11 @@ use mapwarden_contract::{Nanos, UnixNanos};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use self::notices::{read_notice, trim, write_notice};
-use mapwarden_engine::aggregate::Unsaved;
+use mapwarden_engine::aggregate::UnsavedCounts;
 use mapwarden_engine::aggregate::objective;
 use mapwarden_engine::aggregate::series::Mark;
-use mapwarden_engine::aggregate::slices::{Level, Slice};
-use mapwarden_engine::correction::Entry;
+use mapwarden_engine::aggregate::slot::{Level, Slot};
+use mapwarden_engine::correction::AuditEntry;
 use mapwarden_engine::ledger;
 use mapwarden_engine::notice;
 use mapwarden_engine::observation::Change;
@@ -123,15 +123,15 @@ pub struct Restored {
     /// When it was last written; zero if never.
     pub last_commit: UnixNanos,
     /// Objectives.
-    pub objectives: Vec<objective::Kept>,
+    pub objectives: Vec<objective::KeptObjective>,
     /// Marks of series.
     pub marks: Vec<(u128, Mark)>,
     /// Notices.
-    pub notices: Vec<notice::Kept>,
+    pub notices: Vec<notice::StoredNotice>,
     /// Changes, newest first.
     pub changes: Vec<Change>,
     /// The audit log, by number.
-    pub corrections: Vec<(u64, Entry)>,
+    pub corrections: Vec<(u64, AuditEntry)>,
     /// Boundaries of exclusions.
     pub cuts: Vec<ledger::Boundary>,
 }
@@ -153,13 +153,13 @@ pub struct Commit {
     /// What is removed, before anything is written.
     pub removed: Removed,
     /// Objectives, slices, marks.
-    pub unsaved: Unsaved,
+    pub unsaved: UnsavedCounts,
     /// Notices that changed.
-    pub notices: Vec<notice::Kept>,
+    pub notices: Vec<notice::StoredNotice>,
     /// All changes, newest first, if there is a new one.
     pub changes: Option<Vec<Change>>,
     /// New entries of the audit log, and boundaries of exclusions.
-    pub ledger: ledger::Unsaved,
+    pub ledger: ledger::UnsavedCorrections,
 }
 
 /// Any of redb's errors as ours.
@@ -214,7 +214,7 @@ impl Store {
     ///
     /// # Errors
     /// A read that fails.
-    pub fn slices(&self, each: &mut dyn FnMut(&str, Level, Slice)) -> Result<(), StoreError> {
+    pub fn slices(&self, each: &mut dyn FnMut(&str, Level, Slot)) -> Result<(), StoreError> {
         self.with(|file| slices::read(&file.database.begin_read().map_err(database)?, each))
     }
 
@@ -375,14 +375,14 @@ fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<()
     Ok(())
 }
 
-fn write_unsaved(write: &redb::WriteTransaction, unsaved: &Unsaved) -> Result<(), StoreError> {
-    let Unsaved { since: _, objectives, slices, marks } = unsaved;
+fn write_unsaved(write: &redb::WriteTransaction, unsaved: &UnsavedCounts) -> Result<(), StoreError> {
+    let UnsavedCounts { since: _, objectives, slots, marks } = unsaved;
     let mut table = write.open_table(OBJECTIVES).map_err(database)?;
     for (id, kept) in objectives {
         let bytes = postcard::to_stdvec(kept).map_err(|_| StoreError::Row { table: "objectives" })?;
         table.insert(id.as_str(), bytes.as_slice()).map_err(database)?;
     }
-    slices::write(write, slices)?;
+    slices::write(write, slots)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for (id, Mark { start, time, value, part }) in marks {
         table.insert(*id, (*start, *time, *value, *part)).map_err(database)?;

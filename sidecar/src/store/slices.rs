@@ -8,8 +8,8 @@ use mapwarden_contract::{Count, Nanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::{StoreError, database};
-use mapwarden_engine::aggregate::ByTime;
-use mapwarden_engine::aggregate::slices::{Counts, Level, Slice};
+use mapwarden_engine::aggregate::ObjectiveSlot;
+use mapwarden_engine::aggregate::slot::{Counts, Level, Slot};
 
 const SLICES: TableDefinition<'_, (u8, u64, &str), (u64, u64, u64)> = TableDefinition::new("slices_by_time");
 
@@ -33,29 +33,29 @@ pub(super) fn prepare(write: &WriteTransaction) -> Result<(), StoreError> {
 /// Tells every slice, the oldest of each level first: together they may take many times what they take in memory.
 pub(super) fn read(
     read: &ReadTransaction,
-    each: &mut dyn FnMut(&str, Level, Slice),
+    each: &mut dyn FnMut(&str, Level, Slot),
 ) -> Result<(), StoreError> {
     for row in read.open_table(SLICES).map_err(database)?.iter().map_err(database)? {
         let (key, value) = row.map_err(database)?;
-        let ((level, slot, id), (good, bad, covered)) = (key.value(), value.value());
+        let ((level, number, id), (good, bad, covered)) = (key.value(), value.value());
         let counts = Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(covered) };
         if let Some(level) = Level::ALL.into_iter().find(|known| known.number() == level) {
-            each(id, level, Slice { slot, counts });
+            each(id, level, Slot { number, counts });
         }
     }
     Ok(())
 }
 
 /// Writes slices, in the order of time, and removes those that no window reaches any more.
-pub(super) fn write(write: &WriteTransaction, slices: &[ByTime]) -> Result<(), StoreError> {
+pub(super) fn write(write: &WriteTransaction, slots: &[ObjectiveSlot]) -> Result<(), StoreError> {
     let mut table = write.open_table(SLICES).map_err(database)?;
-    for (id, level, Slice { slot, counts: Counts { good, bad, covered } }) in slices {
+    for (id, level, Slot { number, counts: Counts { good, bad, covered } }) in slots {
         let counts = (good.get(), bad.get(), covered.get());
-        table.insert((level.number(), *slot, &**id), counts).map_err(database)?;
+        table.insert((level.number(), *number, &**id), counts).map_err(database)?;
     }
     for level in Level::ALL {
-        let of_level = slices.iter().filter(|(_, known, _)| *known == level);
-        let Some(newest) = of_level.map(|(_, _, slice)| slice.slot).max() else { continue };
+        let of_level = slots.iter().filter(|(_, known, _)| *known == level);
+        let Some(newest) = of_level.map(|(_, _, slot)| slot.number).max() else { continue };
         let oldest = newest.saturating_sub(level.reach().get() / level.width().get());
         let gone = (level.number(), 0, "")..(level.number(), oldest, "");
         table.retain_in(gone, |_, _| false).map_err(database)?;

@@ -135,11 +135,15 @@ fn slo_files_join_the_objectives_of_the_configuration() {
     let folder = Folder::new("slos");
     let nested = folder.0.join("slos/nested/..data");
     std::fs::create_dir_all(&nested).unwrap();
-    let sloth = include_str!("golden/slos/sloth.yaml");
+    let sloth = include_str!("../../slo/tests/it/golden/sloth.yaml");
     std::fs::write(folder.0.join("slos/nested/sloth.yml"), sloth).unwrap();
     // As Kubernetes mounts a file: the folder of its version begins with a dot.
     std::fs::write(nested.join("sloth.yml"), sloth).unwrap();
-    std::fs::write(folder.0.join("slos/openslo.yaml"), include_str!("golden/slos/openslo.yaml")).unwrap();
+    std::fs::write(
+        folder.0.join("slos/openslo.yaml"),
+        include_str!("../../slo/tests/it/golden/openslo.yaml"),
+    )
+    .unwrap();
     std::fs::write(folder.0.join("slos/other.yaml"), "apiVersion: v1\nkind: ConfigMap\n").unwrap();
     std::fs::write(folder.0.join("slos/notes.txt"), "not YAML: [").unwrap();
     let own = "slos: [{name: own, service: shop, target: 0.9, latency: {metric: m, threshold: 1s}}]\n";
@@ -179,7 +183,7 @@ fn slo_files_join_the_objectives_of_the_configuration() {
 fn an_objective_that_is_in_two_files_is_told() {
     let folder = Folder::new("twice");
     for name in ["a.yaml", "b.yaml"] {
-        std::fs::write(folder.0.join(name), include_str!("golden/slos/sloth.yaml")).unwrap();
+        std::fs::write(folder.0.join(name), include_str!("../../slo/tests/it/golden/sloth.yaml")).unwrap();
     }
     let settings =
         Settings { slos: vec![folder.0.join("a.yaml"), folder.0.join("b.yaml")], ..Settings::default() };

@@ -8,7 +8,6 @@
 )]
 
 mod accept;
-mod any_text;
 mod commands;
 mod config;
 mod config_objectives;
@@ -16,7 +15,6 @@ mod config_sources;
 mod corrections;
 mod demo;
 mod formula;
-mod fuzzed;
 mod golden;
 mod map_view;
 mod mounted;
@@ -30,8 +28,4 @@ mod output_render;
 mod packages;
 mod promql;
 mod repository;
-mod rules;
-mod rules_calendar;
-mod spec;
-mod spec_written;
 mod store;

@@ -9,14 +9,14 @@ use mapwarden_contract::names::{attribute, wire};
 use mapwarden_engine::aggregate::Aggregate;
 use mapwarden_engine::ledger::Ledger;
 use mapwarden_engine::notice::Notices;
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
-use mapwarden_sidecar::view::{Durability, Facts, Judged, MapView, view};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
+use mapwarden_sidecar::view::{Durability, Evaluation, MapView, SidecarFacts, view};
 
 fn at(second: u64) -> UnixNanos {
     UnixNanos::new((1_800_000_000 + second) * 1_000_000_000)
 }
 
-fn point(metric: &str, pairs: &[(&str, &str)], second: u64, value: Value) -> Observation {
+fn point(metric: &str, pairs: &[(&str, &str)], second: u64, value: PointValue) -> Observation {
     let map = [(attribute::MAP, "routes")];
     let pairs = pairs.iter().chain(&map).map(|(name, value)| (Arc::from(*name), Arc::from(*value)));
     let mut pairs: Vec<(Arc<str>, Arc<str>)> = pairs.collect();
@@ -29,12 +29,12 @@ fn point(metric: &str, pairs: &[(&str, &str)], second: u64, value: Value) -> Obs
 fn reported(second: u64) -> Batch {
     let sum = |metric: &str, pairs: &[(&str, &str)], count: u32| {
         let value = f64::from(count * u32::try_from(second).unwrap());
-        point(metric, pairs, second, Value::Sum { temporality: Temporality::Cumulative, value })
+        point(metric, pairs, second, PointValue::Sum { temporality: Temporality::Cumulative, value })
     };
     let failed = |op| [(attribute::OP, op), (attribute::ERROR_TYPE, "timeout")];
     let observations = vec![
-        point(wire::MAP_ENTRIES.name, &[], second, Value::Gauge(990.0)),
-        point(wire::MAP_MAX_ENTRIES.name, &[], second, Value::Gauge(1_000.0)),
+        point(wire::MAP_ENTRIES.name, &[], second, PointValue::Gauge(990.0)),
+        point(wire::MAP_MAX_ENTRIES.name, &[], second, PointValue::Gauge(1_000.0)),
         sum(wire::MAP_SAMPLED_OPERATIONS.name, &[], 1_000),
         sum(wire::MAP_HOT_KEY_OPERATIONS.name, &[(attribute::KEY, "k1")], 600),
         sum(wire::MAP_HOT_KEY_OPERATIONS.name, &[(attribute::KEY, "k2")], 40),
@@ -51,13 +51,13 @@ fn shown(second: u64) -> MapView {
     (1..=second).for_each(|second| {
         aggregate.take(&reported(second));
     });
-    let facts = Facts {
+    let facts = SidecarFacts {
         started: Timestamp::UNIX_EPOCH,
         durability: Durability::Memory,
         sources: &[],
         corrections: Ledger::default().log(),
     };
-    let judged = Judged { budgets: Arc::default(), ledger: BTreeMap::new() };
+    let judged = Evaluation { budgets: Arc::default(), ledger: BTreeMap::new() };
     view(&aggregate.at(at(second)), judged, &Notices::default(), facts).maps.remove(0)
 }
 

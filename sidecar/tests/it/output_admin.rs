@@ -1,4 +1,4 @@
-//! The admin endpoints: what they answer, and how they refuse.
+//! The admin endpoints: their responses, and their refusals.
 
 use std::io::Read as _;
 
@@ -6,10 +6,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
+use mapwarden_sidecar::view::View;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::output_fixture::{admin, assert_golden, empty, measured, view};
+use crate::output_fixture::{admin, assert_golden, empty, measured, missing, view};
 
 async fn ask(router: &Router, request: Request<Body>) -> (Response<()>, Vec<u8>) {
     let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
@@ -69,7 +70,100 @@ async fn notices_are_filtered_and_come_in_every_form() {
 }
 
 #[tokio::test]
-async fn refusals_are_problem_documents_that_name_what_there_is() {
+async fn a_list_of_notices_comes_in_every_form() {
+    let (router, _tx) = admin(view());
+    for (format, kind, open) in [
+        ("yaml", "application/yaml", "- id: 01KAJ3V9QG5T8W6YB2N4C7D0EF"),
+        ("markdown", "text/markdown; charset=utf-8", "# OPEN page: order-service/sessions-availability\n"),
+        ("html", "text/html; charset=utf-8", "/api/v1/notices/01KAJ3V9QG5T8W6YB2N4C7D0EF?format=html"),
+        ("text", "text/plain; charset=utf-8", "OPEN page: order-service/sessions-availability: "),
+    ] {
+        let path = format!("/api/v1/notices?format={format}");
+        let (status, got_kind, both) = get(&router, &path).await;
+        assert_eq!((status, got_kind.as_str()), (StatusCode::OK, kind), "{format}: {both}");
+        assert!(both.contains(open) && both.contains(&missing().id), "{format}: {both}");
+        let (_, _, resolved) = get(&router, &format!("{path}&state=resolved")).await;
+        assert!(!resolved.contains(open) && resolved.contains(&missing().id), "{format}: {resolved}");
+    }
+    let (_, _, yaml) = get(&router, "/api/v1/notices?format=yaml").await;
+    let read: Value = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!([&read[0]["id"], &read[1]["id"]], [&measured().id, &missing().id]);
+    let (_, _, markdown) = get(&router, "/api/v1/notices?format=markdown&state=open").await;
+    let (_, _, one) = get(&router, &format!("/api/v1/notices/{}?format=markdown", measured().id)).await;
+    assert_eq!(markdown, one, "a list of one notice is that notice");
+    let (_, _, json_form) = get(&router, "/api/v1/notices?format=json").await;
+    assert_eq!(json_form, get(&router, "/api/v1/notices").await.2);
+}
+
+#[tokio::test]
+async fn an_empty_list_of_notices_says_so() {
+    let (router, _tx) = admin(empty());
+    for format in ["markdown", "text", "html"] {
+        let (status, _, body) = get(&router, &format!("/api/v1/notices?state=open&format={format}")).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.contains("No notice is open."), "{format}: {body}");
+    }
+    let (_, _, yaml) = get(&router, "/api/v1/notices?format=yaml").await;
+    assert_eq!(serde_saphyr::from_str::<Value>(&yaml).unwrap(), Value::Array(Vec::new()));
+}
+
+/// Every route that answers `GET`, and the query parameters that it has.
+const GET_ROUTES: [(&str, &[&str]); 24] = [
+    ("/", &[]),
+    ("/live.js", &[]),
+    ("/livez", &[]),
+    ("/readyz", &[]),
+    ("/metrics", &[]),
+    ("/metrics/health", &[]),
+    ("/api/v1/slos", &[]),
+    ("/api/v1/slos/sessions-availability", &["explain"]),
+    ("/api/v1/slos/order-service/sessions-availability", &["explain"]),
+    ("/api/v1/slos/order-service/sessions-availability/attribution", &[]),
+    ("/api/v1/corrections", &[]),
+    ("/api/v1/corrections/01KAJ3V9QG5T8W6YB2N4C7D0AA", &[]),
+    ("/api/v1/notices", &["state", "format"]),
+    ("/api/v1/notices/01KAJ3V9QG5T8W6YB2N4C7D0EF", &["format"]),
+    ("/api/v1/deploys", &[]),
+    ("/api/v1/maps", &[]),
+    ("/api/v1/maps/routing", &[]),
+    ("/api/v1/maps/order-service/routing", &[]),
+    ("/api/v1/sources", &[]),
+    ("/dashboards", &[]),
+    ("/dashboards/mapwarden-error-budgets.json", &[]),
+    ("/alerts", &[]),
+    ("/alerts/slo.yaml", &["format"]),
+    ("/alerts/runbooks/MapwardenErrorBudgetBurnPage", &[]),
+];
+
+#[tokio::test]
+async fn every_route_refuses_unknown_query_parameters() {
+    let (router, _tx) = admin(View { at: Timestamp::now(), ..view() });
+    for (path, parameters) in GET_ROUTES {
+        assert_eq!(get(&router, path).await.0, StatusCode::OK, "{path}");
+        let mut refused = vec![(format!("{path}?fromat=x%20y"), "`fromat=x y`".to_owned())];
+        refused.extend(parameters.iter().flat_map(|name| {
+            [
+                (format!("{path}?{name}=never"), format!("`{name}`: `never`")),
+                (format!("{path}?{name}=1&{name}=1"), format!("`{name}` is given twice")),
+            ]
+        }));
+        for (path, part) in refused {
+            let (status, kind, body) = get(&router, &path).await;
+            assert_eq!(
+                (status, kind.as_str()),
+                (StatusCode::BAD_REQUEST, "application/problem+json"),
+                "{path}"
+            );
+            let detail = serde_json::from_str::<Value>(&body).unwrap()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(&part) && detail.contains("accepted are"), "{path}: {detail}");
+            let accepted = if parameters.is_empty() { "none" } else { parameters[0] };
+            assert!(!path.contains("fromat") || detail.contains(accepted), "{path}: {detail}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_name_what_is_accepted() {
     let (router, _tx) = admin(view());
     let cases = [
         ("/nowhere", 404, "/api/v1/notices"),
@@ -110,7 +204,7 @@ async fn two_services_may_have_a_map_of_one_name() {
 }
 
 #[tokio::test]
-async fn it_is_ready_while_views_arrive() {
+async fn readiness_follows_the_views() {
     let (router, tx) = admin(empty());
     assert_eq!(get(&router, "/livez").await.0, StatusCode::OK);
     assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
@@ -130,7 +224,7 @@ async fn it_is_ready_while_views_arrive() {
 }
 
 #[tokio::test]
-async fn a_scrape_is_the_text_format_whatever_the_scraper_says() {
+async fn a_scrape_is_always_the_text_format() {
     let (router, _tx) = admin(view());
     let health = get(&router, "/metrics/health").await.2;
     assert!(health.contains("\nlast_successful_scrape_timestamp_seconds 0\n"), "{health}");
@@ -171,7 +265,7 @@ async fn requests_are_counted_by_route_and_never_stored() {
 }
 
 #[tokio::test]
-async fn the_status_page_is_as_its_golden_file() {
+async fn the_status_page_equals_its_golden_file() {
     let (router, _tx) = admin(view());
     let (head, body) = ask(&router, Request::get("/").body(Body::empty()).unwrap()).await;
     assert_eq!(head.status(), StatusCode::OK);
@@ -182,7 +276,17 @@ async fn the_status_page_is_as_its_golden_file() {
 }
 
 #[tokio::test]
-async fn the_status_page_of_an_idle_sidecar_claims_nothing() {
+async fn the_list_of_notices_equals_its_golden_file() {
+    let (router, _tx) = admin(view());
+    for (format, extension) in [("html", "html"), ("markdown", "md"), ("yaml", "yaml"), ("text", "txt")] {
+        let (status, _, body) = get(&router, &format!("/api/v1/notices?format={format}")).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_golden(&format!("notices.{extension}"), &body);
+    }
+}
+
+#[tokio::test]
+async fn an_idle_status_page_shows_no_percentage() {
     let (router, _tx) = admin(empty());
     let (status, _, body) = get(&router, "/").await;
     assert_eq!(status, StatusCode::OK, "{body}");
@@ -211,7 +315,7 @@ async fn every_dashboard_rule_file_and_runbook_is_served() {
             entry["groups"].as_array().unwrap().len()
         );
     }
-    // The alerts that the delivery links to.
+    // The runbooks that the delivery links to.
     for name in ["MapwardenErrorBudgetBurnPage", "MapwardenErrorBudgetBurnTicket.md"] {
         let (status, kind, _) = get(&router, &format!("/alerts/runbooks/{name}")).await;
         assert_eq!((status, kind.as_str()), (StatusCode::OK, "text/markdown; charset=utf-8"), "{name}");

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use mapwarden_sidecar::output::render::{Form, LoadError, Templates};
+use mapwarden_sidecar::output::render::{LoadError, NoticeForm, Templates};
 use serde_json::Value;
 
 use crate::output_fixture::{assert_golden, measured, missing};
 
 #[test]
-fn every_form_is_as_its_golden_file() {
+fn every_form_equals_its_golden_file() {
     let templates = Templates::load(None).unwrap();
     for (name, notice) in [("measured", measured()), ("missing", missing())] {
-        for form in Form::ALL {
+        for form in NoticeForm::ALL {
             let text = templates.render(&notice, form).unwrap();
             let extension = form.template().trim_start_matches("notice.");
             assert_golden(&format!("notice-{name}.{extension}"), &text);
@@ -23,7 +23,7 @@ fn every_form_is_as_its_golden_file() {
 fn the_yaml_form_is_yaml() {
     let templates = Templates::load(None).unwrap();
     for notice in [measured(), missing()] {
-        let text = templates.render(&notice, Form::Yaml).unwrap();
+        let text = templates.render(&notice, NoticeForm::Yaml).unwrap();
         let read: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(read["id"], notice.id);
         assert_eq!(read["summary"], notice.summary);
@@ -32,7 +32,7 @@ fn the_yaml_form_is_yaml() {
             assert!(!read[part].is_null(), "{part} in\n{text}");
         }
     }
-    let text = templates.render(&measured(), Form::Yaml).unwrap();
+    let text = templates.render(&measured(), NoticeForm::Yaml).unwrap();
     let read: Value = serde_saphyr::from_str(&text).unwrap();
     assert_eq!(read["onset"], "2026-11-21T10:15:32Z +-2s");
     assert_eq!(read["slis"][0]["delta"], "-7.84pp");
@@ -41,7 +41,7 @@ fn the_yaml_form_is_yaml() {
 }
 
 #[test]
-fn what_others_wrote_stays_text() {
+fn untrusted_text_stays_text() {
     let templates = Templates::load(None).unwrap();
     let mut notice = measured();
     let hostile = "<script>alert(1)</script> | \"x\": [y]\n- z\u{1b}[31m";
@@ -51,19 +51,19 @@ fn what_others_wrote_stays_text() {
         changes[0].author = Some(hostile.to_owned());
         changes[0].url = Some("javascript:alert(1)".to_owned());
     }
-    let html = templates.render(&notice, Form::Html).unwrap();
+    let html = templates.render(&notice, NoticeForm::Html).unwrap();
     assert!(!html.contains("<script>") && !html.contains("href=\"javascript"), "{html}");
-    let text = templates.render(&notice, Form::Text).unwrap();
+    let text = templates.render(&notice, NoticeForm::Text).unwrap();
     assert!(!text.contains('\u{1b}') && !text.contains("\n- z"), "{text}");
-    let yaml = templates.render(&notice, Form::Yaml).unwrap();
+    let yaml = templates.render(&notice, NoticeForm::Yaml).unwrap();
     let read: Value = serde_saphyr::from_str(&yaml).unwrap();
     assert_eq!(read["summary"], hostile);
     assert_eq!(read["recent_changes"][0]["author"], hostile);
-    let markdown = templates.render(&notice, Form::Markdown).unwrap();
+    let markdown = templates.render(&notice, NoticeForm::Markdown).unwrap();
     assert!(!markdown.contains("<script>") && !markdown.contains("\n- z"), "{markdown}");
 }
 
-/// A folder of templates that goes away with the test.
+/// A folder of templates, removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -89,17 +89,17 @@ fn a_folder_replaces_the_templates_that_it_holds() {
         Folder::with("replace", &[("notice.txt", "{{ notice.slo }}: {{ notice.coverage|percent(0) }}\n")]);
     let templates = Templates::load(Some(&folder.0)).unwrap();
     assert_eq!(
-        templates.render(&measured(), Form::Text).unwrap(),
+        templates.render(&measured(), NoticeForm::Text).unwrap(),
         "order-service/sessions-availability: 99.98%\n"
     );
     let built_in = Templates::load(None).unwrap();
-    for form in [Form::Yaml, Form::Markdown, Form::Html] {
+    for form in [NoticeForm::Yaml, NoticeForm::Markdown, NoticeForm::Html] {
         assert_eq!(templates.render(&missing(), form).unwrap(), built_in.render(&missing(), form).unwrap());
     }
 }
 
 #[test]
-fn a_broken_template_is_told_at_the_start_with_file_and_line() {
+fn a_broken_template_is_an_error_with_file_and_line() {
     let cases = [
         ("syntax", "notice.md", "fine\n{% if notice.id %}\nnever closed\n", "notice.md line 3: syntax error"),
         ("field", "notice.txt", "a\nb\n{{ notice.summry }}\n", "notice.txt line 3: undefined value"),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 use mapwarden_engine::aggregate::objective::{self, About};
-use mapwarden_engine::aggregate::slices::{Counts, Level, Slice};
-use mapwarden_engine::aggregate::{Aggregate, Unsaved, Window, timestamp};
+use mapwarden_engine::aggregate::slot::{Counts, Level, Slot};
+use mapwarden_engine::aggregate::{Aggregate, UnsavedCounts, Window, timestamp};
 use mapwarden_engine::budget::Tier;
-use mapwarden_engine::correction::{Action, Entry};
-use mapwarden_engine::ledger::{self, Boundary, Cut};
-use mapwarden_engine::notice::{Kept, KeptCrowd, Notice, State};
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_engine::correction::{Action, AuditEntry};
+use mapwarden_engine::ledger::{self, Boundary};
+use mapwarden_engine::notice::{Notice, NoticeState, StoredNotice, StoredSketches};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
 
 const START: u64 = 1_800_000_000;
@@ -51,14 +51,14 @@ fn told(second: u64) -> Batch {
             value,
         })
     };
-    let sum = |value: u64| Value::Sum {
+    let sum = |value: u64| PointValue::Sum {
         temporality: Temporality::Cumulative,
         value: f64::from(u32::try_from(value).unwrap()),
     };
     let objective = [(attribute::SCOPE, "checkout"), (attribute::SLI, "availability"), (attribute::SLO, "a")];
     let events = |verdict| [(attribute::SLO, "a"), (attribute::VERDICT, verdict)];
     let observations = vec![
-        point(wire::OBJECTIVE.name, &objective, Value::Gauge(0.99)),
+        point(wire::OBJECTIVE.name, &objective, PointValue::Gauge(0.99)),
         point(wire::SLI_EVENTS.name, &events("good"), sum(second * 90)),
         point(wire::SLI_EVENTS.name, &events("bad"), sum(second * 10)),
     ];
@@ -72,13 +72,13 @@ fn restored(store: &Store) -> Aggregate {
     aggregate
 }
 
-fn slices(store: &Store) -> Vec<(String, Level, Slice)> {
+fn slices(store: &Store) -> Vec<(String, Level, Slot)> {
     let mut all = Vec::new();
     store.slices(&mut |id, level, slice| all.push((id.to_owned(), level, slice))).unwrap();
     all
 }
 
-fn commit(store: &Store, second: u64, unsaved: Unsaved) {
+fn commit(store: &Store, second: u64, unsaved: UnsavedCounts) {
     store.commit(&Commit { at: at(second), unsaved, ..Commit::default() }).unwrap();
 }
 
@@ -151,8 +151,8 @@ fn an_objective_that_nothing_counts_towards_is_gone_after_a_restart() {
     let mut configured = unsaved.objectives[0].1.clone();
     configured.definition.name = Arc::from("configured");
     configured.definition.about = About::Metric(Arc::from("http.server.requests"));
-    let told = unsaved.slices.clone();
-    unsaved.slices.extend(told.into_iter().map(|row| (Arc::from("shop/configured"), row.1, row.2)));
+    let told = unsaved.slots.clone();
+    unsaved.slots.extend(told.into_iter().map(|row| (Arc::from("shop/configured"), row.1, row.2)));
     unsaved.objectives.push(("shop/configured".to_owned(), configured));
     commit(&store, 10, unsaved);
     let known = |second: u64| {
@@ -225,12 +225,12 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
     let store = Store::open(&folder.0).unwrap();
     let kept = |number: u64| {
         let (id, is_open) = (format!("{number:026}"), number == 0);
-        let state = if is_open { State::Open } else { State::Resolved };
+        let state = if is_open { NoticeState::Open } else { NoticeState::Resolved };
         let notice = Notice { id, state, ..crate::output_fixture::measured() };
         let tier = is_open.then_some(Tier::SLOW_PAGE);
-        let users = KeptCrowd { affected: vec![1, 2], active: vec![3] };
-        let tenants = KeptCrowd { affected: vec![4], active: vec![5, 6] };
-        Kept { notice, tier, floor: at(number), users, tenants }
+        let users = StoredSketches { affected: vec![1, 2], active: vec![3] };
+        let tenants = StoredSketches { affected: vec![4], active: vec![5, 6] };
+        StoredNotice { notice, tier, floor: at(number), users, tenants }
     };
     let notices = (0..502).map(kept).collect();
     store.commit(&Commit { at: at(1), notices, ..Commit::default() }).unwrap();
@@ -243,7 +243,7 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
 }
 
 /// Writes a store as format 1 had it: without corrections and boundaries.
-fn write_format_one(folder: &std::path::Path, kept: &objective::Kept) {
+fn write_format_one(folder: &std::path::Path, kept: &objective::KeptObjective) {
     const META: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
     const OBJECTIVES: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("objectives");
     const SLICES: redb::TableDefinition<'_, (&str, u8, u64), (u64, u64, u64)> =
@@ -284,7 +284,7 @@ fn a_store_of_the_format_before_is_read_and_goes_on() {
     let counts = Counts { good: Count::new(900), bad: Count::new(100), covered: Nanos::new(7_000) };
     assert_eq!(told, [("shop/a".to_owned(), Level::TwoHours, counts)]);
     assert_eq!((corrections.len(), cuts.len()), (0, 0));
-    let entry = Entry {
+    let entry = AuditEntry {
         id: "01".to_owned(),
         recorded: timestamp(at(101)),
         author: "ann".to_owned(),
@@ -294,12 +294,13 @@ fn a_store_of_the_format_before_is_read_and_goes_on() {
         action: Action::Withdrawn { withdraws: "00".to_owned() },
     };
     let before = Counts { good: Count::new(3), bad: Count::new(2), covered: Nanos::new(1) };
-    let boundary = Boundary { slo: "shop/a".to_owned(), at: at(60), cut: Cut { before } };
-    let ledger = ledger::Unsaved { entries: vec![(0, entry.clone())], cuts: vec![boundary.clone()] };
+    let boundary = Boundary { slo: "shop/a".to_owned(), at: at(60), before };
+    let ledger =
+        ledger::UnsavedCorrections { entries: vec![(0, entry.clone())], boundaries: vec![boundary.clone()] };
     store.commit(&Commit { at: at(101), ledger, ..Commit::default() }).unwrap();
     // What has a number stays as it was written first.
-    let other = Entry { reason: "another reason".to_owned(), ..entry.clone() };
-    let again = ledger::Unsaved { entries: vec![(0, other)], cuts: Vec::new() };
+    let other = AuditEntry { reason: "another reason".to_owned(), ..entry.clone() };
+    let again = ledger::UnsavedCorrections { entries: vec![(0, other)], boundaries: Vec::new() };
     store.commit(&Commit { at: at(102), ledger: again, ..Commit::default() }).unwrap();
     drop(store);
     let restored = Store::open(&folder.0).unwrap().load().unwrap();

@@ -88,8 +88,9 @@ proptest! {
         one_in in prop::sample::select(vec![1_u64, 8, 1024]),
     ) {
         let meter = Meter::new("laws".into());
-        meter.declare(Objective::latency(Duration::from_nanos(300), 0.9).unwrap()).unwrap();
-        meter.declare(Objective::availability(0.9).unwrap()).unwrap();
+        let latency = Objective::latency(Duration::from_nanos(300), 0.9).unwrap();
+        meter.declare(&"laws-latency".into(), latency).unwrap();
+        meter.declare(&"laws-availability".into(), Objective::availability(0.9).unwrap()).unwrap();
         let cells = cells(&meter);
         cells.iter().for_each(|cell| cell.draw_for_test(one_in));
         let all: Vec<_> = pairs().collect();

@@ -2,6 +2,7 @@
 //! the meter. Dropped without an end an operation failed: a panic passed through.
 
 use super::Meter;
+use super::operation_end::OperationEnd;
 use crate::record::cell::{Due, ThreadCell};
 use crate::record::failures::PANIC;
 use crate::record::outcomes::usual_outcome;
@@ -12,7 +13,7 @@ use mapwarden_contract::{Nanos, Op, Outcome};
 /// Dropped without an end it failed: a panic passed through.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Running<'m> {
+pub(crate) struct RunningOperation<'m> {
     pub(super) meter: &'m Meter,
     pub(super) cell: &'m ThreadCell,
     pub(super) op: Op,
@@ -27,7 +28,7 @@ pub(crate) struct Running<'m> {
 /// An operation on the hot way: nothing but what a panic needs.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Untimed<'m> {
+pub(crate) struct UntimedOperation<'m> {
     pub(super) meter: &'m Meter,
     pub(super) cell: &'m ThreadCell,
     pub(super) op: Op,
@@ -42,21 +43,56 @@ pub(crate) enum Ended {
     Timed,
 }
 
-/// How an operation ended, and of what it failed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ending {
-    pub(super) outcome: Outcome,
-    pub(super) error: Option<&'static str>,
-}
+impl Meter {
+    /// Begins an operation on one key: a load and a store.
+    ///
+    /// # Errors
+    /// Where it takes the cold way: it is to be timed, or the cell is shared.
+    #[inline(always)]
+    pub(crate) fn begin_untimed<'m>(
+        &'m self,
+        cell: &'m ThreadCell,
+        op: Op,
+    ) -> Result<UntimedOperation<'m>, Due> {
+        match cell.due(op) {
+            None => Ok(UntimedOperation { meter: self, cell, op }),
+            Some(due) => Err(due),
+        }
+    }
 
-impl Ending {
-    /// Whether it is offered as a span however fast it was. A failure without its error is offered by who knows it.
-    pub(super) const fn is_bad(self) -> bool {
-        matches!(self.outcome, Outcome::Rejected) || self.error.is_some()
+    /// Begins an operation for which [`Meter::begin_untimed`] gave this. Its clock is not started.
+    pub(crate) fn begin_due<'m>(&'m self, cell: &'m ThreadCell, op: Op, due: Due) -> RunningOperation<'m> {
+        let due = cell.is_timed(op, due).then_some(due);
+        RunningOperation { meter: self, cell, op, due, at: 0, key: None }
+    }
+
+    /// Begins an operation on one key that is off the hot path whether it is timed or not, and its clock.
+    pub(crate) fn begin<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> RunningOperation<'m> {
+        let due = cell.due(op).filter(|due| cell.is_timed(op, *due));
+        let mut running = RunningOperation { meter: self, cell, op, due, at: 0, key: None };
+        running.start();
+        running
+    }
+
+    /// Begins an operation that is always timed, and its clock.
+    pub(crate) fn begin_always<'m>(&'m self, cell: &'m ThreadCell, op: Op) -> RunningOperation<'m> {
+        RunningOperation { meter: self, cell, op, due: Some(Due::ALWAYS), at: clock::now(), key: None }
+    }
+
+    /// The time now, for an operation whose thread may be another one when it ends.
+    #[cfg(feature = "single-flight")]
+    pub(crate) fn clock() -> u64 {
+        clock::now()
+    }
+
+    /// Begins an operation that is always timed and began then.
+    #[cfg(feature = "single-flight")]
+    pub(crate) fn begin_since(&self, op: Op, at: u64) -> RunningOperation<'_> {
+        RunningOperation { meter: self, cell: self.cell(), op, due: Some(Due::ALWAYS), at, key: None }
     }
 }
 
-impl Untimed<'_> {
+impl UntimedOperation<'_> {
     /// Counts the operation: a load and a store. Only the usual outcome is counted in line: its slot's address
     /// depends on nothing that the operation loads, so that the processor counts while the map still looks up. A
     /// slot chosen by the result would put its load behind the map's.
@@ -79,7 +115,7 @@ impl Untimed<'_> {
     }
 }
 
-impl Drop for Untimed<'_> {
+impl Drop for UntimedOperation<'_> {
     // Inlined, so that the parts stay in registers until a panic needs them.
     #[inline(always)]
     fn drop(&mut self) {
@@ -87,7 +123,7 @@ impl Drop for Untimed<'_> {
     }
 }
 
-impl Running<'_> {
+impl RunningOperation<'_> {
     /// Whether it is to be timed.
     pub(crate) const fn is_timed(&self) -> bool {
         self.due.is_some()
@@ -106,12 +142,12 @@ impl Running<'_> {
     /// Counts the operation, with its time and key if it was timed.
     pub(crate) fn end(self, outcome: Outcome) -> Ended {
         let key = self.key;
-        self.end_as(Ending { outcome, error: None }, key)
+        self.end_as(OperationEnd { outcome, error: None }, key)
     }
 
     /// Counts the operation as failed of an error of this type, which is a sample of no key.
     pub(crate) fn fail(self, error: &'static str) -> Ended {
-        self.end_as(Ending { outcome: Outcome::Failed, error: Some(error) }, None)
+        self.end_as(OperationEnd { outcome: Outcome::Failed, error: Some(error) }, None)
     }
 
     /// Forgets the operation: another one is counted in its place.
@@ -119,20 +155,20 @@ impl Running<'_> {
         std::mem::forget(self);
     }
 
-    fn end_as(self, ending: Ending, key: Option<KeyHash>) -> Ended {
+    fn end_as(self, end: OperationEnd, key: Option<KeyHash>) -> Ended {
         let Self { meter, cell, op, due, at, key: _ } = self;
         std::mem::forget(self);
         let Some(due) = due else {
-            cell.count_any(op, ending.outcome);
-            if let Some(error) = ending.error {
+            cell.count_any(op, end.outcome);
+            if let Some(error) = end.error {
                 meter.failures.add(op, error);
             }
-            if ending.is_bad() {
-                meter.offer_bad(op, ending, Nanos::ZERO);
+            if end.is_bad() {
+                meter.offer_bad(op, end, Nanos::ZERO);
             }
             return Ended::Untimed;
         };
-        let now = meter.end(cell, op, ending, (at, due));
+        let now = meter.end(cell, op, end, (at, due));
         if let Some(key) = key {
             meter.samples.add(key, current_scope(), (due.weight, now));
         }
@@ -140,12 +176,12 @@ impl Running<'_> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningOperation<'_> {
     fn drop(&mut self) {
         match self.due {
             Some(due) if self.at != 0 => {
-                let ending = Ending { outcome: Outcome::Failed, error: Some(PANIC) };
-                self.meter.end(self.cell, self.op, ending, (self.at, due));
+                let end = OperationEnd { outcome: Outcome::Failed, error: Some(PANIC) };
+                self.meter.end(self.cell, self.op, end, (self.at, due));
             }
             Some(_) | None => self.meter.panicked(self.cell, self.op),
         }

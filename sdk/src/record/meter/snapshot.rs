@@ -8,7 +8,7 @@ use once_cell::race::OnceBox;
 
 use super::{Meter, OFFERS};
 use crate::record::cell::ThreadCell;
-use crate::record::outcomes::{is_write, pairs};
+use crate::record::outcomes::{is_write, pairs, sum};
 use crate::record::{Distribution, MapSnapshot, clock};
 use mapwarden_contract::{Count, Nanos, Op, Outcome, UnixNanos};
 
@@ -34,7 +34,7 @@ impl Meter {
         let writes = sum(&operations, |_, outcome| is_write(outcome));
         let last_write = previous.written(writes, now, unix);
         let objectives =
-            self.objectives.snapshot(&self.name, &operations, |threshold| previous.freshness(threshold, now));
+            self.objectives.snapshot(&operations, |threshold| previous.freshness(threshold, now));
         drop(previous);
 
         MapSnapshot {
@@ -68,12 +68,4 @@ impl Meter {
 fn operations(cells: &[&ThreadCell]) -> Vec<(Op, Outcome, Count)> {
     let count = |op, outcome| cells.iter().map(|cell| Count::new(cell.get(op, outcome))).sum();
     pairs().map(|(op, outcome)| (op, outcome, count(op, outcome))).collect()
-}
-
-/// The operations of some kind.
-pub(in crate::record) fn sum(
-    operations: &[(Op, Outcome, Count)],
-    is_wanted: impl Fn(Op, Outcome) -> bool,
-) -> Count {
-    operations.iter().filter(|(op, outcome, _)| is_wanted(*op, *outcome)).map(|(_, _, count)| *count).sum()
 }

@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use super::{instrumentation, integer, signed, text};
 use crate::record::points::{self, Attribute, AttributeValue};
 use crate::record::{self, Distribution, Snapshot};
-use mapwarden_contract::names::{self, Kind, wire};
+use mapwarden_contract::names::{self, MetricKind, published, wire};
 use mapwarden_contract::{Count, Nanos, SCALE, UnixNanos};
 
 /// What the shipper says about itself.
@@ -40,8 +40,8 @@ pub(crate) fn metrics(
     let Totals { batches, unconfirmed } = totals;
     let mut points = Points::new(start, now);
     points::each(snapshot, &mut |metric, attributes, value| points.add(metric, attributes, value));
-    points.add(&wire::BATCHES, &[], points::Value::Whole(*batches));
-    points.add(&wire::UNCONFIRMED, &[], points::Value::Whole(Count::new(unconfirmed.get())));
+    points.add(&wire::BATCHES, &[], points::PointValue::Whole(*batches));
+    points.add(&wire::UNCONFIRMED, &[], points::PointValue::Whole(Count::new(unconfirmed.get())));
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(resource.clone()),
@@ -69,16 +69,16 @@ impl Points {
         Self { start, now, numbers: BTreeMap::new(), times: BTreeMap::new() }
     }
 
-    fn add(&mut self, metric: &names::Metric, attributes: &[Attribute<'_>], value: points::Value<'_>) {
+    fn add(&mut self, metric: &names::Metric, attributes: &[Attribute<'_>], value: points::PointValue<'_>) {
         let attributes = attributes.iter().map(|(name, value)| encoded(name, *value)).collect();
         let (start, number) = match value {
-            points::Value::Times(times) => {
+            points::PointValue::Times(times) => {
                 let point = self.distribution(attributes, times);
                 return self.times.entry(metric.name).or_default().push(point);
             }
-            points::Value::Whole(count) => (self.start, Value::AsInt(signed(count.get()))),
-            points::Value::Since(since, count) => (since, Value::AsInt(signed(count.get()))),
-            points::Value::Share(share) => (self.start, Value::AsDouble(share.get())),
+            points::PointValue::Whole(count) => (self.start, Value::AsInt(signed(count.get()))),
+            points::PointValue::Since(since, count) => (since, Value::AsInt(signed(count.get()))),
+            points::PointValue::Share(share) => (self.start, Value::AsDouble(share.get())),
         };
         self.numbers.entry(metric.name).or_default().push(NumberDataPoint {
             attributes,
@@ -112,11 +112,11 @@ impl Points {
 
     /// Every metric that has a point, as it is declared. That every point fits its metric's kind is tested below.
     fn into_metrics(mut self) -> Vec<Metric> {
-        let sent = wire::ALL.iter().filter_map(|metric| {
+        let sent = published::ALL.iter().map(|published| &published.wire).filter_map(|metric| {
             let data = match metric.kind {
-                Kind::Counter => sum(self.numbers.remove(metric.name)?),
-                Kind::Gauge => Data::Gauge(Gauge { data_points: self.numbers.remove(metric.name)? }),
-                Kind::Histogram => histogram(self.times.remove(metric.name)?),
+                MetricKind::Counter => sum(self.numbers.remove(metric.name)?),
+                MetricKind::Gauge => Data::Gauge(Gauge { data_points: self.numbers.remove(metric.name)? }),
+                MetricKind::Histogram => histogram(self.times.remove(metric.name)?),
             };
             Some(described(metric, data))
         });
@@ -281,14 +281,15 @@ mod tests {
             .into_iter()
             .map(|metric| {
                 let kind = match metric.data {
-                    Some(Data::Sum(_)) => Kind::Counter,
-                    Some(Data::Gauge(_)) => Kind::Gauge,
-                    _ => Kind::Histogram,
+                    Some(Data::Sum(_)) => MetricKind::Counter,
+                    Some(Data::Gauge(_)) => MetricKind::Gauge,
+                    _ => MetricKind::Histogram,
                 };
                 (metric.name, kind)
             })
             .collect();
-        let declared: Vec<_> = wire::ALL.iter().map(|metric| (metric.name.to_owned(), metric.kind)).collect();
+        let declared = published::ALL.iter().map(|published| published.wire);
+        let declared: Vec<_> = declared.map(|metric| (metric.name.to_owned(), metric.kind)).collect();
         assert_eq!(sent, declared);
     }
 

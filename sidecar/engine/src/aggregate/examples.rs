@@ -1,4 +1,5 @@
-//! Traces of single events: the last few of each map, request scope and metric. Told again, they change nothing.
+//! Single events that have traces: the last few of one map, request scope or metric. Comes in: [`Example`]s. Goes out: those
+//! of an interval. Never keeps an event twice.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use mapwarden_contract::UnixNanos;
 
 use crate::observation::Exemplar;
 
-/// How many events are remembered of one thing. Raised, a long fault still has its first ones, at some 150 bytes each.
+/// How many events are kept. Raised, a long fault still has its first ones, at some 150 bytes each.
 const EXAMPLES: usize = 32;
 
-/// One event that a trace tells about.
+/// One event that has a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// When it ended, how long it took, and its trace.
@@ -18,13 +19,13 @@ pub struct Example {
     /// What it was: `request checkout`, `get of sessions`, a span's or a metric's name.
     pub what: Arc<str>,
     /// Why it is one.
-    pub why: Why,
+    pub why: ExampleReason,
 }
 
 /// Why an event is an example. A closed set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// It failed; of which kind its error was, where it was told.
+pub enum ExampleReason {
+    /// It failed, with the type of its error where it is known.
     Failed(Option<Arc<str>>),
     /// The SDK made a span of it because it was slow or failed.
     SlowOrFailed,
@@ -39,13 +40,15 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Adds an event. Of one that is known, a failure says more.
+    /// Adds an event. A failure replaces what is known of the same event.
     pub fn add(&mut self, example: Example) {
         let known = self.last.iter_mut().find(|known| known.exemplar.trace == example.exemplar.trace);
         match (known, &example.why) {
-            (Some(known), Why::Failed(_)) => *known = example,
-            (Some(_), Why::SlowOrFailed | Why::Sampled) => {}
-            (None, Why::Failed(_) | Why::SlowOrFailed | Why::Sampled) => self.last.push_back(example),
+            (Some(known), ExampleReason::Failed(_)) => *known = example,
+            (Some(_), ExampleReason::SlowOrFailed | ExampleReason::Sampled) => {}
+            (None, ExampleReason::Failed(_) | ExampleReason::SlowOrFailed | ExampleReason::Sampled) => {
+                self.last.push_back(example);
+            }
         }
         while self.last.len() > EXAMPLES {
             self.last.pop_front();
@@ -70,7 +73,7 @@ mod tests {
     use super::*;
     use crate::observation::Trace;
 
-    fn example(id: u8, second: u64, why: Why) -> Example {
+    fn example(id: u8, second: u64, why: ExampleReason) -> Example {
         let at = UnixNanos::new(second * 1_000_000_000);
         let trace = Trace { id: [id; 16], span: [id; 8] };
         let exemplar = Exemplar { at, duration: Nanos::from_millis(3), trace };
@@ -78,17 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_kept_once_and_its_failure_says_more() {
+    fn an_event_is_kept_once_and_a_failure_replaces_it() {
         let mut examples = Examples::default();
         let (from, to) = (UnixNanos::EPOCH, UnixNanos::new(u64::MAX));
-        let failed = Why::Failed(Some(Arc::from("timeout")));
-        for why in [Why::SlowOrFailed, failed.clone(), Why::SlowOrFailed] {
+        let failed = ExampleReason::Failed(Some(Arc::from("timeout")));
+        for why in [ExampleReason::SlowOrFailed, failed.clone(), ExampleReason::SlowOrFailed] {
             examples.add(example(1, 10, why));
         }
         assert_eq!(examples.between(from, to).collect::<Vec<_>>(), [&example(1, 10, failed)]);
         assert_eq!(examples.between(from, UnixNanos::new(9_999_999_999)).count(), 0);
         for id in 2..=200 {
-            examples.add(example(id, u64::from(id) * 10, Why::Sampled));
+            examples.add(example(id, u64::from(id) * 10, ExampleReason::Sampled));
         }
         assert_eq!(examples.between(from, to).count(), EXAMPLES);
         examples.forget_after(UnixNanos::new(1_999_000_000_000));

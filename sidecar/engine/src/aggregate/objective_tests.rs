@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::slices::{Level, Slice};
+use super::super::slot::{Level, Slot};
 use super::*;
 
-fn objective() -> Objective {
+fn objective() -> ObjectiveState {
     let definition = Definition {
         service: Arc::from("shop"),
         name: Arc::from("availability"),
@@ -14,7 +14,7 @@ fn objective() -> Objective {
         about: About::Scope(Arc::from("checkout")),
         target: Ratio::new(0.99).unwrap(),
     };
-    Objective::new(definition, at(0))
+    ObjectiveState::new(definition, at(0))
 }
 
 fn at(second: u64) -> UnixNanos {
@@ -33,8 +33,8 @@ fn places_add_up_to_the_whole() {
         objective.count(events, &place(&format!("v{second}")));
     }
     let now = at(100);
-    let whole = objective.slices().since(at(0), now);
-    let parts: Count = objective.places().map(|(_, slices)| slices.since(at(0), now).total()).sum();
+    let whole = objective.slots().since(at(0), now);
+    let parts: Count = objective.places().map(|(_, slots)| slots.since(at(0), now).total()).sum();
     assert_eq!(whole.total(), Count::new(710));
     assert_eq!(parts, whole.total());
     assert_eq!(objective.places().count(), 65);
@@ -44,30 +44,30 @@ fn places_add_up_to_the_whole() {
 #[test]
 fn events_of_one_place_are_kept_once_and_divided_when_another_one_comes() {
     let mut objective = objective();
-    let tell = |objective: &mut Objective, second, version| {
+    let count = |objective: &mut ObjectiveState, second, version| {
         let events = Events { from: at(second - 1), to: at(second), good: 7, bad: 1 };
         objective.count(events, &place(version));
     };
-    let told = |objective: &Objective, now| {
-        let sum = |slices: &Slices| slices.since(at(0), at(now)).total().get();
-        objective.places().map(|(place, slices)| (place.version.to_string(), sum(slices))).collect::<Vec<_>>()
+    let by_place = |objective: &ObjectiveState, now| {
+        let sum = |slots: &Slots| slots.since(at(0), at(now)).total().get();
+        objective.places().map(|(place, slots)| (place.version.to_string(), sum(slots))).collect::<Vec<_>>()
     };
-    (1..=10).for_each(|second| tell(&mut objective, second, "v1"));
-    assert!(objective.places().all(|(_, slices)| std::ptr::eq(slices, objective.slices())));
-    assert_eq!(told(&objective, 10), [("v1".to_owned(), 80)]);
-    let slices: Vec<_> = Level::ALL
+    (1..=10).for_each(|second| count(&mut objective, second, "v1"));
+    assert!(objective.places().all(|(_, slots)| std::ptr::eq(slots, objective.slots())));
+    assert_eq!(by_place(&objective, 10), [("v1".to_owned(), 80)]);
+    let slots: Vec<_> = Level::ALL
         .into_iter()
-        .flat_map(|level| objective.slices().slices(level, at(0)).map(move |slice| (level, slice)))
+        .flat_map(|level| objective.slots().at_level(level, at(0)).map(move |slot| (level, slot)))
         .collect();
-    let mut restored = Objective::restore(objective.keep());
-    for (level, (start, counts)) in slices {
-        restored.slices_mut().restore(level, Slice { slot: start.get() / level.width().get(), counts });
+    let mut restored = ObjectiveState::restore(objective.keep());
+    for (level, (start, counts)) in slots {
+        restored.slots_mut().restore(level, Slot { number: start.get() / level.width().get(), counts });
     }
     for mut objective in [objective, restored] {
-        tell(&mut objective, 11, "v2");
-        tell(&mut objective, 12, "v1");
-        assert_eq!(told(&objective, 12), [("v1".to_owned(), 88), ("v2".to_owned(), 8)]);
-        assert!(objective.places().all(|(_, slices)| !std::ptr::eq(slices, objective.slices())));
+        count(&mut objective, 11, "v2");
+        count(&mut objective, 12, "v1");
+        assert_eq!(by_place(&objective, 12), [("v1".to_owned(), 88), ("v2".to_owned(), 8)]);
+        assert!(objective.places().all(|(_, slots)| !std::ptr::eq(slots, objective.slots())));
         assert!(objective.keep().only_place.is_empty());
     }
 }
@@ -79,10 +79,10 @@ fn events_of_before_a_restart_belong_to_no_place_where_there_were_several() {
         let events = Events { from: at(second - 1), to: at(second), good: 7, bad: 1 };
         objective.count(events, &place(version));
     }
-    let mut restored = Objective::restore(objective.keep());
+    let mut restored = ObjectiveState::restore(objective.keep());
     restored.count(Events { from: at(2), to: at(3), good: 5, bad: 0 }, &place("v3"));
-    restored.slices_mut().add(at(1), Count::new(14), Count::new(2));
-    let parts = restored.places().map(|(place, slices)| (place.clone(), slices.since(at(0), at(3)).total()));
+    restored.slots_mut().add(at(1), Count::new(14), Count::new(2));
+    let parts = restored.places().map(|(place, slots)| (place.clone(), slots.since(at(0), at(3)).total()));
     assert_eq!(parts.collect::<Vec<_>>(), [(place("v3"), Count::new(5))]);
 }
 

@@ -1,43 +1,43 @@
-//! The slices of one width, ascending, without the empty ones. Comes in: counts by slot. Goes out: sums. Nearly every slot
-//! is of few events and wholly measured or not at all, so that it takes 8 bytes instead of 32; every other one is kept
-//! in full beside. What comes out is exactly what went in.
+//! The slots of one width, ascending, without the empty ones. Comes in: counts by slot. Goes out: sums. Never loses or
+//! rounds a count: nearly every slot has few events and is wholly measured or not at all, so that it takes 8 bytes instead of
+//! 32; every other one is kept in full beside.
 
 use std::collections::VecDeque;
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
-use super::slices::{Counts, Level, Slice};
+use super::slot::{Counts, Level, Slot};
 
-/// The slices of one level.
+/// The slots of one level.
 #[derive(Clone, Debug)]
 pub(super) struct Ring {
     pub(super) level: Level,
     /// The newest slot that there ever was; everything is less than a level's reach older. Slots are counted in 32 bits,
     /// which at one second is until 2106.
     newest: u32,
-    packed: VecDeque<Packed>,
-    /// Slices that cannot be packed, ascending.
-    full: VecDeque<Slice>,
-    running: Vec<Running>,
+    packed: VecDeque<PackedSlot>,
+    /// Slots that cannot be packed, ascending.
+    full: VecDeque<Slot>,
+    running: Vec<RunningSum>,
 }
 
-/// The sum of the last so many slots, which is kept up from slot to slot so that nobody has to add them all again.
+/// The sum of the last slots, which is updated from slot to slot instead of added up again.
 #[derive(Clone, Copy, Debug)]
-struct Running {
+struct RunningSum {
     slots: u64,
     last: u64,
     sum: Counts,
 }
 
-impl Running {
+impl RunningSum {
     const fn first(&self) -> u64 {
         (self.last + 1).saturating_sub(self.slots)
     }
 }
 
-/// One slice in few bytes.
+/// One slot in few bytes.
 #[derive(Clone, Copy, Debug)]
-struct Packed {
+struct PackedSlot {
     good: u32,
     /// From the lowest bit on: 16 of the slot (the others follow from the newest slot), 14 of the bad events, 2 of how much is
     /// measured.
@@ -47,22 +47,22 @@ struct Packed {
 /// Where the bits of the bad events begin.
 const BAD: u32 = 16;
 
-/// Where the bits begin that say how much is measured.
+/// Where the bits of how much is measured begin.
 const MEASURED: u32 = 30;
 
 /// How many bad events are packed at most.
 const MOST_BAD: u32 = (1 << (MEASURED - BAD)) - 1;
 
-/// No time of a packed slice is measured.
+/// No time of a packed slot is measured.
 const NOTHING: u32 = 0;
 
 /// All of it is.
 const ALL: u32 = 1;
 
-/// The slice is kept in full.
+/// The slot is kept in full.
 const BESIDE: u32 = 2;
 
-impl Packed {
+impl PackedSlot {
     /// None where the counts do not fit.
     fn of(slot: u32, counts: &Counts, width: Nanos) -> Option<Self> {
         let measured = match counts.covered {
@@ -97,7 +97,7 @@ const fn low(slot: u32) -> u16 {
     slot as u16
 }
 
-/// Sums of few enough packed slices that 32 bits hold them: then a loop over them adds several at once.
+/// Sums of few enough packed slots that 32 bits hold them: then a loop over them adds several at once.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     /// The low and the high half of the good events.
@@ -107,7 +107,7 @@ struct Sums {
 }
 
 impl Sums {
-    const fn add(self, packed: Packed) -> Self {
+    const fn add(self, packed: PackedSlot) -> Self {
         Self {
             good: (self.good.0 + (packed.good & 0xffff), self.good.1 + (packed.good >> 16)),
             bad: self.bad + packed.bad(),
@@ -152,7 +152,7 @@ impl Ring {
             }
             None => {
                 self.make_room();
-                self.packed.insert(at, Packed::beside(slot));
+                self.packed.insert(at, PackedSlot::beside(slot));
                 self.put(at, slot, counts);
             }
         }
@@ -164,13 +164,13 @@ impl Ring {
         let gone = self.first_from(first);
         self.packed.drain(..gone);
         self.running.retain(|running| running.first() >= first);
-        while self.full.front().is_some_and(|slice| slice.slot < first) {
+        while self.full.front().is_some_and(|held| held.number < first) {
             self.full.pop_front();
         }
         self.newest = newest;
     }
 
-    /// Where the slices of a slot of the reach and of later ones begin; nearly always asked for the newest.
+    /// The index of a slot within the reach, or of the next one; nearly always called for the newest.
     fn first_at(&self, slot: u32) -> usize {
         let newest = low(self.newest);
         if slot == self.newest {
@@ -190,19 +190,19 @@ impl Ring {
         }
     }
 
-    /// The slot of one slice.
-    fn slot(&self, packed: Packed) -> u64 {
+    /// The number of a packed slot.
+    fn slot(&self, packed: PackedSlot) -> u64 {
         u64::from(self.newest - u32::from(low(self.newest).wrapping_sub(packed.slot())))
     }
 
-    /// Keeps the sum of so many slots up to the last, for [`Ring::sum`] to have at hand.
+    /// Keeps the sum of this many slots up to the last, for [`Ring::sum`].
     pub(super) fn keep_sum(&mut self, slots: u64, last: u64) {
         let known = self.running.iter().position(|running| running.slots == slots);
         let known = known.map(|at| self.running.swap_remove(at));
-        let mut next = Running { slots, last, sum: Counts::default() };
+        let mut next = RunningSum { slots, last, sum: Counts::default() };
         let first = next.first();
         next.sum = match known {
-            Some(Running { last: before, sum, .. }) if before == last => sum,
+            Some(RunningSum { last: before, sum, .. }) if before == last => sum,
             Some(known) if known.last < last && first <= known.last => {
                 let gone = (known.first()..first).last().map(|end| self.add_up(known.first(), end));
                 let mut sum = known.sum.less(&gone.unwrap_or_default());
@@ -217,7 +217,7 @@ impl Ring {
 
     /// Sums the slots from the first to the last, both included.
     pub(super) fn sum(&self, from_slot: u64, to_slot: u64) -> Counts {
-        let is_it = |running: &&Running| running.last == to_slot && running.first() == from_slot;
+        let is_it = |running: &&RunningSum| running.last == to_slot && running.first() == from_slot;
         let kept = self.running.iter().find(is_it);
         kept.map_or_else(|| self.add_up(from_slot, to_slot), |running| running.sum)
     }
@@ -227,43 +227,43 @@ impl Ring {
         let packed = self.packed.range(from.min(to)..to);
         let mut sum =
             packed.fold(Sums::default(), |sums, packed| sums.add(*packed)).counts(self.level.width());
-        let within = self.full.iter().rev().take_while(|slice| slice.slot >= from_slot);
-        within.filter(|slice| slice.slot <= to_slot).for_each(|slice| sum.add(&slice.counts));
+        let within = self.full.iter().rev().take_while(|held| held.number >= from_slot);
+        within.filter(|held| held.number <= to_slot).for_each(|held| sum.add(&held.counts));
         sum
     }
 
-    /// The slices from a slot on, ascending.
-    pub(super) fn from(&self, slot: u64) -> impl Iterator<Item = Slice> {
-        let slice = |packed: &Packed| Slice { slot: self.slot(*packed), counts: self.counts(*packed) };
-        self.packed.range(self.first_from(slot)..).map(slice)
+    /// The slots from a number on, ascending.
+    pub(super) fn from(&self, slot: u64) -> impl Iterator<Item = Slot> {
+        let unpack = |packed: &PackedSlot| Slot { number: self.slot(*packed), counts: self.counts(*packed) };
+        self.packed.range(self.first_from(slot)..).map(unpack)
     }
 
-    /// The slice of one slot; none where nothing is known of it.
-    pub(super) fn at(&self, slot: u64) -> Option<Slice> {
-        self.from(slot).next().filter(|slice| slice.slot == slot)
+    /// One slot; none where nothing is known of it.
+    pub(super) fn at(&self, slot: u64) -> Option<Slot> {
+        self.from(slot).next().filter(|held| held.number == slot)
     }
 
-    /// The start of the newest slice.
+    /// The start of the newest slot.
     pub(super) fn newest(&self) -> Option<UnixNanos> {
         self.packed.back().map(|packed| self.level.start(self.slot(*packed)))
     }
 
-    /// Forgets the slices after a slot.
+    /// Forgets the slots after a number.
     pub(super) fn forget_after(&mut self, last: u64) {
         self.running.clear();
         self.packed.truncate(self.first_from(last.saturating_add(1)));
-        while self.full.back().is_some_and(|slice| slice.slot > last) {
+        while self.full.back().is_some_and(|held| held.number > last) {
             self.full.pop_back();
         }
         self.newest = u32::try_from(last).unwrap_or(u32::MAX).min(self.newest);
     }
 
-    fn counts(&self, packed: Packed) -> Counts {
+    fn counts(&self, packed: PackedSlot) -> Counts {
         let covered = match packed.measured() {
             BESIDE => {
                 let slot = self.slot(packed);
-                let at = self.full.partition_point(|slice| slice.slot < slot);
-                return self.full.get(at).map_or_else(Counts::default, |slice| slice.counts);
+                let at = self.full.partition_point(|held| held.number < slot);
+                return self.full.get(at).map_or_else(Counts::default, |held| held.counts);
             }
             ALL => self.level.width(),
             _ => Nanos::ZERO,
@@ -273,18 +273,18 @@ impl Ring {
 
     /// Writes a slot's counts where they fit.
     fn put(&mut self, at: usize, slot: u32, counts: &Counts) {
-        let packed = Packed::of(slot, counts, self.level.width());
+        let packed = PackedSlot::of(slot, counts, self.level.width());
         if let Some(known) = self.packed.get_mut(at) {
-            *known = packed.unwrap_or_else(|| Packed::beside(slot));
+            *known = packed.unwrap_or_else(|| PackedSlot::beside(slot));
         }
         let slot = u64::from(slot);
-        let beside = self.full.partition_point(|slice| slice.slot < slot);
-        match (self.full.get_mut(beside).filter(|slice| slice.slot == slot), packed) {
+        let beside = self.full.partition_point(|held| held.number < slot);
+        match (self.full.get_mut(beside).filter(|held| held.number == slot), packed) {
             (Some(known), None) => known.counts = *counts,
             (Some(_), Some(_)) => {
                 self.full.remove(beside);
             }
-            (None, None) => self.full.insert(beside, Slice { slot, counts: *counts }),
+            (None, None) => self.full.insert(beside, Slot { number: slot, counts: *counts }),
             (None, Some(_)) => {}
         }
     }
@@ -308,8 +308,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_that_is_usual_takes_eight_bytes_and_a_level_no_more_than_it_holds() {
-        assert_eq!(size_of::<Packed>(), 8);
+    fn a_usual_slot_takes_eight_bytes() {
+        assert_eq!(size_of::<PackedSlot>(), 8);
         let mut ring = Ring::new(Level::Second);
         let usual = Counts { good: Count::new(1), bad: Count::new(1), covered: Nanos::from_secs(1) };
         (0..5_000).for_each(|slot| ring.add(slot, &usual));
@@ -337,9 +337,9 @@ mod tests {
             let mut whole = Counts::default();
             known.range(cut..).for_each(|(_, counts)| whole.add(counts));
             prop_assert_eq!(ring.sum(cut, 1_500), whole);
-            let slices: Vec<(u64, Counts)> = ring.from(cut).map(|slice| (slice.slot, slice.counts)).collect();
-            prop_assert_eq!(slices, known.range(cut..).map(|(slot, counts)| (*slot, *counts)).collect::<Vec<_>>());
-            prop_assert_eq!(ring.at(cut).map(|slice| slice.counts), known.get(&cut).copied());
+            let slots: Vec<(u64, Counts)> = ring.from(cut).map(|held| (held.number, held.counts)).collect();
+            prop_assert_eq!(slots, known.range(cut..).map(|(slot, counts)| (*slot, *counts)).collect::<Vec<_>>());
+            prop_assert_eq!(ring.at(cut).map(|held| held.counts), known.get(&cut).copied());
             ring.forget_after(cut);
             known.retain(|slot, _| *slot <= cut);
             prop_assert_eq!(ring.from(0).count(), known.len());
@@ -347,7 +347,7 @@ mod tests {
 
         /// Sums that are kept up are those of the slots, whatever comes when, early or late.
         #[test]
-        fn sums_that_are_kept_are_those_of_the_slots(
+        fn kept_sums_are_those_of_the_slots(
             steps in prop::collection::vec(
                 (prop_oneof![3 => 0_u64..4, 1 => 0_u64..40], 0_u64..700, 0_u64..3, 0_u64..9, 0_u64..12), 1..150),
         ) {

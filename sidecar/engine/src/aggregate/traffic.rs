@@ -1,4 +1,5 @@
-//! Requests or calls of one kind: how many ended how, and how long they took.
+//! Requests or calls of one kind. Comes in: how each ended and how long it took. Goes out: counts by completion and time.
+//! Never keeps a single one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,9 +7,10 @@ use std::sync::Arc;
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
 use super::distribution::{Distribution, DistributionRing};
-use super::slices::{Counts, Slices};
+use super::slot::Counts;
+use super::slots::Slots;
 use super::users::UserRing;
-use crate::observation::Ending;
+use crate::observation::Completion;
 
 /// Requests of one scope from one region, or calls to one dependency.
 #[derive(Clone, Debug)]
@@ -17,10 +19,10 @@ pub struct Traffic {
     pub ok: Count,
     /// Failed, since it is known.
     pub failed: Count,
-    /// Given up by whoever asked, since it is known.
+    /// Cancelled by the caller, since it is known.
     pub cancelled: Count,
     /// Ended, by time.
-    slices: Slices,
+    slots: Slots,
     /// Took, by time.
     times: DistributionRing,
     /// When the last one ended; zero before the first.
@@ -34,7 +36,7 @@ impl Default for Traffic {
             ok: Count::ZERO,
             failed: Count::ZERO,
             cancelled: Count::ZERO,
-            slices: Slices::for_evidence(),
+            slots: Slots::for_evidence(),
             times: DistributionRing::default(),
             last: UnixNanos::EPOCH,
         }
@@ -43,28 +45,28 @@ impl Default for Traffic {
 
 impl Traffic {
     /// Counts what ended by `time`.
-    pub fn count(&mut self, time: UnixNanos, ending: Ending, ended: u64) {
+    pub fn count(&mut self, time: UnixNanos, completion: Completion, ended: u64) {
         if ended == 0 {
             return;
         }
         let ended = Count::new(ended);
-        match ending {
-            Ending::Ok => {
+        match completion {
+            Completion::Ok => {
                 self.ok += ended;
-                self.slices.add(time, ended, Count::ZERO);
+                self.slots.add(time, ended, Count::ZERO);
             }
-            Ending::Failed => {
+            Completion::Failed => {
                 self.failed += ended;
-                self.slices.add(time, Count::ZERO, ended);
+                self.slots.add(time, Count::ZERO, ended);
             }
-            Ending::Cancelled => self.cancelled += ended,
+            Completion::Cancelled => self.cancelled += ended,
         }
         self.last = self.last.max(time);
     }
 
     /// Forgets what ended after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
-        self.slices.forget_after(now);
+        self.slots.forget_after(now);
         self.times.forget_after(now);
         self.last = self.last.min(now);
     }
@@ -74,9 +76,9 @@ impl Traffic {
         self.times.add(time, times);
     }
 
-    /// Counts one that a span or a probe described.
-    pub fn one(&mut self, time: UnixNanos, ending: Ending, duration: Nanos) {
-        self.count(time, ending, 1);
+    /// Counts one that a span or a probe describes.
+    pub fn one(&mut self, time: UnixNanos, completion: Completion, duration: Nanos) {
+        self.count(time, completion, 1);
         let mut times = Distribution::default();
         times.record(duration);
         self.took(time, &times);
@@ -84,7 +86,7 @@ impl Traffic {
 
     /// How many ended how in the last `span`; `good` succeeded.
     pub fn last(&self, span: Nanos, now: UnixNanos) -> Counts {
-        self.slices.since(now.before(span), now)
+        self.slots.since(now.before(span), now)
     }
 
     /// How long they took.
@@ -111,13 +113,13 @@ impl Default for Dependency {
     }
 }
 
-/// The users of a scope, or those that spans described.
+/// The users of a scope, or of the requests that spans describe.
 #[derive(Clone, Debug, Default)]
 pub struct Audience {
     /// Everyone.
     pub active: UserRing,
     /// Every tenant.
     pub tenants: UserRing,
-    /// Those whose request failed, where spans told.
+    /// Users of failed requests, from spans.
     pub failed: UserRing,
 }

@@ -1,14 +1,14 @@
-//! The burn-rate tiers of an objective. Comes in: its terms. Goes out: [`Tier`]s. Never knows an event.
+//! The burn-rate tiers of an objective. Comes in: its terms. Goes out: [`Tier`]s. Never counts an event.
 
 use std::borrow::Cow;
 
 use mapwarden_contract::{Nanos, Ratio};
 
 use crate::aggregate::Window;
-use crate::aggregate::terms::{Terms, Told};
+use crate::aggregate::terms::{EnabledAlerts, Terms};
 use mapwarden_objective::Severity;
 
-/// A burn-rate tier: who is told when a budget burns faster than a factor, over a long and a short window.
+/// A burn-rate tier: it fires when a budget burns faster than a factor, over a long and a short window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tier {
     name: TierName,
@@ -18,14 +18,14 @@ pub struct Tier {
     factor: f64,
 }
 
-/// What a tier is called. A closed set.
+/// The name of a tier. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TierName {
     QuickPage,
     SlowPage,
     QuickTicket,
     SlowTicket,
-    /// By its severity and windows.
+    /// A tier of the objective's own, named by its severity and windows.
     Own,
 }
 
@@ -66,8 +66,8 @@ impl Tier {
     /// The tiers of the SRE workbook, chapter 5, for 30 days, loudest first.
     pub const ALL: [Self; 4] = [Self::QUICK_PAGE, Self::SLOW_PAGE, Self::QUICK_TICKET, Self::SLOW_TICKET];
 
-    /// The tiers that an objective's terms name, loudest first; where they name none, those of the SRE workbook. Those
-    /// spend the same share of the budget in the same windows whatever the period is (`factor = share x period / long
+    /// Returns the tiers that an objective's terms name, loudest first; where they name none, those of the SRE workbook. Those
+    /// spend the same share of the budget in the same windows with any period (`factor = share x period / long
     /// window`), and those whose long window is longer than the period are left out.
     pub fn of(terms: &Terms) -> Vec<Self> {
         let length = terms.length();
@@ -80,20 +80,20 @@ impl Tier {
         } else {
             let own = |tier: &mapwarden_objective::BurnTier| Self {
                 name: TierName::Own,
-                severity: if tier.is_page { Severity::Page } else { Severity::Ticket },
+                severity: tier.severity,
                 long: Window::new(tier.long),
                 short: Window::new(tier.short),
                 factor: tier.factor,
             };
             terms.tiers.iter().map(own).collect()
         };
-        tiers.retain(|tier| match (terms.told, tier.severity) {
-            (Told::Both, Severity::Page | Severity::Ticket)
-            | (Told::Pages, Severity::Page)
-            | (Told::Tickets, Severity::Ticket) => true,
-            (Told::Pages, Severity::Ticket)
-            | (Told::Tickets, Severity::Page)
-            | (Told::Nobody, Severity::Page | Severity::Ticket) => false,
+        tiers.retain(|tier| match (terms.alerts, tier.severity) {
+            (EnabledAlerts::Both, Severity::Page | Severity::Ticket)
+            | (EnabledAlerts::Pages, Severity::Page)
+            | (EnabledAlerts::Tickets, Severity::Ticket) => true,
+            (EnabledAlerts::Pages, Severity::Ticket)
+            | (EnabledAlerts::Tickets, Severity::Page)
+            | (EnabledAlerts::Neither, Severity::Page | Severity::Ticket) => false,
         });
         tiers.sort_by(|one, other| {
             other.severity.cmp(&one.severity).then(other.factor.total_cmp(&one.factor))
@@ -101,7 +101,7 @@ impl Tier {
         tiers
     }
 
-    /// The same tier for another period.
+    /// Returns the same tier for another period.
     fn scaled(self, period: Nanos) -> Self {
         if period == Window::D30.length() {
             return self;
@@ -110,7 +110,7 @@ impl Tier {
         Self { factor, ..self }
     }
 
-    /// The label's value: one's own tiers are called by what they are, `page_1h_5m`.
+    /// Returns the label's value: for a tier of the objective's own, its severity and windows, `page_1h_5m`.
     pub fn name(self) -> Cow<'static, str> {
         match self.name {
             TierName::QuickPage => Cow::Borrowed("quick_page"),
@@ -121,17 +121,17 @@ impl Tier {
         }
     }
 
-    /// Who is told.
+    /// Whether it pages or opens a ticket.
     pub const fn severity(self) -> Severity {
         self.severity
     }
 
-    /// The long window: that the burn is significant.
+    /// The long window, which shows that the burn is significant.
     pub const fn long(self) -> Window {
         self.long
     }
 
-    /// The short window: that it still goes on.
+    /// The short window, which shows that it continues.
     pub const fn short(self) -> Window {
         self.short
     }
@@ -153,7 +153,7 @@ mod tests {
     use mapwarden_objective::{BurnTier, Period};
 
     #[test]
-    fn tiers_spend_the_same_share_whatever_the_period() {
+    fn tiers_spend_the_same_share_with_any_period() {
         let factors = |days: u64| {
             let period = Period::Rolling(Nanos::from_secs(days * 86_400));
             let tiers = Tier::of(&Terms { period, ..Terms::default() });
@@ -169,7 +169,7 @@ mod tests {
     fn a_tier_at_the_burn_of_a_total_outage_cannot_fire() {
         let tier = |factor| {
             let window = Nanos::from_secs(3_600);
-            let tiers = vec![BurnTier { is_page: true, long: window, short: window, factor }];
+            let tiers = vec![BurnTier { severity: Severity::Page, long: window, short: window, factor }];
             Tier::of(&Terms { tiers, ..Terms::default() }).remove(0)
         };
         let half = Ratio::new(0.5).unwrap();
@@ -177,20 +177,24 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_tiers_are_loudest_first_and_what_is_not_told_has_none() {
-        let tier = |is_page, long, factor| BurnTier {
-            is_page,
+    fn own_tiers_are_loudest_first_and_only_enabled_ones() {
+        let tier = |severity, long, factor| BurnTier {
+            severity,
             long: Nanos::from_secs(long),
             short: Nanos::from_secs(long / 12),
             factor,
         };
-        let tiers = vec![tier(false, 86_400, 2.0), tier(true, 3_600, 10.0), tier(true, 1_800, 20.0)];
-        let names = |told| {
-            let terms = Terms { tiers: tiers.clone(), told, ..Terms::default() };
+        let tiers = vec![
+            tier(Severity::Ticket, 86_400, 2.0),
+            tier(Severity::Page, 3_600, 10.0),
+            tier(Severity::Page, 1_800, 20.0),
+        ];
+        let names = |alerts| {
+            let terms = Terms { tiers: tiers.clone(), alerts, ..Terms::default() };
             Tier::of(&terms).into_iter().map(Tier::name).collect::<Vec<_>>()
         };
-        assert_eq!(names(Told::Both), ["page_30m_150s", "page_1h_5m", "ticket_1d_2h"]);
-        assert_eq!(names(Told::Tickets), ["ticket_1d_2h"]);
-        assert!(names(Told::Nobody).is_empty());
+        assert_eq!(names(EnabledAlerts::Both), ["page_30m_150s", "page_1h_5m", "ticket_1d_2h"]);
+        assert_eq!(names(EnabledAlerts::Tickets), ["ticket_1d_2h"]);
+        assert!(names(EnabledAlerts::Neither).is_empty());
     }
 }

@@ -1,24 +1,25 @@
-//! Which objectives are meant. Comes in: an id, or a pattern with `*`. Goes out: whether an id is one of them.
+//! Which objectives a correction is about. Comes in: an id, or a pattern with `*`. Goes out: whether it matches an id.
+//! Never knows which objectives there are.
 
 use serde::{Deserialize, Serialize};
 
 /// An objective's id, or a pattern in which each `*` stands for any text: `shop/checkout`, `shop/*`, `*/availability`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Pattern(String);
+pub struct ObjectivePattern(String);
 
-impl Pattern {
-    /// Takes a pattern.
+impl ObjectivePattern {
+    /// Returns a pattern; every text is one.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// As it was written.
+    /// The pattern as it was written.
     pub fn text(&self) -> &str {
         &self.0
     }
 
-    /// Whether an objective is meant. Costs at most the product of the lengths.
+    /// Whether an id matches. Costs at most the product of the lengths.
     pub fn matches(&self, id: &str) -> bool {
         let Some((head, rest)) = self.0.split_once('*') else { return self.0 == id };
         let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
@@ -56,7 +57,7 @@ mod tests {
             ("**", "", true),
         ];
         for (pattern, id, expected) in cases {
-            assert_eq!(Pattern::new(pattern).matches(id), expected, "{pattern} {id}");
+            assert_eq!(ObjectivePattern::new(pattern).matches(id), expected, "{pattern} {id}");
         }
     }
 }

@@ -1,13 +1,14 @@
-//! Laws of windows and ledgers: what holds for any events in any order, told in any way.
+//! Laws of windows and ledgers: what holds for any events in any order, however they are reported.
 
 use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
-use mapwarden_engine::aggregate::objective::{About, Definition, Events, Objective, Place, SliKind};
-use mapwarden_engine::aggregate::slices::{Level, Slices};
+use mapwarden_engine::aggregate::objective::{About, Definition, Events, ObjectiveState, Place, SliKind};
+use mapwarden_engine::aggregate::slot::Level;
+use mapwarden_engine::aggregate::slots::Slots;
 use mapwarden_engine::aggregate::{Aggregate, Window};
 use mapwarden_engine::budget::evaluate;
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use proptest::prelude::*;
 
@@ -24,10 +25,10 @@ fn at(second: u64) -> UnixNanos {
 }
 
 /// (second, good, bad)
-type Told = (u64, u64, u64);
+type SecondCounts = (u64, u64, u64);
 
 /// Events of a month, in the order of time.
-fn events() -> impl Strategy<Value = Vec<Told>> {
+fn events() -> impl Strategy<Value = Vec<SecondCounts>> {
     let one = (0..MONTH, 0_u64..1_000, 0_u64..50);
     prop::collection::vec(one, 1..60).prop_map(|mut events| {
         events.sort_unstable();
@@ -35,12 +36,12 @@ fn events() -> impl Strategy<Value = Vec<Told>> {
     })
 }
 
-fn slices(events: &[Told]) -> Slices {
-    let mut slices = Slices::for_budget();
+fn slots(events: &[SecondCounts]) -> Slots {
+    let mut slots = Slots::for_budget();
     for (second, good, bad) in events {
-        slices.add(at(*second), Count::new(*good), Count::new(*bad));
+        slots.add(at(*second), Count::new(*good), Count::new(*bad));
     }
-    slices
+    slots
 }
 
 fn definition(target: f64) -> Definition {
@@ -58,8 +59,8 @@ fn place(version: u64) -> Place {
     Place { version: Arc::from(format!("v{version}")), region: Arc::from("") }
 }
 
-fn objective(target: f64, events: &[Told]) -> Objective {
-    let mut objective = Objective::new(definition(target), at(0));
+fn objective(target: f64, events: &[SecondCounts]) -> ObjectiveState {
+    let mut objective = ObjectiveState::new(definition(target), at(0));
     for (second, good, bad) in events {
         let events = Events { from: at(second.saturating_sub(1)), to: at(*second), good: *good, bad: *bad };
         objective.count(events, &place(second % 3));
@@ -67,18 +68,18 @@ fn objective(target: f64, events: &[Told]) -> Objective {
     objective
 }
 
-fn sums(events: &[Told]) -> (u64, u64) {
+fn sums(events: &[SecondCounts]) -> (u64, u64) {
     events.iter().fold((0, 0), |(good, bad), event| (good + event.1, bad + event.2))
 }
 
-fn remaining(objective: &Objective, now: u64) -> Option<f64> {
+fn remaining(objective: &ObjectiveState, now: u64) -> Option<f64> {
     evaluate(objective, None, at(now)).remaining.map(|left| left.get())
 }
 
 proptest! {
     #[test]
     fn a_window_holds_what_a_list_of_events_says(events in events(), later in 0_u64..100_000) {
-        let slices = slices(&events);
+        let slots = slots(&events);
         let now = events.last().unwrap().0 + later;
         for window in Window::ALL {
             let level = Level::ALL.into_iter().find(|level| window.length() <= level.reach()).unwrap();
@@ -86,18 +87,18 @@ proptest! {
             // The slots that start after `now - window`, up to the one that holds `now`.
             let first = (START + now) / width + 1 - window.length().get() / 1_000_000_000 / width;
             let held: Vec<_> = events.iter().copied().filter(|(second, ..)| (START + second) / width >= first).collect();
-            let counts = slices.window(window, at(now));
+            let counts = slots.window(window, at(now));
             prop_assert_eq!((counts.good.get(), counts.bad.get()), sums(&held), "{}", window.name());
         }
     }
 
     #[test]
-    fn the_order_in_which_events_come_does_not_matter(events in events(), seed in any::<u64>()) {
+    fn the_order_of_events_does_not_matter(events in events(), seed in any::<u64>()) {
         // What is as old as a level's reach is gone at once where newer events came before: so only those within it.
         let recent: Vec<_> = (0_u64..).zip(&events).map(|(index, event)| (index * 9, event.1, event.2)).collect();
         let mut shuffled = recent.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
-        let (ordered, mixed) = (slices(&recent), slices(&shuffled));
+        let (ordered, mixed) = (slots(&recent), slots(&shuffled));
         for window in Window::ALL {
             prop_assert_eq!(ordered.window(window, at(600)), mixed.window(window, at(600)), "{}", window.name());
         }
@@ -105,13 +106,13 @@ proptest! {
 
     #[test]
     fn an_event_that_has_left_a_window_never_comes_back(events in events(), steps in prop::collection::vec(1_u64..90_000, 1..30)) {
-        let slices = slices(&events);
+        let slots = slots(&events);
         let mut now = events.last().unwrap().0;
         for window in Window::ALL {
-            let mut last = slices.window(window, at(now)).total();
+            let mut last = slots.window(window, at(now)).total();
             for step in &steps {
                 now += step;
-                let total = slices.window(window, at(now)).total();
+                let total = slots.window(window, at(now)).total();
                 prop_assert!(total <= last, "{}", window.name());
                 last = total;
             }
@@ -120,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_spent_and_what_is_left_make_the_whole_budget(events in events(), target in 0.5_f64..0.9999) {
+    fn spent_and_left_make_the_whole_budget(events in events(), target in 0.5_f64..0.9999) {
         let (good, bad) = sums(&events);
         let now = events.last().unwrap().0;
         let left = remaining(&objective(target, &events), now);
@@ -142,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn a_burn_rate_is_the_error_ratio_over_what_is_allowed_in_every_window(events in events(), target in 0.5_f64..0.9999) {
+    fn a_burn_rate_is_the_error_ratio_over_the_allowed_one(events in events(), target in 0.5_f64..0.9999) {
         let state = evaluate(&objective(target, &events), None, at(events.last().unwrap().0));
         for window in &state.windows {
             let total = (window.good + window.bad).get();
@@ -161,18 +162,18 @@ proptest! {
         events.sort_unstable();
         let objective = objective(0.99, &events);
         let now = at(600);
-        let whole = objective.slices().since(at(0), now);
-        let parts: Count = objective.places().map(|(_, slices)| slices.since(at(0), now).bad).sum();
+        let whole = objective.slots().since(at(0), now);
+        let parts: Count = objective.places().map(|(_, slots)| slots.since(at(0), now).bad).sum();
         prop_assert_eq!(parts, whole.bad);
         prop_assert_eq!((whole.good.get(), whole.bad.get()), sums(&events));
     }
 
     #[test]
-    fn coverage_is_the_time_that_was_accounted_for(told in prop::collection::vec((1_u64..30, 0_u64..30), 1..8)) {
-        // (how long a stretch was told, how long it was silent before)
-        let mut objective = Objective::new(definition(0.99), at(0));
+    fn coverage_is_the_time_that_was_accounted_for(reported in prop::collection::vec((1_u64..30, 0_u64..30), 1..8)) {
+        // (how long an interval was reported, how long it was silent before)
+        let mut objective = ObjectiveState::new(definition(0.99), at(0));
         let (mut now, mut covered) = (0, 0);
-        for (length, silent) in &told {
+        for (length, silent) in &reported {
             let from = now + silent;
             now = from + length;
             covered += length;
@@ -187,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clock_that_goes_back_takes_nothing_that_lies_before_it(events in events(), back in 0..MONTH) {
+    fn a_clock_set_back_takes_nothing_that_lies_before_it(events in events(), back in 0..MONTH) {
         let mut objective = objective(0.99, &events);
         let totals = objective.totals;
         objective.forget_after(at(back));
@@ -200,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_store_keeps_is_all_that_a_budget_needs(steps in prop::collection::vec((1_u64..4_000, 0_u32..100, 0_u32..5), 1..30), kill in any::<prop::sample::Index>()) {
+    fn the_store_keeps_all_that_a_budget_needs(steps in prop::collection::vec((1_u64..4_000, 0_u32..100, 0_u32..5), 1..30), kill in any::<prop::sample::Index>()) {
         let kill = kill.index(steps.len());
         let mut once = Aggregate::new(vec![slo()], 100, at(0));
         let mut killed = Aggregate::new(vec![slo()], 100, at(0));
@@ -215,7 +216,7 @@ proptest! {
                 let unsaved = killed.unsaved();
                 killed = Aggregate::new(vec![slo()], 100, at(second));
                 put_back(&mut killed, unsaved);
-                // What was told just before comes again.
+                // The last batch comes again.
                 killed.take(&batch(second, good, bad));
             }
         }
@@ -242,7 +243,7 @@ fn batch(second: u64, good: u32, bad: u32) -> Batch {
             attributes: Arc::from([(Arc::from("code"), Arc::from(code))]),
             start: at(0),
             time: at(second),
-            value: Value::Sum { temporality: Temporality::Cumulative, value: f64::from(value) },
+            value: PointValue::Sum { temporality: Temporality::Cumulative, value: f64::from(value) },
         })
     };
     let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mapwarden_contract::names::{attribute, wire};
-use mapwarden_engine::notice::{Event, Known, Notice, SpentBy};
-use mapwarden_engine::observation::{Batch, Resource, Temporality, Value};
+use mapwarden_engine::notice::{Known, Notice, SpentBy, Transition};
+use mapwarden_engine::observation::{Batch, PointValue, Resource, Temporality};
 
 use crate::aggregate::point;
 use crate::notice_maps::{Process, declared, events, gauge, sum};
@@ -22,7 +22,8 @@ fn part(name: &str, bad: u64) -> (String, u64) {
 }
 
 fn every_notice_adds_up(sidecar: &Sidecar) {
-    let told = [Event::Opened, Event::Updated, Event::Resolved].map(|event| sidecar.told(event));
+    let told =
+        [Transition::Opened, Transition::Updated, Transition::Resolved].map(|event| sidecar.told(event));
     let told: Vec<(u64, &Notice)> = told.into_iter().flatten().collect();
     assert!(told.len() > 2);
     for (second, notice) in told {
@@ -42,12 +43,12 @@ fn told(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, u64)
     let version = version.map(Arc::from);
     let resource = Resource { id, service: Arc::from("shop"), version, ..Resource::default() };
     let objective = [(attribute::SLO, "a"), (attribute::SLI, "availability"), (attribute::SCOPE, "checkout")];
-    let mut observations = vec![point(wire::OBJECTIVE.name, &objective, 0, second, Value::Gauge(0.99))];
+    let mut observations = vec![point(wire::OBJECTIVE.name, &objective, 0, second, PointValue::Gauge(0.99))];
     for (region, verdict, count) in counts {
         let mut pairs = vec![(attribute::SLO, "a"), (attribute::VERDICT, *verdict)];
         pairs.extend((!region.is_empty()).then_some((attribute::REGION, *region)));
         let value = f64::from(u32::try_from(*count).unwrap());
-        let value = Value::Sum { temporality: Temporality::Cumulative, value };
+        let value = PointValue::Sum { temporality: Temporality::Cumulative, value };
         observations.push(point(wire::SLI_EVENTS.name, &pairs, 0, second, value));
     }
     Batch { resource: Arc::new(resource), received: at(second), observations }
@@ -70,7 +71,7 @@ fn who_spent_it_is_counted_from_the_onset_to_the_end_of_the_fault() {
         sidecar.step(second);
     }
     every_notice_adds_up(&sidecar);
-    let resolved = sidecar.told(Event::Resolved);
+    let resolved = sidecar.told(Transition::Resolved);
     let spent = resolved[0].1.spent_by.value().unwrap();
     assert_eq!(
         (resolved[0].1.onset, spent.since),
@@ -109,7 +110,7 @@ fn what_a_map_failed_is_told_by_operation_and_outcome() {
         sidecar.step(second);
     }
     every_notice_adds_up(&sidecar);
-    let resolved = sidecar.told(Event::Resolved);
+    let resolved = sidecar.told(Transition::Resolved);
     let spent = resolved[0].1.spent_by.value().unwrap();
     let expected = vec![part("insert rejected", 1_500), part("get_or_insert_with failed", 900)];
     assert_eq!(divided(spent, "operation"), Some((expected, 0)), "a miss is no failure");

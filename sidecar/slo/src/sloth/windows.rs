@@ -5,12 +5,11 @@ use mapwarden_contract::Nanos;
 use crate::document::Document;
 use crate::field;
 use crate::yaml::{Fields, Node, Reader};
-use mapwarden_objective::BurnTier;
-use mapwarden_objective::Origin;
+use mapwarden_objective::{BurnTier, Origin, Severity};
 
 /// The tiers of a period.
 #[derive(Clone, Debug)]
-pub(crate) struct Windows {
+pub(crate) struct AlertWindows {
     /// The rolling period of the objectives that they are for.
     pub(crate) period: Nanos,
     /// The tiers, quick before slow and pages before tickets.
@@ -20,7 +19,7 @@ pub(crate) struct Windows {
 }
 
 /// Reads a catalogue of one period.
-pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<Windows> {
+pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<AlertWindows> {
     let accepted = ["apiVersion", "kind", "metadata", "spec"];
     let root = reader.object("the document", &document.root, &accepted)?;
     let node = reader.required("the document", &root, "spec")?;
@@ -28,15 +27,15 @@ pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<Wi
     let period = reader.required("spec", &spec, "sloPeriod");
     let period = period.and_then(|node| field::span(reader, "sloPeriod", node));
     let mut tiers = Vec::new();
-    for (name, is_page) in [("page", true), ("ticket", false)] {
+    for severity in [Severity::Page, Severity::Ticket] {
+        let name = severity.name();
         let Some(fields) = part(reader, "spec", &spec, name, &["quick", "slow"]) else { continue };
         for speed in ["quick", "slow"] {
-            let told = tier(reader, &fields, speed, period);
-            tiers.extend(told.map(|tier| BurnTier { is_page, ..tier }));
+            tiers.extend(tier(reader, (severity, &fields), speed, period));
         }
     }
     // Each problem was told; a catalogue that lacks a tier would be another one.
-    (tiers.len() == 4).then(|| Windows {
+    (tiers.len() == 4).then(|| AlertWindows {
         period: period.unwrap_or_default(),
         tiers,
         origin: reader.origin(node.referenced),
@@ -56,7 +55,12 @@ fn part<'n>(
 
 /// One tier. Its factor is the burn that spends the share of the budget within the long window (SRE workbook, chapter
 /// 5).
-fn tier(reader: &mut Reader<'_>, of: &Fields<'_>, name: &str, period: Option<Nanos>) -> Option<BurnTier> {
+fn tier(
+    reader: &mut Reader<'_>,
+    (severity, of): (Severity, &Fields<'_>),
+    name: &str,
+    period: Option<Nanos>,
+) -> Option<BurnTier> {
     let accepted = ["errorBudgetPercent", "shortWindow", "longWindow"];
     let fields = part(reader, "page or ticket", of, name, &accepted)?;
     let node = reader.required(name, &fields, "errorBudgetPercent")?;
@@ -75,14 +79,14 @@ fn tier(reader: &mut Reader<'_>, of: &Fields<'_>, name: &str, period: Option<Nan
     let (short, long) = (short?, long?);
     if long <= short {
         let message = "`longWindow` is not longer than `shortWindow`, so that the long one says nothing more";
-        reader.warn(fields.place(), message.to_owned());
+        reader.warn(fields.location(), message.to_owned());
     }
     let period = period?;
     if long > period {
         let message = "`longWindow` is longer than `sloPeriod`: accepted is a part of the period";
-        reader.problem(fields.place(), message.to_owned());
+        reader.problem(fields.location(), message.to_owned());
         return None;
     }
     let factor = percent / 100.0 * period.as_secs_f64() / long.as_secs_f64();
-    Some(BurnTier { is_page: false, long, short, factor })
+    Some(BurnTier { severity, long, short, factor })
 }

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
 
 use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
-use mapwarden_engine::observation::{Observation, UserRole, Users, Who};
+use mapwarden_engine::observation::{IdentityKind, Observation, UserRole, Users};
 
 /// How many log records there are.
 pub(super) fn count(scopes: &[ScopeLogs]) -> u64 {
@@ -44,15 +44,15 @@ pub(super) fn observe(scopes: &[ScopeLogs], words: &mut Words, tally: &mut Tally
 }
 
 /// Whom a record tells of; none for a record of another kind.
-fn who(record: &LogRecord) -> Option<Who> {
+fn who(record: &LogRecord) -> Option<IdentityKind> {
     match record.event_name.as_str() {
-        USERS_EVENT => Some(Who::User),
-        TENANTS_EVENT => Some(Who::Tenant),
+        USERS_EVENT => Some(IdentityKind::User),
+        TENANTS_EVENT => Some(IdentityKind::Tenant),
         _ => None,
     }
 }
 
-fn users(who: Who, record: &LogRecord, words: &mut Words) -> Result<Users, Fault> {
+fn users(who: IdentityKind, record: &LogRecord, words: &mut Words) -> Result<Users, Fault> {
     let fault = |detail: String| (Reason::UserSketch, detail);
     let attribute = |name: &str| find(&record.attributes, name);
     let needed = |name: &str| attribute(name).ok_or_else(|| fault(format!("attribute `{name}` is missing")));

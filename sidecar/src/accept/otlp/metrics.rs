@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use super::attributes::Words;
 use super::points;
 use super::tally::{Fault, Reason, Tally};
-use mapwarden_engine::observation::{Histogram, Observation, Point, Temporality, Value};
+use mapwarden_engine::observation::{Histogram, Observation, Point, PointValue, Temporality};
 
 /// OTLP's `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`.
 const NO_RECORDED_VALUE: u32 = 1;
@@ -98,7 +98,7 @@ impl Reader<'_> {
             None => self.tally.reject(Reason::NoData, items, || format!("metric `{name}` has no data")),
             Some(Data::Gauge(gauge)) => {
                 for point in gauge.data_points {
-                    self.number(&name, point, |value| Ok(Value::Gauge(value)));
+                    self.number(&name, point, |value| Ok(PointValue::Gauge(value)));
                 }
             }
             Some(Data::Sum(sum)) => self.sum(&name, sum),
@@ -130,9 +130,9 @@ impl Reader<'_> {
         let relative = temporality(sum.aggregation_temporality);
         for point in sum.data_points {
             self.number(name, point, |value| match (relative.clone()?, sum.is_monotonic) {
-                (temporality, true) if value >= 0.0 => Ok(Value::Sum { temporality, value }),
+                (temporality, true) if value >= 0.0 => Ok(PointValue::Sum { temporality, value }),
                 (_, true) => Err((Reason::Negative, format!("monotonic sum is {value}"))),
-                (Temporality::Cumulative, false) => Ok(Value::Gauge(value)),
+                (Temporality::Cumulative, false) => Ok(PointValue::Gauge(value)),
                 (Temporality::Delta, false) => {
                     let detail = "non-monotonic sum has delta temporality: accepted is cumulative";
                     Err((Reason::Temporality, detail.to_owned()))
@@ -153,7 +153,10 @@ impl Reader<'_> {
         for point in points {
             let (head, histogram) = read(point);
             self.take(name, head, || {
-                Ok(Value::Histogram { temporality: temporality.clone()?, histogram: Box::new(histogram?) })
+                Ok(PointValue::Histogram {
+                    temporality: temporality.clone()?,
+                    histogram: Box::new(histogram?),
+                })
             });
         }
     }
@@ -162,13 +165,13 @@ impl Reader<'_> {
         &mut self,
         name: &Arc<str>,
         point: NumberDataPoint,
-        make: impl FnOnce(f64) -> Result<Value, Fault>,
+        make: impl FnOnce(f64) -> Result<PointValue, Fault>,
     ) {
         let head = Head::new(point.attributes, point.start_time_unix_nano, point.time_unix_nano, point.flags);
         self.take(name, head, || points::number(point.value).and_then(make));
     }
 
-    fn take(&mut self, name: &Arc<str>, head: Head, value: impl FnOnce() -> Result<Value, Fault>) {
+    fn take(&mut self, name: &Arc<str>, head: Head, value: impl FnOnce() -> Result<PointValue, Fault>) {
         if head.is_empty() {
             return self.tally.accept(1);
         }

@@ -19,7 +19,7 @@ use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
 use crate::config::PseudonymKey;
 use mapwarden_engine::observation::{
-    Call, CallSource, Ending, Exemplar, Failure, FailureAbout, Observation, Request, Resource, Trace,
+    Call, CallSource, Completion, Exemplar, Failure, FailureAbout, Observation, Request, Resource, Trace,
 };
 
 /// How many spans there are.
@@ -68,7 +68,7 @@ impl SpanReader<'_> {
 
     /// A failure of a request or a map operation that a span of our SDK tells about.
     fn failure(&mut self, span: &Span) -> Option<Failure> {
-        if ending(span) == Ending::Ok {
+        if completion(span) == Completion::Ok {
             return None;
         }
         let get = |name| find(&span.attributes, name);
@@ -96,20 +96,21 @@ impl SpanReader<'_> {
             return Err((Reason::Inconsistent, format!("starts at {start} and ends before, at {end}")));
         }
         let duration = end.since(UnixNanos::new(span.start_time_unix_nano));
-        let ending = ending(span);
+        let completion = completion(span);
         Ok(match SpanKind::try_from(span.kind) {
             Ok(SpanKind::Server | SpanKind::Consumer) => Some(Observation::Request(Request {
                 name: self.words.word(&span.name),
                 end,
                 duration,
-                ending,
+                completion,
                 user: self.user(&span.attributes),
                 region: self.region(&span.attributes),
                 trace: Trace::of(&span.trace_id, &span.span_id),
             })),
             Ok(SpanKind::Client | SpanKind::Producer) => {
                 let source = CallSource::Span;
-                let call = |dependency| Observation::Call(Call { dependency, end, duration, ending, source });
+                let call =
+                    |dependency| Observation::Call(Call { dependency, end, duration, completion, source });
                 self.dependency(&span.attributes).map(call)
             }
             // A kind that a later OTLP may add says nothing to us either.
@@ -146,10 +147,10 @@ impl SpanReader<'_> {
     }
 }
 
-fn ending(span: &Span) -> Ending {
+fn completion(span: &Span) -> Completion {
     let code = span.status.as_ref().map(|status| status.code());
     match code {
-        Some(StatusCode::Error) => Ending::Failed,
-        Some(StatusCode::Unset | StatusCode::Ok) | None => Ending::Ok,
+        Some(StatusCode::Error) => Completion::Failed,
+        Some(StatusCode::Unset | StatusCode::Ok) | None => Completion::Ok,
     }
 }

@@ -1,5 +1,5 @@
-//! What comes in: the name of a dashboard, a rule file or a runbook. What goes out: that file, as it lies in
-//! `dashboards/` and `alerts/` of the repository and in this binary.
+//! What comes in: the name of a dashboard, a rule file or a runbook. What goes out: that file, as it is in `dashboards/` and
+//! `alerts/` of the repository and embedded in this binary.
 
 use axum::Json;
 use axum::http::header;
@@ -7,18 +7,19 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use serde::{Deserialize, Serialize};
 
-use super::refusal::{Asked, Named, not_found, not_understood};
+use super::query::{Parameters, choice};
+use super::refusal::{PathNames, not_found};
 use crate::problem::Problem;
 
 /// Grafana dashboards.
 #[derive(RustEmbed)]
 #[folder = "dashboards"]
-struct Dashboards;
+struct DashboardFiles;
 
 /// Prometheus rule files, and runbooks.
 #[derive(RustEmbed)]
 #[folder = "alerts"]
-struct Alerts;
+struct AlertFiles;
 
 /// A dashboard in the list.
 #[derive(Debug, Deserialize, Serialize)]
@@ -37,7 +38,7 @@ pub(super) struct RuleFileEntry {
     groups: Vec<String>,
 }
 
-/// What has to be known of a rule file.
+/// What is read of a rule file.
 #[derive(Debug, Deserialize)]
 struct RuleFile {
     groups: Vec<RuleGroup>,
@@ -48,17 +49,20 @@ struct RuleGroup {
     name: String,
 }
 
-/// The form that a rule file is asked for in.
-#[derive(Debug, Deserialize)]
-pub(super) struct FormChoice {
-    format: Option<String>,
+/// How a rule file is served.
+#[derive(Clone, Copy)]
+enum RuleFileFormat {
+    /// As it is.
+    Yaml,
+    /// As a resource of the Prometheus operator.
+    PrometheusRule,
 }
 
 pub(super) async fn dashboards() -> Json<Vec<DashboardEntry>> {
     Json(all_dashboards().into_iter().map(|(entry, _)| entry).collect())
 }
 
-pub(super) async fn dashboard(Named(file): Named<String>) -> Result<Response, Problem> {
+pub(super) async fn dashboard(PathNames(file): PathNames<String>) -> Result<Response, Problem> {
     let all = all_dashboards();
     let known: Vec<String> = all.iter().map(|(entry, _)| format!("{}.json", entry.uid)).collect();
     let uid = file.strip_suffix(".json").unwrap_or(&file);
@@ -72,41 +76,40 @@ pub(super) async fn alerts() -> Json<Vec<RuleFileEntry>> {
 }
 
 pub(super) async fn alert(
-    Named(file): Named<String>,
-    Asked(choice): Asked<FormChoice>,
+    PathNames(file): PathNames<String>,
+    parameters: Parameters,
 ) -> Result<Response, Problem> {
+    let [format] = parameters.values(["format"])?;
+    let accepted = [("yaml", RuleFileFormat::Yaml), ("prometheusrule", RuleFileFormat::PrometheusRule)];
+    let format = choice("format", format.as_deref(), accepted)?.unwrap_or(RuleFileFormat::Yaml);
     let all = all_rule_files();
     let known: Vec<String> = all.iter().map(|(entry, _)| entry.file.clone()).collect();
     let found = all.into_iter().find(|(entry, _)| entry.file == file);
     let (_, text) = found.ok_or_else(|| not_found(&format!("there is no rule file `{file}`"), known))?;
-    let text = match choice.format.as_deref() {
-        None | Some("yaml") => text,
-        Some("prometheusrule") => prometheus_rule(file.trim_end_matches(".yaml"), &text),
-        Some(other) => {
-            let accepted = ["yaml", "prometheusrule"];
-            return Err(not_understood(&format!("format `{other}` is not known"), accepted));
-        }
+    let text = match format {
+        RuleFileFormat::Yaml => text,
+        RuleFileFormat::PrometheusRule => prometheus_rule(file.trim_end_matches(".yaml"), &text),
     };
     Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
 }
 
-pub(super) async fn runbook(Named(name): Named<String>) -> Result<Response, Problem> {
+pub(super) async fn runbook(PathNames(name): PathNames<String>) -> Result<Response, Problem> {
     let known = || {
-        Alerts::iter()
+        AlertFiles::iter()
             .filter_map(|path| path.strip_prefix("runbooks/")?.strip_suffix(".md").map(str::to_owned))
     };
-    let asked = name.strip_suffix(".md").unwrap_or(&name);
+    let stem = name.strip_suffix(".md").unwrap_or(&name);
     let text = known()
-        .find(|known| known == asked)
-        .and_then(|known| text_of::<Alerts>(&format!("runbooks/{known}.md")))
+        .find(|known| known == stem)
+        .and_then(|known| text_of::<AlertFiles>(&format!("runbooks/{known}.md")))
         .ok_or_else(|| not_found(&format!("there is no runbook `{name}`"), known()))?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response())
 }
 
 /// Every dashboard with its text, in the order of the file names.
 fn all_dashboards() -> Vec<(DashboardEntry, String)> {
-    let entries = Dashboards::iter().filter(|path| path.ends_with(".json")).filter_map(|path| {
-        let text = text_of::<Dashboards>(&path)?;
+    let entries = DashboardFiles::iter().filter(|path| path.ends_with(".json")).filter_map(|path| {
+        let text = text_of::<DashboardFiles>(&path)?;
         let mut entry: DashboardEntry = serde_json::from_str(&text).ok()?;
         entry.path = format!("/dashboards/{}.json", entry.uid);
         Some((entry, text))
@@ -117,8 +120,8 @@ fn all_dashboards() -> Vec<(DashboardEntry, String)> {
 /// Every rule file with its text, in the order of the file names. promtool's test files have no groups.
 fn all_rule_files() -> Vec<(RuleFileEntry, String)> {
     let entries =
-        Alerts::iter().filter(|path| path.ends_with(".yaml") && !path.contains('/')).filter_map(|file| {
-            let text = text_of::<Alerts>(&file)?;
+        AlertFiles::iter().filter(|path| path.ends_with(".yaml") && !path.contains('/')).filter_map(|file| {
+            let text = text_of::<AlertFiles>(&file)?;
             let rules: RuleFile = serde_saphyr::from_str(&text).ok()?;
             let groups = rules.groups.into_iter().map(|group| group.name).collect();
             let path = format!("/alerts/{file}");
@@ -131,8 +134,8 @@ fn text_of<Folder: RustEmbed>(path: &str) -> Option<String> {
     Folder::get(path).and_then(|file| String::from_utf8(file.data.into_owned()).ok())
 }
 
-/// Puts a rule file into the resource of the Prometheus operator. The text is indented rather than parsed and
-/// written again, so that comments and block scalars stay as they are.
+/// Wraps a rule file into the resource of the Prometheus operator. Indents the text instead of parsing and writing it, so
+/// that comments and block scalars stay as they are.
 fn prometheus_rule(name: &str, rules: &str) -> String {
     let spec = rules
         .lines()
@@ -164,14 +167,14 @@ mod tests {
 
     #[test]
     fn every_file_in_the_folders_is_served() {
-        let dashboards = Dashboards::iter().filter(|path| path.ends_with(".json")).count();
+        let dashboards = DashboardFiles::iter().filter(|path| path.ends_with(".json")).count();
         assert_eq!(all_dashboards().len(), dashboards, "a dashboard without uid or title");
         let others = ["kind: Kustomization", "rule_files:"];
         let tests = |path: &str| {
-            text_of::<Alerts>(path).is_some_and(|text| others.iter().any(|other| text.contains(other)))
+            text_of::<AlertFiles>(path).is_some_and(|text| others.iter().any(|other| text.contains(other)))
         };
         assert!(dashboards > 0);
-        let rules = Alerts::iter()
+        let rules = AlertFiles::iter()
             .filter(|path| path.ends_with(".yaml") && !path.contains('/') && !tests(path))
             .count();
         assert!(rules > 0);

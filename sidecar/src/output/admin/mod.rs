@@ -1,13 +1,14 @@
-//! What comes in: questions over HTTP. What goes out: the status page, JSON, metrics, dashboards and alert
-//! rules, all from the last [`View`]. Never writes state.
+//! The admin endpoints. What comes in: HTTP requests. What goes out: the status page, JSON, metrics, dashboards and alert
+//! rules, all from the last view. Never writes state.
 
 mod api;
 mod files;
+mod notices;
 mod page;
+mod query;
 mod refusal;
 mod scrape;
-
-use std::sync::Arc;
+mod shared;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -16,45 +17,18 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
-use mapwarden_contract::names::exposition::HTTP_REQUESTS;
-use tokio::sync::watch;
 
-use super::exposition::Exposition;
-use super::render::Templates;
+use crate::metric_names::HTTP_REQUESTS;
 use crate::problem::Problem;
-use crate::view::View;
 use refusal::not_found;
-use scrape::Scrapes;
+pub use shared::Admin;
+use shared::Shared;
 
-/// A view that is older than this means that the state's owner is stuck: five missed evaluations.
+/// The age in seconds at which a view is stale: the owner of the state missed five evaluations. Raised, a stuck sidecar
+/// stays ready longer; lowered, one slow evaluation takes it out of service.
 const STALE_SECONDS: f64 = 5.0;
 
-/// What the admin endpoints answer from.
-#[derive(Clone, Debug)]
-pub struct Admin {
-    /// The last view.
-    pub view: watch::Receiver<Arc<View>>,
-    /// What `/metrics` serves.
-    pub exposition: Exposition,
-    /// How notices are rendered.
-    pub templates: Templates,
-}
-
-/// What every handler sees.
-#[derive(Clone, Debug)]
-struct Shared {
-    admin: Admin,
-    scrapes: Arc<Scrapes>,
-}
-
-impl Shared {
-    /// The last view; cheap.
-    fn view(&self) -> Arc<View> {
-        self.admin.view.borrow().clone()
-    }
-}
-
-/// The routes that exist, for whoever asks for one that does not.
+/// The routes that a request for an unknown one is answered with.
 const ROUTES: [&str; 19] = [
     "/",
     "/livez",
@@ -77,10 +51,27 @@ const ROUTES: [&str; 19] = [
     "/alerts",
 ];
 
-/// Serves the admin endpoints. `posts` is what takes announced changes and corrections, routers of `accept`'s; they are
+/// Serves the admin endpoints. `posts` are the routers in `accept` that take announced changes and corrections; they are
 /// merged here so that their requests are counted like all others.
 pub fn router(admin: Admin, posts: Router) -> Router {
-    let shared = Shared { admin, scrapes: Arc::default() };
+    let shared = Shared::new(admin);
+    Router::new()
+        .merge(without_query())
+        .merge(with_query())
+        .with_state(shared)
+        .merge(posts)
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(|method: Method| async move {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("method {method} is not allowed here; the Allow header lists the allowed methods"),
+            )
+        })
+        .layer(middleware::from_fn(answered))
+}
+
+/// The routes that have no query parameter.
+fn without_query() -> Router<Shared> {
     Router::new()
         .route("/", get(page::status))
         .route("/live.js", get(page::script))
@@ -89,13 +80,9 @@ pub fn router(admin: Admin, posts: Router) -> Router {
         .route("/metrics", get(scrape::metrics))
         .route("/metrics/health", get(scrape::health))
         .route("/api/v1/slos", get(api::slos))
-        .route("/api/v1/slos/{name}", get(api::slo_by_name))
-        .route("/api/v1/slos/{service}/{name}", get(api::slo))
         .route("/api/v1/slos/{service}/{name}/attribution", get(api::attribution))
         .route("/api/v1/corrections", get(api::corrections))
         .route("/api/v1/corrections/{id}", get(api::correction))
-        .route("/api/v1/notices", get(api::notices))
-        .route("/api/v1/notices/{id}", get(api::notice))
         .route("/api/v1/deploys", get(api::deploys))
         .route("/api/v1/maps", get(api::maps))
         .route("/api/v1/maps/{name}", get(api::map_by_name))
@@ -104,21 +91,21 @@ pub fn router(admin: Admin, posts: Router) -> Router {
         .route("/dashboards", get(files::dashboards))
         .route("/dashboards/{file}", get(files::dashboard))
         .route("/alerts", get(files::alerts))
-        .route("/alerts/{file}", get(files::alert))
         .route("/alerts/runbooks/{name}", get(files::runbook))
-        .with_state(shared)
-        .merge(posts)
-        .fallback(no_such_route)
-        .method_not_allowed_fallback(|method: Method| async move {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                format!("method {method} is not allowed here, the Allow header tells which are"),
-            )
-        })
-        .layer(middleware::from_fn(answered))
+        .route_layer(middleware::from_fn(query::accept_none))
 }
 
-/// Counts each answer by its route and code, and forbids storing it: everything here is of this second.
+/// The routes that have query parameters: their handlers name them with [`query::Parameters::values`].
+fn with_query() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/slos/{name}", get(api::slo_by_name))
+        .route("/api/v1/slos/{service}/{name}", get(api::slo))
+        .route("/api/v1/notices", get(notices::list))
+        .route("/api/v1/notices/{id}", get(notices::one))
+        .route("/alerts/{file}", get(files::alert))
+}
+
+/// Counts each response by route and code, and forbids caches to store it: every response is valid for a second.
 async fn answered(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -135,7 +122,7 @@ async fn no_such_route(request: Request) -> Problem {
     not_found(&format!("nothing is served at `{}`", request.uri().path()), ROUTES)
 }
 
-/// Alive while the state has an owner: without it nothing is counted, and only a restart helps.
+/// Answers 200 while the state has an owner: without it nothing is counted, and only a restart helps.
 async fn live(State(shared): State<Shared>) -> Response {
     if shared.admin.view.has_changed().is_err() {
         let detail = "the owner of the state has ended";
@@ -144,7 +131,7 @@ async fn live(State(shared): State<Shared>) -> Response {
     (StatusCode::OK, "ok\n").into_response()
 }
 
-/// Ready while the state's owner publishes: it restored what it had and evaluates.
+/// Answers 200 while the state's owner publishes: it has restored the state and evaluates it.
 async fn ready(State(shared): State<Shared>) -> Response {
     if shared.admin.view.has_changed().is_err() {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the sidecar is stopping").into_response();

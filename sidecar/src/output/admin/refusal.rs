@@ -1,28 +1,28 @@
-//! What comes in: the names and wishes in a request. What goes out: them, or an RFC 9457 problem document that
-//! names the thing and what is accepted.
+//! What comes in: what a request names and what there is. What goes out: an RFC 9457 problem document that names the
+//! thing and what is accepted.
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// How many accepted names a problem document lists; the rest is counted.
+/// How many accepted names a problem document lists; the others are counted.
 const LISTED: usize = 20;
 
-/// Nothing has this name; `known` are the names that there are.
+/// Nothing has this name; `known` are the names that exist.
 pub(super) fn not_found<T: AsRef<str>>(what: &str, known: impl IntoIterator<Item = T>) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("{what}; there are {}", list(known)))
 }
 
-/// The request says something that is not understood; `accepted` is what would be.
+/// The request has a parameter or value that the route does not know; `accepted` are those that it knows.
 pub(super) fn not_understood<T: AsRef<str>>(what: &str, accepted: impl IntoIterator<Item = T>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("{what}; accepted are {}", list(accepted)))
 }
 
-/// A name that several things have; `known` are their full names.
+/// Several things have this name; `known` are their full names.
 pub(super) fn ambiguous<T: AsRef<str>>(what: &str, known: impl IntoIterator<Item = T>) -> Problem {
     Problem::new(StatusCode::CONFLICT, format!("{what}; ask for one of {}", list(known)))
 }
@@ -39,29 +39,15 @@ fn list<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
 }
 
 /// The names in a path.
-pub(super) struct Named<T>(pub(super) T);
+pub(super) struct PathNames<T>(pub(super) T);
 
-/// What the query asks for.
-pub(super) struct Asked<T>(pub(super) T);
-
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathNames<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let names = Path::from_request_parts(parts, state).await;
         let refused = |rejection: PathRejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text());
         names.map(|Path(names)| Self(names)).map_err(refused)
-    }
-}
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let asked = Query::from_request_parts(parts, state).await;
-        let refused =
-            |rejection: QueryRejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text());
-        asked.map(|Query(asked)| Self(asked)).map_err(refused)
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, UserHash, UserSketch};
 use mapwarden_engine::observation::{
-    Attributes, Batch, Buckets, Call, CallSource, Ending, FailureAbout, Histogram, Observation, Point,
-    Temporality, UserRole, Value, Who,
+    Attributes, Batch, Buckets, Call, CallSource, Completion, FailureAbout, Histogram, IdentityKind,
+    Observation, Point, PointValue, Temporality, UserRole,
 };
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -63,18 +63,19 @@ async fn every_kind_of_metric_is_read() {
         exemplars: Vec::new(),
     };
     let expected = [
-        ("http.requests", Value::Sum { temporality: Temporality::Cumulative, value: 7.0 }),
-        ("http.requests", Value::Sum { temporality: Temporality::Cumulative, value: 9.5 }),
-        ("in.flight", Value::Gauge(-3.0)),
-        ("depth", Value::Gauge(0.5)),
-        ("latency", Value::Histogram { temporality: Temporality::Delta, histogram: Box::new(explicit) }),
+        ("http.requests", PointValue::Sum { temporality: Temporality::Cumulative, value: 7.0 }),
+        ("http.requests", PointValue::Sum { temporality: Temporality::Cumulative, value: 9.5 }),
+        ("in.flight", PointValue::Gauge(-3.0)),
+        ("depth", PointValue::Gauge(0.5)),
+        ("latency", PointValue::Histogram { temporality: Temporality::Delta, histogram: Box::new(explicit) }),
         (
             "duration",
-            Value::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(exponential) },
+            PointValue::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(exponential) },
         ),
     ];
     let points = points(batch);
-    let got: Vec<(&str, Value)> = points.iter().map(|point| (&*point.metric, point.value.clone())).collect();
+    let got: Vec<(&str, PointValue)> =
+        points.iter().map(|point| (&*point.metric, point.value.clone())).collect();
     assert_eq!(got, expected);
     assert_eq!(points[0].attributes, attributes(&[("code", "503"), ("route", "/pay"), ("tls", "true")]));
     assert_eq!((points[0].start.get(), points[0].time.get()), (5, 1_700_000_000_000_000_000));
@@ -93,7 +94,7 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
         match observation {
             Observation::Request(request) => {
                 let region = request.region.as_deref().unwrap();
-                requests.push((&*request.name, request.ending, request.user.unwrap(), region));
+                requests.push((&*request.name, request.completion, request.user.unwrap(), region));
                 assert_eq!(request.duration, Nanos::new(150));
             }
             Observation::Call(call) => calls.push(call.clone()),
@@ -102,9 +103,9 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
         }
     }
     let expected = [
-        ("GET /pay", Ending::Failed, UserHash::new(0x0123_4567_89ab_cdef), "us-east-1"),
-        ("GET /buy", Ending::Ok, UserHash::keyed(&key, "ann@example.org"), "ap-south-1"),
-        ("handle order", Ending::Ok, UserHash::keyed(&key, "pseudonym of another kind"), "eu-west-1"),
+        ("GET /pay", Completion::Failed, UserHash::new(0x0123_4567_89ab_cdef), "us-east-1"),
+        ("GET /buy", Completion::Ok, UserHash::keyed(&key, "ann@example.org"), "ap-south-1"),
+        ("handle order", Completion::Ok, UserHash::keyed(&key, "pseudonym of another kind"), "eu-west-1"),
     ];
     assert_eq!(requests, expected);
     let routing = FailureAbout::Map { map: Arc::from("routing"), op: Arc::from("load") };
@@ -118,7 +119,7 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
     let names: Vec<&str> = calls.iter().map(|call| &*call.dependency).collect();
     assert_eq!(names, ["payments", "billing", "redis", "10.0.0.7:5432", "mail.example"]);
     assert!(calls.iter().all(|Call { source, .. }| *source == CallSource::Span));
-    assert_eq!((calls[0].ending, calls[1].ending), (Ending::Failed, Ending::Ok));
+    assert_eq!((calls[0].completion, calls[1].completion), (Completion::Failed, Completion::Ok));
 }
 
 fn record(pairs: &[(&str, &str)], body: Option<Any>) -> LogRecord {
@@ -167,7 +168,10 @@ async fn user_sketches_are_read_from_our_own_log_records() {
     else {
         panic!("{batches:?}")
     };
-    assert_eq!([first.who, second.who, third.who], [Who::User, Who::User, Who::Tenant]);
+    assert_eq!(
+        [first.who, second.who, third.who],
+        [IdentityKind::User, IdentityKind::User, IdentityKind::Tenant]
+    );
     assert_eq!((&third.role, &third.sketch), (&first.role, &first.sketch));
     assert_eq!(first.role, UserRole::Affected { slo: Arc::from("checkout-availability") });
     assert_eq!((&*first.region, first.slot.get(), first.width), ("eu-west-1", 60, Nanos::from_secs(10)));

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use mapwarden_contract::Nanos;
-use mapwarden_engine::observation::{CallSource, Ending, Observation};
+use mapwarden_engine::observation::{CallSource, Completion, Observation};
 use mapwarden_sidecar::accept::probe;
 use mapwarden_sidecar::config::{Probe, ProbeTarget};
 use mapwarden_sidecar::input::Input;
@@ -41,12 +41,12 @@ async fn every_probe_tells_whether_its_dependency_answers() {
     let http = |path: &str| ProbeTarget::Http(format!("http://{address}{path}"));
     let stuck = Probe { timeout: Nanos::from_millis(30), ..ask("stuck", http("/stuck")) };
     let cases = [
-        (ask("ok", http("/ok")), Ending::Ok),
-        (ask("moved", http("/moved")), Ending::Ok),
-        (ask("broken", http("/broken")), Ending::Failed),
-        (stuck, Ending::Failed),
-        (ask("tcp", ProbeTarget::Tcp(address.to_string())), Ending::Ok),
-        (ask("closed", ProbeTarget::Tcp(closed.to_string())), Ending::Failed),
+        (ask("ok", http("/ok")), Completion::Ok),
+        (ask("moved", http("/moved")), Completion::Ok),
+        (ask("broken", http("/broken")), Completion::Failed),
+        (stuck, Completion::Failed),
+        (ask("tcp", ProbeTarget::Tcp(address.to_string())), Completion::Ok),
+        (ask("closed", ProbeTarget::Tcp(closed.to_string())), Completion::Failed),
     ];
     let (tx, mut rx) = mpsc::channel(1);
     let stop = CancellationToken::new();
@@ -62,7 +62,7 @@ async fn every_probe_tells_whether_its_dependency_answers() {
             assert!(call.duration >= Nanos::from_millis(30), "{call:?}");
         }
         let expected = cases.iter().find(|(probe, _)| *probe.name == *call.dependency);
-        assert_eq!(Some(call.ending), expected.map(|(_, ending)| *ending), "{}", call.dependency);
+        assert_eq!(Some(call.completion), expected.map(|(_, completion)| *completion), "{}", call.dependency);
         waiting.retain(|name| *name != &*call.dependency);
     }
     stop.cancel();

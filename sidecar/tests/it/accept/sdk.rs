@@ -7,7 +7,7 @@ use std::time::Duration;
 use mapwarden::{HashMap, Objective, Scope, Telemetry};
 use mapwarden_contract::names::wire;
 use mapwarden_contract::{Nanos, UnixNanos, UserHash};
-use mapwarden_engine::observation::{FailureAbout, Observation, UserRole, Value};
+use mapwarden_engine::observation::{FailureAbout, Observation, PointValue, UserRole};
 use tokio::task::spawn_blocking;
 
 use super::{Server, config};
@@ -57,7 +57,7 @@ async fn what_the_sdk_ships_is_accepted_whole() {
                 Observation::Point(point) => {
                     metrics.insert(&*point.metric);
                     let is_sessions = point.attributes.iter().any(|(_, value)| &**value == "sessions");
-                    if let Value::Sum { value, .. } = point.value
+                    if let PointValue::Sum { value, .. } = point.value
                         && *point.metric == *wire::MAP_OPERATIONS.name
                         && is_sessions
                     {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mapwarden_contract::{Ratio, UnixNanos};
 use mapwarden_engine::aggregate::Aggregate;
 use mapwarden_engine::budget::{BudgetState, evaluate};
-use mapwarden_engine::observation::{Batch, Observation, Point, Resource, Temporality, Value};
+use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub(super) struct Budget {
     pub(super) left: Option<f64>,
 }
 
-/// Tells every point, and evaluates after each.
+/// Reports every point, and evaluates after each.
 pub(super) fn play(scenario: &Scenario) -> Played {
     let mut aggregate = Aggregate::new(vec![slo(scenario)], 100, at(scenario.shown(0)));
     let mut state: Option<BudgetState> = None;
@@ -75,14 +75,14 @@ fn slo(scenario: &Scenario) -> Slo {
 }
 
 fn batch(scenario: &Scenario, process: &Process, second: u64) -> Option<Batch> {
-    let (all, bad) = process.told(second)?;
+    let (all, bad) = process.reported(second)?;
     let point = |code: &str, value: u64| {
         Observation::Point(Point {
             metric: Arc::from("requests"),
             attributes: Arc::from([(Arc::from("code"), Arc::from(code))]),
             start: at(scenario.shown(process.from)),
             time: at(scenario.shown(second)),
-            value: Value::Sum {
+            value: PointValue::Sum {
                 temporality: Temporality::Cumulative,
                 value: f64::from(u32::try_from(value).unwrap()),
             },

@@ -1,5 +1,5 @@
-//! What comes in: a [`Snapshot`]. What goes out: one point after the other, under the names of the wire, for everybody
-//! who sends or publishes counts. Never tells users, which the shipper sends as sketches.
+//! The points of a snapshot. Comes in: a [`Snapshot`]. Goes out: one point after the other, under the names of the wire, for
+//! the shipper and the bridges. Never emits users, which the shipper sends as sketches.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use mapwarden_contract::names::attribute::{
 use mapwarden_contract::names::{Metric, wire};
 use mapwarden_contract::{Count, Ratio, Sli, UnixNanos, Verdict};
 
-/// What a point says.
+/// The value of a point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PointValue<'a> {
     /// A number of events or things, or of nanoseconds where the metric's unit says so.
     Whole(Count),
-    /// A number of events since this time, where all others count from the process's start on.
+    /// A number of events since this time. All other numbers count from the start of the process.
     Since(UnixNanos, Count),
     /// A share.
     Share(Ratio),
@@ -27,7 +27,7 @@ pub(crate) enum PointValue<'a> {
     Times(&'a Distribution),
 }
 
-/// What an attribute of a point says.
+/// The value of a point's attribute.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AttributeValue<'a> {
     /// A name.
@@ -48,10 +48,10 @@ impl fmt::Display for AttributeValue<'_> {
 /// The name and the value of an attribute.
 pub(crate) type Attribute<'a> = (&'static str, AttributeValue<'a>);
 
-/// Takes a point: its metric on the wire, its attributes in the order of the metric's labels, its value.
+/// Receives a point: its metric on the wire, its attributes in the order of the metric's labels, its value.
 pub(crate) type Emit<'t> = dyn FnMut(&'static Metric, &[Attribute<'_>], PointValue<'_>) + 't;
 
-/// Tells everything that a snapshot holds.
+/// Emits everything that a snapshot holds, except users.
 pub(crate) fn each(snapshot: &Snapshot, emit: &mut Emit<'_>) {
     let Snapshot { maps, scopes, dependencies, users: _ } = snapshot;
     maps.iter().for_each(|map| each_of_map(map, emit));

@@ -1,6 +1,6 @@
-//! The operations of a full map. Comes in: an operation that may add a key. Goes out: papaya's answer, or a rejection. Never
-//! keeps a new key, and goes on replacing and removing old ones. An operation that has to return a reference to the new entry
-//! inserts it and takes it out again at once; the guard keeps it readable.
+//! The operations of a full map. Comes in: an operation that may add a key. Goes out: papaya's answer, or a rejection.
+//! Never keeps a new key, and goes on replacing and removing old ones. An operation that has to return a reference to
+//! the new entry inserts it and takes it out again at once; the guard keeps it readable.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -83,7 +83,8 @@ where
         };
         match self.reject_new(Op::TryInsert, key, compute, aborted) {
             Compute::Aborted((current, Some(not_inserted))) => Err(OccupiedError { current, not_inserted }),
-            // Another thread filled the empty place into which this value was being inserted; papaya drops the value then.
+            // Another thread filled the empty place into which this value was being inserted; papaya drops the value
+            // then.
             Compute::Aborted((current, None)) => Ok(current),
             Compute::Inserted(_, value) => Ok(value),
             Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
@@ -153,8 +154,8 @@ where
         result
     }
 
-    /// Takes the entry that was just added out of a map that is above its bound, even if another thread has updated its value:
-    /// an entry that stayed because of an update would be above the bound for ever. Returns whether it did.
+    /// Takes the entry that was just added out of a map that is above its bound, even if another thread has updated its
+    /// value: an entry that stayed because of an update would be above the bound for ever. Returns whether it did.
     pub(super) fn take_out(self, key: &K) -> bool {
         let is_over = |_: &K, _: &V| self.map.inner.len() > self.map.max_entries;
         self.guarded.take_out(key, is_over)

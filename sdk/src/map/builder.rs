@@ -1,5 +1,5 @@
-//! Builds a map. Comes in: a name, objectives and papaya's options. Goes out: a [`HashMap`] that is counted. Never loses an
-//! objective without an error or a count.
+//! Builds a map. Comes in: a name, objectives and papaya's options. Goes out: a [`HashMap`] that is counted. Never
+//! loses an objective without an error or a count.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -40,8 +40,8 @@ pub struct HashMapBuilder<K, V, S = RandomState> {
 }
 
 impl<K, V> HashMapBuilder<K, V> {
-    /// Returns a builder for a collection that is made at this location and is of this type, which name it if the service
-    /// does not.
+    /// Returns a builder for a collection that is made at this location and is of this type, which name it if the
+    /// service does not.
     pub(crate) fn at(location: &'static Location<'static>, of_type: fn() -> String) -> Self {
         Self {
             inner: papaya::HashMap::builder(),
@@ -75,17 +75,17 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     /// as `<map>-map-<sli>`.
     ///
     /// Maps of one name share their objectives. One that contradicts another of its name, or is above the limit of 8
-    /// for a name, is refused by [`try_build`](HashMapBuilder::try_build). [`build`](HashMapBuilder::build) drops it and
-    /// counts it, under the reasons `objective_conflict` and `objective_limit` of the self-metric
+    /// for a name, is refused by [`try_build`](HashMapBuilder::try_build). [`build`](HashMapBuilder::build) drops it
+    /// and counts it, under the reasons `objective_conflict` and `objective_limit` of the self-metric
     /// `mapwarden.ship.dropped`.
     ///
-    /// - *availability*: operations that were neither `rejected` nor `failed`, of all operations; exact. An objective may
-    ///   have other [`bad_outcomes`](Objective::bad_outcomes).
+    /// - *availability*: operations that were neither `rejected` nor `failed`, of all operations; exact. An objective
+    ///   may have other [`bad_outcomes`](Objective::bad_outcomes).
     /// - *latency*: operations on a single key that took at most the threshold, of all such operations except those in
     ///   which a fallible loader ran; exact at low rates, an unbiased estimate if not every operation is timed.
     /// - *hit ratio*: lookups (`get`, `get_key_value`, `contains_key`, `get_or_insert`, loads) that found their key,
     ///   of all lookups; exact.
-    /// - *freshness*: seconds at whose end the last insertion, replacement or update was at most the threshold ago,
+    /// - *freshness*: seconds that end at most the threshold after the last insertion, replacement or update,
     ///   of all seconds since the map was made; as fine as the interval between batches.
     #[must_use]
     pub fn objective(mut self, objective: Objective) -> Self {
@@ -93,16 +93,16 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
         self
     }
 
-    /// Bounds the number of entries; for a full map see [A bounded map](HashMap#a-bounded-map). Every insertion then looks up
-    /// the number of entries, one load for each core.
+    /// Bounds the number of entries; for a full map see [A bounded map](HashMap#a-bounded-map). Every insertion then
+    /// looks up the number of entries, one load for each core.
     #[must_use]
     pub fn max_entries(self, max_entries: usize) -> Self {
         Self { max_entries, ..self }
     }
 
-    /// Sends hot keys under the name that the closure returns, cut after 64 characters, instead of under a pseudonym. For
-    /// keys that identify no person: routes, products, feature flags. The closure is called for few keys, and its time is not
-    /// part of an operation's.
+    /// Sends hot keys under the name that the closure returns, cut after 64 characters, instead of under a pseudonym.
+    /// For keys that identify no person: routes, products, feature flags. The closure is called for few keys, and its
+    /// time is not part of an operation's.
     ///
     /// ```
     /// use mapwarden::HashMap;
@@ -114,8 +114,8 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
         Self { display_key: Some(DisplayKey::new(display)), ..self }
     }
 
-    /// Times every operation at any rate: nothing is estimated, no slow operation is missed, and each operation reads a clock
-    /// twice. Applies to all maps of the name.
+    /// Times every operation at any rate: nothing is estimated, no slow operation is missed, and each operation reads a
+    /// clock twice. Applies to all maps of the name.
     #[must_use]
     pub fn time_every_operation(self) -> Self {
         Self { times_all: true, ..self }

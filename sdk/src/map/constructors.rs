@@ -1,5 +1,5 @@
-//! Makes maps. Comes in: a hasher and a capacity, or nothing. Goes out: an empty map that is named by the caller's location, or
-//! a builder.
+//! Makes maps. Comes in: a hasher and a capacity, or nothing. Goes out: an empty map that is named by the caller's
+//! location, or a builder.
 
 use std::panic::Location;
 

@@ -3,8 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-/// Makes the name of a key, see [`display_key`](super::HashMapBuilder::display_key). A panic in it is a panic of the operation
-/// that called it, and leaves nothing half done.
+/// Makes the name of a key, see [`display_key`](super::HashMapBuilder::display_key). A panic in it is a panic of the
+/// operation that called it, and leaves nothing half done.
 pub(super) struct DisplayKey<K>(AssertUnwindSafe<Arc<DisplayFn<K>>>);
 
 type DisplayFn<K> = dyn Fn(&K) -> String + Send + Sync;

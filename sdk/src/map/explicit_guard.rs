@@ -1,5 +1,5 @@
-//! The map's operations under explicit guards. Comes in: a call with a guard. Goes out: papaya's answer. Never counts by
-//! itself: every operation goes through `observed`.
+//! The map's operations under explicit guards. Comes in: a call with a guard. Goes out: papaya's answer. Never counts
+//! by itself: every operation goes through `observed`.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -11,8 +11,8 @@ use super::{HashMap, Rejected};
 use crate::record::ThreadCell;
 use mapwarden_contract::{Op, Outcome};
 
-/// Operations under a guard of this map. Each one looks up the current thread's counters, because guards may move between
-/// threads; a [`pin`](HashMap::pin) looks them up once.
+/// Operations under a guard of this map. Each one looks up the current thread's counters, because guards may move
+/// between threads; a [`pin`](HashMap::pin) looks them up once.
 ///
 /// # Panics
 /// If the guard is of another map. Such a call counts as `failed`.
@@ -41,8 +41,8 @@ where
         entries
     }
 
-    /// Returns the number of entries: one load for each core. While other threads write, the number may be true of no single
-    /// moment.
+    /// Returns the number of entries: one load for each core. While other threads write, the number may be true of no
+    /// single moment.
     #[inline]
     pub fn len(&self) -> usize {
         self.observed_len(self.meter.cell())
@@ -127,7 +127,8 @@ where
         self.observed(guard).try_insert(key, value)
     }
 
-    /// Inserts what the closure returns unless the key is there; counted as `try_insert`. The closure runs at most once.
+    /// Inserts what the closure returns unless the key is there; counted as `try_insert`. The closure runs at most
+    /// once.
     ///
     /// # Errors
     /// The key is there: the error is its current value.
@@ -161,8 +162,8 @@ where
         self.observed(guard).get_or_insert_with(key, f)
     }
 
-    /// Returns the value of the key, after loading it if there was none. The loader runs at most once; counted as `load`,
-    /// which is always timed if the loader runs. Not in papaya.
+    /// Returns the value of the key, after loading it if there was none. The loader runs at most once; counted as
+    /// `load`, which is always timed if the loader runs. Not in papaya.
     ///
     /// A full map, see [A bounded map](HashMap#a-bounded-map), returns the value and does not keep it.
     ///
@@ -223,8 +224,8 @@ where
         self.observed(guard).update_or_insert_with(key, update, f)
     }
 
-    /// Inserts, updates, removes or keeps the entry, as the closure decides. The closure runs again whenever another thread
-    /// was faster; the repeated runs count as retries.
+    /// Inserts, updates, removes or keeps the entry, as the closure decides. The closure runs again whenever another
+    /// thread was faster; the repeated runs count as retries.
     #[inline]
     pub fn compute<'g, F, T>(&self, key: K, compute: F, guard: &'g impl Guard) -> Compute<'g, K, V, T>
     where
@@ -253,8 +254,8 @@ where
         self.observed(guard).remove_entry(key)
     }
 
-    /// Removes the entry if the closure returns `true`, and returns it, or `None` if the key is not there. The closure runs
-    /// again whenever another thread has changed the value.
+    /// Removes the entry if the closure returns `true`, and returns it, or `None` if the key is not there. The closure
+    /// runs again whenever another thread has changed the value.
     ///
     /// # Errors
     /// The closure returned `false`: the error is the entry.
@@ -293,8 +294,8 @@ where
         self.observed(guard).reserve(additional);
     }
 
-    /// Returns all entries, in no order. One event. Its time is that of the call, which finishes a pending resize, not that
-    /// of the iteration.
+    /// Returns all entries, in no order. One event. Its time is that of the call, which finishes a pending resize, not
+    /// that of the iteration.
     #[inline]
     pub fn iter<'g, G>(&self, guard: &'g G) -> Iter<'g, K, V, G>
     where

@@ -1,5 +1,5 @@
-//! Operations with a closure that may fail, which papaya does not have. Comes in: a loader or a validator. Goes out: its value,
-//! or its error, with which the operation counts as failed. Never changes an entry if the closure fails.
+//! Operations with a closure that may fail, which papaya does not have. Comes in: a loader or a validator. Goes out:
+//! its value, or its error, with which the operation counts as failed. Never changes an entry if the closure fails.
 
 use std::any::type_name;
 use std::hash::{BuildHasher, Hash};

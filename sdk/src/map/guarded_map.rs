@@ -1,5 +1,5 @@
-//! papaya's map with a guard. Comes in: a pin, which papaya checked when it was made, or a map and a guard from the caller,
-//! which papaya checks at each operation. Goes out: papaya's operations, the same for both. Never counts.
+//! papaya's map with a guard. Comes in: a pin, which papaya checked when it was made, or a map and a guard from the
+//! caller, which papaya checks at each operation. Goes out: papaya's operations, the same for both. Never counts.
 
 use std::hash::{BuildHasher, Hash};
 

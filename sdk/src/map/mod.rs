@@ -1,9 +1,9 @@
-//! papaya's concurrent hash map under its own names and signatures, counted. Comes in: operations of the service. Goes out:
-//! papaya's answers to the service, ended operations to [`crate::record`]. Never changes an answer, a guard's lifetime or how
-//! often a closure runs.
+//! papaya's concurrent hash map under its own names and signatures, counted. Comes in: operations of the service. Goes
+//! out: papaya's answers to the service, ended operations to [`crate::record`]. Never changes an answer, a guard's
+//! lifetime or how often a closure runs.
 //!
-//! The public types are [`HashMap`] (explicit guards) and [`HashMapRef`] (holds its guard). Both do every operation through
-//! `observed`, which decides the outcomes, and `bounded`, in which a full map rejects new keys.
+//! The public types are [`HashMap`] (explicit guards) and [`HashMapRef`] (holds its guard). Both do every operation
+//! through `observed`, which decides the outcomes, and `bounded`, in which a full map rejects new keys.
 
 mod bounded;
 mod build_error;

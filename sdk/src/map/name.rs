@@ -1,6 +1,6 @@
-//! The name of a map in the telemetry. Comes in: the name from the service, or the location and type of the map. Goes out: a
-//! name that is the same in every run. Never numbers unnamed maps: a number would change with the order in which they are
-//! made.
+//! The name of a map in the telemetry. Comes in: the name from the service, or the location and type of the map. Goes
+//! out: a name that is the same in every run. Never numbers unnamed maps: a number would change with the order in which
+//! they are made.
 
 use std::any::type_name;
 use std::panic::Location;

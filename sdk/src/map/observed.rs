@@ -1,5 +1,5 @@
-//! Every operation of a map. Comes in: an operation. Goes out: papaya's result, and its outcome to the thread's cell. Never
-//! runs a closure more often than papaya does.
+//! Every operation of a map. Comes in: an operation. Goes out: papaya's result, and its outcome to the thread's cell.
+//! Never runs a closure more often than papaya does.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hash};
@@ -35,8 +35,8 @@ where
 {
     /// Runs an operation on one key. A panic in it passes through and counts as failed.
     ///
-    /// The two paths part at once: the hot one is inlined and carries nothing across the operation, the cold one is a second
-    /// copy out of line.
+    /// The two paths part at once: the hot one is inlined and carries nothing across the operation, the cold one is a
+    /// second copy out of line.
     #[inline(always)]
     pub(super) fn observe<Key: OperationKey<'g, K, V, U>, T>(
         self,

@@ -1,5 +1,5 @@
-//! The key of an operation, owned or borrowed, as a sample may need it. Comes in: the key. Goes out: its pseudonym, and its
-//! name if the service makes one. Never keeps a key.
+//! The key of an operation, owned or borrowed, as a sample may need it. Comes in: the key. Goes out: its pseudonym, and
+//! its name if the service makes one. Never keeps a key.
 
 use std::hash::{BuildHasher, Hash};
 

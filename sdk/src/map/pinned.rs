@@ -1,5 +1,5 @@
-//! A pinned map. Comes in: calls without a guard. Goes out: papaya's answers. Holds the guard and, if the guard cannot move to
-//! another thread, the thread's counters.
+//! A pinned map. Comes in: calls without a guard. Goes out: papaya's answers. Holds the guard and, if the guard cannot
+//! move to another thread, the thread's counters.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -13,8 +13,8 @@ use crate::record::ThreadCell;
 
 /// A pinned [`HashMap`]: papaya's methods without a guard argument.
 ///
-/// [`HashMap::pin`] looks up the current thread's counters once for all operations. A pin of [`HashMap::pin_owned`] may move
-/// between threads and looks them up for each operation.
+/// [`HashMap::pin`] looks up the current thread's counters once for all operations. A pin of [`HashMap::pin_owned`] may
+/// move between threads and looks them up for each operation.
 pub struct HashMapRef<'map, K, V, S, G> {
     map: &'map HashMap<K, V, S>,
     guarded: papaya::HashMapRef<'map, K, V, S, G>,
@@ -25,8 +25,8 @@ pub struct HashMapRef<'map, K, V, S, G> {
 impl<K, V, S> HashMap<K, V, S> {
     /// Pins the map for the current thread. References that the pin returns are valid as long as the pin lives.
     ///
-    /// Prefer one pin for a group of operations: pinning is nearly half the cost of a `get`. Operations through a pin find
-    /// their counters without a read of thread-local memory.
+    /// Prefer one pin for a group of operations: pinning is nearly half the cost of a `get`. Operations through a pin
+    /// find their counters without a read of thread-local memory.
     #[inline(always)]
     pub fn pin(&self) -> HashMapRef<'_, K, V, S, LocalGuard<'_>> {
         HashMapRef::local(self)
@@ -149,7 +149,8 @@ where
         self.observed().try_insert(key, value)
     }
 
-    /// Inserts what the closure returns unless the key is there; counted as `try_insert`. The closure runs at most once.
+    /// Inserts what the closure returns unless the key is there; counted as `try_insert`. The closure runs at most
+    /// once.
     ///
     /// # Errors
     /// The key is there: the error is its current value.
@@ -177,8 +178,8 @@ where
         self.observed().get_or_insert_with(key, f)
     }
 
-    /// Returns the value of the key, after loading it if there was none. The loader runs at most once; counted as `load`,
-    /// which is always timed if the loader runs. Not in papaya.
+    /// Returns the value of the key, after loading it if there was none. The loader runs at most once; counted as
+    /// `load`, which is always timed if the loader runs. Not in papaya.
     ///
     /// A full map, see [A bounded map](HashMap#a-bounded-map), returns the value and does not keep it.
     ///
@@ -234,8 +235,8 @@ where
         self.observed().update_or_insert_with(key, update, f)
     }
 
-    /// Inserts, updates, removes or keeps the entry, as the closure decides. The closure runs again whenever another thread
-    /// was faster; the repeated runs count as retries.
+    /// Inserts, updates, removes or keeps the entry, as the closure decides. The closure runs again whenever another
+    /// thread was faster; the repeated runs count as retries.
     #[inline]
     pub fn compute<'g, F, T>(&'g self, key: K, compute: F) -> Compute<'g, K, V, T>
     where
@@ -262,8 +263,8 @@ where
         self.observed().remove_entry(key)
     }
 
-    /// Removes the entry if the closure returns `true`, and returns it, or `None` if the key is not there. The closure runs
-    /// again whenever another thread has changed the value.
+    /// Removes the entry if the closure returns `true`, and returns it, or `None` if the key is not there. The closure
+    /// runs again whenever another thread has changed the value.
     ///
     /// # Errors
     /// The closure returned `false`: the error is the entry.
@@ -297,8 +298,8 @@ where
         self.observed().reserve(additional);
     }
 
-    /// Returns all entries, in no order. One event. Its time is that of the call, which finishes a pending resize, not that
-    /// of the iteration.
+    /// Returns all entries, in no order. One event. Its time is that of the call, which finishes a pending resize, not
+    /// that of the iteration.
     #[inline]
     pub fn iter(&self) -> Iter<'_, K, V, G> {
         self.observed().iter()

@@ -1,5 +1,5 @@
-//! Maps as serde maps. Comes in: entries, each counted as an insertion. Goes out: entries, in no order, which are not counted:
-//! no key is looked up.
+//! Maps as serde maps. Comes in: entries, each counted as an insertion. Goes out: entries, in no order, which are not
+//! counted: no key is looked up.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{HashMap, HashMapRef};
 
-/// The largest initial capacity, whatever length the input claims. Raised, a few bytes that claim a false length can take
-/// more memory; lowered, long inputs resize more often.
+/// The largest initial capacity, whatever length the input claims. Raised, a few bytes that claim a false length can
+/// take more memory; lowered, long inputs resize more often.
 const MAX_INITIAL_CAPACITY: usize = 4096;
 
 /// Returns the initial capacity for an input that claims this many entries.

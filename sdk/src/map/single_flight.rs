@@ -1,5 +1,5 @@
-//! Loads for asynchronous services, one at a time for each key. Comes in: many tasks that miss one key at once. Goes out: one
-//! load, with a value or error for all of them. Never holds a guard across an `.await`, and needs no runtime.
+//! Loads for asynchronous services, one at a time for each key. Comes in: many tasks that miss one key at once. Goes
+//! out: one load, with a value or error for all of them. Never holds a guard across an `.await`, and needs no runtime.
 
 use std::any::type_name;
 use std::collections::hash_map::RandomState;
@@ -16,13 +16,14 @@ use mapwarden_contract::{Op, Outcome};
 
 /// A map that loads an absent key once, however many tasks look it up at the same time.
 ///
-/// The first task runs its loader; tasks that come while it runs wait for it, and get a clone of its value, or its error. If
-/// the first task is cancelled or panics, one of the waiting tasks runs its own loader. A finished load is forgotten: its
-/// value is in the map, and after an error the next task loads again.
+/// The first task runs its loader; tasks that come while it runs wait for it, and get a clone of its value, or its
+/// error. If the first task is cancelled or panics, one of the waiting tasks runs its own loader. A finished load is
+/// forgotten: its value is in the map, and after an error the next task loads again.
 ///
-/// Everything counts as `load` on the map: `hit` if the key was there or another task loaded it, `inserted` and `failed` for a
-/// load that ran, with its time, `rejected` if the map was full and did not keep the value. Tasks that waited for a load that
-/// failed count as `failed` too: each of them is a caller without a value. A cancelled load is not counted.
+/// Everything counts as `load` on the map: `hit` if the key was there or another task loaded it, `inserted` and
+/// `failed` for a load that ran, with its time, `rejected` if the map was full and did not keep the value. Tasks that
+/// waited for a load that failed count as `failed` too: each of them is a caller without a value. A cancelled load is
+/// not counted.
 ///
 /// ```
 /// use mapwarden::{HashMap, SingleFlight};

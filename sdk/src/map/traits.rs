@@ -1,5 +1,5 @@
-//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing are not:
-//! they look up no key.
+//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing are
+//! not: they look up no key.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;

@@ -15,8 +15,8 @@ use super::sampler::{gap, one_in};
 use super::sync::{AtomicU64, Relaxed};
 use mapwarden_contract::{Op, Outcome};
 
-/// What one operation adds to its count and subtracts from the turn. The lower bits of a count stay set, those of a turn
-/// hold its weight, so that one comparison of the two words shows whether the turn has come, at any weight.
+/// What one operation adds to its count and subtracts from the turn. The lower bits of a count stay set, those of a
+/// turn hold its weight, so that one comparison of the two words shows whether the turn has come, at any weight.
 const ONE: u64 = 1 << 4;
 
 /// A count of 0.
@@ -55,9 +55,9 @@ impl Due {
 #[repr(C, align(128))]
 pub(crate) struct ThreadCell {
     /// Which operation is timed next: the one that finds this number of `get` hits, times [`ONE`], plus the binary
-    /// logarithm of N, its weight. A hit brings the turn nearer by its count alone; every other operation moves the turn.
-    /// One word, so that a turn and its weight always belong together, although the snapshot may write here too. In a
-    /// shared cell the turn is at 0: all its operations take the cold path.
+    /// logarithm of N, its weight. A hit brings the turn nearer by its count alone; every other operation moves the
+    /// turn. One word, so that a turn and its weight always belong together, although the snapshot may write here too.
+    /// In a shared cell the turn is at 0: all its operations take the cold path.
     turn: AtomicU64,
     /// The start of the current estimate of the rate.
     window_start: AtomicU64,
@@ -89,8 +89,8 @@ impl ThreadCell {
         }
     }
 
-    /// Returns the weight of an operation that takes the cold path. Otherwise this costs a `get` a load and a comparison,
-    /// because a `get` brings the turn nearer when it ends, and every other operation one store more.
+    /// Returns the weight of an operation that takes the cold path. Otherwise this costs a `get` a load and a
+    /// comparison, because a `get` brings the turn nearer when it ends, and every other operation one store more.
     ///
     /// A `get` inside the `Hash` or `Eq` of another `get`'s key is timed in place of the outer one.
     #[inline(always)]
@@ -116,8 +116,8 @@ impl ThreadCell {
         true
     }
 
-    /// Geometric gaps have no memory: a new draw at any time causes no bias. `begun` operations bring the turn nearer when
-    /// they end, but have had their own turn.
+    /// Geometric gaps have no memory: a new draw at any time causes no bias. `begun` operations bring the turn nearer
+    /// when they end, but have had their own turn.
     fn draw(&self, one_in: u64, begun: u64) {
         let turn = if self.is_shared || one_in == 1 {
             EVERY
@@ -128,8 +128,8 @@ impl ThreadCell {
         self.turn.store(turn + u64::from(one_in.ilog2()), Relaxed);
     }
 
-    /// Times the next operation and those after it, because the thread has become slow. Their weight is 1, since no draw
-    /// chose them. The snapshot calls this beside the cell's writer.
+    /// Times the next operation and those after it, because the thread has become slow. Their weight is 1, since no
+    /// draw chose them. The snapshot calls this beside the cell's writer.
     pub(super) fn time_next(&self) {
         // Relaxed: one word, and a reader may see its value before or after.
         self.turn.store(EVERY, Relaxed);
@@ -175,8 +175,9 @@ impl ThreadCell {
         }
     }
 
-    /// Records a timed operation on one key, and adapts N at the end of an estimate. On a shared cell threads may lose each
-    /// other's updates of the window; then the estimate of the rate is too low and N stays smaller than it could be.
+    /// Records a timed operation on one key, and adapts N at the end of an estimate. On a shared cell threads may lose
+    /// each other's updates of the window; then the estimate of the rate is too low and N stays smaller than it could
+    /// be.
     pub(super) fn adapt(&self, now: u64, due: Due) {
         let timed = self.window_timed.load(Relaxed).wrapping_add(1);
         self.window_timed.store(timed, Relaxed);
@@ -269,9 +270,9 @@ mod tests {
         }
     }
 
-    /// Runs operations in step with a workload of period 64 while N changes at random, also right after timed operations,
-    /// and while the snapshot requests operations at random. Returns how far the estimate of the rare kind is from its
-    /// number, in standard deviations by the variance that the sampler states.
+    /// Runs operations in step with a workload of period 64 while N changes at random, also right after timed
+    /// operations, and while the snapshot requests operations at random. Returns how far the estimate of the rare kind
+    /// is from its number, in standard deviations by the variance that the sampler states.
     fn deviation(is_shared: bool, random: &mut fastrand::Rng) -> f64 {
         let cell = ThreadCell::new(0, is_shared);
         let (mut estimate, mut truth, mut variance) = (0, 0, 0);

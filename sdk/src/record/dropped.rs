@@ -1,5 +1,5 @@
-//! Counts of dropped things. Comes in: what a bounded buffer of maps, of scopes or of the shipper drops. Goes out: counts by
-//! reason, which the process exports, so that nothing is lost silently.
+//! Counts of dropped things. Comes in: what a bounded buffer of maps, of scopes or of the shipper drops. Goes out:
+//! counts by reason, which the process exports, so that nothing is lost silently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,5 @@
-//! The state of the probe for held guards. Comes in: requests of the snapshot, and probes that are sent and return. Goes out:
-//! how long a probe was away.
+//! The state of the probe for held guards. Comes in: requests of the snapshot, and probes that are sent and return.
+//! Goes out: how long a probe was away.
 
 use super::sync::{AtomicU64, Relaxed};
 
@@ -9,8 +9,9 @@ const IDLE: u64 = 0;
 /// The next timed operation sends one.
 const WANTED: u64 = 1;
 
-/// The age at which a probe's sender first pushes it, 100 ms, and then at twice the age each time, so that a guard that is
-/// held for days makes a few dozen pushes wait. Raised, a probe that was left behind is reported as a held guard for longer.
+/// The age at which a probe's sender first pushes it, 100 ms, and then at twice the age each time, so that a guard that
+/// is held for days makes a few dozen pushes wait. Raised, a probe that was left behind is reported as a held guard for
+/// longer.
 const PUSH_AFTER: u64 = 100_000_000;
 
 /// What a timed operation has to do for the probe.
@@ -37,8 +38,8 @@ pub(super) struct GuardProbe {
 }
 
 impl GuardProbe {
-    /// Takes the request, if there is one for the thread of this number. Relaxed, as all accesses here: the state alone is
-    /// exchanged, a thread sees its own stores, and a push too many or too few does no harm.
+    /// Takes the request, if there is one for the thread of this number. Relaxed, as all accesses here: the state alone
+    /// is exchanged, a thread sees its own stores, and a push too many or too few does no harm.
     pub(super) fn take(&self, thread: u64, now: u64) -> Option<ProbeRequest> {
         match self.state.load(Relaxed) {
             IDLE => None,

@@ -34,8 +34,8 @@ impl TimeHistogram {
         }
     }
 
-    /// Adds `weight` events that took `time`. Two atomic adds, relaxed: each number only has to be exact and to grow, and
-    /// publishes no other memory.
+    /// Adds `weight` events that took `time`. Two atomic adds, relaxed: each number only has to be exact and to grow,
+    /// and publishes no other memory.
     pub(crate) fn add(&self, time: Nanos, weight: u64) {
         if let Some(count) = self.counts.get(bucket_of(time)) {
             count.fetch_add(weight, Relaxed);
@@ -43,8 +43,8 @@ impl TimeHistogram {
         self.sum.fetch_add(time.get().saturating_mul(weight), Relaxed);
     }
 
-    /// Returns everything that was added so far. Beside writers the sum may be ahead of the counts by the operations that
-    /// are just ending.
+    /// Returns everything that was added so far. Beside writers the sum may be ahead of the counts by the operations
+    /// that are just ending.
     pub(crate) fn snapshot(&self) -> Distribution {
         let mut counts = Box::new([0; BUCKETS]);
         for (into, from) in counts.iter_mut().zip(&self.counts) {

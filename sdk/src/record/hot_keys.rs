@@ -3,9 +3,9 @@
 //!
 //! Space-Saving (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in data streams,
 //! 2005) with [`TRACKED`] counters: a new key takes the place of the key with the smallest count and inherits it as its
-//! possible error. A key whose share is above 1 in [`TRACKED`] is found however many others there are, and one that
-//! becomes hot rises whatever was hot before it. A key is reported with what it gained since it took its place, which is
-//! exact for the operations that were offered.
+//! possible error. A key with a share above 1 in [`TRACKED`] is found among any number of others, and one that
+//! becomes hot rises, whatever was hot earlier. A key is reported with what it gained since it took its place, which
+//! is exact for the operations that were offered.
 
 use std::sync::Arc;
 
@@ -207,7 +207,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_key_is_reported_with_more_than_was_offered(offers in proptest::collection::vec((0..200_u64, 1..64_u64), 0..2000)) {
+        fn no_key_is_reported_with_more_than_was_offered(
+            offers in proptest::collection::vec((0..200_u64, 1..64_u64), 0..2000),
+        ) {
             let mut keys = HotKeyTracker::default();
             let mut truth = std::collections::BTreeMap::new();
             for (key, weight) in offers {

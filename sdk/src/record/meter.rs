@@ -34,12 +34,12 @@ use operation_end::OperationEnd;
 /// Cells that the threads beyond the table share. Raised, they meet less often on one cache line.
 const SHARED_CELLS: usize = 8;
 
-/// The time above which an operation is slow if no latency objective sets one, 1 ms. Raised, fewer operations are offered
-/// as spans.
+/// The time above which an operation is slow if no latency objective sets one, 1 ms. Raised, fewer operations are
+/// offered as spans.
 const SLOW: Nanos = Nanos::from_millis(1);
 
-/// Rejected and failed operations that are offered as spans between two snapshots. Raised, a map that rejects everything
-/// for a while costs its service more.
+/// Rejected and failed operations that are offered as spans between two snapshots. Raised, a map that rejects
+/// everything for a while costs its service more.
 const OFFERS: u32 = 64;
 
 /// Threads that may hold a guard beside those that used the map. Raised, a probe costs more.
@@ -127,8 +127,8 @@ impl Meter {
         };
     }
 
-    /// Returns the current thread's cell: a thread-local read and a load. A thread's first call allocates it. The cell is
-    /// valid on the calling thread only: an exclusive cell loses counts when two threads write it at once.
+    /// Returns the current thread's cell: a thread-local read and a load. A thread's first call allocates it. The cell
+    /// is valid on the calling thread only: an exclusive cell loses counts when two threads write it at once.
     #[inline(always)]
     pub(crate) fn cell(&self) -> &ThreadCell {
         match self.exclusive.get(ThreadIndex::if_known().index()).and_then(OnceBox::get) {
@@ -172,8 +172,8 @@ impl Meter {
         self.entries.fetch_add(change, Relaxed);
     }
 
-    /// Takes the request to send or push a probe, if there is one for this thread, with the number of threads that may hold
-    /// a guard.
+    /// Takes the request to send or push a probe, if there is one for this thread, with the number of threads that may
+    /// hold a guard.
     pub(crate) fn take_probe(&self) -> Option<(ProbeRequest, usize)> {
         let thread = u64::try_from(ThreadNumber::if_known().index()).unwrap_or(u64::MAX);
         let request = self.probe.take(thread, clock::now())?;

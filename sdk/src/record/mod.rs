@@ -185,7 +185,7 @@ pub struct Exemplar {
 #[derive(Clone, Debug)]
 pub struct UsersSnapshot {
     /// Whether it holds users or tenants.
-    pub who: IdentityKind,
+    pub who: UsersKind,
     /// What the sketch is about.
     pub about: UsersAbout,
     /// The region.
@@ -198,7 +198,7 @@ pub struct UsersSnapshot {
 
 /// Whom a sketch tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum IdentityKind {
+pub enum UsersKind {
     /// Users.
     User,
     /// Tenants: the customers, each of many users, of a service that serves organisations.

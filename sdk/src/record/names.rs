@@ -1,5 +1,5 @@
-//! Things by name. Comes in: names, which may be those of requests. Goes out: one thing a name, found without a lock. Never
-//! holds more than its limit: memory must not grow with what strangers send.
+//! Things by name. Comes in: names, which may be those of requests. Goes out: one thing a name, found without a lock.
+//! Never holds more than its limit: memory must not grow with what strangers send.
 //!
 //! A table of slots that are filled once and never emptied: a look-up is a hash and a few loads. It uses no
 //! thread-local, so that requests are counted in the last destructors of a thread too.
@@ -43,7 +43,8 @@ impl<T> Names<T> {
         }
     }
 
-    /// Returns the thing of this name if it was made, or the one of all other names once the limit is reached. Lock-free.
+    /// Returns the thing of this name if it was made, or the one of all other names once the limit is reached.
+    /// Lock-free.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<T>> {
         if let Some(found) = self.made(name) {
             return Some(found);

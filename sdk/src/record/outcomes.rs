@@ -1,4 +1,5 @@
-//! The outcomes that each operation can have: the pairs that exist at 0 from a map's creation. Other pairs are never sent.
+//! The outcomes that each operation can have: the pairs that exist at 0 from a map's creation. Other pairs are never
+//! sent.
 
 use mapwarden_contract::{Count, Op, Outcome};
 
@@ -19,8 +20,8 @@ pub(super) const fn position(op: Op) -> usize {
     op as usize
 }
 
-/// Returns the outcomes that this operation can have. `Failed` is a panic: of a closure, of the key's `Hash` or `Eq`, or
-/// because of another map's guard.
+/// Returns the outcomes that this operation can have. `Failed` is a panic: of a closure, of the key's `Hash` or `Eq`,
+/// or because of another map's guard.
 pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
     use Outcome::{Conflict, Failed, Hit, Inserted, Miss, Rejected, Removed, Replaced, Unchanged, Updated};
     match op {
@@ -82,8 +83,8 @@ pub(super) const fn is_lookup(op: Op) -> bool {
     }
 }
 
-/// Returns whether an entry got a value, which makes a map fresh. A removal does not: a map of which entries only expire is
-/// stale.
+/// Returns whether an entry got a value, which makes a map fresh. A removal does not: a map of which entries only
+/// expire is stale.
 pub(super) const fn is_write(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Inserted | Outcome::Replaced | Outcome::Updated => true,

@@ -1,5 +1,5 @@
-//! The state of a map at its previous snapshot. Comes in: totals of the cells, and times. Goes out, from the difference:
-//! which threads became slow, when the map was last written, how many seconds were fresh. Pure.
+//! The state of a map at its previous snapshot. Comes in: totals of the cells, and times. Goes out, from the
+//! difference: which threads became slow, when the map was last written, how many seconds were fresh. Pure.
 
 use super::sampler::one_in;
 use mapwarden_contract::{Count, Nanos, UnixNanos};
@@ -48,8 +48,8 @@ impl PreviousSnapshot {
         }
     }
 
-    /// Takes the operations that each cell has counted by now, and returns by cell the N that its rate needs; nothing while
-    /// too little time has passed.
+    /// Takes the operations that each cell has counted by now, and returns by cell the N that its rate needs; nothing
+    /// while too little time has passed.
     pub(super) fn pace(&mut self, totals: Vec<u64>, now: u64) -> Vec<u64> {
         let elapsed = now.saturating_sub(self.paced_at);
         if elapsed < PACE {
@@ -74,8 +74,8 @@ impl PreviousSnapshot {
         self.last_write
     }
 
-    /// Judges the whole seconds that have passed since the last judgement, after [`written`](Self::written). A second is
-    /// fresh if at its end the last write was at most `threshold` ago. Returns all (fresh, stale) seconds so far.
+    /// Judges the whole seconds that have passed since the last judgement, after [`written`](Self::written). A second
+    /// is fresh if at its end the last write was at most `threshold` ago. Returns all (fresh, stale) seconds so far.
     pub(super) fn freshness(&mut self, threshold: Nanos, now: u64) -> (Count, Count) {
         // Writes since the last snapshot may have come at any time since then: all these seconds are fresh.
         let fresh_until =

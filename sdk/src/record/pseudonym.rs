@@ -1,5 +1,5 @@
-//! Pseudonyms, under which keys of maps leave the process. Comes in: a key that can be hashed. Goes out: its hash under the
-//! process's secret. Never holds a key.
+//! Pseudonyms, under which keys of maps leave the process. Comes in: a key that can be hashed. Goes out: its hash under
+//! the process's secret. Never holds a key.
 
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,8 +11,8 @@ use super::hot_keys::KeyHash;
 static IS_SET: AtomicBool = AtomicBool::new(false);
 static SECRET: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
-/// Sets the secret under which keys are hashed from now on; without one they are no longer hashed. Processes of one build
-/// that share a secret give a key the same pseudonym.
+/// Sets the secret under which keys are hashed from now on; without one they are no longer hashed. Processes of one
+/// build that share a secret give a key the same pseudonym.
 pub(crate) fn set_key_secret(secret: Option<[u8; 16]>) {
     let Some(secret) = secret else {
         // Relaxed: a thread that reads the flag late hashes one key more.

@@ -1,6 +1,6 @@
-//! Random numbers. Comes in: nothing. Goes out: draws from a generator of each thread. Never draws from the generator that
-//! `fastrand` keeps for its users: the service may seed that one, the same in every process, and its draws must not depend
-//! on these.
+//! Random numbers. Comes in: nothing. Goes out: draws from a generator of each thread. Never draws from the generator
+//! that `fastrand` keeps for its users: the service may seed that one, the same in every process, and its draws must
+//! not depend on these.
 
 use std::cell::Cell;
 

@@ -1,5 +1,5 @@
-//! Decides when to time an operation. Comes in: the rate of a thread. Goes out: N, and the gap to the next timed operation.
-//! Pure: randomness and time are arguments.
+//! Decides when to time an operation. Comes in: the rate of a thread. Goes out: N, and the gap to the next timed
+//! operation. Pure: randomness and time are arguments.
 //!
 //! A coin of probability 1/N decides for every operation whether it is timed, and a timed operation counts N times.
 //! The coins are drawn ahead as geometric gaps, which have no memory: given everything that happened before, the
@@ -13,7 +13,8 @@
 pub(super) const MAX_ONE_IN: u64 = 1024;
 
 /// The least number of operations that a thread times a second, if N allows it; the most is twice as many. Raised,
-/// estimates get better and busy threads slower: a timed operation costs about 0.2 us, so that 4,096 of them take less than
+/// estimates get better and busy threads slower: a timed operation costs about 0.2 us, so that 4,096 of them take less
+/// than
 /// 0.1 % of a thread.
 const TIMED_PER_SECOND: u64 = 2048;
 
@@ -27,8 +28,8 @@ pub(super) fn one_in(operations: u64, elapsed: u64) -> u64 {
     if wanted >= MAX_ONE_IN { MAX_ONE_IN } else { 1 << wanted.max(1).ilog2() }
 }
 
-/// Returns a geometric gap of mean N, at least 1: the number of operations until the coin of probability 1/N shows heads.
-/// `uniform` lies in [0, 1).
+/// Returns a geometric gap of mean N, at least 1: the number of operations until the coin of probability 1/N shows
+/// heads. `uniform` lies in [0, 1).
 #[expect(
     clippy::as_conversions,
     reason = "n is at most 2^10 and exact as a float; a float to integer cast saturates"

@@ -1,5 +1,6 @@
-//! Samples of operations on single keys. Comes in: the key and the request scope of a timed operation, with its weight. Goes
-//! out: [`Sampled`]. Never waits: where two threads meet here, one of them adds nothing, which does not change the shares.
+//! Samples of operations on single keys. Comes in: the key and the request scope of a timed operation, with its weight.
+//! Goes out: [`Sampled`]. Never waits: where two threads meet here, one of them adds nothing, which does not change the
+//! shares.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -8,7 +9,8 @@ use super::hot_keys::{HotKeyTracker, KeyHash};
 use super::names::OTHER;
 use mapwarden_contract::{Count, UnixNanos};
 
-/// Scopes of one map that are counted separately. Raised, a map that is used by more kinds of requests sends more series.
+/// Scopes of one map that are counted separately. Raised, a map that is used by more kinds of requests sends more
+/// series.
 const MAX_SCOPES: usize = 64;
 
 /// The samples of the maps of one name.

@@ -1,7 +1,7 @@
-//! A small number for every live thread, so that its cells are found by index. Comes in: the current thread. Goes out: its
-//! [`ThreadNumber`] and its [`ThreadIndex`]. Never gives one number to two live threads. The number of an ended thread is
-//! reused, lowest first, so that its cells are used again and memory grows with the threads alive at once, not with all
-//! threads ever started.
+//! A small number for every live thread, so that its cells are found by index. Comes in: the current thread. Goes out:
+//! its [`ThreadNumber`] and its [`ThreadIndex`]. Never gives one number to two live threads. The number of an ended
+//! thread is reused, lowest first, so that its cells are used again and memory grows with the threads alive at once,
+//! not with all threads ever started.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -10,8 +10,8 @@ use std::sync::{LazyLock, PoisonError};
 
 use super::sync::Mutex;
 
-/// Live threads that have an entry of their own in every table. Raised, every map name takes 8 bytes more a thread; the type
-/// of [`ThreadIndex`] allows no more than this.
+/// Live threads that have an entry of their own in every table. Raised, every map name takes 8 bytes more a thread; the
+/// type of [`ThreadIndex`] allows no more than this.
 pub(super) const THREADS: usize = 255;
 
 /// The position of the current thread in a table of `THREADS + 1`. A byte, so that no look-up can miss and none needs a
@@ -50,7 +50,7 @@ impl ThreadNumber {
     /// shared cells.
     const LEAVING: Self = Self(usize::MAX - 1);
 
-    /// Not yet asked for.
+    /// A thread that has not called [`ThreadNumber::current`] yet.
     const UNSET: Self = Self(usize::MAX);
 
     /// Returns the current thread's number. A thread's first call takes a lock.
@@ -70,8 +70,8 @@ impl ThreadNumber {
     }
 }
 
-// The lease alone has a destructor: a read of the others needs no check for its registration, and works in destructors that
-// run after it.
+// The lease alone has a destructor: a read of the others needs no check for its registration, and works in destructors
+// that run after it.
 thread_local! {
     static INDEX: Cell<ThreadIndex> = const { Cell::new(ThreadIndex::NONE) };
     static NUMBER: Cell<ThreadNumber> = const { Cell::new(ThreadNumber::UNSET) };
@@ -92,8 +92,8 @@ impl Drop for Lease {
     }
 }
 
-/// The numbers in use. Its lock also orders the last stores of a number's former thread before the first loads of its next
-/// one, so that both can be relaxed.
+/// The numbers in use. Its lock also orders the last stores of a number's former thread before the first loads of its
+/// next one, so that both can be relaxed.
 #[derive(Default)]
 struct Numbers(Mutex<NumberPool>);
 

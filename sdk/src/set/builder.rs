@@ -1,5 +1,5 @@
-//! Builds a set. Comes in: a name, objectives and papaya's options. Goes out: a [`HashSet`]. Never does anything that the
-//! builder of a map does not do.
+//! Builds a set. Comes in: a name, objectives and papaya's options. Goes out: a [`HashSet`]. Never does anything that
+//! the builder of a map does not do.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -96,8 +96,8 @@ impl<K, S> HashSetBuilder<K, S> {
     /// Makes the set unless an objective would be dropped, see [`HashMapBuilder::try_build`].
     ///
     /// # Errors
-    /// Two objectives that judge events alike, an objective that a map or set of the same name has declared differently, and
-    /// one above the limit for a name.
+    /// Two objectives that judge events alike, an objective that a map or set of the same name has declared
+    /// differently, and one above the limit for a name.
     pub fn try_build(self) -> Result<HashSet<K, S>, BuildError> {
         self.map.try_build().map(HashSet::of)
     }

@@ -1,5 +1,5 @@
-//! Makes sets. Comes in: a hasher and a capacity, or nothing. Goes out: an empty set that is named by the caller's location, or
-//! a builder.
+//! Makes sets. Comes in: a hasher and a capacity, or nothing. Goes out: an empty set that is named by the caller's
+//! location, or a builder.
 
 use std::panic::Location;
 

@@ -1,5 +1,5 @@
-//! The set itself, and its operations under explicit guards. Comes in: a map without values. Goes out: a set. Never counts by
-//! itself: every operation is one of the map.
+//! The set itself, and its operations under explicit guards. Comes in: a map without values. Goes out: a set. Never
+//! counts by itself: every operation is one of the map.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
@@ -9,8 +9,8 @@ use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
 
 /// A concurrent hash set that counts its operations.
 ///
-/// The set is [papaya](papaya::HashSet)'s. In the telemetry it is a [`HashMap`] without values, with the same names, costs and
-/// objectives.
+/// The set is [papaya](papaya::HashSet)'s. In the telemetry it is a [`HashMap`] without values, with the same names,
+/// costs and objectives.
 ///
 /// ```
 /// use mapwarden::{HashSet, Objective};
@@ -29,17 +29,17 @@ use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
 /// ```
 ///
 /// # Operations
-/// `contains` is counted as `contains_key` and `get` as `get_key_value`; the others have their own names. An `insert` of a key
-/// that is there replaces the stored key by the equal one, as in papaya, and counts as `replaced`.
+/// `contains` is counted as `contains_key` and `get` as `get_key_value`; the others have their own names. An `insert`
+/// of a key that is there replaces the stored key by the equal one, as in papaya, and counts as `replaced`.
 ///
 /// # A bounded set
-/// With [`max_entries`](crate::HashSetBuilder::max_entries) a full set rejects new keys, as
-/// [a bounded map](HashMap#a-bounded-map) does: [`checked_insert`](crate::HashSetRef::checked_insert) returns the key as an
-/// error; `insert` returns `true`, and the set does not hold the key.
+/// With [`max_entries`](crate::HashSetBuilder::max_entries) a full set rejects new keys, as [a bounded
+/// map](HashMap#a-bounded-map) does: [`checked_insert`](crate::HashSetRef::checked_insert) returns the key as an error;
+/// `insert` returns `true`, and the set does not hold the key.
 ///
 /// # Sharing
-/// Sharing a set between threads requires `K: Send + Sync`, as papaya does for its map. papaya requires only `K: Sync` for its
-/// set; but through a shared set one thread may drop a key that another one inserted.
+/// Sharing a set between threads requires `K: Send + Sync`, as papaya does for its map. papaya requires only `K: Sync`
+/// for its set; but through a shared set one thread may drop a key that another one inserted.
 ///
 /// ```compile_fail,E0277
 /// fn shared<T: Sync>() {}
@@ -85,8 +85,8 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
-    /// Returns the number of keys: one load for each core. While other threads write, the number may be true of no single
-    /// moment.
+    /// Returns the number of keys: one load for each core. While other threads write, the number may be true of no
+    /// single moment.
     #[inline]
     pub fn len(&self) -> usize {
         self.map.len()
@@ -128,9 +128,9 @@ where
     /// Inserts as `insert` does, and reports a new key that a full set rejects. Not in papaya; counted as `insert`.
     ///
     /// # Errors
-    /// The set is full and the key is new: the error holds the key. In the rare case that another thread removes the key
-    /// between look-up and replacement, the result may be `Ok(true)`, counted as `rejected`, as with
-    /// [a map](HashMap::checked_insert).
+    /// The set is full and the key is new: the error holds the key. In the rare case that another thread removes the
+    /// key between look-up and replacement, the result may be `Ok(true)`, counted as `rejected`, as with [a
+    /// map](HashMap::checked_insert).
     #[inline]
     pub fn checked_insert(&self, key: K, guard: &impl Guard) -> Result<bool, Rejected<K, ()>> {
         self.map.checked_insert(key, (), guard).map(|old| old.is_none())

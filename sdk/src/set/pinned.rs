@@ -7,16 +7,16 @@ use crate::map::{Equivalent, Guard, HashMapRef, LocalGuard, OwnedGuard, Rejected
 
 /// A pinned [`HashSet`]: papaya's methods without a guard argument.
 ///
-/// [`HashSet::pin`] looks up the current thread's counters once for all operations. A pin of [`HashSet::pin_owned`] may move
-/// between threads and looks them up for each operation.
+/// [`HashSet::pin`] looks up the current thread's counters once for all operations. A pin of [`HashSet::pin_owned`] may
+/// move between threads and looks them up for each operation.
 pub struct HashSetRef<'set, K, S, G> {
     set: &'set HashSet<K, S>,
     map: HashMapRef<'set, K, (), S, G>,
 }
 
 impl<K, S> HashSet<K, S> {
-    /// Pins the set for the current thread. References that the pin returns are valid as long as the pin lives. Prefer one
-    /// pin for a group of operations.
+    /// Pins the set for the current thread. References that the pin returns are valid as long as the pin lives. Prefer
+    /// one pin for a group of operations.
     #[inline(always)]
     pub fn pin(&self) -> HashSetRef<'_, K, S, LocalGuard<'_>> {
         HashSetRef::new(self, self.map.pin())

@@ -1,4 +1,5 @@
-//! Sets as serde sequences. Comes in: keys, each counted as an insertion. Goes out: keys, in no order, which are not counted.
+//! Sets as serde sequences. Comes in: keys, each counted as an insertion. Goes out: keys, in no order, which are not
+//! counted.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};

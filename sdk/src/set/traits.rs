@@ -1,4 +1,5 @@
-//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing are not.
+//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing are
+//! not.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;

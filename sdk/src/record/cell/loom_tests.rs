@@ -1,5 +1,5 @@
-//! A cell under every order that the memory model allows. All draws come from one generator that is seeded again for each
-//! order, so that loom sees the same gaps.
+//! A cell under every order that the memory model allows. All draws come from one generator that is seeded again for
+//! each order, so that loom sees the same gaps.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Laws of a meter's numbers: cells sum to events, weights sum to judged events and to samples, and no number goes back.
+//! Laws of a meter's numbers: cells sum to events, weights sum to judged events and to samples, and no number goes
+//! back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Operations between their begin and their end. Comes in: how each one ended. Goes out: counts and times, to the cell and
-//! the meter. Never loses one: an operation that is dropped without an end has panicked, and counts as failed.
+//! Operations between their begin and their end. Comes in: how each one ended. Goes out: counts and times, to the cell
+//! and the meter. Never loses one: an operation that is dropped without an end has panicked, and counts as failed.
 
 use super::Meter;
 use super::operation_end::OperationEnd;
@@ -94,8 +94,8 @@ impl Meter {
 
 impl UntimedOperation<'_> {
     /// Counts the operation: a load and a store. Only the usual outcome is counted inline: the address of its slot does
-    /// not depend on what the operation loads, so that the processor counts while the map still looks up. A slot chosen by
-    /// the result would have to wait for the map's loads.
+    /// not depend on what the operation loads, so that the processor counts while the map still looks up. A slot chosen
+    /// by the result would have to wait for the map's loads.
     #[inline(always)]
     pub(crate) fn end(self, outcome: Outcome) {
         let Self { cell, op, .. } = self;

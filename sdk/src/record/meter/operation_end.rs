@@ -11,8 +11,8 @@ pub(super) struct OperationEnd {
 }
 
 impl OperationEnd {
-    /// Returns whether the operation is offered as a span at any duration. A failure without its error is not: the caller
-    /// that knows the error offers it.
+    /// Returns whether the operation is offered as a span at any duration. A failure without its error is not: the
+    /// caller that knows the error offers it.
     pub(super) const fn is_bad(self) -> bool {
         matches!(self.outcome, Outcome::Rejected) || self.error.is_some()
     }

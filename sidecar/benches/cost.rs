@@ -24,7 +24,7 @@ use mapwarden_engine::notice::Notices;
 use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_objective::{Indicator, Matcher, Selector, Slo};
 use mapwarden_sidecar::view::Durability;
-use mapwarden_sidecar::view::{Facts, Judged, view};
+use mapwarden_sidecar::view::{Evaluation, SidecarFacts, view};
 
 const NOW: u64 = 1_800_000_000;
 const SERIES_EACH: usize = 10;
@@ -113,13 +113,13 @@ fn main() {
         lap(3);
         let states = ledger.step(&known, &budgets, |slo| notices.onset(slo));
         lap(4);
-        let facts = Facts {
+        let facts = SidecarFacts {
             started: timestamp(at(NOW)),
             durability: Durability::Memory,
             sources: &[],
             corrections: ledger.log(),
         };
-        let judged = Judged { budgets: budgets.clone(), ledger: states };
+        let judged = Evaluation { budgets: budgets.clone(), ledger: states };
         std::hint::black_box(view(&known, judged, &notices, facts));
         lap(5);
     }

@@ -15,14 +15,14 @@ use crate::accept::Input;
 use crate::config::Config;
 use crate::store::{Commit, Removed, Store, StoreError};
 use crate::view;
-use crate::view::sources::SourceBoard;
+use crate::view::SourceBoard;
 use crate::view::{Durability, View};
 use mapwarden_engine::aggregate::slot::{Level, Slot};
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::budget::{BudgetState, evaluate};
 use mapwarden_engine::correction::{ProposalError, WrittenEntry};
 use mapwarden_engine::ledger::Ledger;
-use mapwarden_engine::notice::{self, Event, Notice, NoticeEvent, Notices};
+use mapwarden_engine::notice::{self, Notice, NoticeEvent, Notices, Transition};
 use mapwarden_engine::observation::Change;
 
 /// How long after an input the state is evaluated at the latest. Raised, a notice comes later; lowered, more
@@ -71,7 +71,7 @@ pub(crate) struct Owner {
 struct Durable {
     store: Arc<Store>,
     removed: Removed,
-    notices: BTreeMap<String, notice::Kept>,
+    notices: BTreeMap<String, notice::StoredNotice>,
     are_changes_new: bool,
     last_commit: Option<Timestamp>,
     error: Option<String>,
@@ -110,13 +110,13 @@ impl Owner {
             error: None,
         });
         let started = timestamp(now);
-        let facts = view::Facts {
+        let facts = view::SidecarFacts {
             started,
             durability: durability(store.as_ref()),
             sources: &sources,
             corrections: ledger.log(),
         };
-        let judged = view::Judged { budgets: Arc::default(), ledger: BTreeMap::new() };
+        let judged = view::Evaluation { budgets: Arc::default(), ledger: BTreeMap::new() };
         let first = view::view(&aggregate.at(now), judged, &notices, facts);
         let (view, reader) = watch::channel(Arc::new(first));
         let (budgets, is_stale, waiting) = (Arc::default(), true, Vec::new());
@@ -233,13 +233,13 @@ impl Owner {
         // What is told is judged; what the next evaluation goes on from is what was measured.
         let judged = self.ledger.judge(&self.budgets, now);
         let happened = self.notices.step(&known, &judged);
-        let facts = view::Facts {
+        let facts = view::SidecarFacts {
             started: self.started,
             durability: durability(self.store.as_ref()),
             sources: &self.sources,
             corrections: self.ledger.log(),
         };
-        let told = view::Judged { budgets: judged, ledger: states };
+        let told = view::Evaluation { budgets: judged, ledger: states };
         let view = Arc::new(view::view(&known, told, &self.notices, facts));
         if let Some(durable) = &mut self.store {
             for notice in happened.iter().map(|event| &*event.notice) {
@@ -362,13 +362,13 @@ fn durability(store: Option<&Durable>) -> Durability {
 fn log(event: &NoticeEvent) {
     let notice = &event.notice;
     match event.event {
-        Event::Opened => {
+        Transition::Opened => {
             tracing::warn!(notice = %notice.id, slo = %notice.slo, "notice opened: {}", notice.summary);
         }
-        Event::Updated => {
+        Transition::Updated => {
             tracing::info!(notice = %notice.id, slo = %notice.slo, "notice updated: {}", notice.summary);
         }
-        Event::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
+        Transition::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
     }
 }
 

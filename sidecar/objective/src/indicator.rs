@@ -1,93 +1,84 @@
-//! What counts as an event, and which events are bad.
+//! What an objective counts as an event, and which events are bad.
 
-use mapwarden_contract::Nanos;
+use mapwarden_contract::{Nanos, Verdict};
 
-/// Which series or queries make an SLI. A closed set.
+/// The series or queries that measure an SLI. A closed set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Indicator {
-    /// All events of one selector, the bad ones of another: series that the sidecar holds.
+    /// Counters that the sidecar holds: one selector for all events and one for the bad events.
     Events {
         /// All events.
         total: Selector,
         /// The bad events among them.
         bad: Selector,
     },
-    /// The values of a histogram that the sidecar holds; good at or below the threshold, which must be a bucket's bound.
+    /// A histogram that the sidecar holds. Values at or below the threshold, which must be the bound of a bucket, are good.
     Latency {
         /// The histogram.
         series: Selector,
         /// The slowest good value.
         threshold: Nanos,
     },
-    /// What a Prometheus-compatible server answers.
+    /// Queries that a Prometheus-compatible server answers.
     Queried(Queried),
-    /// Other objectives of the same service or of others, by id. Good as the weighted mean of their shares of good events
-    /// is, or, without weights, only while all of them keep their targets.
+    /// Other objectives, of any service. With weights, the share of good events is the weighted mean of their shares; without
+    /// weights, the composite is good only while all of them keep their targets.
     Composite {
         /// The other objectives.
         members: Vec<Member>,
     },
 }
 
-/// One part of a composite objective.
+/// One member of a composite objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    /// The id of the other objective: `service/name`.
+    /// The id of the member: `service/name`.
     pub slo: String,
-    /// Its weight, above 0; none where all members must hold.
+    /// The weight of the member, above 0; none where all members must keep their targets.
     pub weight: Option<f64>,
 }
 
-/// Queries, and who answers them.
+/// Queries and the source that answers them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Queried {
-    /// The name of a source that the configuration or an OpenSLO `DataSource` declares; none for the default one.
+    /// The name of a source that the configuration or an OpenSLO `DataSource` declares; none for the default source.
     pub source: Option<String>,
-    /// What is asked.
+    /// The queries.
     pub queries: Queries,
 }
 
-/// What is asked of a Prometheus-compatible server. A closed set.
+/// Queries to a Prometheus-compatible server. A closed set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Queries {
-    /// All events, and the good or the bad ones among them: rates or increases over the window.
+    /// All events, and the good or the bad events among them: rates or increases over the window.
     Events {
         /// All events.
         total: Expression,
-        /// Those of which [`Judged`] tells what they are.
+        /// The good or the bad events among them.
         part: Expression,
-        /// What the part's events are.
-        is: Judged,
+        /// The verdict on the events of `part`.
+        is: Verdict,
     },
-    /// A share of events in [0, 1] that the server has divided itself: how many events it is of is not known, so that
-    /// every evaluation counts alike.
+    /// A share of events in [0, 1] that the server has divided itself. The number of events is not known, so that every
+    /// evaluation counts alike.
     Ratio {
         /// The share.
         share: Expression,
-        /// What its events are.
-        is: Judged,
+        /// The verdict on the events of which `share` is the share.
+        is: Verdict,
     },
-    /// A value at each evaluation, which is one event: good where the comparison holds.
+    /// A value at each evaluation. Each evaluation is one event, which is good where the comparison holds.
     Threshold {
         /// The value.
         value: Expression,
-        /// How a good value compares.
+        /// The comparison that a good value satisfies.
         good: Comparison,
-        /// With what.
+        /// The number with which the value is compared.
         threshold: f64,
     },
 }
 
-/// What counted events are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
-    /// They kept the promise.
-    Good,
-    /// They broke it.
-    Bad,
-}
-
-/// How a value compares with a threshold, by the names of OpenSLO's `op`.
+/// A comparison of a value with a threshold, by the names of OpenSLO's `op`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// Less than or equal.
@@ -105,19 +96,22 @@ pub enum Comparison {
 pub struct Expression(String);
 
 impl Expression {
-    /// Takes PromQL that is known to be valid once a window stands in it.
+    /// The template of the window, as every expression that this crate's readers produce spells it.
+    pub const WINDOW: &str = "{{.window}}";
+
+    /// Wraps PromQL that is known to be valid once a window is inserted.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// As it was written.
+    /// Returns the text as it was written.
     pub fn text(&self) -> &str {
         &self.0
     }
 
-    /// With a window in Prometheus' notation: `5m`.
+    /// Returns the PromQL with a window, in the notation of Prometheus (`5m`), inserted.
     pub fn over(&self, window: &str) -> String {
-        self.0.replace("{{.window}}", window).replace("{{ .window }}", window)
+        self.0.replace(Self::WINDOW, window).replace("{{ .window }}", window)
     }
 }
 
@@ -126,11 +120,11 @@ impl Expression {
 pub struct Selector {
     /// The metric's name.
     pub metric: String,
-    /// What the attributes must be; all of them.
+    /// The conditions on attributes, all of which a series must satisfy.
     pub matching: Vec<Matcher>,
 }
 
-/// What one attribute must be. The pattern may end in `*`: `5*` matches `503`.
+/// A condition on one attribute. The pattern may end in `*`: `5*` matches `503`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matcher {
     /// The attribute's name.

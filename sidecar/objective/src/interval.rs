@@ -1,13 +1,13 @@
-//! How sure a measured ratio is.
+//! Confidence intervals of measured ratios.
 
 use mapwarden_contract::{Count, Ratio};
 
 /// The 97.5th percentile of the normal distribution: the interval is two-sided and holds 95 %.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % confidence interval of a ratio by Wilson's score (E. B. Wilson, "Probable inference", JASA 22, 1927),
-/// which holds near 0 and 1 and for few events, where the usual normal interval does not. None where there was
-/// no event.
+/// Returns the 95 % confidence interval of a ratio by Wilson's score (E. B. Wilson, "Probable inference", JASA 22, 1927),
+/// which holds near 0 and 1 and for few events, where the usual normal interval does not. Returns none where there was no
+/// event.
 pub fn wilson(part: Count, whole: Count) -> Option<(Ratio, Ratio)> {
     if whole == Count::ZERO {
         return None;
@@ -16,7 +16,7 @@ pub fn wilson(part: Count, whole: Count) -> Option<(Ratio, Ratio)> {
     Some((Ratio::new(lower).ok()?, Ratio::new(upper).ok()?))
 }
 
-/// The same for events that are weighed, of which there are some.
+/// Returns the 95 % confidence interval of `part / n` as [`wilson`] does, for weighted events. `n` must be above 0.
 pub fn score(part: f64, n: f64) -> (f64, f64) {
     let ratio = (part / n).min(1.0);
     let centre = ratio + Z * Z / (2.0 * n);
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_agrees_with_published_values() {
+    fn wilson_agrees_with_published_values() {
         // Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17,
         // 1998, table I, method 3.
         let cases = [

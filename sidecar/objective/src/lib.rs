@@ -1,6 +1,18 @@
-//! What an objective promises: its target, what counts as an event, the period, who is alerted. Comes in: values that a
-//! file's reader or a declaration has checked. Goes out: [`Slo`]s, which the engine evaluates and of which rules for
-//! Prometheus are written. Never reads a file, telemetry or a clock.
+//! The parts of a service level objective: target, indicator, period, budgeting method and alerting. Comes in: values that
+//! the reader of a file or of a declaration has checked. Goes out: [`Slo`]s, which the engine evaluates and for which
+//! Prometheus rules are written. Never reads a file, telemetry or a clock.
+//!
+//! ```
+//! use mapwarden_contract::Ratio;
+//! use mapwarden_objective::{Indicator, Period, Selector, Slo};
+//!
+//! let all = Selector { metric: "http.server.requests".to_owned(), matching: Vec::new() };
+//! let bad = Selector { metric: "http.server.errors".to_owned(), matching: Vec::new() };
+//! let target = Ratio::new(0.999).unwrap();
+//! let slo = Slo::new("shop", "availability", target, Indicator::Events { total: all, bad });
+//! assert_eq!(slo.id(), "shop/availability");
+//! assert_eq!(slo.period, Period::DEFAULT);
+//! ```
 
 mod alerting;
 mod indicator;
@@ -12,9 +24,7 @@ mod severity;
 mod slo;
 
 pub use self::alerting::{Alert, Alerting, BurnTier, MIN_BAD, workbook};
-pub use self::indicator::{
-    Comparison, Expression, Indicator, Judged, Matcher, Member, Queried, Queries, Selector,
-};
+pub use self::indicator::{Comparison, Expression, Indicator, Matcher, Member, Queried, Queries, Selector};
 pub use self::interval::{score, wilson};
 pub use self::method::Method;
 pub use self::origin::Origin;

@@ -1,23 +1,23 @@
-//! How events become a budget.
+//! How events become an error budget.
 
 use mapwarden_contract::{Nanos, Ratio};
 
-/// How events become a budget. A closed set, by the names of OpenSLO v1's `budgetingMethod`.
+/// How events become an error budget. A closed set, by the names of OpenSLO v1's `budgetingMethod`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Method {
     /// Every event counts: the budget is a number of bad events.
     Occurrences,
-    /// Every slice of time counts once, good where at least this share of its events was: the budget is a number of bad
+    /// Every time slice counts once, as good where at least `target` of its events were: the budget is a number of bad time
     /// slices.
     Timeslices {
-        /// How long a slice is.
+        /// The length of a time slice.
         slice: Nanos,
-        /// The share of good events at or above which a slice is good.
+        /// The share of good events at or above which a time slice is good.
         target: Ratio,
     },
-    /// Every slice of time counts once, by its share of good events: the budget is a sum of shares.
+    /// Every time slice counts once, by its share of good events: the budget is a sum of shares.
     RatioTimeslices {
-        /// How long a slice is.
+        /// The length of a time slice.
         slice: Nanos,
     },
 }

@@ -1,21 +1,21 @@
-//! Where something was declared.
+//! Where a setting or an objective was declared.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a setting was made.
+/// The origin of a declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// In a file; line and column count from 1.
     File {
-        /// The file as it was named.
+        /// The path of the file as the caller named it.
         path: PathBuf,
-        /// The line; none where the file as a whole is meant.
+        /// The line; none for the file as a whole.
         line: Option<u64>,
         /// The column in characters.
         column: Option<u64>,
     },
-    /// By a flag or its environment variable: `--admin (MAPWARDEN_ADMIN)`.
+    /// A flag or its environment variable: `--admin (MAPWARDEN_ADMIN)`.
     Setting(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! The time over which a promise is kept.
+//! The time over which an objective is kept.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -7,42 +7,42 @@ use mapwarden_contract::Nanos;
 /// The period of a budget. A closed set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Period {
-    /// The last so much time, at every moment.
+    /// A window of this length that ends now.
     Rolling(Nanos),
-    /// Months, weeks or whatever the calendar divides, one after the other.
+    /// Consecutive periods of a calendar: days, weeks, months.
     Calendar(Calendar),
 }
 
-/// Calendar periods, one after the other, in a time zone, where a day may have 23 or 25 hours.
+/// Consecutive calendar periods in a time zone, where a day may have 23 or 25 hours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calendar {
-    /// The start of one of them, in the zone.
+    /// The local time at which one of the periods starts.
     pub start: DateTime,
-    /// What one of them is long: so many units.
+    /// The length of a period, in units.
     pub count: u32,
-    /// Of this unit.
+    /// The unit.
     pub unit: CalendarUnit,
-    /// The zone.
+    /// The time zone.
     pub zone: TimeZone,
 }
 
-/// What calendar periods are counted in.
+/// The unit of calendar periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalendarUnit {
-    /// Days of the zone.
+    /// A day of the time zone.
     Day,
-    /// Weeks of seven such days.
+    /// Seven such days.
     Week,
-    /// Months.
+    /// A month.
     Month,
     /// Three months.
     Quarter,
-    /// Years.
+    /// A year.
     Year,
 }
 
 impl CalendarUnit {
-    /// How many days it has in round numbers, where days are counted and not dates: a month 30, a quarter 90, a year 365.
+    /// Returns the nominal length in days, where days are counted and not dates: a month has 30, a quarter 90, a year 365.
     pub const fn round_days(self) -> u64 {
         match self {
             Self::Day => 1,
@@ -55,7 +55,7 @@ impl CalendarUnit {
 }
 
 impl Calendar {
-    /// How many days a period has in round numbers, see [`CalendarUnit::round_days`].
+    /// Returns the nominal length of a period in days, see [`CalendarUnit::round_days`].
     pub fn round_days(&self) -> u64 {
         self.unit.round_days() * u64::from(self.count)
     }

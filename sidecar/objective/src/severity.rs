@@ -1,14 +1,14 @@
-//! How loud an alert is.
+//! The severity of an alert.
 
 use serde::{Deserialize, Serialize};
 
-/// How loud an alert is.
+/// The severity of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Somebody looks at it during the day.
+    /// Waits for working hours.
     Ticket,
-    /// Somebody is woken.
+    /// Wakes the person on call.
     Page,
 }
 
@@ -16,7 +16,7 @@ impl Severity {
     /// Both severities.
     pub const ALL: [Self; 2] = [Self::Ticket, Self::Page];
 
-    /// The label's value.
+    /// Returns the value of the label `severity`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ticket => "ticket",

@@ -1,4 +1,4 @@
-//! One objective as it was declared, in whatever file.
+//! One objective as it was declared.
 
 use std::collections::BTreeMap;
 
@@ -10,36 +10,36 @@ use crate::method::Method;
 use crate::origin::Origin;
 use crate::period::Period;
 
-/// One objective.
+/// One service level objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slo {
-    /// The service; for series that the sidecar holds, their `service.name`.
+    /// The service; for series that the sidecar holds, the value of `service.name`.
     pub service: String,
     /// The name, unique within the service.
     pub name: String,
-    /// What it is for, in its owner's words.
+    /// A description for readers.
     pub description: Option<String>,
-    /// Labels that its series and alerts carry, by name.
+    /// Labels of its series and alerts, by name.
     pub labels: BTreeMap<String, String>,
-    /// The promised share of good events (or of good slices, see [`Method`]), in (0, 1).
+    /// The target share of good events (or of good time slices, see [`Method`]), in (0, 1).
     pub target: Ratio,
-    /// What counts as an event and which are bad.
+    /// What counts as an event and which events are bad.
     pub indicator: Indicator,
-    /// How events become a budget.
+    /// How events become an error budget.
     pub method: Method,
-    /// The time over which the promise is kept.
+    /// The time over which the target is kept.
     pub period: Period,
-    /// Labels by which it is told apart, each group with a budget of its own; empty for one budget.
+    /// Labels by which events are grouped, each group with a budget of its own; empty for one budget.
     pub group_by: Vec<String>,
-    /// Who is told, and when.
+    /// The alerts and the burn-rate tiers that raise them.
     pub alerting: Alerting,
-    /// Where it was written; none where no file has it.
+    /// Where it was declared; none where no file declares it.
     pub origin: Option<Origin>,
 }
 
 impl Slo {
-    /// An objective that says nothing but what it must: every event counts, over 30 rolling days, with the tiers of the
-    /// SRE workbook.
+    /// Returns an objective with defaults for the rest: every event counts, over 30 rolling days, with the tiers of the SRE
+    /// workbook.
     pub fn new(
         service: impl Into<String>,
         name: impl Into<String>,
@@ -61,7 +61,7 @@ impl Slo {
         }
     }
 
-    /// The id: `service/name`.
+    /// Returns the id: `service/name`.
     pub fn id(&self) -> String {
         format!("{}/{}", self.service, self.name)
     }

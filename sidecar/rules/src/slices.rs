@@ -1,15 +1,15 @@
 //! Comes in: an objective's indicator. Goes out: the rules that record, minute by minute, how many events there were and
 //! how many of them were bad. Zero events are a zero; no telemetry is no sample.
 
-use mapwarden_contract::Count;
 use mapwarden_contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
+use mapwarden_contract::{Count, Verdict};
 
 use super::document::{Kind, Rule};
 use super::promql::{count_of_slice, counted, over};
 use super::subject::{Part, Subject, series, text, timeslice};
 use super::tier::number;
 use super::window::{SLICE, Window};
-use mapwarden_objective::{Comparison, Indicator, Judged, Method, Queried, Queries};
+use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};
 
 /// All events of one slice.
 pub(super) const TOTAL: &str = "mapwarden:sli_total:increase1m";
@@ -81,8 +81,8 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
             let total = subject.fold("sum", &of("total", count_of_slice(total))?);
             let part = subject.fold("sum", &of("part", count_of_slice(part))?);
             let bad = match is {
-                Judged::Good => bad_of_good(subject, &part),
-                Judged::Bad => {
+                Verdict::Good => bad_of_good(subject, &part),
+                Verdict::Bad => {
                     format!("clamp_min(\n{}\n  or\n  {}\n, 0)", indent(&part), none_of_total(subject))
                 }
             };
@@ -91,8 +91,8 @@ fn queried(subject: &Subject<'_>, queries: &Queries) -> Result<(String, String),
         Queries::Ratio { share, is } => {
             let share = of("share", over(share, &ANSWERED.to_string()))?;
             let (worst, bad) = match is {
-                Judged::Bad => ("max", ("", "")),
-                Judged::Good => ("min", ("1 - ", "")),
+                Verdict::Bad => ("max", ("", "")),
+                Verdict::Good => ("min", ("1 - ", "")),
             };
             let share = subject.fold(worst, &share);
             // A share that is not a number is no measurement, and compares with nothing.

@@ -3,8 +3,9 @@
 
 use mapwarden_contract::{Nanos, Ratio};
 
-use super::{Spelling, field};
-use crate::yaml::{Fields, Node, Reader, Value};
+use crate::field;
+use crate::spelling::Spelling;
+use crate::yaml::{Fields, Node, Reader, YamlValue};
 use mapwarden_objective::{Method, Period};
 
 /// The names of a budgeting method.
@@ -45,7 +46,7 @@ impl Budgeting {
 }
 
 /// Reads what a method needs beside its name, from the fields of an object and what that is called.
-pub fn method(
+pub fn read_method(
     reader: &mut Reader<'_>,
     (of, fields): (&str, &Fields<'_>),
     budgeting: Budgeting,
@@ -74,15 +75,15 @@ pub fn method(
 /// A number is of minutes.
 fn slice(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Nanos> {
     let minutes = match &node.value {
-        Value::Integer(minutes) => {
+        YamlValue::Integer(minutes) => {
             u64::try_from(*minutes).ok().filter(|minutes| (1..=525_600).contains(minutes))
         }
-        Value::Nothing
-        | Value::Truth(_)
-        | Value::Float(_)
-        | Value::Text(_)
-        | Value::List(_)
-        | Value::Object(_) => {
+        YamlValue::Nothing
+        | YamlValue::Truth(_)
+        | YamlValue::Float(_)
+        | YamlValue::Text(_)
+        | YamlValue::List(_)
+        | YamlValue::Object(_) => {
             return field::shorthand(reader, name, node).map(|slice| slice.rolling());
         }
     };
@@ -94,7 +95,7 @@ fn slice(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Nanos> {
 }
 
 /// A slice is a part of a rolling period; the window of a calendar is told in days at least.
-pub fn check_slice(
+pub fn check_time_slice(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
     method: Method,
@@ -108,7 +109,7 @@ pub fn check_slice(
     let Period::Rolling(period) = period else { return };
     if slice >= *period {
         let name = spelling.of("time_slice_window");
-        let place = fields.get(&name).map_or(fields.place(), |node| node.referenced);
+        let place = fields.get(&name).map_or(fields.location(), |node| node.referenced);
         let message = format!("`{name}` is not shorter than the time window: accepted is a part of it");
         reader.problem(place, message);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_saphyr::Location;
 
-use crate::yaml::{self, Node, Problem, Reader, Value};
+use crate::yaml::{self, Node, Problem, Reader, YamlValue};
 
 /// How large a file may be in bytes. Raised, larger generated files are read; lowered, a file that is no SLO's is
 /// refused sooner.
@@ -61,9 +61,13 @@ pub(super) fn documents(path: &Path, text: &str) -> Result<Vec<Document>, Proble
     })?;
     let (path, text) = (Arc::new(path.to_owned()), Arc::<str>::from(text));
     let documents = nodes.into_iter().flat_map(|node| match node.value {
-        Value::List(members) => members,
-        Value::Nothing => Vec::new(),
-        Value::Truth(_) | Value::Integer(_) | Value::Float(_) | Value::Text(_) | Value::Object(_) => {
+        YamlValue::List(members) => members,
+        YamlValue::Nothing => Vec::new(),
+        YamlValue::Truth(_)
+        | YamlValue::Integer(_)
+        | YamlValue::Float(_)
+        | YamlValue::Text(_)
+        | YamlValue::Object(_) => {
             vec![node]
         }
     });
@@ -90,9 +94,9 @@ fn format(root: &Node) -> Format {
 
 /// A text at the top of a document.
 fn told<'n>(root: &'n Node, name: &str) -> Option<&'n str> {
-    let Value::Object(fields) = &root.value else { return None };
+    let YamlValue::Object(fields) = &root.value else { return None };
     let (_, node) = fields.iter().find(|(key, _)| key.value == name)?;
-    let Value::Text(text) = &node.value else { return None };
+    let YamlValue::Text(text) = &node.value else { return None };
     Some(text)
 }
 

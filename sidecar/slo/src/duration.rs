@@ -2,9 +2,7 @@
 //! guesses a unit.
 
 use mapwarden_contract::Nanos;
-use mapwarden_objective::Period;
-
-use mapwarden_objective::CalendarUnit;
+use mapwarden_objective::{CalendarUnit, Period};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -21,27 +19,27 @@ pub(super) const PROMETHEUS: &str = "a time as Prometheus writes it: 5m, 1h30m, 
 pub(super) struct Shorthand {
     /// So many units.
     pub(super) count: u32,
-    unit: Unit,
+    unit: ShorthandUnit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
+enum ShorthandUnit {
     Minute,
     Hour,
-    Of(CalendarUnit),
+    Calendar(CalendarUnit),
 }
 
 impl Shorthand {
     /// Reads `30d`; none where it is anything else, or too long for a span of time.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let unit = match text.chars().next_back()? {
-            'm' => Unit::Minute,
-            'h' => Unit::Hour,
-            'd' => Unit::Of(CalendarUnit::Day),
-            'w' => Unit::Of(CalendarUnit::Week),
-            'M' => Unit::Of(CalendarUnit::Month),
-            'Q' => Unit::Of(CalendarUnit::Quarter),
-            'Y' => Unit::Of(CalendarUnit::Year),
+            'm' => ShorthandUnit::Minute,
+            'h' => ShorthandUnit::Hour,
+            'd' => ShorthandUnit::Calendar(CalendarUnit::Day),
+            'w' => ShorthandUnit::Calendar(CalendarUnit::Week),
+            'M' => ShorthandUnit::Calendar(CalendarUnit::Month),
+            'Q' => ShorthandUnit::Calendar(CalendarUnit::Quarter),
+            'Y' => ShorthandUnit::Calendar(CalendarUnit::Year),
             _ => return None,
         };
         let digits = text.get(..text.len().checked_sub(1)?)?;
@@ -58,16 +56,16 @@ impl Shorthand {
     /// The calendar's unit; none for minutes and hours, which no calendar counts.
     pub(super) fn calendar(self) -> Option<CalendarUnit> {
         match self.unit {
-            Unit::Minute | Unit::Hour => None,
-            Unit::Of(unit) => Some(unit),
+            ShorthandUnit::Minute | ShorthandUnit::Hour => None,
+            ShorthandUnit::Calendar(unit) => Some(unit),
         }
     }
 
     fn seconds(self) -> Option<u64> {
         let unit = match self.unit {
-            Unit::Minute => MINUTE,
-            Unit::Hour => HOUR,
-            Unit::Of(unit) => unit.round_days() * DAY,
+            ShorthandUnit::Minute => MINUTE,
+            ShorthandUnit::Hour => HOUR,
+            ShorthandUnit::Calendar(unit) => unit.round_days() * DAY,
         };
         limited(u64::from(self.count).checked_mul(unit)?)
     }

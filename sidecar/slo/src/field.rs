@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use mapwarden_contract::{Nanos, Ratio};
 
-use super::duration::{self, Shorthand};
-use crate::yaml::{Fields, Node, Reader, Value};
+use crate::duration::{self, Shorthand};
+use crate::yaml::{Fields, Node, Reader, YamlValue};
 
 /// How long a name may be. Raised, ids and file names made of it grow.
 const MAX_NAME: usize = 255;
@@ -36,7 +36,7 @@ pub(super) fn required_name(
 
 /// An optional text.
 pub(super) fn optional_text(reader: &mut Reader<'_>, fields: &Fields<'_>, field: &str) -> Option<String> {
-    let node = fields.get(field).filter(|node| node.value != Value::Text(String::new()))?;
+    let node = fields.get(field).filter(|node| node.value != YamlValue::Text(String::new()))?;
     reader.text(field, node)
 }
 
@@ -46,7 +46,7 @@ pub(super) fn pairs(reader: &mut Reader<'_>, field: &str, node: Option<&Node>) -
     let mut pairs = BTreeMap::new();
     for (key, _) in fields.keys() {
         let Some(node) = fields.get(key) else { continue };
-        let is_empty = node.value == Value::Text(String::new());
+        let is_empty = node.value == YamlValue::Text(String::new());
         let value = if is_empty { Some(String::new()) } else { reader.scalar(key, node) };
         pairs.extend(value.map(|value| (key.to_owned(), value)));
     }

@@ -6,16 +6,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::document::MAX_FILE;
+use crate::document::MAX_FILE;
 use crate::yaml::Problem;
-use mapwarden_objective::Origin;
 
 /// How deep folders are followed. Raised, deeper trees are read; a link to a folder above ends here at the latest.
 const MAX_DEPTH: usize = 16;
 
 /// One file.
 #[derive(Clone, Debug)]
-pub(super) struct File {
+pub(super) struct SloFile {
     /// As it was named, or found.
     pub(super) path: PathBuf,
     /// Its text.
@@ -26,16 +25,16 @@ pub(super) struct File {
 
 /// Reads every file, and every `.yaml` and `.yml` below every folder; names that begin with a dot are left out, which
 /// are also how Kubernetes keeps the versions of what it mounts.
-pub(super) fn read(paths: &[PathBuf]) -> (Vec<File>, Vec<Problem>) {
+pub(super) fn read(paths: &[PathBuf]) -> (Vec<SloFile>, Vec<Problem>) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
         if path.is_dir() {
             let before = found.len();
             if let Err(error) = walk(path, 0, &mut found) {
-                problems.push(whole(path, format!("cannot be read: {error}")));
+                problems.push(Problem::of_file(path, format!("cannot be read: {error}")));
             } else if found.len() == before {
                 let accepted = "accepted is a folder with files that end in .yaml or .yml";
-                problems.push(whole(path, format!("has no SLO file: {accepted}")));
+                problems.push(Problem::of_file(path, format!("has no SLO file: {accepted}")));
             }
         } else {
             found.push((path.clone(), true));
@@ -48,8 +47,8 @@ pub(super) fn read(paths: &[PathBuf]) -> (Vec<File>, Vec<Problem>) {
             continue;
         }
         match text(&path) {
-            Ok(text) => files.push(File { path, text, is_named }),
-            Err(error) => problems.push(whole(&path, format!("cannot be read: {error}"))),
+            Ok(text) => files.push(SloFile { path, text, is_named }),
+            Err(error) => problems.push(Problem::of_file(&path, format!("cannot be read: {error}"))),
         }
     }
     (files, problems)
@@ -83,8 +82,4 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, bool)>) -> io::Re
         }
     }
     Ok(())
-}
-
-fn whole(path: &Path, message: String) -> Problem {
-    Problem { origin: Origin::File { path: path.to_owned(), line: None, column: None }, message }
 }

@@ -6,26 +6,11 @@ use std::path::{Path, PathBuf};
 
 use mapwarden_contract::Nanos;
 
-use super::document::{Document, Format, documents};
-use super::{DataSource, files, openslo, sloth, verify};
+use crate::document::{Document, Format, documents};
+use crate::loaded::Loaded;
 use crate::yaml::Problem;
-use mapwarden_objective::Origin;
+use crate::{files, openslo, sloth, verify};
 use mapwarden_objective::{Period, Slo};
-
-/// What was read from SLO files.
-#[derive(Clone, Debug, Default)]
-pub struct Loaded {
-    /// The objectives, in the order of the files.
-    pub slos: Vec<Slo>,
-    /// The servers that the files declare, by name.
-    pub sources: Vec<DataSource>,
-    /// How many files were read.
-    pub files: usize,
-    /// What is wrong; where there is something, the objectives are not complete.
-    pub problems: Vec<Problem>,
-    /// What is read all the same, but hardly meant.
-    pub warnings: Vec<Problem>,
-}
 
 /// Reads files and folders.
 ///
@@ -34,18 +19,18 @@ pub struct Loaded {
 pub fn load(paths: &[PathBuf], period: &Period, declared: Vec<Slo>) -> Loaded {
     let (files, problems) = files::read(paths);
     let loaded = Loaded { slos: declared, files: files.len(), problems, ..Loaded::default() };
-    let mut loading = Loading { loaded, ..Loading::default() };
+    let mut loader = Loader { loaded, ..Loader::default() };
     for file in &files {
-        loading.add(&file.path, &file.text, file.is_named);
+        loader.add(&file.path, &file.text, file.is_named);
     }
-    loading.finish(period)
+    loader.finish(period)
 }
 
 /// Reads one text as [`load`] reads a file; `path` only names it.
 pub fn load_text(path: &Path, text: &str, period: &Period) -> Loaded {
-    let mut loading = Loading { loaded: Loaded { files: 1, ..Loaded::default() }, ..Loading::default() };
-    loading.add(path, text, true);
-    loading.finish(period)
+    let mut loader = Loader { loaded: Loaded { files: 1, ..Loaded::default() }, ..Loader::default() };
+    loader.add(path, text, true);
+    loader.finish(period)
 }
 
 /// Whether a file can be read and says at its head that it is of some format, ours or not.
@@ -59,14 +44,14 @@ pub fn is_slo_file(path: &Path) -> bool {
 const SERVICE_LEVELS: [&str; 2] = ["PrometheusServiceLevel", "ManagedPrometheusServiceLevel"];
 
 #[derive(Default)]
-struct Loading {
+struct Loader {
     loaded: Loaded,
     sloth: Vec<Document>,
     windows: Vec<Document>,
     openslo: Vec<Document>,
 }
 
-impl Loading {
+impl Loader {
     fn add(&mut self, path: &Path, text: &str, is_named: bool) {
         match documents(path, text) {
             Ok(documents) => documents.into_iter().for_each(|document| self.sort_in(document, is_named)),
@@ -130,13 +115,15 @@ impl Loading {
         verify::verify(&mut loaded);
         for list in [&mut loaded.problems, &mut loaded.warnings] {
             // An object that is referred to more than once is read more than once.
-            list.sort_by(|one, other| place(one).cmp(&place(other)));
+            list.sort_by(|one, other| {
+                (one.position(), &one.message).cmp(&(other.position(), &other.message))
+            });
             list.dedup();
         }
         loaded
     }
 
-    fn windows(&mut self) -> BTreeMap<Nanos, sloth::Windows> {
+    fn windows(&mut self) -> BTreeMap<Nanos, sloth::AlertWindows> {
         let mut periods = BTreeMap::new();
         for document in &self.windows {
             let mut reader = document.reader();
@@ -144,7 +131,7 @@ impl Loading {
                 let days = windows.period.as_secs_f64() / 86_400.0;
                 let place = document.root.referenced;
                 if let Some(before) = periods.insert(windows.period, windows) {
-                    let sloth::Windows { origin, .. } = before;
+                    let sloth::AlertWindows { origin, .. } = before;
                     let message =
                         format!("the tiers of {days} days are here twice, see {origin}: accepted is once");
                     reader.problem(place, message);
@@ -158,7 +145,7 @@ impl Loading {
 }
 
 /// Gives each objective without tiers of its own those of its period.
-fn catalogue(loaded: &mut Loaded, mut windows: BTreeMap<Nanos, sloth::Windows>) {
+fn catalogue(loaded: &mut Loaded, mut windows: BTreeMap<Nanos, sloth::AlertWindows>) {
     let mut used = Vec::new();
     for slo in &mut loaded.slos {
         let Period::Rolling(period) = &slo.period else { continue };
@@ -174,15 +161,5 @@ fn catalogue(loaded: &mut Loaded, mut windows: BTreeMap<Nanos, sloth::Windows>) 
         let message =
             format!("no objective has a rolling period of {days} days, so that these tiers are not used");
         loaded.warnings.push(Problem { origin: unused.origin, message });
-    }
-}
-
-type Place<'p> = (&'p Path, Option<u64>, Option<u64>, &'p str);
-
-/// By file, line and column.
-fn place(problem: &Problem) -> Place<'_> {
-    match &problem.origin {
-        Origin::File { path, line, column } => (path, *line, *column, &problem.message),
-        Origin::Setting(name) => (Path::new(name), None, None, &problem.message),
     }
 }

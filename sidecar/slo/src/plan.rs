@@ -1,10 +1,10 @@
 //! Comes in: the queries of an objective. Goes out: what is asked of the server for each step, and how an answer is read; or
 //! why these queries cannot be counted. Never asks.
 
-use mapwarden_contract::Nanos;
+use mapwarden_contract::{Nanos, Verdict};
 
-use super::scan;
-use mapwarden_objective::{Comparison, Expression, Judged, Queries};
+use crate::scan;
+use mapwarden_objective::{Comparison, Expression, Queries};
 
 /// What is asked for an objective.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub enum Plan {
         /// The selector of those that `is` tells of.
         part: String,
         /// What the part's events are.
-        is: Judged,
+        is: Verdict,
     },
     /// Two amounts for each step.
     Events {
@@ -25,14 +25,14 @@ pub enum Plan {
         /// Those that `is` tells of.
         part: Amount,
         /// What the part's events are.
-        is: Judged,
+        is: Verdict,
     },
     /// One share for each step.
     Ratio {
         /// The query.
         share: String,
         /// What its events are.
-        is: Judged,
+        is: Verdict,
     },
     /// One value for each step.
     Threshold {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn events(total: &str, part: &str) -> Queries {
-        Queries::Events { total: Expression::new(total), part: Expression::new(part), is: Judged::Bad }
+        Queries::Events { total: Expression::new(total), part: Expression::new(part), is: Verdict::Bad }
     }
 
     fn plan(queries: &Queries) -> Result<Plan, String> {

@@ -1,8 +1,10 @@
 //! Comes in: PromQL. Goes out: what of it decides how it is asked: which functions it calls, and whether it is the plain sum
 //! of one counter's increase. Knows no more of the language than that; the server is who parses it.
 
-/// Where the window stands in an expression.
-const WINDOW: &str = "{{.window}}";
+use mapwarden_objective::Expression;
+
+/// The template of the window in an expression.
+const WINDOW: &str = Expression::WINDOW;
 
 /// Endings of counters' names, by the conventions of OpenMetrics and of Prometheus' histograms and summaries.
 const COUNTER_ENDINGS: [&str; 3] = ["_total", "_count", "_bucket"];

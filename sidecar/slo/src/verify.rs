@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mapwarden_contract::{Nanos, Ratio};
 
-use super::Loaded;
+use crate::loaded::Loaded;
 use crate::yaml::Problem;
 use mapwarden_objective::Origin;
 use mapwarden_objective::{BurnTier, Indicator, MIN_BAD, Method, Period, Slo, workbook};

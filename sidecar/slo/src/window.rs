@@ -3,12 +3,13 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::{Spelling, field};
+use crate::field;
+use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
 use mapwarden_objective::{Calendar, Period};
 
 /// Reads `{duration: 30d}`, or `{duration: 1M, calendar: {...}}`; `of` is what it is called.
-pub fn window(reader: &mut Reader<'_>, of: &str, node: &Node, spelling: Spelling) -> Option<Period> {
+pub fn read_window(reader: &mut Reader<'_>, of: &str, node: &Node, spelling: Spelling) -> Option<Period> {
     let rolling = spelling.of("is_rolling");
     let fields = reader.object(of, node, &["duration", &rolling, "calendar"])?;
     let duration = reader.required(of, &fields, "duration");

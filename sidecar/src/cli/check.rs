@@ -11,7 +11,7 @@ use super::given::{self, Given};
 use crate::config::{self, Config};
 use mapwarden_objective::Origin;
 use mapwarden_objective::Slo;
-use mapwarden_slo::yaml::Problem;
+use mapwarden_slo::Problem;
 use mapwarden_slo::{DataSource, Loaded};
 
 /// What is checked.

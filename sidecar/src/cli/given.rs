@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::config::{Config, Settings};
 use mapwarden_objective::Period;
 use mapwarden_slo::Loaded;
-use mapwarden_slo::yaml::{Problem, Problems};
+use mapwarden_slo::{Problem, Problems};
 
 /// What the files hold.
 pub(super) struct Given {

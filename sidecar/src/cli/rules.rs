@@ -12,7 +12,7 @@ use super::given;
 use mapwarden_objective::Slo;
 use mapwarden_rules::{Target, Written};
 use mapwarden_slo::Loaded;
-use mapwarden_slo::yaml::Problems;
+use mapwarden_slo::Problems;
 
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
 #[derive(Args, Debug)]

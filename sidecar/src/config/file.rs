@@ -7,7 +7,7 @@ use mapwarden_contract::Nanos;
 use super::slos::rolling;
 use super::{Config, Contract, ContractMode, Probe, ProbeTarget, Sink, objective, source};
 use mapwarden_objective::{Period, Slo};
-use mapwarden_slo::yaml::{Node, Reader, address, host_port, web_url};
+use mapwarden_slo::declaration::{Node, Reader, address, host_port, web_url};
 
 /// The keys of the file.
 const KEYS: [&str; 13] = [

@@ -22,7 +22,7 @@ pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, So
 pub use mapwarden_objective::Origin;
 use mapwarden_objective::{Period, Slo};
 use mapwarden_slo::DataSource;
-pub use mapwarden_slo::yaml::{Problem, Problems};
+pub use mapwarden_slo::{Problem, Problems};
 
 /// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
 const MAX_BODY: usize = 4 << 20;

@@ -5,10 +5,9 @@ use mapwarden_contract::Ratio;
 
 use super::queries;
 use mapwarden_objective::{Indicator, Matcher, Method, Period, Selector, Slo};
-use mapwarden_slo::budgeting::{self, Budgeting};
-use mapwarden_slo::window::window;
-use mapwarden_slo::yaml::{Fields, Node, Reader};
-use mapwarden_slo::{Spelling, is_label};
+use mapwarden_slo::declaration::{
+    Budgeting, Fields, Node, Reader, Spelling, check_time_slice, is_label, read_method, read_window,
+};
 
 /// The fields of an objective.
 const FIELDS: [&str; 11] = [
@@ -44,7 +43,7 @@ pub(super) fn objective(reader: &mut Reader<'_>, node: &Node, period: &Period) -
     };
     let period = match fields.get("time_window") {
         None => Some(period.clone()),
-        Some(node) => window(reader, "time_window", node, Spelling::Snake),
+        Some(node) => read_window(reader, "time_window", node, Spelling::Snake),
     };
     let method = method(reader, &fields, period.as_ref());
     let group_by = group_by(reader, &fields);
@@ -69,9 +68,9 @@ fn method(reader: &mut Reader<'_>, fields: &Fields<'_>, period: Option<&Period>)
             reader.problem(place, format!("`{name}` says nothing of {}: {accepted}", told.name()));
         }
     }
-    let method = budgeting::method(reader, ("slos[]", fields), told, Spelling::Snake)?;
+    let method = read_method(reader, ("slos[]", fields), told, Spelling::Snake)?;
     if let Some(period) = period {
-        budgeting::check_slice(reader, fields, method, period, Spelling::Snake);
+        check_time_slice(reader, fields, method, period, Spelling::Snake);
     }
     Some(method)
 }

@@ -1,7 +1,8 @@
 //! Comes in: `queries` of an objective in `mapwarden.yaml`. Goes out: what is asked of a Prometheus-compatible server.
 
-use mapwarden_objective::{Comparison, Expression, Indicator, Judged, Queried, Queries};
-use mapwarden_slo::yaml::{Fields, Node, Reader};
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Comparison, Expression, Indicator, Queried, Queries};
+use mapwarden_slo::declaration::{Fields, Node, Reader};
 
 /// The fields of `queries`.
 const FIELDS: [&str; 8] =
@@ -27,14 +28,14 @@ pub(super) fn queries(reader: &mut Reader<'_>, node: &Node) -> Option<Indicator>
     let queries = match here.as_slice() {
         ["total", "good"] => {
             let (total, part) = (expression("total"), expression("good"));
-            Queries::Events { total: total?, part: part?, is: Judged::Good }
+            Queries::Events { total: total?, part: part?, is: Verdict::Good }
         }
         ["total", "bad"] => {
             let (total, part) = (expression("total"), expression("bad"));
-            Queries::Events { total: total?, part: part?, is: Judged::Bad }
+            Queries::Events { total: total?, part: part?, is: Verdict::Bad }
         }
-        ["good_ratio"] => Queries::Ratio { share: expression("good_ratio")?, is: Judged::Good },
-        ["error_ratio"] => Queries::Ratio { share: expression("error_ratio")?, is: Judged::Bad },
+        ["good_ratio"] => Queries::Ratio { share: expression("good_ratio")?, is: Verdict::Good },
+        ["error_ratio"] => Queries::Ratio { share: expression("error_ratio")?, is: Verdict::Bad },
         ["value", "good_when"] => {
             let value = expression("value");
             let (good, threshold) = good_when(reader, &fields)?;

@@ -8,7 +8,8 @@ use super::slos::rolling;
 use super::{Config, PseudonymKey, Sink};
 use mapwarden_objective::Origin;
 use mapwarden_objective::Period;
-use mapwarden_slo::yaml::{self, Problem, Problems, Reader, Value, address, web_url};
+use mapwarden_slo::declaration::{Reader, YamlValue, address, parse, web_url};
+use mapwarden_slo::{Problem, Problems};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
 #[derive(Clone, Debug, Default)]
@@ -143,8 +144,8 @@ fn read_file(path: &Path, period: Option<&Period>, config: &mut Config) -> Vec<P
         Err(error) => return whole(format!("cannot be read: {error}")),
     };
     let mut reader = Reader::new(path);
-    match yaml::parse(&text) {
-        Ok(document) if document.value == Value::Nothing => {}
+    match parse(&text) {
+        Ok(document) if document.value == YamlValue::Nothing => {}
         Ok(document) => file::read(&mut reader, &document, period, config),
         Err(error) => {
             let place = error.location();
@@ -155,7 +156,7 @@ fn read_file(path: &Path, period: Option<&Period>, config: &mut Config) -> Vec<P
             }
         }
     }
-    reader.problems.sort_by_key(|problem| problem.place());
+    reader.problems.sort_by(|one, other| one.position().cmp(&other.position()));
     reader.problems
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::{Config, Source};
 use mapwarden_objective::Origin;
 use mapwarden_objective::{Indicator, Period, Queried, Slo};
-use mapwarden_slo::yaml::Problem;
-use mapwarden_slo::{DataSource, Loaded, Plan, load, parse_period};
+use mapwarden_slo::declaration::parse_period;
+use mapwarden_slo::{DataSource, Loaded, Plan, Problem, load};
 
 /// What a period may be, in the words of a message.
 const ACCEPTED: &str = "accepted is a time as Prometheus writes it: 28d, 30d, 4w";

@@ -7,7 +7,7 @@ use mapwarden_contract::Nanos;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use mapwarden_slo::yaml::{Fields, Node, Reader, Value, web_url};
+use mapwarden_slo::declaration::{Fields, Node, Reader, YamlValue, web_url};
 
 /// The fields of a source.
 const FIELDS: [&str; 11] = [
@@ -209,7 +209,7 @@ fn limited(
 
 fn truth(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, default: bool) -> Option<bool> {
     let Some(node) = fields.get(name) else { return Some(default) };
-    let Value::Truth(truth) = node.value else {
+    let YamlValue::Truth(truth) = node.value else {
         reader.problem(node.referenced, format!("`{name}` is {}: accepted are true and false", node.value));
         return None;
     };
@@ -244,7 +244,7 @@ fn secret(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Secret> {
         reader.problem(node.referenced, message);
         None
     };
-    let Value::Object(_) = node.value else { return wrong(reader) };
+    let YamlValue::Object(_) = node.value else { return wrong(reader) };
     let fields = reader.object(name, node, &["file", "env"])?;
     match (fields.get("file"), fields.get("env")) {
         (Some(node), None) => reader.path("file", node).map(Secret::File),
@@ -255,7 +255,7 @@ fn secret(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Secret> {
 
 fn headers(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(String, HeaderText)> {
     let Some(node) = node else { return Vec::new() };
-    let Value::Object(fields) = &node.value else {
+    let YamlValue::Object(fields) = &node.value else {
         reader.problem(node.referenced, "`headers` is not an object of names and values".to_owned());
         return Vec::new();
     };
@@ -271,13 +271,13 @@ fn headers(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(String, HeaderT
             continue;
         }
         let text = match &node.value {
-            Value::Object(_) => secret(reader, &key.value, node).map(HeaderText::Secret),
-            Value::Nothing
-            | Value::Truth(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::Text(_)
-            | Value::List(_) => reader.checked(&key.value, node, |text| {
+            YamlValue::Object(_) => secret(reader, &key.value, node).map(HeaderText::Secret),
+            YamlValue::Nothing
+            | YamlValue::Truth(_)
+            | YamlValue::Integer(_)
+            | YamlValue::Float(_)
+            | YamlValue::Text(_)
+            | YamlValue::List(_) => reader.checked(&key.value, node, |text| {
                 let accepted = "accepted are visible characters of ASCII";
                 HeaderValue::from_str(text)
                     .map(|_| HeaderText::Plain(text.to_owned()))

@@ -13,7 +13,7 @@ use super::answer::Series;
 use super::client::{AskError, Server};
 use super::grid::Grid;
 use crate::config::AgreementSettings;
-use crate::view::sources::{Agreed, Agreement, Pair, Trouble};
+use crate::view::{Agreement, ComparedNumber, ObjectiveAgreement, SourceTrouble};
 use crate::view::{SloView, View};
 use mapwarden_engine::aggregate::timestamp;
 
@@ -67,7 +67,7 @@ impl Comparer {
                     // What cannot be compared any more is not shown as if it still agreed.
                     known.objectives = BTreeMap::new();
                     let since = known.trouble.take().map_or_else(Timestamp::now, |trouble| trouble.since);
-                    known.trouble = Some(Trouble { since, message: error.to_string() });
+                    known.trouble = Some(SourceTrouble { since, message: error.to_string() });
                 }
             }
         });
@@ -75,7 +75,7 @@ impl Comparer {
 }
 
 /// Both numbers of everything that both measure.
-fn agreed(slo: &SloView, series: &[Series]) -> Agreed {
+fn agreed(slo: &SloView, series: &[Series]) -> ObjectiveAgreement {
     let sloth_id = format!("{}-{}", slo.service, slo.name);
     let of_slo = |name: &str| {
         let is_label = |one: &Series, label: &str, value: &str| {
@@ -88,14 +88,16 @@ fn agreed(slo: &SloView, series: &[Series]) -> Agreed {
         let only = found.next().filter(|_| found.next().is_none());
         only.and_then(|one| one.samples.last()).map(|sample| sample.value).filter(|value| value.is_finite())
     };
-    let budget =
-        Pair { sidecar: slo.remaining.value().map(|remaining| remaining.get()), rules: of_slo(BUDGET) };
+    let budget = ComparedNumber {
+        sidecar: slo.remaining.value().map(|remaining| remaining.get()),
+        rules: of_slo(BUDGET),
+    };
     let ratios = slo.windows.iter().map(|window| {
         let sidecar = window.error_ratio.map(|ratio| ratio.get());
         (
             window.window.to_string(),
-            Pair { sidecar, rules: of_slo(&format!("{ERROR_RATIO}{}", window.window)) },
+            ComparedNumber { sidecar, rules: of_slo(&format!("{ERROR_RATIO}{}", window.window)) },
         )
     });
-    Agreed { service: slo.service.to_string(), budget, error_ratios: ratios.collect() }
+    ObjectiveAgreement { service: slo.service.to_string(), budget, error_ratios: ratios.collect() }
 }

@@ -15,7 +15,7 @@ use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
 use crate::accept::Input;
-use crate::view::sources::{QueriedState, Trouble};
+use crate::view::{QueriedState, SourceTrouble};
 use mapwarden_engine::aggregate::timestamp;
 use mapwarden_engine::steps::{Progress, Step, Steps};
 use mapwarden_slo::{Amount, Plan};
@@ -234,7 +234,7 @@ impl Asker {
                 tracing::warn!(slo = %self.slo, source = %self.source, "not measured for now: {message}");
             }
             let since = state.trouble.take().map_or_else(Timestamp::now, |trouble| trouble.since);
-            state.trouble = Some(Trouble { since, message });
+            state.trouble = Some(SourceTrouble { since, message });
         });
     }
 }

@@ -1,7 +1,8 @@
 //! From what a server says of one step to good and bad events, or to the reason why the step stays unmeasured. Never asks,
 //! never rounds an event away.
 
-use mapwarden_objective::{Comparison, Judged};
+use mapwarden_contract::Verdict;
+use mapwarden_objective::Comparison;
 
 /// How many events one evaluation of a share counts as. How many events the share is of is not known. Raised, shares keep
 /// more digits; lowered, short windows see whole evaluations only.
@@ -60,17 +61,17 @@ pub(super) struct Amounts {
 
 impl Amounts {
     /// A part and the rest.
-    const fn divided(part: f64, rest: f64, is: Judged) -> Self {
+    const fn divided(part: f64, rest: f64, is: Verdict) -> Self {
         match is {
-            Judged::Good => Self { good: part, bad: rest },
-            Judged::Bad => Self { good: rest, bad: part },
+            Verdict::Good => Self { good: part, bad: rest },
+            Verdict::Bad => Self { good: rest, bad: part },
         }
     }
 }
 
 /// Judges the events of a step. A part that no series is there for is no event, if the total is there: error series are born
 /// with the first error. Without a total nothing is measured.
-pub(super) fn events(total: Option<f64>, part: Option<f64>, is: Judged) -> Result<Amounts, StepResult> {
+pub(super) fn events(total: Option<f64>, part: Option<f64>, is: Verdict) -> Result<Amounts, StepResult> {
     let total = total.ok_or(StepResult::Empty)?;
     let part = part.unwrap_or(0.0);
     if ![total, part].iter().all(|amount| amount.is_finite() && *amount >= 0.0) {
@@ -83,7 +84,7 @@ pub(super) fn events(total: Option<f64>, part: Option<f64>, is: Judged) -> Resul
 }
 
 /// Judges a share. What is not a number is zero divided by zero: measured, and no event.
-pub(super) fn share(share: Option<f64>, is: Judged) -> Result<Amounts, StepResult> {
+pub(super) fn share(share: Option<f64>, is: Verdict) -> Result<Amounts, StepResult> {
     let share = share.ok_or(StepResult::Empty)?;
     if share.is_nan() {
         return Ok(Amounts::default());
@@ -159,9 +160,9 @@ mod tests {
             ("negative", Some(5.0), Some(-1.0), Err(StepResult::NotACount)),
         ];
         for (name, total, part, expected) in cases {
-            assert_eq!(pair(events(total, part, Judged::Bad)), expected, "{name}");
+            assert_eq!(pair(events(total, part, Verdict::Bad)), expected, "{name}");
         }
-        assert_eq!(pair(events(Some(10.0), Some(9.0), Judged::Good)), Ok((9.0, 1.0)));
+        assert_eq!(pair(events(Some(10.0), Some(9.0), Verdict::Good)), Ok((9.0, 1.0)));
     }
 
     #[test]
@@ -175,7 +176,7 @@ mod tests {
             (None, Err(StepResult::Empty)),
         ];
         for (told, expected) in shares {
-            assert_eq!(pair(share(told, Judged::Bad)), expected, "{told:?}");
+            assert_eq!(pair(share(told, Verdict::Bad)), expected, "{told:?}");
         }
         let values = [
             (Some(0.3), Comparison::Lte, Ok((1.0, 0.0))),

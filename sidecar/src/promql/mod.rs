@@ -28,7 +28,7 @@ use crate::accept::Input;
 use crate::config::{Source, source_of};
 use crate::http::{self, Reach};
 use crate::view::View;
-use crate::view::sources::{Agreement, QueriedState, SourceBoard, SourceFacts};
+use crate::view::{Agreement, QueriedState, SourceBoard, SourceFacts};
 use mapwarden_objective::{Indicator, Slo};
 use mapwarden_slo::Plan;
 

@@ -1,25 +1,28 @@
-//! What the ledger says about one objective, as the API tells it. Comes in: nothing. Goes out: the types. Times of day are
-//! RFC 3339, spans are seconds.
+//! The budget, forecast and attribution of one objective, as the API shows them. Comes in: the ledger's state of the
+//! objective. Goes out: a [`LedgerView`], in which points in time are RFC 3339 and durations are seconds.
 
 use jiff::Timestamp;
-use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio};
+use mapwarden_contract::{BudgetFraction, Count, Nanos, Ratio, UnixNanos};
+use mapwarden_engine::aggregate::timestamp;
+use mapwarden_engine::budget::BudgetState;
+use mapwarden_engine::ledger::{Corrected, LedgerState, Maintenance, TimeRange};
+use mapwarden_engine::notice::Known;
 use serde::Serialize;
 
-use mapwarden_engine::aggregate::slot::Counts;
-use mapwarden_engine::ledger::{Part, Rest};
-use mapwarden_engine::notice::Known;
+use super::attribution::{AttributionView, attribution};
+use super::forecast::{ForecastView, forecast};
 
-/// What the ledger says about one objective.
+/// The ledger of one objective.
 #[derive(Clone, Debug, Serialize)]
 pub struct LedgerView {
     /// The period's budget, raw and corrected side by side.
     pub budget: BudgetView,
-    /// For how long the corrected budget lasts.
+    /// How long the corrected budget lasts.
     pub forecast: ForecastView,
-    /// The planned maintenance that goes on: no tier fires.
+    /// The planned maintenance under way: no tier fires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<MaintenanceView>,
-    /// Who spent it; served by itself.
+    /// What spent it; served at a path of its own.
     #[serde(skip)]
     pub attribution: Vec<AttributionView>,
 }
@@ -27,11 +30,11 @@ pub struct LedgerView {
 /// A period's budget.
 #[derive(Clone, Debug, Serialize)]
 pub struct BudgetView {
-    /// Where the period begins.
+    /// Start of the period.
     pub from: Timestamp,
-    /// Where it ends for now.
+    /// End of what is evaluated.
     pub to: Timestamp,
-    /// Share of the period, since the objective is known, for which telemetry arrived.
+    /// Share of the period, but not before the objective was known, for which telemetry arrived.
     pub coverage: Known<Ratio>,
     /// As it was measured.
     pub raw: RawBudget,
@@ -58,7 +61,7 @@ pub struct RawBudget {
 pub struct CorrectedBudget {
     /// Good events outside of exclusions.
     pub good: Count,
-    /// Bad events outside of exclusions, with deductions and without what was refunded.
+    /// Bad events outside of exclusions, plus deductions, minus refunds.
     pub bad: Count,
     /// What is left.
     pub remaining: Known<BudgetFraction>,
@@ -68,79 +71,31 @@ pub struct CorrectedBudget {
     pub deducted: Count,
     /// Bad events that were taken away.
     pub refunded: Count,
-    /// The corrections that act, oldest first, by id.
+    /// The ids of the active corrections, oldest first.
     pub corrections: Vec<String>,
 }
 
-/// What is excluded.
+/// The events that corrections exclude.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExcludedView {
     /// Good events.
     pub good: Count,
     /// Bad events.
     pub bad: Count,
-    /// The time, as it can be told apart; within what was asked for.
-    pub times: Vec<TimeView>,
+    /// The excluded time, in whole slots: within what the correction asks for.
+    pub times: Vec<IntervalView>,
 }
 
-/// A stretch of time.
+/// A half-open interval.
 #[derive(Clone, Debug, Serialize)]
-pub struct TimeView {
+pub struct IntervalView {
     /// Its first moment.
     pub from: Timestamp,
     /// The moment after its last one.
     pub to: Timestamp,
 }
 
-/// For how long a budget lasts.
-#[derive(Clone, Debug, Serialize)]
-pub struct ForecastView {
-    /// In plain words.
-    pub words: String,
-    /// How sure the ranges are.
-    pub confidence: f64,
-    /// What happens if it goes on as in a window.
-    pub scenarios: Vec<ScenarioView>,
-}
-
-/// What happens if it goes on as in a window.
-#[derive(Clone, Debug, Serialize)]
-pub struct ScenarioView {
-    /// The window: `1h` or `1d`.
-    pub as_in: std::borrow::Cow<'static, str>,
-    /// How many parts of it held events.
-    pub parts: usize,
-    /// The burn rate and its range; null where nothing was measured.
-    pub burn_rate: Option<BurnView>,
-    /// `spent`, `unmeasured`, `lasts` or `within`.
-    pub outlook: &'static str,
-    /// When it is spent at the earliest; null where it is not within a period.
-    pub earliest: Option<Nanos>,
-    /// When it is spent at the latest; null where it may also last.
-    pub latest: Option<Nanos>,
-    /// What was left when it was made.
-    #[serde(skip)]
-    pub left: Option<BudgetFraction>,
-    /// What the window's parts held.
-    #[serde(skip)]
-    pub counts: Vec<Counts>,
-    /// Student's t of the range: 0 where one part held events, or none.
-    #[serde(skip)]
-    pub student: f64,
-}
-
-/// A burn rate and its range.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct BurnView {
-    /// The lower end.
-    pub low: BurnRate,
-    /// As it was measured.
-    pub measured: BurnRate,
-    /// The upper end.
-    pub high: BurnRate,
-}
-
-/// Planned maintenance that goes on.
+/// Planned maintenance under way.
 #[derive(Clone, Debug, Serialize)]
 pub struct MaintenanceView {
     /// The correction that planned it.
@@ -149,29 +104,53 @@ pub struct MaintenanceView {
     pub until: Timestamp,
 }
 
-/// Who spent a budget since some moment.
-#[derive(Clone, Debug, Serialize)]
-pub struct AttributionView {
-    /// `period` or `onset`.
-    pub over: &'static str,
-    /// Since when: the start of a slice.
-    pub since: Timestamp,
-    /// Bad events since then: the whole.
-    pub bad: Count,
-    /// The share of the period's raw budget that they took.
-    pub spent: Option<f64>,
-    /// The whole, divided in several ways.
-    pub by: Vec<ShareView>,
+pub(super) fn ledger(state: &LedgerState, budget: &BudgetState) -> LedgerView {
+    let LedgerState { period, raw, corrected, forecast: outlook, attribution: shares, maintenance } = state;
+    let coverage = budget.period.coverage;
+    let maintenance = maintenance.as_ref().map(|Maintenance { correction, until }| MaintenanceView {
+        correction: correction.clone(),
+        until: timestamp(*until),
+    });
+    LedgerView {
+        budget: BudgetView {
+            from: timestamp(period.from),
+            to: timestamp(period.to),
+            coverage: coverage.map_or_else(
+                || Known::<Ratio>::missing("the objective was not known for long enough"),
+                Known::Value,
+            ),
+            raw: RawBudget { good: raw.good, bad: raw.bad, remaining: left(budget.remaining) },
+            corrected: corrected_view(corrected),
+            covered: raw.covered,
+        },
+        forecast: forecast(outlook),
+        maintenance,
+        attribution: shares
+            .iter()
+            .zip(["period", "onset"])
+            .map(|(one, over)| attribution(one, over))
+            .collect(),
+    }
 }
 
-/// The whole, divided in one way: parts and rest add up to it.
-#[derive(Clone, Debug, Serialize)]
-pub struct ShareView {
-    /// `version`, `region`, `map` or `operation`.
-    pub dimension: &'static str,
-    /// The parts, the largest first.
-    pub parts: Vec<Part>,
-    /// What is not told apart.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rest: Option<Rest>,
+fn left(remaining: Option<BudgetFraction>) -> Known<BudgetFraction> {
+    remaining.map_or_else(|| Known::missing("nothing was measured"), Known::Value)
+}
+
+fn corrected_view(corrected: &Corrected) -> CorrectedBudget {
+    let Corrected { good, bad, remaining, excluded, deducted, refunded, exclusions, corrections } = corrected;
+    let times = exclusions.iter().map(|TimeRange { from, to }| interval(*from, *to)).collect();
+    CorrectedBudget {
+        good: *good,
+        bad: *bad,
+        remaining: left(*remaining),
+        excluded: ExcludedView { good: excluded.good, bad: excluded.bad, times },
+        deducted: *deducted,
+        refunded: *refunded,
+        corrections: corrections.clone(),
+    }
+}
+
+fn interval(from: UnixNanos, to: UnixNanos) -> IntervalView {
+    IntervalView { from: timestamp(from), to: timestamp(to) }
 }

@@ -1,4 +1,5 @@
-//! Servers that are asked, and how it goes. Comes in: what the sources publish. Goes out: the same, for whoever shows it.
+//! The sources of a view: servers that are queried. Comes in: what the tasks of each source publish. Goes out: a
+//! [`SourceView`] per source.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,95 +9,115 @@ use mapwarden_contract::Nanos;
 use serde::Serialize;
 use tokio::sync::watch;
 
-/// How one objective's queries go.
+/// The state of the queries for one objective.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct QueriedState {
     /// The objective's id.
     pub slo: String,
     /// The service.
     pub service: String,
-    /// Whether the server's samples are counted here, so that every event counts; else the server's own increases, shares
-    /// or values are taken.
+    /// Whether the sidecar counts the server's samples, so that every event counts; otherwise it takes increases, shares or
+    /// values that the server computes.
     pub is_exact: bool,
-    /// The end of the last step that the server was asked for and answered, with or without data.
+    /// The end of the last step that the server answered, with or without data.
     pub answered_until: Option<Timestamp>,
     /// The end of the last step for which there was data.
     pub measured_until: Option<Timestamp>,
-    /// What keeps the next step from being taken.
-    pub trouble: Option<Trouble>,
+    /// Why the next step cannot be taken.
+    pub trouble: Option<SourceTrouble>,
 }
 
-/// Something that does not work.
+/// A problem that lasts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Trouble {
+pub struct SourceTrouble {
     /// Since when.
     pub since: Timestamp,
-    /// What it is.
+    /// What the problem is.
     pub message: String,
 }
 
-/// One comparison of our numbers with those of the rules that a server evaluates.
+/// A comparison of the sidecar's numbers with those of the recording rules that a server evaluates.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Agreement {
-    /// The moment for which both are.
+    /// The point in time of both.
     pub at: Option<Timestamp>,
     /// By how much the budgets may differ.
     pub resolution: f64,
-    /// Why the server could not be asked, if it could not.
-    pub trouble: Option<Trouble>,
+    /// Why the server did not answer, if it did not.
+    pub trouble: Option<SourceTrouble>,
     /// By objective's id.
-    pub objectives: BTreeMap<String, Agreed>,
+    pub objectives: BTreeMap<String, ObjectiveAgreement>,
 }
 
-/// The numbers of one objective, ours and theirs.
+/// The compared numbers of one objective.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Agreed {
+pub struct ObjectiveAgreement {
     /// The service.
     pub service: String,
     /// The budget that is left.
-    pub budget: Pair,
+    pub budget: ComparedNumber,
     /// Error ratios by window.
-    pub error_ratios: BTreeMap<String, Pair>,
+    pub error_ratios: BTreeMap<String, ComparedNumber>,
 }
 
-/// One number, as two measured it.
+/// One number, as the sidecar and the rules measured it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Pair {
-    /// As the sidecar says; none where it did not measure it.
+pub struct ComparedNumber {
+    /// The sidecar's; none where it measured none.
     pub sidecar: Option<f64>,
-    /// As the rules say; none where the server has no such series.
+    /// The rules'; none where the server has no such series.
     pub rules: Option<f64>,
 }
 
-impl Pair {
-    /// Ours less theirs; none where one of them is not known.
+impl ComparedNumber {
+    /// Returns the sidecar's number minus the rules'; none where one is not known.
     pub fn difference(self) -> Option<f64> {
         Some(self.sidecar? - self.rules?)
     }
 }
 
-/// What a source is, beside how it goes.
+/// What a source is; it does not change while the sidecar runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceFacts {
     /// Its name.
     pub name: String,
-    /// Where it is asked.
+    /// Its base URL.
     pub url: String,
     /// How long a step is.
     pub every: Nanos,
-    /// How old a step must be to be asked for.
+    /// How old a step must be to be queried.
     pub staleness: Nanos,
-    /// How far back missed steps are made up for.
+    /// How far back missed steps are queried later.
     pub reach: Nanos,
 }
 
-/// A source as its tasks publish it: each objective, and the comparison, renews its own part.
+/// What the tasks of a source publish: each objective and the comparison has a channel of its own.
 #[derive(Clone, Debug)]
 pub struct SourceBoard {
     /// What it is.
     pub facts: Arc<SourceFacts>,
     /// Its objectives.
     pub objectives: Vec<watch::Receiver<Arc<QueriedState>>>,
-    /// The comparison, where there is to be one.
+    /// The comparison, where one is configured.
     pub agreement: Option<watch::Receiver<Arc<Agreement>>>,
+}
+
+/// One server that is queried, and the state of its queries.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceView {
+    /// What it is.
+    #[serde(flatten)]
+    pub facts: Arc<SourceFacts>,
+    /// Its objectives.
+    pub objectives: Vec<Arc<QueriedState>>,
+    /// How the sidecar's budgets compare with those of recording rules there; null where they are not compared.
+    pub agreement: Option<Arc<Agreement>>,
+}
+
+pub(super) fn source(board: &SourceBoard) -> SourceView {
+    SourceView {
+        facts: board.facts.clone(),
+        objectives: board.objectives.iter().map(|state| state.borrow().clone()).collect(),
+        agreement: board.agreement.as_ref().map(|agreement| agreement.borrow().clone()),
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use mapwarden_contract::Nanos;
-use mapwarden_objective::{Comparison, Expression, Indicator, Judged, Queried, Queries};
+use mapwarden_contract::{Nanos, Verdict};
+use mapwarden_objective::{Comparison, Expression, Indicator, Queried, Queries};
 use mapwarden_sidecar::config::{
     AgreementSettings, Authentication, Config, HeaderText, Problems, Secret, Settings, Source,
 };
@@ -77,7 +77,7 @@ fn every_kind_of_query_is_read() {
             Queries::Events {
                 total: Expression::new("sum(rate(http_requests_total[{{.window}}]))"),
                 part: Expression::new("sum(rate(http_requests_total{code=~\"5..\"}[{{.window}}]))"),
-                is: Judged::Bad,
+                is: Verdict::Bad,
             },
         ),
         asks(
@@ -85,10 +85,10 @@ fn every_kind_of_query_is_read() {
             Queries::Events {
                 total: Expression::new("sum(requests_total)"),
                 part: Expression::new("sum(requests_total{ok=\"true\"})"),
-                is: Judged::Good,
+                is: Verdict::Good,
             },
         ),
-        asks(None, Queries::Ratio { share: Expression::new("avg(errors:ratio)"), is: Judged::Bad }),
+        asks(None, Queries::Ratio { share: Expression::new("avg(errors:ratio)"), is: Verdict::Bad }),
         asks(
             None,
             Queries::Threshold {

@@ -10,7 +10,7 @@ use mapwarden_engine::aggregate::Aggregate;
 use mapwarden_engine::ledger::Ledger;
 use mapwarden_engine::notice::Notices;
 use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
-use mapwarden_sidecar::view::{Durability, Facts, Judged, MapView, view};
+use mapwarden_sidecar::view::{Durability, Evaluation, MapView, SidecarFacts, view};
 
 fn at(second: u64) -> UnixNanos {
     UnixNanos::new((1_800_000_000 + second) * 1_000_000_000)
@@ -51,13 +51,13 @@ fn shown(second: u64) -> MapView {
     (1..=second).for_each(|second| {
         aggregate.take(&reported(second));
     });
-    let facts = Facts {
+    let facts = SidecarFacts {
         started: Timestamp::UNIX_EPOCH,
         durability: Durability::Memory,
         sources: &[],
         corrections: Ledger::default().log(),
     };
-    let judged = Judged { budgets: Arc::default(), ledger: BTreeMap::new() };
+    let judged = Evaluation { budgets: Arc::default(), ledger: BTreeMap::new() };
     view(&aggregate.at(at(second)), judged, &Notices::default(), facts).maps.remove(0)
 }
 

@@ -1,4 +1,4 @@
-//! A view as the demo makes it: one service with a bad deploy, one other sender that tells little.
+//! A view as the demo makes it: one service with a bad deploy, and a second sender with little telemetry.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,36 +12,38 @@ use mapwarden_engine::correction::{
     Action, AuditEntry, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern,
     Recurrence,
 };
-use mapwarden_engine::ledger::{Line, Standing};
+use mapwarden_engine::ledger::{AuditLine, Standing};
 use mapwarden_engine::notice::{
-    DependencyHealth, Health, Known, MapFailure, Notice, Percentiles, ScopeShare,
+    DependencyHealth, HealthStatus, Known, MapFailure, Notice, Percentiles, ScopeShare,
 };
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::output::admin::{self, Admin};
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::output::render::Templates;
-use mapwarden_sidecar::view::ledger::{
-    BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, LedgerView, RawBudget, ScenarioView,
-    TimeView,
-};
-use mapwarden_sidecar::view::sources::{Agreed, Agreement, Pair, QueriedState, SourceFacts, Trouble};
 use mapwarden_sidecar::view::{
-    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SourceView,
-    TierView, View, WindowView, WorkView,
+    Agreement, ComparedNumber, ObjectiveAgreement, QueriedState, SourceFacts, SourceTrouble,
+};
+use mapwarden_sidecar::view::{
+    BudgetView, BurnView, CorrectedBudget, ExcludedView, ForecastView, IntervalView, LedgerView, RawBudget,
+    ScenarioView,
+};
+use mapwarden_sidecar::view::{
+    Durability, KeyView, MapView, NoticeEvents, OperationView, PartCount, RequestView, SloView, SloWindow,
+    SourceView, TierView, View, WorkView,
 };
 use tokio::sync::watch;
 
-/// The notice in which everything is measured.
+/// The sample notice with everything measured.
 pub(crate) fn measured() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
 }
 
-/// The notice in which nothing but its SLI is.
+/// The sample notice with nothing measured but its SLI.
 pub(crate) fn missing() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MISSING).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MISSING).unwrap()
 }
 
-/// The router over a view, and what keeps the view published.
+/// The admin router over a view, and the sender that keeps the view published.
 pub(crate) fn admin(view: View) -> (Router, watch::Sender<Arc<View>>) {
     let (tx, rx) = watch::channel(Arc::new(view));
     let exposition = Exposition::install().unwrap();
@@ -63,8 +65,8 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<WindowView> {
-    let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| WindowView {
+fn windows(allowed: f64, error_ratios: [Option<f64>; 8]) -> Vec<SloWindow> {
+    let windows = Window::ALL.into_iter().zip(error_ratios).map(|(window, ratio)| SloWindow {
         window: window.name(),
         good: Count::new(if ratio.is_some() { 92_100 } else { 0 }),
         bad: Count::new(if ratio.is_some() { 7_900 } else { 0 }),
@@ -163,7 +165,7 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
             to: at("2026-11-21T10:18:05Z"),
             coverage: match period_error {
                 Some(_) => Known::Value(Ratio::new(0.9998).unwrap()),
-                None => Known::missing("the objective is known for too short a time"),
+                None => Known::missing("the objective was not known for long enough"),
             },
             raw: RawBudget { good: count(92_100), bad: count(7_900), remaining: left(1.0) },
             corrected: CorrectedBudget {
@@ -173,7 +175,7 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
                 excluded: ExcludedView {
                     good: count(1_100),
                     bad: count(910),
-                    times: vec![TimeView {
+                    times: vec![IntervalView {
                         from: at("2026-11-20T22:00:00Z"),
                         to: at("2026-11-20T22:30:00Z"),
                     }],
@@ -195,7 +197,7 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
     }
 }
 
-/// Only the first tier that fires is told outside.
+/// Only the first firing tier is not inhibited.
 fn inhibited(mut tiers: Vec<TierView>) -> Vec<TierView> {
     tiers.iter_mut().filter(|tier| tier.is_firing).skip(1).for_each(|tier| tier.is_inhibited = true);
     tiers
@@ -220,8 +222,8 @@ fn map(name: &str, entries: u64, rate: f64, operations: Vec<OperationView>) -> M
         service: "order-service".to_owned(),
         name: name.to_owned(),
         entries: Known::Value(entries),
-        max_entries: Known::missing("the map has no bound, or the service tells of none"),
-        full: Known::missing("the map has no bound, or the service tells of none"),
+        max_entries: Known::missing("the map has no bound, or the service does not report one"),
+        full: Known::missing("the map has no bound, or the service does not report one"),
         last_write: Known::Value(at("2026-11-21T10:17:53Z")),
         guard_held: Known::Value(Nanos::from_millis(2)),
         retries: Count::new(31),
@@ -291,7 +293,7 @@ fn change(version: &str, sha: Option<&str>, time: &str, kind: ChangeKind, source
     }
 }
 
-fn dependency(name: &str, health: Health, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
+fn dependency(name: &str, health: HealthStatus, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
     let unseen = "nothing was seen in the last minute";
     DependencyHealth {
         name: name.to_owned(),
@@ -304,7 +306,7 @@ fn dependency(name: &str, health: Health, ratio: Option<f64>, p99: Option<u64>) 
     }
 }
 
-/// Everything that the demo shows while a bad deploy is out.
+/// The view of the demo while the bad deploy serves.
 pub(crate) fn view() -> View {
     let bad = [0.0790, 0.0790, 0.0412, 0.0212, 0.0074, 0.0021, 0.0007, 0.00059].map(Some);
     let slow = [0.0690, 0.0601, 0.0320, 0.0170, 0.0062, 0.0031, 0.0021, 0.0019].map(Some);
@@ -343,9 +345,9 @@ pub(crate) fn view() -> View {
             requests("checkout", "us-east-1", (640_100, 948), 128.0, [2_200_000, 8_800_000, 39_000_000]),
         ],
         dependencies: vec![
-            dependency("fraud-check", Health::Unknown, None, None),
-            dependency("payments", Health::Healthy, Some(0.0004), Some(12)),
-            dependency("redis", Health::Degraded, Some(0.032), Some(410)),
+            dependency("fraud-check", HealthStatus::Unknown, None, None),
+            dependency("payments", HealthStatus::Healthy, Some(0.0004), Some(12)),
+            dependency("redis", HealthStatus::Degraded, Some(0.032), Some(410)),
         ],
         sources: vec![source()],
         durability: Durability::Store {
@@ -364,7 +366,7 @@ pub(crate) fn view() -> View {
     }
 }
 
-/// A source of which one objective is measured and agrees, and one is not.
+/// A source with one objective that is measured and agrees with the rules, and one that is not measured.
 fn source() -> SourceView {
     let queried = |name: &str, trouble: Option<&str>| QueriedState {
         slo: format!("order-service/{name}"),
@@ -373,10 +375,10 @@ fn source() -> SourceView {
         answered_until: trouble.is_none().then(|| at("2026-11-21T10:17:00Z")),
         measured_until: trouble.is_none().then(|| at("2026-11-21T10:16:00Z")),
         trouble: trouble
-            .map(|message| Trouble { since: at("2026-11-21T10:14:05Z"), message: message.to_owned() }),
+            .map(|message| SourceTrouble { since: at("2026-11-21T10:14:05Z"), message: message.to_owned() }),
     };
-    let pair = |sidecar, rules| Pair { sidecar: Some(sidecar), rules };
-    let agreed = Agreed {
+    let pair = |sidecar, rules| ComparedNumber { sidecar: Some(sidecar), rules };
+    let agreed = ObjectiveAgreement {
         service: "order-service".to_owned(),
         budget: pair(0.413, Some(0.409)),
         error_ratios: BTreeMap::from([
@@ -416,8 +418,8 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-fn corrections() -> Vec<Line> {
-    let line = |id: &str, standing, action| Line {
+fn corrections() -> Vec<AuditLine> {
+    let line = |id: &str, standing, action| AuditLine {
         entry: AuditEntry {
             id: id.to_owned(),
             recorded: at("2026-11-20T21:00:00Z"),
@@ -477,7 +479,7 @@ fn maps() -> Vec<MapView> {
     ]
 }
 
-/// The view of a sidecar that nobody has sent anything to.
+/// The view of a sidecar that received nothing.
 pub(crate) fn empty() -> View {
     let started = Timestamp::now() - SignedDuration::from_secs(3);
     View {

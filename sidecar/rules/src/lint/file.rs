@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_saphyr::Location;
 
 use mapwarden_objective::Origin;
-use mapwarden_slo::yaml::{Node, Problem, Value, parse_all};
+use mapwarden_slo::Problem;
+use mapwarden_slo::declaration::{Node, YamlValue, parse_all};
 
 /// What a rule makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,27 +84,27 @@ fn origin(path: &Path, place: Location) -> Origin {
 }
 
 fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    let Value::Object(fields) = &node.value else { return None };
+    let YamlValue::Object(fields) = &node.value else { return None };
     fields.iter().find(|(key, _)| key.value == name).map(|(_, value)| value)
 }
 
 fn items(node: &Node) -> &[Node] {
-    if let Value::List(items) = &node.value { items } else { &[] }
+    if let YamlValue::List(items) = &node.value { items } else { &[] }
 }
 
 /// A scalar's text.
 fn text(node: &Node) -> String {
     match &node.value {
-        Value::Text(text) => text.clone(),
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        Value::Truth(truth) => truth.to_string(),
-        Value::Nothing | Value::List(_) | Value::Object(_) => String::new(),
+        YamlValue::Text(text) => text.clone(),
+        YamlValue::Integer(number) => number.to_string(),
+        YamlValue::Float(number) => number.to_string(),
+        YamlValue::Truth(truth) => truth.to_string(),
+        YamlValue::Nothing | YamlValue::List(_) | YamlValue::Object(_) => String::new(),
     }
 }
 
 fn texts(node: &Node, name: &str) -> BTreeMap<String, String> {
-    let Some(Value::Object(fields)) = field(node, name).map(|node| &node.value) else {
+    let Some(YamlValue::Object(fields)) = field(node, name).map(|node| &node.value) else {
         return BTreeMap::new();
     };
     fields.iter().map(|(key, value)| (key.value.clone(), text(value))).collect()

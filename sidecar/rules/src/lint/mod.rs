@@ -6,13 +6,13 @@ mod never;
 mod sli;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use promql_parser::parser::{self, Expr};
 
 use self::file::{Rule, RuleKind};
 use mapwarden_objective::Origin;
-use mapwarden_slo::yaml::{Problem, Problems};
+use mapwarden_slo::{Problem, Problems};
 
 /// Reads rule files and says what is wrong with their alerts, in the order of the files.
 ///
@@ -26,24 +26,13 @@ pub fn lint(paths: &[PathBuf]) -> Result<usize, Problems> {
                 Ok(found) => rules.extend(found),
                 Err(problem) => problems.push(problem),
             },
-            Err(error) => problems.push(whole(path, format!("cannot be read: {error}"))),
+            Err(error) => problems.push(Problem::of_file(path, format!("cannot be read: {error}"))),
         }
     }
     problems.extend(findings(&rules));
-    problems.sort_by_key(|problem| (file_of(problem), problem.place()));
+    problems.sort_by(|one, other| one.position().cmp(&other.position()));
     let alerts = rules.iter().filter(|rule| rule.kind == RuleKind::Alert).count();
     if problems.is_empty() { Ok(alerts) } else { Err(Problems(problems)) }
-}
-
-fn file_of(problem: &Problem) -> PathBuf {
-    match &problem.origin {
-        Origin::File { path, .. } => path.clone(),
-        Origin::Setting(name) => PathBuf::from(name),
-    }
-}
-
-fn whole(path: &Path, message: String) -> Problem {
-    Problem { origin: Origin::File { path: path.to_owned(), line: None, column: None }, message }
 }
 
 /// Everything that is wrong with the rules of all files together.
@@ -153,6 +142,8 @@ fn runbook(rule: &Rule) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn told(text: &str) -> Vec<String> {

@@ -12,7 +12,8 @@ use super::judge;
 use crate::promql::selectors;
 use crate::slices::{BAD, SLICES_BAD, SLICES_TOTAL, TOTAL};
 use crate::subject::{Part, Subject, labels, text, timeslice};
-use mapwarden_objective::{Expression, Indicator, Judged, Queries, Slo};
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Expression, Indicator, Queries, Slo};
 
 /// What a raw series counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +68,10 @@ impl Feed {
     }
 
     /// What the events of the part are, of which a series may be absent; none where nothing is scraped.
-    pub(super) fn part(&self) -> Option<Judged> {
+    pub(super) fn part(&self) -> Option<Verdict> {
         let Self::Scraped(Scraped(raws)) = self else { return None };
         let part = raws.iter().find(|raw| raw.is_part)?;
-        Some(if part.counts == Counts::Good { Judged::Good } else { Judged::Bad })
+        Some(if part.counts == Counts::Good { Verdict::Good } else { Verdict::Bad })
     }
 
     /// How far samples are apart.
@@ -201,12 +202,12 @@ fn target() -> [(String, String); 2] {
     [("instance".to_owned(), "a".to_owned()), ("job".to_owned(), "test".to_owned())]
 }
 
-fn scraped(total: &Expression, part: &Expression, is: Judged) -> Option<Scraped> {
+fn scraped(total: &Expression, part: &Expression, is: Verdict) -> Option<Scraped> {
     let (totals, parts) = (selectors(total).ok()?, selectors(part).ok()?);
     let (all, some) = (totals.first()?, parts.first()?);
     let (of_part, of_rest) = match is {
-        Judged::Good => (Counts::Good, Counts::Bad),
-        Judged::Bad => (Counts::Bad, Counts::Good),
+        Verdict::Good => (Counts::Good, Counts::Bad),
+        Verdict::Bad => (Counts::Bad, Counts::Good),
     };
     let both: Vec<_> =
         [&all.matchers.matchers, &some.matchers.matchers].into_iter().flatten().cloned().collect();
@@ -287,7 +288,7 @@ mod tests {
     use super::*;
 
     /// (total, part, what it is, series with what they count)
-    type Case<'a> = (&'a str, &'a str, Judged, Option<&'a [(&'a str, Counts)]>);
+    type Case<'a> = (&'a str, &'a str, Verdict, Option<&'a [(&'a str, Counts)]>);
 
     #[test]
     fn series_are_told_apart_as_the_queries_do() {
@@ -295,7 +296,7 @@ mod tests {
             (
                 r#"sum(rate(x{job="a"}[{{.window}}]))"#,
                 r#"sum(rate(x{job="a",code=~"(5..|429)"}[{{.window}}]))"#,
-                Judged::Bad,
+                Verdict::Bad,
                 Some(&[
                     (r#"x{code="",instance="a",job="a"}"#, Counts::Good),
                     (r#"x{code="500",instance="a",job="a"}"#, Counts::Bad),
@@ -304,7 +305,7 @@ mod tests {
             (
                 "sum(rate(x_count[{{.window}}]))",
                 r#"sum(rate(x_bucket{le="0.3"}[{{.window}}]))"#,
-                Judged::Good,
+                Verdict::Good,
                 Some(&[
                     (r#"x_count{instance="a",job="test"}"#, Counts::All),
                     (r#"x_bucket{instance="a",job="test",le="0.3"}"#, Counts::Good),
@@ -313,7 +314,7 @@ mod tests {
             (
                 r#"sum(rate(x_bucket{le="+Inf"}[{{.window}}]))"#,
                 r#"sum(rate(x_bucket{le="0.3"}[{{.window}}]))"#,
-                Judged::Good,
+                Verdict::Good,
                 Some(&[
                     (r#"x_bucket{instance="a",job="test",le="+Inf"}"#, Counts::All),
                     (r#"x_bucket{instance="a",job="test",le="0.3"}"#, Counts::Good),
@@ -322,10 +323,10 @@ mod tests {
             (
                 "sum(rate(x[{{.window}}]))",
                 r#"sum(rate(x[{{.window}}])) - sum(rate(x{code="500"}[{{.window}}]))"#,
-                Judged::Good,
+                Verdict::Good,
                 None,
             ),
-            ("sum(rate(x[{{.window}}]))", "sum(rate(x[{{.window}}]))", Judged::Bad, None),
+            ("sum(rate(x[{{.window}}]))", "sum(rate(x[{{.window}}]))", Verdict::Bad, None),
         ];
         for (total, part, is, expected) in cases {
             let made = scraped(&Expression::new(total), &Expression::new(part), is);

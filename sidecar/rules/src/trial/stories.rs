@@ -8,7 +8,7 @@ use super::judge::{Firing, Judge};
 use crate::subject::Subject;
 use crate::tier::Tier;
 use crate::window::{SLICE, Window};
-use mapwarden_objective::Judged;
+use mapwarden_contract::Verdict;
 use mapwarden_objective::Severity;
 
 /// Events of an ordinary minute. Even, so that both of its halves are whole.
@@ -194,10 +194,10 @@ fn slow_burn(subject: &Subject<'_>) -> Option<Story> {
 }
 
 /// The part is never counted, until its first event, which is the first value of its series.
-fn absent_series(subject: &Subject<'_>, part: Judged) -> Story {
+fn absent_series(subject: &Subject<'_>, part: Verdict) -> Story {
     let (none, one) = match part {
-        Judged::Good => (Minute::Events(0, TRAFFIC), Minute::Events(1, TRAFFIC)),
-        Judged::Bad => (Minute::Events(TRAFFIC, 0), Minute::Events(TRAFFIC, 1)),
+        Verdict::Good => (Minute::Events(0, TRAFFIC), Minute::Events(1, TRAFFIC)),
+        Verdict::Bad => (Minute::Events(TRAFFIC, 0), Minute::Events(TRAFFIC, 1)),
     };
     let history = History { is_part_born_late: true, ..begin() }
         .then(20, none)

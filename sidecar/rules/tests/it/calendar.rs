@@ -3,10 +3,8 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use mapwarden_contract::Ratio;
-use mapwarden_objective::{
-    Calendar, CalendarUnit, Expression, Indicator, Judged, Period, Queried, Queries, Slo,
-};
+use mapwarden_contract::{Ratio, Verdict};
+use mapwarden_objective::{Calendar, CalendarUnit, Expression, Indicator, Period, Queried, Queries, Slo};
 use mapwarden_rules::{Target, Written};
 
 use crate::promtool::{folder, has_promtool, promtool};
@@ -14,7 +12,7 @@ use crate::promtool::{folder, has_promtool, promtool};
 const IDENTITY: &str = r#"{sloth_id="shop-calls",sloth_service="shop",sloth_slo="calls"}"#;
 
 fn slo(calendar: &Calendar) -> Slo {
-    let queries = Queries::Ratio { share: Expression::new("failing"), is: Judged::Bad };
+    let queries = Queries::Ratio { share: Expression::new("failing"), is: Verdict::Bad };
     let indicator = Indicator::Queried(Queried { source: None, queries });
     let mut slo = Slo::new("shop", "calls", Ratio::new(0.9).unwrap(), indicator);
     slo.period = Period::Calendar(calendar.clone());

@@ -1,10 +1,10 @@
 //! Rules for Prometheus: for objectives of every kind they are valid, do what their tests say under a real promtool, and
 //! are the same bytes whenever they are written.
 
-use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_contract::{Nanos, Ratio, Verdict};
 use mapwarden_objective::{
-    Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Member, Method, Period, Queried,
-    Queries, Selector, Slo,
+    Calendar, CalendarUnit, Comparison, Expression, Indicator, Member, Method, Period, Queried, Queries,
+    Selector, Slo,
 };
 use mapwarden_rules::{Target, Written};
 
@@ -14,7 +14,7 @@ fn queried(queries: Queries) -> Indicator {
     Indicator::Queried(Queried { source: None, queries })
 }
 
-fn events(total: &str, part: &str, is: Judged) -> Indicator {
+fn events(total: &str, part: &str, is: Verdict) -> Indicator {
     queried(Queries::Events { total: Expression::new(total), part: Expression::new(part), is })
 }
 
@@ -32,7 +32,7 @@ fn held() -> Indicator {
 
 /// One objective of every kind.
 fn objectives() -> Vec<Slo> {
-    let mut failures = slo("requests", 0.999, events(REQUESTS, FAILED, Judged::Bad));
+    let mut failures = slo("requests", 0.999, events(REQUESTS, FAILED, Verdict::Bad));
     failures.labels.insert("team".to_owned(), "payments \"core\"".to_owned());
     failures.alerting.labels.insert("team".to_owned(), "night".to_owned());
     failures
@@ -42,7 +42,7 @@ fn objectives() -> Vec<Slo> {
         .insert("summary".to_owned(), "{{ $labels.sloth_slo }} burns".to_owned());
     let fast = r#"sum(increase(http_duration_seconds_bucket{le="0.3"}[{{ .window }}])) or vector(0)"#;
     let all = "sum(increase(http_duration_seconds_count[{{ .window }}]))";
-    let mut latency = slo("latency", 0.99, events(all, fast, Judged::Good));
+    let mut latency = slo("latency", 0.99, events(all, fast, Verdict::Good));
     latency.period = Period::Rolling(Nanos::from_secs(28 * 86_400));
     let mut grouped = slo(
         "by-region",
@@ -50,22 +50,22 @@ fn objectives() -> Vec<Slo> {
         events(
             "sum by (region) (rate(http_requests_total[{{.window}}]))",
             r#"sum by (region) (rate(http_requests_total{code="500"}[{{.window}}]))"#,
-            Judged::Bad,
+            Verdict::Bad,
         ),
     );
     grouped.group_by = vec!["region".to_owned()];
-    let is = Judged::Bad;
+    let is = Verdict::Bad;
     let share =
         slo("share", 0.99, queried(Queries::Ratio { share: Expression::new("1 - avg(probe_success)"), is }));
     let value = Expression::new("histogram_quantile(0.99, sum by (le) (rate(http_bucket[{{.window}}])))");
     let queries = Queries::Threshold { value, good: Comparison::Lte, threshold: 0.5 };
     let threshold = slo("threshold", 0.99, queried(queries));
-    let mut slices = slo("slices", 0.99, events(REQUESTS, FAILED, Judged::Bad));
+    let mut slices = slo("slices", 0.99, events(REQUESTS, FAILED, Verdict::Bad));
     let slice = Nanos::from_secs(120);
     slices.method = Method::Timeslices { slice, target: Ratio::new(0.95).unwrap() };
-    let mut shares = slo("shares", 0.99, events(REQUESTS, FAILED, Judged::Bad));
+    let mut shares = slo("shares", 0.99, events(REQUESTS, FAILED, Verdict::Bad));
     shares.method = Method::RatioTimeslices { slice: Nanos::from_secs(60) };
-    let mut calendar = slo("calendar", 0.9, events(REQUESTS, FAILED, Judged::Bad));
+    let mut calendar = slo("calendar", 0.9, events(REQUESTS, FAILED, Verdict::Bad));
     let start = "2026-01-01T00:00:00".parse().unwrap();
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
     calendar.period = Period::Calendar(Calendar { start, count: 1, unit: CalendarUnit::Month, zone });
@@ -82,7 +82,7 @@ fn objectives() -> Vec<Slo> {
         slo(
             "unlike",
             0.99,
-            events("sum(rate(a[{{.window}}]))", "sum(rate(a[{{.window}}])) / 2", Judged::Bad),
+            events("sum(rate(a[{{.window}}]))", "sum(rate(a[{{.window}}])) / 2", Verdict::Bad),
         ),
     ];
     all.extend(composed(&all));
@@ -206,7 +206,7 @@ fn what_rules_cannot_say_is_said() {
     let error_of_slices = Written::new(&sliced, &objectives()).unwrap_err().to_string();
     let expected = "objective `shop/all`: its parts are not kept by slices of time of its own length";
     assert_eq!(error_of_slices, expected);
-    let error = error(&slo("x", 0.99, events("sum(", FAILED, Judged::Bad)));
+    let error = error(&slo("x", 0.99, events("sum(", FAILED, Verdict::Bad)));
     assert!(error.starts_with("objective `shop/x`: its total is not PromQL: "), "{error}");
     let notes = |name: &str| {
         let slo = objectives().into_iter().find(|slo| slo.name == name).unwrap();

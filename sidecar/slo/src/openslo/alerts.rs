@@ -3,12 +3,12 @@
 
 use mapwarden_contract::Nanos;
 
-use super::catalogue::Kind;
+use super::catalogue::{ObjectKind, OpenSloObject};
 use super::metadata::{self, Metadata};
 use super::objective::comparison;
-use super::{Scope, follow};
+use super::resolver::{Resolver, follow};
 use crate::field;
-use crate::yaml::{Fields, Node, Reader, Value};
+use crate::yaml::{Fields, Node, Reader, YamlValue};
 use mapwarden_objective::{Alert, Alerting, BurnTier, Comparison, Severity};
 
 /// Severities, in lower case, that wake somebody; every other one makes a ticket.
@@ -33,7 +33,7 @@ struct Policy {
 
 /// Reads the policies of an objective. Without any the tiers are those of the period.
 pub(super) fn alerting(
-    scope: &Scope<'_>,
+    resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
     metadata: &Metadata,
     node: Option<&Node>,
@@ -41,10 +41,10 @@ pub(super) fn alerting(
     let mut alerting = Alerting { annotations: metadata.annotations.clone(), ..Alerting::default() };
     let nodes = reader.list("alertPolicies", node);
     for node in nodes {
-        let policy = match reference(scope, reader, node, "alertPolicyRef", Kind::AlertPolicy) {
-            Some(Told::Here(node)) => Some(policy(scope, reader, node)),
-            Some(Told::There(entry)) => {
-                Some(follow(reader, entry, |reader, node| policy(scope, reader, node)))
+        let policy = match reference(resolver, reader, node, "alertPolicyRef", ObjectKind::AlertPolicy) {
+            Some(Referent::Inline(node)) => Some(policy(resolver, reader, node)),
+            Some(Referent::Named(object)) => {
+                Some(follow(reader, object, |reader, node| policy(resolver, reader, node)))
             }
             None => None,
         };
@@ -83,28 +83,28 @@ fn label(reader: &mut Reader<'_>, node: &Node, alert: &mut Alert, severity: &str
 }
 
 /// Where an object is told.
-enum Told<'a, 'n> {
+enum Referent<'a, 'n> {
     /// Here: its `spec`.
-    Here(&'n Node),
+    Inline(&'n Node),
     /// Where a reference points.
-    There(&'a super::Entry<'a>),
+    Named(&'a OpenSloObject<'a>),
 }
 
 /// Something that is written in place, or referred to by a field of a name.
 fn reference<'a, 'n>(
-    scope: &'a Scope<'_>,
+    resolver: &'a Resolver<'_>,
     reader: &mut Reader<'_>,
     node: &'n Node,
     field: &str,
-    kind: Kind,
-) -> Option<Told<'a, 'n>> {
-    if let Value::Text(_) = node.value {
+    kind: ObjectKind,
+) -> Option<Referent<'a, 'n>> {
+    if let YamlValue::Text(_) = node.value {
         // The name alone, as the specification's own schema tests have it.
-        return scope.find(reader, kind, field, node).map(Told::There);
+        return resolver.find(reader, kind, field, node).map(Referent::Named);
     }
     let fields = reader.object(kind.name(), node, &[field, "apiVersion", "kind", "metadata", "spec"])?;
     match (fields.get(field), fields.get("spec")) {
-        (Some(node), None) => scope.find(reader, kind, field, node).map(Told::There),
+        (Some(node), None) => resolver.find(reader, kind, field, node).map(Referent::Named),
         (None, Some(spec)) => {
             if let Some(node) = fields.get("metadata") {
                 metadata::read(reader, node);
@@ -119,7 +119,7 @@ fn reference<'a, 'n>(
                     }
                 });
             }
-            Some(Told::Here(spec))
+            Some(Referent::Inline(spec))
         }
         (None, None) | (Some(_), Some(_)) => {
             let message = format!("accepted is either `{field}` or the `spec` of an {}", kind.name());
@@ -130,11 +130,11 @@ fn reference<'a, 'n>(
 }
 
 /// Reads a policy that no objective uses.
-pub(super) fn check_policy(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) {
-    policy(scope, reader, node);
+pub(super) fn check_policy(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) {
+    policy(resolver, reader, node);
 }
 
-fn policy(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Policy {
+fn policy(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Policy {
     let accepted = [
         "description",
         "alertWhenNoData",
@@ -150,14 +150,16 @@ fn policy(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Policy {
     tell_when(reader, &fields, (no_data, resolved, breaching));
     let conditions = required_list(reader, &fields, "conditions");
     let read = conditions.iter().filter_map(|node| {
-        match reference(scope, reader, node, "conditionRef", Kind::AlertCondition)? {
-            Told::Here(node) => condition(scope, reader, node),
-            Told::There(entry) => follow(reader, entry, |reader, node| condition(scope, reader, node)),
+        match reference(resolver, reader, node, "conditionRef", ObjectKind::AlertCondition)? {
+            Referent::Inline(node) => condition(resolver, reader, node),
+            Referent::Named(object) => {
+                follow(reader, object, |reader, node| condition(resolver, reader, node))
+            }
         }
     });
     let read: Vec<Condition> = read.collect();
     let targets = required_list(reader, &fields, "notificationTargets");
-    let targets = targets.iter().filter_map(|node| notification(scope, reader, node)).collect();
+    let targets = targets.iter().filter_map(|node| notification(resolver, reader, node)).collect();
     Policy { conditions: if breaching == Some(false) { Vec::new() } else { read }, targets }
 }
 
@@ -166,29 +168,29 @@ fn tell_when(reader: &mut Reader<'_>, fields: &Fields<'_>, told: (Option<bool>, 
     let (no_data, resolved, breaching) = told;
     if breaching == Some(false) {
         let message = "`alertWhenBreaching` is false, so that the policy's conditions are never told";
-        reader.warn(fields.key("alertWhenBreaching").unwrap_or(fields.place()), message.to_owned());
+        reader.warn(fields.key("alertWhenBreaching").unwrap_or(fields.location()), message.to_owned());
     }
     if no_data == Some(false) {
         let message = "`alertWhenNoData` is false, but missing data is always told, as an alert of its own";
-        reader.warn(fields.key("alertWhenNoData").unwrap_or(fields.place()), message.to_owned());
+        reader.warn(fields.key("alertWhenNoData").unwrap_or(fields.location()), message.to_owned());
     }
     if resolved == Some(false) {
         let message =
             "`alertWhenResolved` is false, but the end is always told: the receiver may leave it out";
-        reader.warn(fields.key("alertWhenResolved").unwrap_or(fields.place()), message.to_owned());
+        reader.warn(fields.key("alertWhenResolved").unwrap_or(fields.location()), message.to_owned());
     }
 }
 
 fn required_list<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, name: &str) -> &'n [Node] {
     let nodes = reader.list(name, fields.get(name));
     if nodes.is_empty() {
-        reader.problem(fields.place(), format!("`{name}` is empty: accepted is at least one"));
+        reader.problem(fields.location(), format!("`{name}` is empty: accepted is at least one"));
     }
     nodes
 }
 
 /// Reads the `spec` of a condition.
-pub(super) fn condition(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Condition> {
+pub(super) fn condition(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Condition> {
     let fields = reader.object("spec", node, &["description", "severity", "condition"])?;
     let severity = reader.required_text("spec", &fields, "severity");
     let node = reader.required("spec", &fields, "condition")?;
@@ -205,7 +207,7 @@ pub(super) fn condition(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node)
     {
         let message =
             format!("`op` is {}, which would tell that all is well: accepted are gt and gte", node.value);
-        scope.refuse(reader, node, message);
+        resolver.refuse(reader, node, message);
         return None;
     }
     let factor = reader.required("condition", &fields, "threshold").and_then(|node| {
@@ -239,13 +241,13 @@ fn after(reader: &mut Reader<'_>, node: &Node) -> Option<Nanos> {
 }
 
 /// The name of a target.
-fn notification(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    match reference(scope, reader, node, "targetRef", Kind::AlertNotificationTarget)? {
-        Told::There(entry) => {
-            follow(reader, entry, target);
-            Some(entry.metadata.name.clone())
+fn notification(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    match reference(resolver, reader, node, "targetRef", ObjectKind::AlertNotificationTarget)? {
+        Referent::Named(object) => {
+            follow(reader, object, target);
+            Some(object.metadata.name.clone())
         }
-        Told::Here(spec) => {
+        Referent::Inline(spec) => {
             target(reader, spec);
             let fields = reader.any_object("notificationTargets[]", node)?;
             let named = fields.get("metadata").and_then(|node| metadata::read(reader, node));

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::metadata::{self, Metadata};
-use crate::Loaded;
 use crate::document::{Document, Format};
+use crate::loaded::Loaded;
 use crate::yaml::{Node, Reader};
 
 /// OpenSLO v1's kinds. A closed set; parts come before what uses them last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum ObjectKind {
     Slo,
     Service,
     AlertPolicy,
@@ -19,7 +19,7 @@ pub(super) enum Kind {
     DataSource,
 }
 
-impl Kind {
+impl ObjectKind {
     /// Every kind; what refers to others stands before them, so that what only an unused object uses is found.
     pub(super) const ALL: [Self; 7] = [
         Self::Slo,
@@ -46,7 +46,7 @@ impl Kind {
 
 /// One object.
 #[derive(Clone, Debug)]
-pub(super) struct Entry<'d> {
+pub(super) struct OpenSloObject<'d> {
     pub(super) document: &'d Document,
     pub(super) metadata: Metadata,
     pub(super) spec: &'d Node,
@@ -55,7 +55,7 @@ pub(super) struct Entry<'d> {
 /// The objects of one run.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue<'d> {
-    entries: BTreeMap<Kind, Vec<Entry<'d>>>,
+    entries: BTreeMap<ObjectKind, Vec<OpenSloObject<'d>>>,
 }
 
 impl<'d> Catalogue<'d> {
@@ -88,33 +88,33 @@ impl<'d> Catalogue<'d> {
             reader.problem(root.referenced, format!("{message}: accepted is a name of its own"));
             return;
         }
-        self.entries.entry(kind).or_default().push(Entry { document, metadata, spec });
+        self.entries.entry(kind).or_default().push(OpenSloObject { document, metadata, spec });
     }
 
     /// The object of a name.
-    pub(super) fn get(&self, kind: Kind, name: &str) -> Option<&Entry<'d>> {
-        self.all(kind).iter().find(|entry| entry.metadata.name == name)
+    pub(super) fn get(&self, kind: ObjectKind, name: &str) -> Option<&OpenSloObject<'d>> {
+        self.all(kind).iter().find(|object| object.metadata.name == name)
     }
 
     /// All objects of a kind, in the order of the files.
-    pub(super) fn all(&self, kind: Kind) -> &[Entry<'d>] {
+    pub(super) fn all(&self, kind: ObjectKind) -> &[OpenSloObject<'d>] {
         self.entries.get(&kind).map_or(&[], Vec::as_slice)
     }
 
     /// The names of a kind.
-    pub(super) fn names(&self, kind: Kind) -> Vec<&str> {
-        self.all(kind).iter().map(|entry| entry.metadata.name.as_str()).collect()
+    pub(super) fn names(&self, kind: ObjectKind) -> Vec<&str> {
+        self.all(kind).iter().map(|object| object.metadata.name.as_str()).collect()
     }
 }
 
-fn kind(reader: &mut Reader<'_>, document: &Document) -> Option<Kind> {
+fn kind(reader: &mut Reader<'_>, document: &Document) -> Option<ObjectKind> {
     let told = match &document.format {
         Format::OpenSlo { kind, .. } | Format::SlothKubernetes { kind } => kind.as_str(),
         Format::Sloth | Format::Other(_) => "",
     };
-    let found = Kind::ALL.into_iter().find(|kind| kind.name() == told);
+    let found = ObjectKind::ALL.into_iter().find(|kind| kind.name() == told);
     if found.is_none() {
-        let accepted = Kind::ALL.map(Kind::name).join(", ");
+        let accepted = ObjectKind::ALL.map(ObjectKind::name).join(", ");
         let message = format!("`kind` is `{told}`: accepted are {accepted}");
         reader.problem(document.root.referenced, message);
     }

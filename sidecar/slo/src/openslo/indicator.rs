@@ -1,11 +1,12 @@
 //! Comes in: an SLI's `spec`. Goes out: what it measures, before an objective says what of it is good.
 
-use super::Scope;
-use super::source::{Source, source};
+use super::resolver::Resolver;
+use super::source::{MetricSource, source};
 use crate::field;
-use crate::query::{self, Kind, Query, Template, over_window};
+use crate::query::{self, Query, SeriesKind, Template, over_window};
 use crate::yaml::{Fields, Node, Reader};
-use mapwarden_objective::{Expression, Indicator, Judged, Queried, Queries};
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Expression, Indicator, Queried, Queries};
 
 /// What an SLI measures.
 #[derive(Clone, Debug)]
@@ -13,18 +14,18 @@ pub(super) enum Measure {
     /// Nothing more is to be said.
     Complete(Indicator),
     /// A value, of which an objective says which are good.
-    Value(Source),
+    Value(MetricSource),
 }
 
 /// Reads the `spec` of an SLI.
-pub(super) fn measure(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Measure> {
+pub(super) fn measure(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Measure> {
     let fields = reader.object("spec", node, &["description", "thresholdMetric", "ratioMetric"])?;
     field::optional_text(reader, &fields, "description");
     match (fields.get("thresholdMetric"), fields.get("ratioMetric")) {
         (Some(node), None) => {
-            source(scope, reader, "thresholdMetric", node, Template::Absent).map(Measure::Value)
+            source(resolver, reader, "thresholdMetric", node, Template::Absent).map(Measure::Value)
         }
-        (None, Some(node)) => ratio(scope, reader, node).map(Measure::Complete),
+        (None, Some(node)) => ratio(resolver, reader, node).map(Measure::Complete),
         (None, None) | (Some(_), Some(_)) => {
             let message =
                 "an SLI measures either `ratioMetric` or `thresholdMetric`: accepted is exactly one";
@@ -34,24 +35,24 @@ pub(super) fn measure(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -
     }
 }
 
-fn ratio(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Indicator> {
+fn ratio(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Indicator> {
     let accepted = ["counter", "good", "bad", "total", "rawType", "raw"];
     let fields = reader.object("ratioMetric", node, &accepted)?;
     let counter = fields.get("counter").and_then(|node| reader.truth("counter", node));
-    let kind = if counter == Some(true) { Kind::Counter } else { Kind::Gauge };
-    let told = [("good", Judged::Good), ("bad", Judged::Bad)];
+    let kind = if counter == Some(true) { SeriesKind::Counter } else { SeriesKind::Gauge };
+    let told = [("good", Verdict::Good), ("bad", Verdict::Bad)];
     let parts = told.map(|(name, is)| fields.get(name).map(|node| (name, node, is)));
     match (parts, fields.get("total"), fields.get("raw")) {
         ([Some(part), None] | [None, Some(part)], Some(total), None) => {
             let (name, node, is) = part;
-            let part = source(scope, reader, name, node, Template::Optional);
-            let total = source(scope, reader, "total", total, Template::Optional);
-            fraction(scope, reader, (node, part?, is), total?, kind)
+            let part = source(resolver, reader, name, node, Template::Optional);
+            let total = source(resolver, reader, "total", total, Template::Optional);
+            fraction(resolver, reader, (node, part?, is), total?, kind)
         }
         ([None, None], None, Some(node)) => {
             let is = raw_type(reader, &fields);
-            let share = source(scope, reader, "raw", node, Template::Optional);
-            raw(scope, reader, node, share?, is?)
+            let share = source(resolver, reader, "raw", node, Template::Optional);
+            raw(resolver, reader, node, share?, is?)
         }
         _ => {
             let message = "`ratioMetric` has `total` and either `good` or `bad`, or `raw` alone: accepted is one of these";
@@ -61,47 +62,52 @@ fn ratio(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Indi
     }
 }
 
-fn raw_type(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Judged> {
+fn raw_type(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Verdict> {
     let node = reader.required("ratioMetric", fields, "rawType")?;
     reader.checked("rawType", node, |text| match text {
-        "success" => Ok(Judged::Good),
-        "failure" => Ok(Judged::Bad),
+        "success" => Ok(Verdict::Good),
+        "failure" => Ok(Verdict::Bad),
         _ => Err(format!("`{text}` is not a kind of ratio: accepted are success and failure")),
     })
 }
 
 /// A part of all events: the node it was read from, where it comes from, and what its events are.
-type Part<'n> = (&'n Node, Source, Judged);
+type RatioPart<'n> = (&'n Node, MetricSource, Verdict);
 
 fn fraction(
-    scope: &Scope<'_>,
+    resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
-    (node, part, is): Part<'_>,
-    total: Source,
-    kind: Kind,
+    (node, part, is): RatioPart<'_>,
+    total: MetricSource,
+    kind: SeriesKind,
 ) -> Option<Indicator> {
     match (part, total) {
-        (Source::Queried { source, query: part }, Source::Queried { source: other, query: total }) => {
+        (
+            MetricSource::Queried { source, query: part },
+            MetricSource::Queried { source: other, query: total },
+        ) => {
             if source != other {
                 let message = "`total` is asked of another source: accepted is the same for both";
                 reader.problem(node.referenced, message.to_owned());
                 return None;
             }
             query::warn_of_thresholds(reader, &[&part, &total]);
-            let (part, total) = (windowed(scope, reader, &part, kind), windowed(scope, reader, &total, kind));
+            let (part, total) =
+                (windowed(resolver, reader, &part, kind), windowed(resolver, reader, &total, kind));
             let queries = Queries::Events { total: total?, part: part?, is };
             Some(Indicator::Queried(Queried { source, queries }))
         }
-        (Source::Held { selector: bad, .. }, Source::Held { selector: total, .. }) => match is {
-            Judged::Bad => Some(Indicator::Events { total, bad }),
-            Judged::Good => {
+        (MetricSource::Held { selector: bad, .. }, MetricSource::Held { selector: total, .. }) => match is {
+            Verdict::Bad => Some(Indicator::Events { total, bad }),
+            Verdict::Good => {
                 let message =
                     "of series that the sidecar holds the bad events are counted: accepted is `bad`";
-                scope.refuse(reader, node, message.to_owned());
+                resolver.refuse(reader, node, message.to_owned());
                 None
             }
         },
-        (Source::Queried { .. }, Source::Held { .. }) | (Source::Held { .. }, Source::Queried { .. }) => {
+        (MetricSource::Queried { .. }, MetricSource::Held { .. })
+        | (MetricSource::Held { .. }, MetricSource::Queried { .. }) => {
             let message = "`total` is of another type: accepted is the same for both";
             reader.problem(node.referenced, message.to_owned());
             None
@@ -110,33 +116,38 @@ fn fraction(
 }
 
 fn raw(
-    scope: &Scope<'_>,
+    resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
     node: &Node,
-    share: Source,
-    is: Judged,
+    share: MetricSource,
+    is: Verdict,
 ) -> Option<Indicator> {
     match share {
-        Source::Queried { source, query } => {
+        MetricSource::Queried { source, query } => {
             query::warn_of_thresholds(reader, &[&query]);
-            let share = windowed(scope, reader, &query, Kind::Share)?;
+            let share = windowed(resolver, reader, &query, SeriesKind::Share)?;
             Some(Indicator::Queried(Queried { source, queries: Queries::Ratio { share, is } }))
         }
-        Source::Held { .. } => {
+        MetricSource::Held { .. } => {
             let message =
                 "of series that the sidecar holds events are counted: accepted are `bad` and `total`";
-            scope.refuse(reader, node, message.to_owned());
+            resolver.refuse(reader, node, message.to_owned());
             None
         }
     }
 }
 
 /// The query over the window, as it was written or rewritten.
-fn windowed(scope: &Scope<'_>, reader: &mut Reader<'_>, query: &Query, kind: Kind) -> Option<Expression> {
+fn windowed(
+    resolver: &Resolver<'_>,
+    reader: &mut Reader<'_>,
+    query: &Query,
+    kind: SeriesKind,
+) -> Option<Expression> {
     if query.has_window {
         return Some(query.expression());
     }
-    match over_window(&query.text, kind, &scope.groups.borrow()) {
+    match over_window(&query.text, kind, &resolver.groups.borrow()) {
         Ok(over) => {
             if let Some(warning) = over.warning {
                 reader.warn(query.place, format!("the query `{}`: {warning}", query.text));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::field;
-use crate::yaml::{Node, Reader, Value};
+use crate::yaml::{Node, Reader, YamlValue};
 
 /// Annotations of ours begin with this.
 const OURS: &str = "mapwarden/";
@@ -59,13 +59,13 @@ fn labels(reader: &mut Reader<'_>, node: Option<&Node>) -> BTreeMap<String, Stri
     for (key, _) in fields.keys() {
         let Some(node) = fields.get(key) else { continue };
         let values: Vec<String> = match &node.value {
-            Value::List(values) => values.iter().filter_map(|value| reader.scalar(key, value)).collect(),
-            Value::Nothing
-            | Value::Truth(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::Text(_)
-            | Value::Object(_) => reader.scalar(key, node).into_iter().collect(),
+            YamlValue::List(values) => values.iter().filter_map(|value| reader.scalar(key, value)).collect(),
+            YamlValue::Nothing
+            | YamlValue::Truth(_)
+            | YamlValue::Integer(_)
+            | YamlValue::Float(_)
+            | YamlValue::Text(_)
+            | YamlValue::Object(_) => reader.scalar(key, node).into_iter().collect(),
         };
         labels.insert(label_name(key), values.join(","));
     }

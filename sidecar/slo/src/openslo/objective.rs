@@ -4,15 +4,16 @@
 use mapwarden_contract::{Nanos, Ratio};
 
 use super::indicator::Measure;
-use super::source::Source;
-use crate::budgeting::{Budgeting, method};
+use super::source::MetricSource;
+use crate::budgeting::{Budgeting, read_method};
+use crate::field;
 use crate::query::off_bound;
+use crate::spelling::Spelling;
 use crate::yaml::{Fields, Node, Reader};
-use crate::{Spelling, field};
 use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};
 
 /// One objective, before its indicator.
-pub(super) struct Objective<'n> {
+pub(super) struct OpenSloObjective<'n> {
     pub(super) node: &'n Node,
     pub(super) fields: Fields<'n>,
     /// What it is called, in its owner's words.
@@ -45,7 +46,7 @@ pub(super) fn objective<'n>(
     reader: &mut Reader<'_>,
     node: &'n Node,
     budgeting: Option<Budgeting>,
-) -> Option<Objective<'n>> {
+) -> Option<OpenSloObjective<'n>> {
     let fields = reader.object("objectives[]", node, &FIELDS)?;
     let display_name = field::optional_text(reader, &fields, "displayName");
     let target = match (fields.get("target"), fields.get("targetPercent")) {
@@ -57,7 +58,8 @@ pub(super) fn objective<'n>(
             None
         }
     };
-    let method = budgeting.and_then(|told| method(reader, ("objectives[]", &fields), told, Spelling::Camel));
+    let method = budgeting
+        .and_then(|budgeting| read_method(reader, ("objectives[]", &fields), budgeting, Spelling::Camel));
     let weight = fields.get("compositeWeight").map(|node| {
         let weight = reader.number("compositeWeight", node)?;
         let is_weight = weight > 0.0 && weight <= MAX_WEIGHT;
@@ -68,13 +70,13 @@ pub(super) fn objective<'n>(
         is_weight.then_some(weight)
     });
     let weight = weight.map(|weight| weight.unwrap_or(1.0));
-    Some(Objective { node, display_name, target: target?, method: method?, weight, fields })
+    Some(OpenSloObjective { node, display_name, target: target?, method: method?, weight, fields })
 }
 
 /// What an objective measures: what its SLI does, and of a value what is good.
 pub(super) fn indicator(
     reader: &mut Reader<'_>,
-    objective: &Objective<'_>,
+    objective: &OpenSloObjective<'_>,
     measure: Measure,
 ) -> Option<Indicator> {
     let source = match measure {
@@ -91,11 +93,11 @@ pub(super) fn indicator(
     let number = reader.number("value", value);
     let (good, threshold) = (good?, number?);
     match source {
-        Source::Queried { source, query } => {
+        MetricSource::Queried { source, query } => {
             let queries = Queries::Threshold { value: query.expression(), good, threshold };
             Some(Indicator::Queried(Queried { source, queries }))
         }
-        Source::Held { selector, unit } => {
+        MetricSource::Held { selector, unit } => {
             if !matches!(good, Comparison::Lt | Comparison::Lte) {
                 let message =
                     "of series that the sidecar holds the small values are good: accepted are lt and lte";

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 
 use mapwarden_contract::Ratio;
 
-use super::catalogue::{Entry, Kind};
+use super::alerts;
+use super::catalogue::{ObjectKind, OpenSloObject};
 use super::indicator::{Measure, measure};
-use super::objective::{self, Objective};
-use super::{Scope, alerts, follow};
-use crate::budgeting::{Budgeting, check_slice};
-use crate::window::window;
+use super::objective::{self, OpenSloObjective};
+use super::resolver::{Resolver, follow};
+use crate::budgeting::{Budgeting, check_time_slice};
+use crate::field;
+use crate::spelling::Spelling;
+use crate::window::read_window;
 use crate::yaml::{Fields, Node, Reader};
-use crate::{Spelling, field};
 use mapwarden_objective::{Alert, Alerting, Indicator, Member, Period, Slo};
 
 /// The fields of an `SLO`'s spec.
@@ -28,40 +30,40 @@ const FIELDS: [&str; 8] = [
 ];
 
 /// Reads the objectives of one `SLO`.
-pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<Slo> {
-    let Some(fields) = reader.object("spec", entry.spec, &FIELDS) else { return Vec::new() };
-    scope.groups.replace(entry.metadata.group_by.clone());
+pub(super) fn slos(resolver: &Resolver<'_>, reader: &mut Reader<'_>, object: &OpenSloObject<'_>) -> Vec<Slo> {
+    let Some(fields) = reader.object("spec", object.spec, &FIELDS) else { return Vec::new() };
+    resolver.groups.replace(object.metadata.group_by.clone());
     let description = field::optional_text(reader, &fields, "description");
     let service = field::required_name(reader, "spec", &fields, "service");
-    let period = period(scope, reader, fields.get("timeWindow"));
+    let period = period(resolver, reader, fields.get("timeWindow"));
     let budgeting = reader.required("spec", &fields, "budgetingMethod");
     let budgeting = budgeting.and_then(|node| reader.checked("budgetingMethod", node, Budgeting::parse));
-    let alerting = alerts::alerting(scope, reader, &entry.metadata, fields.get("alertPolicies"));
+    let alerting = alerts::alerting(resolver, reader, &object.metadata, fields.get("alertPolicies"));
     let nodes = reader.list("objectives", fields.get("objectives"));
     if nodes.is_empty() {
-        reader.problem(fields.place(), "`objectives` is empty: accepted is at least one".to_owned());
+        reader.problem(fields.location(), "`objectives` is empty: accepted is at least one".to_owned());
     }
     let read: Vec<_> = nodes.iter().map(|node| objective::objective(reader, node, budgeting)).collect();
-    let objectives: Vec<Objective<'_>> = read.into_iter().flatten().collect();
+    let objectives: Vec<OpenSloObjective<'_>> = read.into_iter().flatten().collect();
     if let Some(period) = &period {
         objectives
             .iter()
-            .for_each(|one| check_slice(reader, &one.fields, one.method, period, Spelling::Camel));
+            .for_each(|one| check_time_slice(reader, &one.fields, one.method, period, Spelling::Camel));
     }
     let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
-    let indicators = indicators(scope, reader, &fields, &objectives);
+    let indicators = indicators(resolver, reader, &fields, &objectives);
     // What is wrong with one objective was told; without its siblings' names the others would have other ids.
     let complete = objectives.len() == nodes.len() && indicators.iter().all(Option::is_some);
     let (Some(service), Some(period), true) = (service, period, complete) else { return Vec::new() };
     let common = |name: String, target: Ratio, indicator: Indicator| Slo {
         description: description.clone(),
-        labels: entry.metadata.labels.clone(),
+        labels: object.metadata.labels.clone(),
         period: period.clone(),
-        group_by: entry.metadata.group_by.clone(),
+        group_by: object.metadata.group_by.clone(),
         alerting: alerting.clone(),
         ..Slo::new(service.clone(), name, target, indicator)
     };
-    let names = names(&entry.metadata.name, &objectives, is_composite);
+    let names = names(&object.metadata.name, &objectives, is_composite);
     let mut slos: Vec<Slo> = Vec::new();
     for ((objective, indicator), name) in objectives.iter().zip(indicators.into_iter().flatten()).zip(names) {
         let origin = Some(reader.origin(objective.node.referenced));
@@ -72,46 +74,49 @@ pub(super) fn slos(scope: &Scope<'_>, reader: &mut Reader<'_>, entry: &Entry<'_>
     if let (true, Some(composite)) = (is_composite, composite(&objectives, &slos)) {
         let (target, indicator) = composite;
         let method = objectives.first().map(|one| one.method);
-        let slo = common(entry.metadata.name.clone(), target, indicator);
-        let origin = Some(reader.origin(entry.document.root.referenced));
+        let slo = common(object.metadata.name.clone(), target, indicator);
+        let origin = Some(reader.origin(object.document.root.referenced));
         slos.push(Slo { method: method.unwrap_or(slo.method), origin, ..slo });
     }
     slos
 }
 
 /// Reads `timeWindow`; without one the period of the run holds.
-fn period(scope: &Scope<'_>, reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Period> {
-    let Some(node) = node else { return Some(scope.period.clone()) };
+fn period(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Period> {
+    let Some(node) = node else { return Some(resolver.period.clone()) };
     let [node] = reader.list("timeWindow", Some(node)) else {
         reader.problem(node.referenced, "`timeWindow` has exactly one member: accepted is one".to_owned());
         return None;
     };
-    window(reader, "timeWindow[]", node, Spelling::Camel)
+    read_window(reader, "timeWindow[]", node, Spelling::Camel)
 }
 
 /// What each objective measures: the SLO's indicator, or its own.
 fn indicators(
-    scope: &Scope<'_>,
+    resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    objectives: &[Objective<'_>],
+    objectives: &[OpenSloObjective<'_>],
 ) -> Vec<Option<Indicator>> {
     let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
     let whole = if is_composite == has_indicator(fields) {
         let message = "an SLO has its `indicator` or `indicatorRef` either itself or in each of its objectives: \
                        accepted is one of both";
-        reader.problem(fields.place(), message.to_owned());
+        reader.problem(fields.location(), message.to_owned());
         None
     } else if is_composite {
         None
     } else {
-        told(scope, reader, "spec", fields)
+        told(resolver, reader, "spec", fields)
     };
     objectives
         .iter()
         .map(|one| {
-            let told =
-                if is_composite { told(scope, reader, "objectives[]", &one.fields) } else { whole.clone() };
+            let told = if is_composite {
+                told(resolver, reader, "objectives[]", &one.fields)
+            } else {
+                whole.clone()
+            };
             told.and_then(|measure| objective::indicator(reader, one, measure))
         })
         .collect()
@@ -122,33 +127,33 @@ fn has_indicator(fields: &Fields<'_>) -> bool {
 }
 
 /// What is measured: written here, or referred to.
-fn told(scope: &Scope<'_>, reader: &mut Reader<'_>, of: &str, fields: &Fields<'_>) -> Option<Measure> {
+fn told(resolver: &Resolver<'_>, reader: &mut Reader<'_>, of: &str, fields: &Fields<'_>) -> Option<Measure> {
     match (fields.get("indicator"), fields.get("indicatorRef")) {
-        (Some(node), None) => inline(scope, reader, node),
+        (Some(node), None) => inline(resolver, reader, node),
         (None, Some(node)) => {
-            let entry = scope.find(reader, Kind::Sli, "indicatorRef", node)?;
-            follow(reader, entry, |reader, node| measure(scope, reader, node))
+            let object = resolver.find(reader, ObjectKind::Sli, "indicatorRef", node)?;
+            follow(reader, object, |reader, node| measure(resolver, reader, node))
         }
         (None, None) | (Some(_), Some(_)) => {
             let message = format!("`{of}` has `indicator` or `indicatorRef`: accepted is exactly one");
-            reader.problem(fields.place(), message);
+            reader.problem(fields.location(), message);
             None
         }
     }
 }
 
-fn inline(scope: &Scope<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Measure> {
+fn inline(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<Measure> {
     let fields = reader.object("indicator", node, &["apiVersion", "kind", "metadata", "spec"])?;
     if let Some(node) = reader.required("indicator", &fields, "metadata") {
         super::metadata::read(reader, node);
     }
     let node = reader.required("indicator", &fields, "spec")?;
-    measure(scope, reader, node)
+    measure(resolver, reader, node)
 }
 
 /// A single objective has the SLO's name. Of several each has its display name too, so that their order does not matter;
 /// their number where the display names do not tell them apart.
-fn names(name: &str, objectives: &[Objective<'_>], is_composite: bool) -> Vec<String> {
+fn names(name: &str, objectives: &[OpenSloObjective<'_>], is_composite: bool) -> Vec<String> {
     if objectives.len() == 1 && !is_composite {
         return vec![name.to_owned()];
     }
@@ -169,9 +174,10 @@ fn slug(text: &str) -> String {
 
 /// All objectives as one, weighted by `compositeWeight`; its target is the mean of theirs by the same weights. Without
 /// any weight all of them must hold, and the target is the least of theirs.
-fn composite(objectives: &[Objective<'_>], slos: &[Slo]) -> Option<(Ratio, Indicator)> {
+fn composite(objectives: &[OpenSloObjective<'_>], slos: &[Slo]) -> Option<(Ratio, Indicator)> {
     let is_weighted = objectives.iter().any(|one| one.weight.is_some());
-    let weight = |one: &Objective<'_>| if is_weighted { Some(one.weight.unwrap_or(1.0)) } else { None };
+    let weight =
+        |one: &OpenSloObjective<'_>| if is_weighted { Some(one.weight.unwrap_or(1.0)) } else { None };
     let members = objectives.iter().zip(slos).map(|(one, slo)| Member { slo: slo.id(), weight: weight(one) });
     let members: Vec<Member> = members.collect();
     let target = if is_weighted {

@@ -2,11 +2,12 @@
 
 use mapwarden_contract::Nanos;
 
-use super::catalogue::{Entry, Kind};
-use super::{Scope, follow};
+use super::catalogue::{ObjectKind, OpenSloObject};
+use super::resolver::{Resolver, follow};
+use crate::field;
 use crate::query::{self, Query, Template};
-use crate::yaml::{Fields, Node, Reader, Value, web_url};
-use crate::{DataSource, field};
+use crate::source::DataSource;
+use crate::yaml::{Fields, Node, Reader, YamlValue, web_url};
 use mapwarden_objective::{Matcher, Selector};
 
 /// Types that answer PromQL, in lower case.
@@ -17,7 +18,7 @@ const HELD: [&str; 2] = ["mapwarden", "otlp"];
 
 /// Where a number comes from.
 #[derive(Clone, Debug)]
-pub(super) enum Source {
+pub(super) enum MetricSource {
     /// A server answers it.
     Queried {
         /// The server's name; none for the default one.
@@ -36,22 +37,22 @@ pub(super) enum Source {
 
 /// Reads `good`, `bad`, `total`, `raw` or `thresholdMetric`.
 pub(super) fn source(
-    scope: &Scope<'_>,
+    resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
     name: &str,
     node: &Node,
     template: Template,
-) -> Option<Source> {
+) -> Option<MetricSource> {
     let fields = reader.object(name, node, &["metricSource"])?;
     let node = reader.required(name, &fields, "metricSource")?;
     let fields = reader.object("metricSource", node, &["metricSourceRef", "type", "spec"])?;
-    let (kind, source) = kind(scope, reader, node, &fields)?;
+    let (kind, source) = kind(resolver, reader, node, &fields)?;
     let is = |kinds: &[&str]| kinds.contains(&kind.to_ascii_lowercase().as_str());
     if !is(&PROMETHEUS) && !is(&HELD) {
         let accepted = [PROMETHEUS.as_slice(), HELD.as_slice()].concat().join(", ");
         let place = fields.get("type").unwrap_or(node);
         let message = format!("the source type `{kind}` is not read: accepted are {accepted}");
-        scope.refuse(reader, place, message);
+        resolver.refuse(reader, place, message);
         return None;
     }
     let spec = reader.required("metricSource", &fields, "spec")?;
@@ -60,7 +61,7 @@ pub(super) fn source(
 
 /// The type of a source, and its name; either is told here or by the object that it refers to.
 fn kind(
-    scope: &Scope<'_>,
+    resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
     node: &Node,
     fields: &Fields<'_>,
@@ -74,9 +75,9 @@ fn kind(
         return told.map(|kind| (kind, None));
     };
     let name = reader.text("metricSourceRef", reference)?;
-    let Some(entry) = scope.catalogue.get(Kind::DataSource, &name) else {
+    let Some(object) = resolver.catalogue.get(ObjectKind::DataSource, &name) else {
         let Some(kind) = told else {
-            scope.find(reader, Kind::DataSource, "metricSourceRef", reference);
+            resolver.find(reader, ObjectKind::DataSource, "metricSourceRef", reference);
             return None;
         };
         if PROMETHEUS.contains(&kind.to_ascii_lowercase().as_str()) {
@@ -87,7 +88,7 @@ fn kind(
         }
         return Some((kind, Some(name)));
     };
-    let there = follow(reader, entry, declared_type)?;
+    let there = follow(reader, object, declared_type)?;
     match told {
         Some(kind) if !kind.eq_ignore_ascii_case(&there) => {
             let message = format!(
@@ -105,7 +106,7 @@ fn queried(
     node: &Node,
     source: Option<String>,
     template: Template,
-) -> Option<Source> {
+) -> Option<MetricSource> {
     let fields = reader.any_object("spec", node)?;
     for (key, place) in fields.keys().filter(|(key, _)| !["query", "promql"].contains(key)) {
         reader.warn(place, format!("`{key}` is not used: accepted is `query`, in PromQL"));
@@ -120,10 +121,10 @@ fn queried(
         }
     };
     let query = query::read(reader, name, node, template)?;
-    Some(Source::Queried { source, query })
+    Some(MetricSource::Queried { source, query })
 }
 
-fn held(reader: &mut Reader<'_>, node: &Node) -> Option<Source> {
+fn held(reader: &mut Reader<'_>, node: &Node) -> Option<MetricSource> {
     let fields = reader.object("spec", node, &["metric", "where", "unit"])?;
     let metric = reader.required_text("spec", &fields, "metric");
     let matching = field::pairs(reader, "where", fields.get("where"));
@@ -138,7 +139,7 @@ fn held(reader: &mut Reader<'_>, node: &Node) -> Option<Source> {
         None => Some(Nanos::from_secs(1)),
         Some(node) => reader.checked("unit", node, unit),
     };
-    Some(Source::Held { selector: Selector { metric: metric?, matching }, unit: unit? })
+    Some(MetricSource::Held { selector: Selector { metric: metric?, matching }, unit: unit? })
 }
 
 fn declared_type(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
@@ -147,28 +148,28 @@ fn declared_type(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 }
 
 /// Reads a `DataSource`; none for one that is no Prometheus.
-pub(super) fn data_source(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<DataSource> {
-    let kind = declared_type(reader, entry.spec)?;
-    let name = entry.metadata.name.clone();
+pub(super) fn data_source(reader: &mut Reader<'_>, object: &OpenSloObject<'_>) -> Option<DataSource> {
+    let kind = declared_type(reader, object.spec)?;
+    let name = object.metadata.name.clone();
     if !PROMETHEUS.contains(&kind.to_ascii_lowercase().as_str()) {
         if !HELD.contains(&kind.to_ascii_lowercase().as_str()) {
             let accepted = PROMETHEUS.join(", ");
             let message =
                 format!("the DataSource `{name}` is a `{kind}`, which is not read: accepted are {accepted}");
-            reader.warn(entry.document.root.referenced, message);
+            reader.warn(object.document.root.referenced, message);
         }
         return None;
     }
-    let fields = reader.any_object("spec", entry.spec)?;
+    let fields = reader.any_object("spec", object.spec)?;
     let url = fields.get("connectionDetails").and_then(|node| connection(reader, node));
-    let origin = reader.origin(entry.document.root.referenced);
+    let origin = reader.origin(object.document.root.referenced);
     Some(DataSource { name, url, origin })
 }
 
 /// The URL of an object, or of a list of objects.
 fn connection(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let parts =
-        if let Value::List(parts) = &node.value { parts.as_slice() } else { std::slice::from_ref(node) };
+        if let YamlValue::List(parts) = &node.value { parts.as_slice() } else { std::slice::from_ref(node) };
     let mut url = None;
     for part in parts {
         let Some(fields) = reader.any_object("connectionDetails", part) else { continue };

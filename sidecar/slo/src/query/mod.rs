@@ -7,16 +7,15 @@ mod thresholds;
 
 use serde_saphyr::Location;
 
-pub(super) use self::over::{Kind, over_window};
+pub(super) use self::over::{SeriesKind, over_window};
 pub(super) use self::thresholds::off_bound;
 use self::thresholds::unmeasurable;
 
 use crate::yaml::{Node, Reader};
-use mapwarden_objective::Expression;
-use mapwarden_objective::Origin;
+use mapwarden_objective::{Expression, Origin};
 
-/// The template as [`Expression`] writes it.
-const WINDOW: &str = "{{.window}}";
+/// The template of the window.
+const WINDOW: &str = Expression::WINDOW;
 
 /// Whether a query says where its window stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

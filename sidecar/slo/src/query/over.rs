@@ -1,25 +1,29 @@
 //! Comes in: PromQL that says nothing of a window. Goes out: the same over the window `{{.window}}`: counters increased
-//! per series before they are summed, so that a reset of one series is not a fall of the sum. Never changes what is
+//! per series before they are summed, so that a reset of fold series is not a fall of the sum. Never changes what is
 //! measured, only over which time.
 
 use std::time::Duration;
 
 use promql_parser::parser::{Call, Expr, MatrixSelector, VectorSelector};
 
-use super::WINDOW;
+use mapwarden_objective::Expression;
+
 use super::parse::parse;
+
+/// The template of the window.
+const WINDOW: &str = Expression::WINDOW;
 
 /// Stands for the window while a tree is rewritten: a time that nobody writes.
 const SENTINEL: Duration = Duration::from_millis(7_654_321_987);
 
 /// What the series of a query are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SeriesKind {
     /// Counters, which only grow.
     Counter,
     /// Numbers that go up and down: each sample is a number of events.
     Gauge,
-    /// Shares: each sample is one.
+    /// Shares: each sample is fold.
     Share,
 }
 
@@ -34,16 +38,16 @@ pub(crate) struct OverWindow {
 
 /// Rewrites a query that parses and has no template, keeping the labels by which an objective is grouped; an error says
 /// why it cannot be.
-pub(crate) fn over_window(text: &str, kind: Kind, groups: &[String]) -> Result<OverWindow, String> {
+pub(crate) fn over_window(text: &str, kind: SeriesKind, groups: &[String]) -> Result<OverWindow, String> {
     let tree = parse(text).map_err(|wrong| wrong.to_string())?;
-    let one = One { kind, groups };
+    let fold = Fold { kind, groups };
     if is_one(&tree) && !groups.is_empty() {
         return Err(format!(
             "it adds up over `{}`, by which the objective is grouped: accepted is `sum by`",
             groups.join("`, `")
         ));
     }
-    let mut found = Found::default();
+    let mut found = RangeUse::default();
     look(&tree, false, &mut found);
     if !found.has_series {
         return Err("no series is in it: accepted is a query of series".to_owned());
@@ -51,15 +55,15 @@ pub(crate) fn over_window(text: &str, kind: Kind, groups: &[String]) -> Result<O
     let over = if found.has_other_range {
         let warning = "it reads a range of its own, so that its value is sampled over the window, not measured: write \
                        the range as [{{.window}}]";
-        OverWindow { text: sampled(text, &one), warning: Some(warning) }
+        OverWindow { text: sampled(text, &fold), warning: Some(warning) }
     } else if found.has_rate {
         let warning = "it reads a range of its own, for which the whole window is asked instead: write it as \
                        [{{.window}}]";
-        OverWindow { text: printed(&ranged(tree)?, &one)?, warning: Some(warning) }
+        OverWindow { text: printed(&ranged(tree)?, &fold)?, warning: Some(warning) }
     } else {
         match kind {
-            Kind::Counter => OverWindow { text: printed(&ranged(tree)?, &one)?, warning: None },
-            Kind::Gauge | Kind::Share => OverWindow { text: sampled(text, &one), warning: None },
+            SeriesKind::Counter => OverWindow { text: printed(&ranged(tree)?, &fold)?, warning: None },
+            SeriesKind::Gauge | SeriesKind::Share => OverWindow { text: sampled(text, &fold), warning: None },
         }
     };
     let trial = over.text.replace(WINDOW, "5m");
@@ -68,7 +72,7 @@ pub(crate) fn over_window(text: &str, kind: Kind, groups: &[String]) -> Result<O
 
 /// What is in a query.
 #[derive(Clone, Copy, Debug, Default)]
-struct Found {
+struct RangeUse {
     has_series: bool,
     /// `rate` or `increase` of a fixed range.
     has_rate: bool,
@@ -76,7 +80,7 @@ struct Found {
     has_other_range: bool,
 }
 
-fn look(tree: &Expr, is_in_rate: bool, found: &mut Found) {
+fn look(tree: &Expr, is_in_rate: bool, found: &mut RangeUse) {
     match tree {
         Expr::Aggregate(aggregate) => {
             look(&aggregate.expr, false, found);
@@ -102,7 +106,7 @@ fn look(tree: &Expr, is_in_rate: bool, found: &mut Found) {
     }
 }
 
-/// Every series over the window: a range that is there is replaced, a counter without one is increased.
+/// Every series over the window: a range that is there is replaced, a counter without fold is increased.
 fn ranged(tree: Expr) -> Result<Expr, String> {
     Ok(match tree {
         Expr::VectorSelector(series) => increase(sorted(series))?,
@@ -154,7 +158,7 @@ fn increase(series: VectorSelector) -> Result<Expr, String> {
 
 /// The tree as text. The parser prints it, matchers in the order of their text; what it prints must read as the same
 /// tree.
-fn printed(tree: &Expr, one: &One<'_>) -> Result<String, String> {
+fn printed(tree: &Expr, fold: &Fold<'_>) -> Result<String, String> {
     let text = tree.to_string();
     if parse(&text).as_ref() != Ok(tree) {
         return Err("it cannot be rewritten over a window: accepted is a query with [{{.window}}]".to_owned());
@@ -162,37 +166,37 @@ fn printed(tree: &Expr, one: &One<'_>) -> Result<String, String> {
     let matrix = MatrixSelector { vs: VectorSelector::from("x"), range: SENTINEL }.to_string();
     let sentinel = matrix.strip_prefix('x').unwrap_or(&matrix);
     let text = text.replace(sentinel, &format!("[{WINDOW}]"));
-    Ok(one.of(tree, text))
+    Ok(fold.of(tree, text))
 }
 
 /// A value at each step of the window.
-fn sampled(text: &str, one: &One<'_>) -> String {
+fn sampled(text: &str, fold: &Fold<'_>) -> String {
     let (tree, text) = (parse(text).ok(), text.trim());
-    let step = match one.kind {
-        Kind::Counter | Kind::Gauge => "sum_over_time",
-        Kind::Share => "avg_over_time",
+    let step = match fold.kind {
+        SeriesKind::Counter | SeriesKind::Gauge => "sum_over_time",
+        SeriesKind::Share => "avg_over_time",
     };
     match tree {
-        Some(tree @ Expr::VectorSelector(_)) => one.of(&tree, format!("{step}({text}[{WINDOW}])")),
-        Some(tree) => format!("{step}(({})[{WINDOW}:])", one.of(&tree, text.to_owned())),
+        Some(tree @ Expr::VectorSelector(_)) => fold.of(&tree, format!("{step}({text}[{WINDOW}])")),
+        Some(tree) => format!("{step}(({})[{WINDOW}:])", fold.of(&tree, text.to_owned())),
         None => format!("{step}(({text})[{WINDOW}:])"),
     }
 }
 
-/// How many series become one: an objective has one budget, or one for each group.
-struct One<'g> {
-    kind: Kind,
+/// How many series become fold: an objective has fold budget, or fold for each group.
+struct Fold<'g> {
+    kind: SeriesKind,
     groups: &'g [String],
 }
 
-impl One<'_> {
+impl Fold<'_> {
     fn of(&self, tree: &Expr, text: String) -> String {
         if is_one(tree) {
             return text;
         }
         let whole = match self.kind {
-            Kind::Counter | Kind::Gauge => "sum",
-            Kind::Share => "avg",
+            SeriesKind::Counter | SeriesKind::Gauge => "sum",
+            SeriesKind::Share => "avg",
         };
         if self.groups.is_empty() {
             format!("{whole}({text})")
@@ -202,7 +206,7 @@ impl One<'_> {
     }
 }
 
-/// Whether a query's answer is one value at most.
+/// Whether a query's answer is fold value at most.
 fn is_one(tree: &Expr) -> bool {
     match tree {
         Expr::Aggregate(aggregate) => {
@@ -245,17 +249,17 @@ mod tests {
             ("2 * (x + on(a) y)", "sum(2 * (increase(x[{{.window}}]) + on (a) increase(y[{{.window}}])))"),
         ];
         for (text, expected) in cases {
-            let over = over_window(text, Kind::Counter, &[]).unwrap();
+            let over = over_window(text, SeriesKind::Counter, &[]).unwrap();
             assert_eq!((over.text.as_str(), over.warning), (expected, None), "{text}");
         }
     }
 
     #[test]
     fn ranges_of_ones_own_are_told() {
-        let over = over_window("sum(rate(x[5m]))", Kind::Counter, &[]).unwrap();
+        let over = over_window("sum(rate(x[5m]))", SeriesKind::Counter, &[]).unwrap();
         assert_eq!(over.text, "sum(rate(x[{{.window}}]))");
         assert!(over.warning.unwrap().contains("the whole window is asked instead"));
-        let over = over_window("sum(min_over_time(x[5m]))", Kind::Counter, &[]).unwrap();
+        let over = over_window("sum(min_over_time(x[5m]))", SeriesKind::Counter, &[]).unwrap();
         assert_eq!(over.text, "sum_over_time((sum(min_over_time(x[5m])))[{{.window}}:])");
         assert!(over.warning.unwrap().contains("sampled"));
     }
@@ -263,28 +267,30 @@ mod tests {
     #[test]
     fn gauges_and_shares_are_added_up_and_averaged_over_time() {
         let cases = [
-            ("x", Kind::Gauge, "sum(sum_over_time(x[{{.window}}]))"),
-            ("sum(x)", Kind::Gauge, "sum_over_time((sum(x))[{{.window}}:])"),
-            ("x > 5", Kind::Gauge, "sum_over_time((sum(x > 5))[{{.window}}:])"),
-            ("x", Kind::Share, "avg(avg_over_time(x[{{.window}}]))"),
-            ("1 - avg(x)", Kind::Share, "avg_over_time((1 - avg(x))[{{.window}}:])"),
+            ("x", SeriesKind::Gauge, "sum(sum_over_time(x[{{.window}}]))"),
+            ("sum(x)", SeriesKind::Gauge, "sum_over_time((sum(x))[{{.window}}:])"),
+            ("x > 5", SeriesKind::Gauge, "sum_over_time((sum(x > 5))[{{.window}}:])"),
+            ("x", SeriesKind::Share, "avg(avg_over_time(x[{{.window}}]))"),
+            ("1 - avg(x)", SeriesKind::Share, "avg_over_time((1 - avg(x))[{{.window}}:])"),
         ];
         for (text, kind, expected) in cases {
             assert_eq!(over_window(text, kind, &[]).unwrap().text, expected, "{text}");
         }
-        assert!(over_window("vector(1)", Kind::Gauge, &[]).unwrap_err().contains("no series"));
+        assert!(over_window("vector(1)", SeriesKind::Gauge, &[]).unwrap_err().contains("no series"));
     }
 
     #[test]
     fn groups_keep_their_labels() {
         let groups = ["region".to_owned(), "tier".to_owned()];
-        let over = over_window("x", Kind::Counter, &groups).unwrap();
+        let over = over_window("x", SeriesKind::Counter, &groups).unwrap();
         assert_eq!(over.text, "sum by (region, tier) (increase(x[{{.window}}]))");
-        let over = over_window("sum by (region, tier) (x)", Kind::Gauge, &groups).unwrap();
+        let over = over_window("sum by (region, tier) (x)", SeriesKind::Gauge, &groups).unwrap();
         assert_eq!(
             over.text,
             "sum_over_time((sum by (region, tier) (sum by (region, tier) (x)))[{{.window}}:])"
         );
-        assert!(over_window("sum(x)", Kind::Counter, &groups).unwrap_err().contains("`region`, `tier`"));
+        assert!(
+            over_window("sum(x)", SeriesKind::Counter, &groups).unwrap_err().contains("`region`, `tier`")
+        );
     }
 }

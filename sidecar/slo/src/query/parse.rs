@@ -18,22 +18,22 @@ const MAX_SEARCHED: usize = 1_000;
 
 /// Why a text is not a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct QueryError {
     /// In the words of the parser, where it has some.
     message: String,
     /// The byte at which it goes wrong, where that can be said.
     pub(super) at: Option<usize>,
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for QueryError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.message)
     }
 }
 
 /// Parses a query whose answer is one value or a set of series at one moment.
-pub(super) fn parse(text: &str) -> Result<Expr, Wrong> {
-    let plain = |message: String| Wrong { message, at: None };
+pub(super) fn parse(text: &str) -> Result<Expr, QueryError> {
+    let plain = |message: String| QueryError { message, at: None };
     if text.len() > MAX_LENGTH {
         return Err(plain(format!("it has {} bytes: accepted are at most {MAX_LENGTH}", text.len())));
     }
@@ -65,17 +65,17 @@ fn operators(text: &str) -> usize {
 /// The grammar's message for everything that is not a mistake of types or letters.
 const UNSPECIFIC: &str = "invalid promql query";
 
-fn located(text: &str, message: String) -> Wrong {
+fn located(text: &str, message: String) -> QueryError {
     let is_grammar = message == UNSPECIFIC;
     if text.len() > MAX_SEARCHED {
         let message = if is_grammar { "its grammar is wrong".to_owned() } else { message };
-        return Wrong { message, at: None };
+        return QueryError { message, at: None };
     }
     if !is_grammar {
         // A mistake of types is that of a function; a letter that cannot be stands where the message first appears.
         let function = message.split_once("function ").and_then(|(_, rest)| rest.split('\'').nth(1));
         let at = function.and_then(|name| text.find(name)).or_else(|| first_letter(text, &message));
-        return Wrong { message, at };
+        return QueryError { message, at };
     }
     let ends = text.char_indices().map(|(at, _)| at).collect::<Vec<_>>();
     let at = ends.into_iter().rev().find(|end| text.get(..*end).is_some_and(can_go_on));
@@ -85,9 +85,9 @@ fn located(text: &str, message: String) -> Wrong {
     let near: String = rest.trim().chars().take(20).collect();
     let has_ended = can_go_on(text);
     if has_ended {
-        return Wrong { message: "it ends too early".to_owned(), at: Some(text.trim_end().len()) };
+        return QueryError { message: "it ends too early".to_owned(), at: Some(text.trim_end().len()) };
     }
-    Wrong { message: format!("unexpected `{near}`"), at }
+    QueryError { message: format!("unexpected `{near}`"), at }
 }
 
 /// Where a text begins to give a message: the letter that the parser cannot read.

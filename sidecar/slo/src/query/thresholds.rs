@@ -2,11 +2,11 @@
 //! where that can be seen without asking a server. Never asks one.
 
 use mapwarden_contract::Nanos;
+use mapwarden_objective::Expression;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
-use super::WINDOW;
 use super::parse::parse;
 
 /// Histograms whose bounds OpenTelemetry's semantic conventions advise, in milliseconds; a service may set others.
@@ -39,7 +39,7 @@ pub(crate) fn off_bound(metric: &str, threshold: Nanos) -> Option<String> {
 /// Everything in a query that can measure no threshold, or not the one that it names.
 pub(crate) fn unmeasurable(text: &str) -> Vec<String> {
     let mut found = Histograms(Vec::new());
-    if let Ok(tree) = parse(&text.replace(WINDOW, "5m")) {
+    if let Ok(tree) = parse(&text.replace(Expression::WINDOW, "5m")) {
         // The visitor never fails.
         let Ok(_) = walk_expr(&mut found, &tree);
     }

@@ -1,14 +1,15 @@
 //! Comes in: Sloth's `alerting`. Goes out: who is told.
 
-use super::Part;
+use super::fields::SlothFields;
+use crate::field;
+use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
-use crate::{Spelling, field};
 use mapwarden_objective::{Alert, Alerting};
 
 /// Reads `alerting`; the tiers come from a catalogue.
 pub(super) fn alerting(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Alerting {
     let accepted = ["name", "labels", "annotations", "page_alert", "ticket_alert"];
-    let Some(part) = Part::open(reader, "alerting", node, &accepted, spelling) else {
+    let Some(part) = SlothFields::open(reader, "alerting", node, &accepted, spelling) else {
         return Alerting::default();
     };
     let mut one =
@@ -26,7 +27,9 @@ pub(super) fn alerting(reader: &mut Reader<'_>, node: &Node, spelling: Spelling)
 
 fn alert(reader: &mut Reader<'_>, name: &str, node: &Node, spelling: Spelling) -> Alert {
     let accepted = ["disable", "labels", "annotations", "for"];
-    let Some(part) = Part::open(reader, name, node, &accepted, spelling) else { return Alert::default() };
+    let Some(part) = SlothFields::open(reader, name, node, &accepted, spelling) else {
+        return Alert::default();
+    };
     let is_disabled = part.get("disable").and_then(|node| reader.truth("disable", node));
     Alert {
         is_disabled: is_disabled.unwrap_or_default(),

@@ -1,35 +1,39 @@
 //! Comes in: the plugins that a document names. Goes out: nothing but what is told of them: a plugin is code that Sloth
 //! runs, so that only the effect of a known one can be had.
 
-use super::Part;
+use super::fields::SlothFields;
+use crate::field;
+use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
-use crate::{Spelling, field};
 
 /// What becomes of a known plugin.
 #[derive(Clone, Copy)]
-enum Effect {
+enum PluginEffect {
     /// What it does is done without it.
-    Had,
+    Covered,
     /// What it does is left out; this is what is missing.
-    Left(&'static str),
+    LeftOut(&'static str),
 }
 
 /// Sloth's own plugins, without their version.
-const KNOWN: [(&str, Effect); 11] = [
-    ("sloth.dev/core/alert_rules", Effect::Had),
-    ("sloth.dev/core/debug", Effect::Had),
-    ("sloth.dev/core/metadata_rules", Effect::Had),
-    ("sloth.dev/core/noop", Effect::Had),
-    ("sloth.dev/core/sli_rules", Effect::Had),
-    ("sloth.dev/core/validate", Effect::Had),
-    ("sloth.dev/contrib/alert_for", Effect::Had),
+const KNOWN: [(&str, PluginEffect); 11] = [
+    ("sloth.dev/core/alert_rules", PluginEffect::Covered),
+    ("sloth.dev/core/debug", PluginEffect::Covered),
+    ("sloth.dev/core/metadata_rules", PluginEffect::Covered),
+    ("sloth.dev/core/noop", PluginEffect::Covered),
+    ("sloth.dev/core/sli_rules", PluginEffect::Covered),
+    ("sloth.dev/core/validate", PluginEffect::Covered),
+    ("sloth.dev/contrib/alert_for", PluginEffect::Covered),
     // Ratios are of sums here, which is what it corrects.
-    ("sloth.dev/contrib/denominator_corrected_rules", Effect::Had),
-    ("sloth.dev/contrib/info_labels", Effect::Left("labels of `sloth_slo_info`: write them as `labels`")),
-    ("sloth.dev/contrib/rule_intervals", Effect::Left("intervals of rule groups")),
+    ("sloth.dev/contrib/denominator_corrected_rules", PluginEffect::Covered),
+    (
+        "sloth.dev/contrib/info_labels",
+        PluginEffect::LeftOut("labels of `sloth_slo_info`: write them as `labels`"),
+    ),
+    ("sloth.dev/contrib/rule_intervals", PluginEffect::LeftOut("intervals of rule groups")),
     (
         "sloth.dev/contrib/sli_total_amount",
-        Effect::Left("recorded totals: ask `mapwarden`'s own counts instead"),
+        PluginEffect::LeftOut("recorded totals: ask `mapwarden`'s own counts instead"),
     ),
 ];
 
@@ -44,8 +48,8 @@ pub(super) fn chain(reader: &mut Reader<'_>, name: &str, node: &Node) {
         let place = fields.get("id").map_or(node.referenced, |node| node.referenced);
         let bare = id.rsplit_once("/v").map_or(id.as_str(), |(bare, _)| bare);
         match KNOWN.iter().find(|(known, _)| *known == bare) {
-            Some((_, Effect::Had)) => {}
-            Some((_, Effect::Left(what))) => {
+            Some((_, PluginEffect::Covered)) => {}
+            Some((_, PluginEffect::LeftOut(what))) => {
                 reader.warn(place, format!("the plugin `{id}` is not run, which leaves out {what}"));
             }
             None => {
@@ -61,7 +65,7 @@ pub(super) fn chain(reader: &mut Reader<'_>, name: &str, node: &Node) {
 
 /// Refuses an SLI plugin, and says what to write instead.
 pub(super) fn refuse_sli(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) {
-    let Some(part) = Part::open(reader, "plugin", node, &["id", "options"], spelling) else { return };
+    let Some(part) = SlothFields::open(reader, "plugin", node, &["id", "options"], spelling) else { return };
     let id = part.required(reader, "plugin", "id").and_then(|node| reader.text("id", node));
     let (error, total) = (spelling.of("error_query"), spelling.of("total_query"));
     let message = format!(

@@ -2,23 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use super::{Part, alerting, plugins};
+use super::fields::SlothFields;
+use super::{alerting, plugins};
+use crate::field;
 use crate::query::{self, Template};
+use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
-use crate::{Spelling, field};
-use mapwarden_objective::{Indicator, Judged, Queried, Queries, Slo};
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Indicator, Queried, Queries, Slo};
 
 /// What all objectives of a document share.
-pub(super) struct Service {
+pub(super) struct SlothService {
     pub(super) name: String,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) spelling: Spelling,
 }
 
 /// Reads one objective.
-pub(super) fn slo(reader: &mut Reader<'_>, node: &Node, service: &Service) -> Option<Slo> {
+pub(super) fn slo(reader: &mut Reader<'_>, node: &Node, service: &SlothService) -> Option<Slo> {
     let accepted = ["name", "description", "objective", "labels", "sli", "alerting", "plugins", "interval"];
-    let part = Part::open(reader, "slos[]", node, &accepted, service.spelling)?;
+    let part = SlothFields::open(reader, "slos[]", node, &accepted, service.spelling)?;
     let name = part.required(reader, "slos[]", "name").and_then(|node| field::name(reader, "name", node));
     let target = part.required(reader, "slos[]", "objective");
     let target = target.and_then(|node| field::percent(reader, "objective", node));
@@ -46,7 +49,7 @@ pub(super) fn slo(reader: &mut Reader<'_>, node: &Node, service: &Service) -> Op
 
 /// Reads what is measured.
 fn sli(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Indicator> {
-    let part = Part::open(reader, "sli", node, &["events", "raw", "plugin"], spelling)?;
+    let part = SlothFields::open(reader, "sli", node, &["events", "raw", "plugin"], spelling)?;
     let queries = match (part.get("events"), part.get("raw"), part.get("plugin")) {
         (Some(node), None, None) => events(reader, node, spelling)?,
         (None, Some(node), None) => raw(reader, node, spelling)?,
@@ -64,7 +67,7 @@ fn sli(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Indic
 }
 
 fn events(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Queries> {
-    let part = Part::open(reader, "events", node, &["error_query", "total_query"], spelling)?;
+    let part = SlothFields::open(reader, "events", node, &["error_query", "total_query"], spelling)?;
     let mut query = |name: &str| {
         let node = part.required(reader, "events", name)?;
         query::read(reader, &spelling.of(name), node, Template::Required)
@@ -72,13 +75,13 @@ fn events(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Qu
     let (bad, total) = (query("error_query"), query("total_query"));
     let (bad, total) = (bad?, total?);
     query::warn_of_thresholds(reader, &[&bad, &total]);
-    Some(Queries::Events { total: total.expression(), part: bad.expression(), is: Judged::Bad })
+    Some(Queries::Events { total: total.expression(), part: bad.expression(), is: Verdict::Bad })
 }
 
 fn raw(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<Queries> {
-    let part = Part::open(reader, "raw", node, &["error_ratio_query"], spelling)?;
+    let part = SlothFields::open(reader, "raw", node, &["error_ratio_query"], spelling)?;
     let node = part.required(reader, "raw", "error_ratio_query")?;
     let query = query::read(reader, &spelling.of("error_ratio_query"), node, Template::Required)?;
     query::warn_of_thresholds(reader, &[&query]);
-    Some(Queries::Ratio { share: query.expression(), is: Judged::Bad })
+    Some(Queries::Ratio { share: query.expression(), is: Verdict::Bad })
 }

@@ -9,7 +9,7 @@ use mapwarden_objective::{BurnTier, Origin, Severity};
 
 /// The tiers of a period.
 #[derive(Clone, Debug)]
-pub(crate) struct Windows {
+pub(crate) struct AlertWindows {
     /// The rolling period of the objectives that they are for.
     pub(crate) period: Nanos,
     /// The tiers, quick before slow and pages before tickets.
@@ -19,7 +19,7 @@ pub(crate) struct Windows {
 }
 
 /// Reads a catalogue of one period.
-pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<Windows> {
+pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<AlertWindows> {
     let accepted = ["apiVersion", "kind", "metadata", "spec"];
     let root = reader.object("the document", &document.root, &accepted)?;
     let node = reader.required("the document", &root, "spec")?;
@@ -35,7 +35,7 @@ pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<Wi
         }
     }
     // Each problem was told; a catalogue that lacks a tier would be another one.
-    (tiers.len() == 4).then(|| Windows {
+    (tiers.len() == 4).then(|| AlertWindows {
         period: period.unwrap_or_default(),
         tiers,
         origin: reader.origin(node.referenced),
@@ -79,12 +79,12 @@ fn tier(
     let (short, long) = (short?, long?);
     if long <= short {
         let message = "`longWindow` is not longer than `shortWindow`, so that the long one says nothing more";
-        reader.warn(fields.place(), message.to_owned());
+        reader.warn(fields.location(), message.to_owned());
     }
     let period = period?;
     if long > period {
         let message = "`longWindow` is longer than `sloPeriod`: accepted is a part of the period";
-        reader.problem(fields.place(), message.to_owned());
+        reader.problem(fields.location(), message.to_owned());
         return None;
     }
     let factor = percent / 100.0 * period.as_secs_f64() / long.as_secs_f64();

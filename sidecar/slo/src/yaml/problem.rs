@@ -1,6 +1,7 @@
 //! What is wrong with a configuration: every problem of one run, each with where it was said.
 
 use std::fmt;
+use std::path::Path;
 
 use mapwarden_objective::Origin;
 
@@ -14,11 +15,16 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The line and column, for the order of a report.
-    pub fn place(&self) -> Option<(Option<u64>, Option<u64>)> {
-        match self.origin {
-            Origin::File { line, column, .. } => Some((line, column)),
-            Origin::Setting(_) => None,
+    /// Returns a problem with a file as a whole.
+    pub fn of_file(path: &Path, message: String) -> Self {
+        Self { origin: Origin::File { path: path.to_owned(), line: None, column: None }, message }
+    }
+
+    /// Returns the file, line and column, by which reports are sorted.
+    pub fn position(&self) -> (&Path, Option<u64>, Option<u64>) {
+        match &self.origin {
+            Origin::File { path, line, column } => (path, *line, *column),
+            Origin::Setting(name) => (Path::new(name), None, None),
         }
     }
 }

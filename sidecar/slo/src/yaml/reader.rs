@@ -9,8 +9,8 @@ use mapwarden_contract::Nanos;
 use serde_saphyr::{Location, Spanned};
 use url::Url;
 
-use super::document::{Node, Value};
 use super::problem::Problem;
+use super::value::{Node, YamlValue};
 use mapwarden_objective::Origin;
 
 /// Reads parts and collects problems.
@@ -29,7 +29,7 @@ pub struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     /// Where the object begins.
-    pub fn place(&self) -> Location {
+    pub fn location(&self) -> Location {
         self.place
     }
 
@@ -46,7 +46,7 @@ impl<'n> Fields<'n> {
     /// A field's value; none where it is absent or empty.
     pub fn get(&self, name: &str) -> Option<&'n Node> {
         let (_, node) = self.fields.iter().find(|(key, _)| key.value == name)?;
-        Some(node).filter(|node| node.value != Value::Nothing)
+        Some(node).filter(|node| node.value != YamlValue::Nothing)
     }
 }
 
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     fn open<'n>(&mut self, name: &str, node: &'n Node, with: &str) -> Option<Fields<'n>> {
-        if let Value::Object(fields) = &node.value {
+        if let YamlValue::Object(fields) = &node.value {
             return Some(Fields { place: node.referenced, fields });
         }
         let message = format!("`{name}` is {}: accepted is an object{with}", node.value);
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     pub fn list<'n>(&mut self, name: &str, node: Option<&'n Node>) -> &'n [Node] {
         match node.map(|node| (&node.value, node.referenced)) {
             None => &[],
-            Some((Value::List(values), _)) => values,
+            Some((YamlValue::List(values), _)) => values,
             Some((other, place)) => {
                 self.problem(place, format!("`{name}` is {other}: accepted is a list"));
                 &[]
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     pub fn texts(&mut self, name: &str, node: Option<&Node>) -> Vec<(String, String)> {
         match node.map(|node| (&node.value, node.referenced)) {
             None => Vec::new(),
-            Some((Value::Object(fields), _)) => fields
+            Some((YamlValue::Object(fields), _)) => fields
                 .iter()
                 .filter_map(|(key, node)| Some((key.value.clone(), self.text(&key.value, node)?)))
                 .collect(),
@@ -170,14 +170,14 @@ impl<'a> Reader<'a> {
     /// A text; whole numbers and truths count as what was written, floats do not: 1.10 would become 1.1.
     pub fn text(&mut self, name: &str, node: &Node) -> Option<String> {
         match &node.value {
-            Value::Text(text) if !text.trim().is_empty() => Some(text.clone()),
-            Value::Integer(number) => Some(number.to_string()),
-            Value::Truth(truth) => Some(truth.to_string()),
-            other @ (Value::Nothing
-            | Value::Float(_)
-            | Value::Text(_)
-            | Value::List(_)
-            | Value::Object(_)) => {
+            YamlValue::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            YamlValue::Integer(number) => Some(number.to_string()),
+            YamlValue::Truth(truth) => Some(truth.to_string()),
+            other @ (YamlValue::Nothing
+            | YamlValue::Float(_)
+            | YamlValue::Text(_)
+            | YamlValue::List(_)
+            | YamlValue::Object(_)) => {
                 let message = format!("`{name}` is {other}: accepted is a text, a number in quotes");
                 self.problem(node.referenced, message);
                 None
@@ -192,7 +192,8 @@ impl<'a> Reader<'a> {
             let (offset, length) = (usize::try_from(offset).ok()?, usize::try_from(length).ok()?);
             self.source.get(offset..offset.checked_add(length)?)
         });
-        let is_plain = matches!(node.value, Value::Float(_) | Value::Integer(_) | Value::Truth(_));
+        let is_plain =
+            matches!(node.value, YamlValue::Float(_) | YamlValue::Integer(_) | YamlValue::Truth(_));
         match written.map(str::trim).filter(|written| is_plain && !written.is_empty()) {
             Some(written) => Some(written.to_owned()),
             None => self.text(name, node),
@@ -201,7 +202,7 @@ impl<'a> Reader<'a> {
 
     /// `true` or `false`.
     pub fn truth(&mut self, name: &str, node: &Node) -> Option<bool> {
-        if let Value::Truth(truth) = node.value {
+        if let YamlValue::Truth(truth) = node.value {
             return Some(truth);
         }
         self.problem(node.referenced, format!("`{name}` is {}: accepted are true and false", node.value));
@@ -211,9 +212,13 @@ impl<'a> Reader<'a> {
     /// A number, whole or not.
     pub fn number(&mut self, name: &str, node: &Node) -> Option<f64> {
         let number = match &node.value {
-            Value::Float(number) => Some(*number),
-            Value::Integer(number) => i32::try_from(*number).ok().map(f64::from),
-            Value::Nothing | Value::Truth(_) | Value::Text(_) | Value::List(_) | Value::Object(_) => None,
+            YamlValue::Float(number) => Some(*number),
+            YamlValue::Integer(number) => i32::try_from(*number).ok().map(f64::from),
+            YamlValue::Nothing
+            | YamlValue::Truth(_)
+            | YamlValue::Text(_)
+            | YamlValue::List(_)
+            | YamlValue::Object(_) => None,
         };
         if number.is_none() {
             self.problem(node.referenced, format!("`{name}` is {}: accepted is a number", node.value));
@@ -224,9 +229,13 @@ impl<'a> Reader<'a> {
     /// A whole number within bounds; with `KiB` and `MiB` where they make sense.
     pub fn size(&mut self, name: &str, node: &Node, range: std::ops::RangeInclusive<usize>) -> Option<usize> {
         let size = match &node.value {
-            Value::Integer(number) => usize::try_from(*number).ok(),
-            Value::Text(text) => bytes(text),
-            Value::Nothing | Value::Truth(_) | Value::Float(_) | Value::List(_) | Value::Object(_) => None,
+            YamlValue::Integer(number) => usize::try_from(*number).ok(),
+            YamlValue::Text(text) => bytes(text),
+            YamlValue::Nothing
+            | YamlValue::Truth(_)
+            | YamlValue::Float(_)
+            | YamlValue::List(_)
+            | YamlValue::Object(_) => None,
         };
         let size = size.filter(|size| range.contains(size));
         if size.is_none() {
@@ -251,13 +260,13 @@ impl<'a> Reader<'a> {
         accepted: &str,
     ) -> Option<T> {
         let parsed = match &node.value {
-            Value::Text(text) => parse(text),
-            Value::Nothing
-            | Value::Truth(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::List(_)
-            | Value::Object(_) => None,
+            YamlValue::Text(text) => parse(text),
+            YamlValue::Nothing
+            | YamlValue::Truth(_)
+            | YamlValue::Integer(_)
+            | YamlValue::Float(_)
+            | YamlValue::List(_)
+            | YamlValue::Object(_) => None,
         };
         if parsed.is_none() {
             self.problem(node.referenced, format!("`{name}` is {}: accepted is {accepted}", node.value));

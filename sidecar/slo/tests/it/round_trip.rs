@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_contract::{Nanos, Ratio, Verdict};
 use mapwarden_objective::{
-    Alert, Alerting, Calendar, CalendarUnit, Comparison, Expression, Indicator, Judged, Matcher, Method,
-    Period, Queried, Queries, Selector, Slo,
+    Alert, Alerting, Calendar, CalendarUnit, Comparison, Expression, Indicator, Matcher, Method, Period,
+    Queried, Queries, Selector, Slo,
 };
 use mapwarden_slo::load_text;
 use proptest::prelude::*;
@@ -69,8 +69,8 @@ fn alert() -> impl Strategy<Value = Alert> {
 
 fn sloth() -> impl Strategy<Value = Slo> {
     let queries = prop_oneof![
-        (query(), query()).prop_map(|(total, part)| Queries::Events { total, part, is: Judged::Bad }),
-        query().prop_map(|share| Queries::Ratio { share, is: Judged::Bad }),
+        (query(), query()).prop_map(|(total, part)| Queries::Events { total, part, is: Verdict::Bad }),
+        query().prop_map(|share| Queries::Ratio { share, is: Verdict::Bad }),
     ];
     let alerting = (prop::option::of(words()), labels(), labels(), alert(), alert()).prop_map(
         |(name, labels, annotations, page, ticket)| Alerting {
@@ -156,7 +156,7 @@ fn selector() -> impl Strategy<Value = Selector> {
 }
 
 fn openslo() -> impl Strategy<Value = Slo> {
-    let is = || prop_oneof![Just(Judged::Good), Just(Judged::Bad)];
+    let is = || prop_oneof![Just(Verdict::Good), Just(Verdict::Bad)];
     let op = prop::sample::select(vec![Comparison::Lte, Comparison::Gte, Comparison::Lt, Comparison::Gt]);
     let queried = |queries| Indicator::Queried(Queried { source: None, queries });
     let indicator = prop_oneof![
@@ -230,12 +230,12 @@ fn write_indicator(indicator: &Indicator) -> (String, String) {
         Indicator::Composite { .. } => panic!("a composite is more than one objective"),
         Indicator::Queried(Queried { queries, .. }) => match queries {
             Queries::Events { total, part, is } => {
-                let field = if *is == Judged::Good { "good" } else { "bad" };
+                let field = if *is == Verdict::Good { "good" } else { "bad" };
                 let text = format!("{field}: {}, total: {}", asked(part), asked(total));
                 (format!("{{ratioMetric: {{counter: true, {text}}}}}"), String::new())
             }
             Queries::Ratio { share, is } => {
-                let kind = if *is == Judged::Good { "success" } else { "failure" };
+                let kind = if *is == Verdict::Good { "success" } else { "failure" };
                 (format!("{{ratioMetric: {{rawType: {kind}, raw: {}}}}}", asked(share)), String::new())
             }
             Queries::Threshold { value, good, threshold } => {

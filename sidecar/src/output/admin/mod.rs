@@ -1,5 +1,5 @@
-//! What comes in: questions over HTTP. What goes out: the status page, JSON, metrics, dashboards and alert
-//! rules, all from the last [`View`]. Never writes state.
+//! The admin endpoints. What comes in: HTTP requests. What goes out: the status page, JSON, metrics, dashboards and alert
+//! rules, all from the last view. Never writes state.
 
 mod api;
 mod files;
@@ -8,8 +8,7 @@ mod page;
 mod query;
 mod refusal;
 mod scrape;
-
-use std::sync::Arc;
+mod shared;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -19,42 +18,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use mapwarden_contract::names::exposition::HTTP_REQUESTS;
-use tokio::sync::watch;
 
-use super::exposition::Exposition;
-use super::render::Templates;
 use crate::problem::Problem;
-use crate::view::View;
 use refusal::not_found;
-use scrape::Scrapes;
+pub use shared::Admin;
+use shared::Shared;
 
-/// A view that is older than this means that the state's owner is stuck: five missed evaluations.
+/// The age in seconds at which a view is stale: the owner of the state missed five evaluations. Raised, a stuck sidecar
+/// stays ready longer; lowered, one slow evaluation takes it out of service.
 const STALE_SECONDS: f64 = 5.0;
-
-/// What the admin endpoints answer from.
-#[derive(Clone, Debug)]
-pub struct Admin {
-    /// The last view.
-    pub view: watch::Receiver<Arc<View>>,
-    /// What `/metrics` serves.
-    pub exposition: Exposition,
-    /// How notices are rendered.
-    pub templates: Templates,
-}
-
-/// What every handler sees.
-#[derive(Clone, Debug)]
-struct Shared {
-    admin: Admin,
-    scrapes: Arc<Scrapes>,
-}
-
-impl Shared {
-    /// The last view; cheap.
-    fn view(&self) -> Arc<View> {
-        self.admin.view.borrow().clone()
-    }
-}
 
 /// The routes that a request for an unknown one is answered with.
 const ROUTES: [&str; 19] = [
@@ -82,7 +54,7 @@ const ROUTES: [&str; 19] = [
 /// Serves the admin endpoints. `posts` are the routers in `accept` that take announced changes and corrections; they are
 /// merged here so that their requests are counted like all others.
 pub fn router(admin: Admin, posts: Router) -> Router {
-    let shared = Shared { admin, scrapes: Arc::default() };
+    let shared = Shared::new(admin);
     Router::new()
         .merge(without_query())
         .merge(with_query())
@@ -133,7 +105,7 @@ fn with_query() -> Router<Shared> {
         .route("/alerts/{file}", get(files::alert))
 }
 
-/// Counts each answer by its route and code, and forbids storing it: everything here is of this second.
+/// Counts each response by route and code, and forbids caches to store it: every response is valid for a second.
 async fn answered(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -150,7 +122,7 @@ async fn no_such_route(request: Request) -> Problem {
     not_found(&format!("nothing is served at `{}`", request.uri().path()), ROUTES)
 }
 
-/// Alive while the state has an owner: without it nothing is counted, and only a restart helps.
+/// Answers 200 while the state has an owner: without it nothing is counted, and only a restart helps.
 async fn live(State(shared): State<Shared>) -> Response {
     if shared.admin.view.has_changed().is_err() {
         let detail = "the owner of the state has ended";
@@ -159,7 +131,7 @@ async fn live(State(shared): State<Shared>) -> Response {
     (StatusCode::OK, "ok\n").into_response()
 }
 
-/// Ready while the state's owner publishes: it restored what it had and evaluates.
+/// Answers 200 while the state's owner publishes: it has restored the state and evaluates it.
 async fn ready(State(shared): State<Shared>) -> Response {
     if shared.admin.view.has_changed().is_err() {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the sidecar is stopping").into_response();

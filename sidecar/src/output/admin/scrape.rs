@@ -1,7 +1,7 @@
-//! What comes in: a scrape. What goes out: the exposition in the text format 0.0.4, and how scraping goes.
+//! What comes in: a scrape. What goes out: the exposition in the text format 0.0.4, and metrics of the scraping itself.
 
 use std::io::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -11,28 +11,21 @@ use flate2::write::GzEncoder;
 use mapwarden_contract::UnixNanos;
 use mapwarden_contract::names::exposition::{LAST_SCRAPE, SCRAPE_ERRORS};
 
-use super::Shared;
+use super::shared::{ScrapeCounts, Shared};
 use crate::output::exposition::sample;
 use crate::problem::Problem;
 
-/// The text format that every Prometheus-compatible scraper reads; what it says in `Accept` changes nothing,
-/// see [`exposition`](crate::output::exposition).
+/// The text format that every Prometheus-compatible scraper reads, whatever its `Accept` header says: see
+/// [`exposition`](crate::output::exposition).
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How scraping went. Relaxed everywhere: each number stands alone, and readers only print it.
-#[derive(Debug, Default)]
-pub(super) struct Scrapes {
-    last: AtomicU64,
-    errors: AtomicU64,
-}
-
-/// A scrape under way; one that is dropped before it is served (the client went, rendering failed) is an error.
-struct UnderWay<'a> {
-    scrapes: &'a Scrapes,
+/// A scrape that has begun. Dropped before it is served (the client went away, rendering failed), it counts as an error.
+struct PendingScrape<'a> {
+    scrapes: &'a ScrapeCounts,
     served: Option<UnixNanos>,
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for PendingScrape<'_> {
     fn drop(&mut self) {
         match self.served {
             Some(at) => self.scrapes.last.store(at.get(), Ordering::Relaxed),
@@ -43,10 +36,10 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> Result<Response, Problem> {
-    let mut under_way = UnderWay { scrapes: &shared.scrapes, served: None };
+pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    let mut pending = PendingScrape { scrapes: &shared.scrapes, served: None };
     let (exposition, view) = (shared.admin.exposition.clone(), shared.admin.view.borrow().clone());
-    let is_compressed = accepts_gzip(&asked);
+    let is_compressed = accepts_gzip(&headers);
     let rendering = tokio::task::spawn_blocking(move || {
         let text = exposition.render(&view);
         if is_compressed { gzip(text.as_bytes()) } else { Ok(text.into_bytes()) }
@@ -60,7 +53,7 @@ pub(super) async fn metrics(State(shared): State<Shared>, asked: HeaderMap) -> R
     if is_compressed {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    under_way.served = Some(UnixNanos::now());
+    pending.served = Some(UnixNanos::now());
     Ok(response)
 }
 
@@ -71,10 +64,10 @@ pub(super) async fn health(State(shared): State<Shared>) -> Response {
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
 }
 
-/// Whether `Accept-Encoding` names gzip (or anything) without the weight 0 (RFC 9110, 12.5.3). What it holds
-/// besides, or that it is no text at all, changes nothing.
-fn accepts_gzip(asked: &HeaderMap) -> bool {
-    let codings: Vec<(String, bool)> = asked
+/// Whether `Accept-Encoding` names gzip or `*` without the weight 0 (RFC 9110, 12.5.3). Other codings, and headers that are
+/// no text, are ignored.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let codings: Vec<(String, bool)> = headers
         .get_all(header::ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
@@ -101,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_used_where_it_is_asked_for() {
+    fn gzip_is_used_where_the_client_accepts_it() {
         let cases: [(&[u8], bool); 8] = [
             (b"gzip", true),
             (b"deflate, GZIP;q=0.5", true),

@@ -137,7 +137,7 @@ impl State {
             let keys: Vec<KeyValue> = keys.collect();
             match value {
                 EmittedValue::Whole(count) | EmittedValue::Since(_, count) => {
-                    points.whole.push((keys, count))
+                    points.whole.push((keys, count));
                 }
                 EmittedValue::Share(share) => points.shares.push((keys, share.get())),
                 EmittedValue::Times(times) => {

@@ -253,8 +253,7 @@ impl Meter {
             return;
         }
         let at = UnixNanos::now();
-        let start = at.before(duration);
-        let ids = span_hook(&SpanFacts { map: &self.name, op, outcome, error, start, duration });
+        let ids = span_hook(&SpanFacts { map: &self.name, op, outcome, error, duration });
         let histogram = self.durations.get(position(op)).and_then(OnceLock::get);
         if let (Some((trace, span)), Some(histogram)) = (ids, histogram) {
             histogram.keep(Exemplar { at, duration, trace, span });

@@ -8,6 +8,7 @@ mod document;
 mod lint;
 mod promql;
 mod record;
+pub mod series;
 mod slices;
 mod subject;
 mod tier;

@@ -1,7 +1,7 @@
 //! Comes in: an objective's indicator. Goes out: the rules that record, minute by minute, how many events there were and
 //! how many of them were bad. Zero events are a zero; no telemetry is no sample.
 
-use mapwarden_contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
+use crate::series::{SLI_EVENTS, SLI_GOOD};
 use mapwarden_contract::{Count, Verdict};
 
 use super::document::{Kind, Rule};

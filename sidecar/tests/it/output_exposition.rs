@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use mapwarden_contract::Count;
-use mapwarden_contract::names::exposition as names;
-use mapwarden_contract::names::{Kind, Metric};
+use mapwarden_contract::names::{Metric, MetricKind};
 use mapwarden_engine::ledger::{AttributedPart, Unattributed};
 use mapwarden_engine::notice::Known;
+use mapwarden_sidecar::metric_names as names;
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::view::SloView;
 use mapwarden_sidecar::view::{AttributionView, ShareView};
@@ -239,7 +239,7 @@ fn labels_and_kinds_are_as_declared() {
     let declared = |name: &str| -> Metric {
         let histogram = name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
         let found = names::ALL.into_iter().find(|metric| {
-            metric.name == name || (metric.kind == Kind::Histogram && metric.name == histogram)
+            metric.name == name || (metric.kind == MetricKind::Histogram && metric.name == histogram)
         });
         found.unwrap_or_else(|| panic!("{name} is not declared"))
     };

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_contract::Ratio;
+pub use mapwarden_contract::SliKind;
 use serde::{Deserialize, Serialize};
 
 /// What an objective is about, and its target.
@@ -27,37 +28,6 @@ impl Definition {
     /// The id: `service/name`.
     pub fn id(&self) -> String {
         format!("{}/{}", self.service, self.name)
-    }
-}
-
-/// What is measured. A closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum SliKind {
-    /// Events that did not fail.
-    Availability,
-    /// Events at or below the threshold.
-    Latency {
-        /// The slowest good event.
-        threshold: Nanos,
-    },
-    /// Lookups that found their key.
-    HitRatio,
-    /// Seconds; one is good if the map's last write is recent enough at its end.
-    Freshness {
-        /// The oldest last write that is still good.
-        threshold: Nanos,
-    },
-}
-
-impl SliKind {
-    /// The name as on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Availability => "availability",
-            Self::Latency { .. } => "latency",
-            Self::HitRatio => "hit_ratio",
-            Self::Freshness { .. } => "freshness",
-        }
     }
 }
 

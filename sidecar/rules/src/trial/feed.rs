@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mapwarden_contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
+use crate::series::{SLI_EVENTS, SLI_GOOD};
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::VectorSelector;
 

@@ -3,11 +3,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden_contract::names::exposition::{DELIVERIES, DELIVERY_PENDING};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Queue;
+use crate::metric_names::{DELIVERIES, DELIVERY_PENDING};
 use mapwarden_engine::notice::NoticeEvent;
 
 /// How an attempt ended.

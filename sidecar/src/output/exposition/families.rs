@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use mapwarden_contract::names::{Kind, Metric};
+use mapwarden_contract::names::{Metric, MetricKind};
 
 /// Families by name.
 #[derive(Debug, Default)]
@@ -58,9 +58,9 @@ impl Families {
 
 fn header(metric: &Metric) -> String {
     let kind = match metric.kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
     };
     let Metric { name, help, .. } = metric;
     format!("# HELP {name} {help}\n# TYPE {name} {kind}\n")
@@ -80,9 +80,8 @@ fn escape(text: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use mapwarden_contract::names::exposition as names;
-
     use super::*;
+    use crate::metric_names as names;
 
     #[test]
     fn families_are_in_order_and_have_one_header() {

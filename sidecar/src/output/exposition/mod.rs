@@ -11,12 +11,12 @@ mod publish;
 
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden_contract::names::exposition as names;
-use mapwarden_contract::names::{Kind, Metric};
+use mapwarden_contract::names::{Metric, MetricKind};
 use metrics::Unit;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::families::Families;
+use crate::metric_names as names;
 use crate::view::View;
 
 /// Upper bounds of every `*_duration_seconds` histogram. More bounds cost a series each per label set; fewer
@@ -94,9 +94,9 @@ fn describe(metric: &Metric) {
         _ => Unit::Count,
     };
     match metric.kind {
-        Kind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
-        Kind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-        Kind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
+        MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
+        MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
+        MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
     }
 }
 

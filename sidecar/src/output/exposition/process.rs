@@ -3,9 +3,8 @@
 
 use std::fs;
 
-use mapwarden_contract::names::exposition as names;
-
 use super::families::Families;
+use crate::metric_names as names;
 
 /// Adds the samples of this process.
 pub(super) fn publish(families: &mut Families) {

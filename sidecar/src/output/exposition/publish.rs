@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden_contract::names::Metric;
-use mapwarden_contract::names::exposition as names;
 use mapwarden_contract::{Count, Nanos};
 
 use super::families::Families;
+use crate::metric_names as names;
 use crate::view::{Durability, LedgerView, MapView, RequestView, ShareView, SloView, SourceView, View};
 use mapwarden_engine::ledger::AttributedPart;
 use mapwarden_engine::notice::{HealthStatus, Known, MapFailure, NoticeState, Percentiles};

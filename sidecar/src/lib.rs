@@ -191,10 +191,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_sidecar_without_an_owner_says_so() {
-        let settings = config::Settings {
+        let settings = config::Overrides {
             otlp_http: Some("127.0.0.1:0".to_owned()),
             admin: Some("127.0.0.1:0".to_owned()),
-            ..config::Settings::default()
+            ..config::Overrides::default()
         };
         let mut sidecar = Sidecar::start(settings.load().unwrap()).await.unwrap();
         assert_eq!(alive(&sidecar).await, (200, "ok\n".to_owned()));

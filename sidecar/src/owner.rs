@@ -377,7 +377,7 @@ mod tests {
     use mapwarden_contract::names::{attribute, wire};
 
     use super::*;
-    use crate::config::Settings;
+    use crate::config::Overrides;
     use mapwarden_engine::observation::{
         Batch, ChangeKind, ChangeSource, Observation, Point, PointValue, Resource, Temporality,
     };
@@ -405,7 +405,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_cannot_be_written_for_a_while_has_everything_in_the_end() {
         let folder = std::env::temp_dir().join(format!("mapwarden-owner-{}", std::process::id()));
-        let settings = Settings { data_dir: Some(folder.clone()), ..Settings::default() };
+        let settings = Overrides { data_dir: Some(folder.clone()), ..Overrides::default() };
         let (events, _told) = mpsc::channel(8);
         let (mut owner, _view) = Owner::open(&settings.load().unwrap(), Vec::new(), events).unwrap();
         let start = UnixNanos::now();

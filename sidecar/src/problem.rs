@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// An answer that is not the one hoped for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ProblemDocument {
     status: StatusCode,
     detail: String,
     accepted: Vec<String>,
@@ -27,7 +27,7 @@ pub struct FieldError {
 
 /// The document, as RFC 9457 names its members; `accepted` and `errors` are extensions.
 #[derive(Serialize)]
-struct Document<'a> {
+struct ProblemMembers<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -39,7 +39,7 @@ struct Document<'a> {
     errors: &'a [FieldError],
 }
 
-impl Problem {
+impl ProblemDocument {
     /// A problem with a status of 4xx or 5xx; `detail` says what was wrong this time and what is accepted.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), accepted: Vec::new(), errors: Vec::new() }
@@ -58,11 +58,11 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ProblemDocument {
     /// The document as `application/problem+json`; a 503 asks to come again in a second.
     fn into_response(self) -> Response {
         let Self { status, detail, accepted, errors } = &self;
-        let document = Document {
+        let document = ProblemMembers {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Unknown"),
             status: status.as_u16(),

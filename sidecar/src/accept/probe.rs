@@ -37,7 +37,7 @@ pub async fn run(
     let many = u32::try_from(probes.len()).unwrap_or(u32::MAX).max(1);
     for (place, probe) in (0..many).zip(probes) {
         let first = (probe.every.to_duration() / many).saturating_mul(place);
-        let asker = Asker {
+        let probe_loop = ProbeLoop {
             name: Arc::from(probe.name.as_str()),
             probe,
             client: client.clone(),
@@ -45,7 +45,7 @@ pub async fn run(
         };
         let (queue, stop) = (queue.clone(), stop.clone());
         tasks.spawn(async move {
-            stop.run_until_cancelled(asker.run(first, queue)).await;
+            stop.run_until_cancelled(probe_loop.run(first, queue)).await;
         });
     }
     tasks.join_all().await;
@@ -71,14 +71,14 @@ fn own_resource() -> Resource {
     }
 }
 
-struct Asker {
+struct ProbeLoop {
     probe: Probe,
     name: Arc<str>,
     client: Option<reqwest::Client>,
     resource: Arc<Resource>,
 }
 
-impl Asker {
+impl ProbeLoop {
     async fn run(self, first: Duration, queue: mpsc::Sender<Input>) {
         let start = tokio::time::Instant::now() + first;
         let mut ticks = interval_at(start, self.probe.every.to_duration());

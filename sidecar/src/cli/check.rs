@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::given::{self, Given};
+use super::files::{self, CommandFiles};
 use crate::config::{self, Config};
 use mapwarden_objective::Origin;
 use mapwarden_objective::Slo;
@@ -21,8 +21,8 @@ pub struct CheckArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How the report is written.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
     /// The period of objectives whose file does not say one [default: 30d]
     #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
     slo_period: Option<String>,
@@ -30,7 +30,7 @@ pub struct CheckArgs {
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum ReportFormat {
     /// Lines of `file:line:column: severity: message`.
     Text,
     /// One JSON object.
@@ -39,7 +39,7 @@ enum Format {
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
-struct Report {
+struct CheckReport {
     /// How many files were read.
     files: usize,
     /// The ids of the objectives.
@@ -54,7 +54,7 @@ struct Report {
 /// One problem or warning.
 #[derive(Debug, Serialize)]
 struct Finding {
-    severity: Severity,
+    severity: FindingSeverity,
     file: String,
     line: Option<u64>,
     column: Option<u64>,
@@ -64,12 +64,12 @@ struct Finding {
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Severity {
+enum FindingSeverity {
     Error,
     Warning,
 }
 
-impl Severity {
+impl FindingSeverity {
     const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -81,10 +81,10 @@ impl Severity {
 /// Checks files and says what is wrong with them; fails where there is an error.
 pub fn check(args: &CheckArgs) -> ExitCode {
     let report = report(args);
-    let errors = report.count(Severity::Error);
+    let errors = report.count(FindingSeverity::Error);
     match args.format {
-        Format::Text => report.print(),
-        Format::Json => match serde_json::to_string_pretty(&report) {
+        ReportFormat::Text => report.print(),
+        ReportFormat::Json => match serde_json::to_string_pretty(&report) {
             Ok(json) => println!("{json}"),
             Err(error) => {
                 eprintln!("mapwarden: the report cannot be written: {error}");
@@ -95,8 +95,8 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn report(args: &CheckArgs) -> Report {
-    let Given { loaded, configurations } = given::read(&args.files, args.slo_period.as_deref());
+fn report(args: &CheckArgs) -> CheckReport {
+    let CommandFiles { loaded, configurations } = files::read(&args.files, args.slo_period.as_deref());
     let Loaded { slos, mut problems, mut warnings, files, sources } = loaded;
     // SLO files by themselves may be there for the rules that are written of them.
     if !configurations.is_empty() {
@@ -105,14 +105,14 @@ fn report(args: &CheckArgs) -> Report {
         warnings.extend(doubtful);
     }
     let objectives = slos.iter().map(Slo::id).collect();
-    let mut report = Report { files, objectives, ..Report::default() };
+    let mut report = CheckReport { files, objectives, ..CheckReport::default() };
     for (path, config) in configurations {
         let (slos, probes, sinks) = (config.slos.len(), config.probes.len(), config.sinks.len());
         let held = format!("{}: ok: {slos} slos, {probes} probes, {sinks} sinks", path.display());
         report.configurations.push(held);
     }
-    report.add(Severity::Error, problems);
-    report.add(Severity::Warning, warnings);
+    report.add(FindingSeverity::Error, problems);
+    report.add(FindingSeverity::Warning, warnings);
     let place = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.severity);
     report.problems.sort_by_key(place);
     report
@@ -130,8 +130,8 @@ fn uncounted(
     config::uncounted(slos, &sources, &own)
 }
 
-impl Report {
-    fn add(&mut self, severity: Severity, problems: Vec<Problem>) {
+impl CheckReport {
+    fn add(&mut self, severity: FindingSeverity, problems: Vec<Problem>) {
         let findings = problems.into_iter().map(|Problem { origin, message }| match origin {
             Origin::File { path, line, column } => {
                 Finding { severity, file: path.display().to_string(), line, column, message }
@@ -143,7 +143,7 @@ impl Report {
         self.problems.extend(findings);
     }
 
-    fn count(&self, severity: Severity) -> usize {
+    fn count(&self, severity: FindingSeverity) -> usize {
         self.problems.iter().filter(|finding| finding.severity == severity).count()
     }
 
@@ -154,7 +154,7 @@ impl Report {
                 [line, column].into_iter().flatten().map(|number| format!(":{number}")).collect();
             eprintln!("{file}{place}: {}: {message}", severity.name());
         }
-        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        let (errors, warnings) = (self.count(FindingSeverity::Error), self.count(FindingSeverity::Warning));
         let told = format!(
             "{} in {}: {}, {}",
             many(self.objectives.len(), "objective"),

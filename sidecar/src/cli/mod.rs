@@ -3,7 +3,7 @@
 pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
-mod given;
+mod files;
 pub mod rules;
 pub mod run;
 
@@ -111,7 +111,7 @@ mod tests {
         let Some(Command::Demo(args)) = Cli::try_parse_from(words).unwrap().command else {
             panic!("no demo")
         };
-        let settings = args.run.settings();
+        let settings = args.run.overrides();
         assert_eq!((settings.admin.as_deref(), settings.otlp_http.as_deref()), (Some("a"), Some("b")));
         assert_eq!(settings.webhooks, ["c"]);
         assert_eq!(args.log(), mapwarden_demo::LOG);
@@ -136,7 +136,7 @@ mod tests {
             let cli = Cli::try_parse_from(words).unwrap();
             let command = cli.command.unwrap_or(Command::Run(cli.run));
             let Command::Run(args) = command else { panic!("{command:?}") };
-            assert_eq!(args.settings().admin.as_deref(), Some("a"), "{words:?}");
+            assert_eq!(args.overrides().admin.as_deref(), Some("a"), "{words:?}");
         }
         assert!(Cli::try_parse_from(["mapwarden", "--admin", "a", "run"]).is_err());
     }

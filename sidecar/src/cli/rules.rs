@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::given;
+use super::files;
 use mapwarden_objective::Slo;
 use mapwarden_rules::{Target, Written};
 use mapwarden_slo::Loaded;
@@ -21,8 +21,8 @@ pub struct RulesArgs {
     #[command(subcommand)]
     command: Option<RulesCommand>,
     /// The form of the rule files.
-    #[arg(long, value_enum, default_value_t = Form::Prometheus)]
-    target: Form,
+    #[arg(long, value_enum, default_value_t = RuleFileForm::Prometheus)]
+    target: RuleFileForm,
     /// A folder for a rule file of each objective, and promtool tests of each below `tests/`; without it the rules go to
     /// standard output.
     #[arg(long, value_name = "DIR")]
@@ -49,7 +49,7 @@ enum RulesCommand {
 
 /// The form of the rule files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum RuleFileForm {
     /// What Prometheus reads from `rule_files`.
     Prometheus,
     /// A resource of the Prometheus operator.
@@ -57,7 +57,7 @@ enum Form {
     PrometheusRule,
 }
 
-impl Form {
+impl RuleFileForm {
     const fn target(self) -> Target {
         match self {
             Self::Prometheus => Target::Prometheus,
@@ -110,7 +110,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     }
     all.sort_by(|one, other| one.stem.cmp(&other.stem));
     unique(&all, |written| written.stem.clone())?;
-    if args.target == Form::PrometheusRule {
+    if args.target == RuleFileForm::PrometheusRule {
         unique(&all, Written::resource)?;
     }
     match &args.out {
@@ -135,12 +135,12 @@ fn unique(all: &[Written], name: impl Fn(&Written) -> String) -> anyhow::Result<
 
 /// The objectives of all files, or every problem of them; what is doubtful goes to standard error.
 fn objectives(args: &RulesArgs) -> Result<Vec<Slo>, Problems> {
-    let Loaded { slos, problems, warnings, .. } = given::read(&args.files, args.slo_period.as_deref()).loaded;
+    let Loaded { slos, problems, warnings, .. } = files::read(&args.files, args.slo_period.as_deref()).loaded;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     if problems.is_empty() { Ok(slos) } else { Err(Problems(problems)) }
 }
 
-fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {
+fn to_folder(folder: &Path, form: RuleFileForm, all: &[Written]) -> anyhow::Result<()> {
     let tests = folder.join("tests");
     fs::create_dir_all(&tests).with_context(|| format!("cannot make the folder {}", tests.display()))?;
     for written in all {
@@ -148,7 +148,7 @@ fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
         };
         file(folder.join(format!("{}.yaml", written.stem)), &written.rules(form.target()))?;
-        if form == Form::Prometheus {
+        if form == RuleFileForm::Prometheus {
             file(tests.join(format!("{}.test.yaml", written.stem)), written.test())?;
             if let Some(test) = written.slow_test() {
                 file(tests.join(format!("{}.slow.test.yaml", written.stem)), test)?;
@@ -159,10 +159,10 @@ fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn to_output(form: Form, all: &[Written]) {
+fn to_output(form: RuleFileForm, all: &[Written]) {
     match form {
-        Form::Prometheus => print!("{}", Written::together(all)),
-        Form::PrometheusRule => {
+        RuleFileForm::Prometheus => print!("{}", Written::together(all)),
+        RuleFileForm::PrometheusRule => {
             let documents: Vec<_> = all.iter().map(|written| written.rules(form.target())).collect();
             print!("{}", documents.join("---\n"));
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Sidecar;
-use crate::config::Settings;
+use crate::config::Overrides;
 
 /// Where the sidecar listens and what it uses. The values are checked together with the file's.
 #[derive(Args, Clone, Debug, Default)]
@@ -48,10 +48,10 @@ impl RunArgs {
     }
 
     /// The settings as they were told, the pseudonym key from `MAPWARDEN_PSEUDONYM_KEY`.
-    pub fn settings(&self) -> Settings {
+    pub fn overrides(&self) -> Overrides {
         let Self { config, otlp_http, admin, data_dir, slos, slo_period, webhook, alertmanager, log: _ } =
             self.clone();
-        Settings {
+        Overrides {
             file: config,
             otlp_http,
             admin,
@@ -71,7 +71,7 @@ impl RunArgs {
 /// A wrong configuration, an address that is taken, a state that cannot be opened, or an owner of the state that
 /// ended by itself.
 pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let config = args.settings().load()?;
+    let config = args.overrides().load()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

@@ -3,9 +3,9 @@
 
 mod file;
 mod objective;
+mod overrides;
 mod pseudonym;
 mod queries;
-mod settings;
 mod slos;
 mod source;
 
@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use mapwarden_contract::Nanos;
 use mapwarden_contract::names::attribute::REQUIRED;
 
-pub use self::pseudonym::PseudonymKey;
-pub use self::settings::Settings;
+pub use self::overrides::Overrides;
+pub use self::pseudonym::PseudonymSecret;
 pub(crate) use self::slos::{source_of, take_over, uncounted};
 pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
 pub use mapwarden_objective::Origin;
@@ -64,7 +64,7 @@ pub struct Config {
     pub templates: Option<PathBuf>,
     /// The key under which user ids found in spans are pseudonymised (`MAPWARDEN_PSEUDONYM_KEY`); random at
     /// each start where it is not set.
-    pub pseudonym_key: PseudonymKey,
+    pub pseudonym_key: PseudonymSecret,
     /// The largest OTLP body in bytes, before and after decompression.
     pub max_body: usize,
     /// How many series are held; further ones are refused and counted.
@@ -89,7 +89,7 @@ impl Default for Config {
             probes: Vec::new(),
             sinks: vec![Sink::Stdout],
             templates: None,
-            pseudonym_key: PseudonymKey::random(),
+            pseudonym_key: PseudonymSecret::random(),
             max_body: MAX_BODY,
             max_series: MAX_SERIES,
         }

@@ -7,9 +7,9 @@ use mapwarden_contract::UserHash;
 
 /// A key of 128 bits. Whoever knows it can try ids, so it is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PseudonymKey([u8; 16]);
+pub struct PseudonymSecret([u8; 16]);
 
-impl PseudonymKey {
+impl PseudonymSecret {
     /// A key that nobody knows: two hashes under the random keys that the standard library draws from the system.
     pub fn random() -> Self {
         let draw = || u128::from(RandomState::new().build_hasher().finish());
@@ -27,8 +27,8 @@ impl PseudonymKey {
     }
 }
 
-impl fmt::Debug for PseudonymKey {
+impl fmt::Debug for PseudonymSecret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("PseudonymKey(..)")
+        out.write_str("PseudonymSecret(..)")
     }
 }

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use mapwarden_contract::UnixNanos;
 use tokio::sync::watch;
 
-use super::answer::Series;
-use super::client::{AskError, Server};
+use super::answer::AnswerSeries;
+use super::client::Server;
+use super::error::QueryError;
 use super::grid::Grid;
 use crate::config::AgreementSettings;
 use crate::view::{Agreement, ComparedNumber, ObjectiveAgreement, SourceTrouble};
@@ -46,12 +47,12 @@ impl Comparer {
         }
     }
 
-    async fn theirs(&self, moment: UnixNanos) -> Result<Vec<Series>, AskError> {
+    async fn theirs(&self, moment: UnixNanos) -> Result<Vec<AnswerSeries>, QueryError> {
         let query = format!("{{__name__=~\"{BUDGET}|{ERROR_RATIO}.+\", sloth_id!=\"\"}}");
         self.server.at(&query, moment).await
     }
 
-    fn tell(&self, moment: UnixNanos, theirs: Result<Vec<Series>, AskError>) {
+    fn tell(&self, moment: UnixNanos, theirs: Result<Vec<AnswerSeries>, QueryError>) {
         let view = self.view.borrow().clone();
         self.told.send_modify(|known| {
             let known = Arc::make_mut(known);
@@ -75,10 +76,10 @@ impl Comparer {
 }
 
 /// Both numbers of everything that both measure.
-fn agreed(slo: &SloView, series: &[Series]) -> ObjectiveAgreement {
+fn agreed(slo: &SloView, series: &[AnswerSeries]) -> ObjectiveAgreement {
     let sloth_id = format!("{}-{}", slo.service, slo.name);
     let of_slo = |name: &str| {
-        let is_label = |one: &Series, label: &str, value: &str| {
+        let is_label = |one: &AnswerSeries, label: &str, value: &str| {
             one.labels.get(label).is_some_and(|found| found == value)
         };
         let mut found = series

@@ -7,8 +7,9 @@
 
 mod agreement;
 mod answer;
-mod asker;
 mod client;
+mod error;
+mod fetch;
 mod grid;
 mod judge;
 mod samples;
@@ -20,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::agreement::Comparer;
-use self::asker::Asker;
 use self::client::Server;
+use self::fetch::StepFetcher;
 use self::grid::Grid;
 use self::judge::Carry;
 use crate::config::{Source, source_of};
@@ -107,10 +108,10 @@ impl Sources {
                 tasks.spawn(async move { stop.run_until_cancelled(comparer.run()).await.unwrap_or(()) });
             }
             for (slo, plan, told) in queried {
-                let asker = Asker {
+                let fetcher = StepFetcher {
                     slo: slo.id(),
                     source: source.name.clone(),
-                    most: Asker::most(&plan, source.every),
+                    most: StepFetcher::most(&plan, source.every),
                     plan,
                     grid,
                     server: server.clone(),
@@ -121,7 +122,7 @@ impl Sources {
                     answered: None,
                 };
                 let stop = stop.clone();
-                tasks.spawn(async move { stop.run_until_cancelled(asker.run()).await.unwrap_or(()) });
+                tasks.spawn(async move { stop.run_until_cancelled(fetcher.run()).await.unwrap_or(()) });
             }
         }
         tasks.join_all().await;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
-use super::answer::{Sample, Series};
+use super::answer::{AnswerSeries, Sample};
 use super::grid::Span;
 
 /// How far before a step samples are asked for: the latest one before it is what the first in it is compared with. Raised, a
@@ -32,7 +32,7 @@ pub(super) struct Scrapes<'a>(BTreeMap<(&'a str, &'a str), BTreeSet<UnixNanos>>)
 
 impl<'a> Scrapes<'a> {
     /// Every scrape that left a sample.
-    pub(super) fn of(series: impl Iterator<Item = &'a Series>) -> Self {
+    pub(super) fn of(series: impl Iterator<Item = &'a AnswerSeries>) -> Self {
         let mut scrapes = Self::default();
         for one in series {
             let Some(target) = target(one) else { continue };
@@ -42,20 +42,20 @@ impl<'a> Scrapes<'a> {
     }
 
     /// The last scrape of a series' target before a moment, within the look-back.
-    fn before(&self, series: &Series, moment: UnixNanos) -> Option<UnixNanos> {
+    fn before(&self, series: &AnswerSeries, moment: UnixNanos) -> Option<UnixNanos> {
         let scrapes = self.0.get(&target(series)?)?;
         scrapes.range(moment.before(LOOK_BACK)..moment).next_back().copied()
     }
 }
 
 /// The labels by which Prometheus tells targets apart; none where an aggregation has taken them away.
-fn target(series: &Series) -> Option<(&str, &str)> {
+fn target(series: &AnswerSeries) -> Option<(&str, &str)> {
     let label = |name| series.labels.get(name).map(String::as_str);
     Some((label("job").unwrap_or_default(), label("instance")?))
 }
 
 /// What all series increased by in each step; none where no two samples of any series tell.
-pub(super) fn increases(all: &[Series], scrapes: &Scrapes<'_>, span: &Span) -> Vec<Option<Increased>> {
+pub(super) fn increases(all: &[AnswerSeries], scrapes: &Scrapes<'_>, span: &Span) -> Vec<Option<Increased>> {
     let mut steps = vec![None; span.steps];
     for series in all {
         let mut last: Option<Sample> = None;
@@ -96,15 +96,15 @@ mod tests {
         UnixNanos::new((START.cast_signed() + seconds).cast_unsigned() * 1_000_000_000)
     }
 
-    fn series(instance: &str, samples: &[(i64, f64)]) -> Series {
+    fn series(instance: &str, samples: &[(i64, f64)]) -> AnswerSeries {
         let label = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let labels =
             [("job", "shop"), ("instance", instance)].into_iter().filter(|label| !label.1.is_empty());
         let sample = |(second, value): &(i64, f64)| Sample { at: at(*second), value: *value };
-        Series { labels: labels.map(label).collect(), samples: samples.iter().map(sample).collect() }
+        AnswerSeries { labels: labels.map(label).collect(), samples: samples.iter().map(sample).collect() }
     }
 
-    fn count(all: &[Series], steps: usize) -> Vec<Option<(f64, i64)>> {
+    fn count(all: &[AnswerSeries], steps: usize) -> Vec<Option<(f64, i64)>> {
         let span = Span { start: at(0), every: Nanos::from_secs(60), steps };
         let seconds = |at: UnixNanos| (at.get() / 1_000_000_000).cast_signed() - START.cast_signed();
         let counted = increases(all, &Scrapes::of(all.iter()), &span);

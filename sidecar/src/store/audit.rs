@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::{StoreError, database};
+use super::error::{StoreError, database};
 use mapwarden_engine::aggregate::slot::Counts;
 use mapwarden_engine::correction::AuditEntry;
 use mapwarden_engine::ledger::{Boundary, REACH, UnsavedCorrections};

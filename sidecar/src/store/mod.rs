@@ -21,8 +21,9 @@
 //! brings what was missing.
 
 mod audit;
+mod error;
 mod notices;
-mod slices;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ use std::sync::{Mutex, PoisonError};
 use mapwarden_contract::{Nanos, UnixNanos};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
+pub use self::error::StoreError;
+use self::error::{FORMAT, database, open_error};
 use self::notices::{read_notice, trim, write_notice};
 use mapwarden_engine::aggregate::UnsavedCounts;
 use mapwarden_engine::aggregate::objective;
@@ -40,9 +43,6 @@ use mapwarden_engine::correction::AuditEntry;
 use mapwarden_engine::ledger;
 use mapwarden_engine::notice;
 use mapwarden_engine::observation::Change;
-
-/// The format that this version writes and reads.
-const FORMAT: u64 = 3;
 
 /// The formats before, which are read and made the present one.
 const BEFORE: [u64; 2] = [1, 2];
@@ -60,60 +60,16 @@ const MARKS: TableDefinition<'_, u128, (u64, u64, u64, u64)> = TableDefinition::
 const NOTICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("notices");
 const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("changes");
 
-/// The store could not be opened, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The folder is not there and cannot be made, or cannot be written.
-    #[error(
-        "data directory `{path}`: not writable: accepted is a folder that this user may create and write"
-    )]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Another process has it, or it is not a store.
-    #[error(
-        "store `{path}`: cannot be opened: accepted is a file written by mapwarden that no other process uses"
-    )]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the store said.
-        #[source]
-        source: Box<redb::DatabaseError>,
-    },
-    /// It was written by a later version.
-    #[error("store `{path}`: format {found} is unknown: accepted are 1 to {FORMAT}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        found: u64,
-    },
-    /// A read or a write failed.
-    #[error("store: {0}")]
-    Database(#[from] Box<redb::Error>),
-    /// A row is not what this version writes.
-    #[error("store: row of `{table}` cannot be read")]
-    Row {
-        /// The table.
-        table: &'static str,
-    },
-}
-
 /// An open store.
 pub struct Store {
     /// None after a commit that failed, until the next one opens the file anew: once the file could not be
     /// written, redb refuses everything, also when there is room again.
-    file: Mutex<Option<File>>,
+    file: Mutex<Option<StoreFile>>,
     path: PathBuf,
 }
 
 /// The open file.
-struct File {
+struct StoreFile {
     database: Database,
 }
 
@@ -162,26 +118,6 @@ pub struct Commit {
     pub ledger: ledger::UnsavedCorrections,
 }
 
-/// Any of redb's errors as ours.
-fn database<E: Into<redb::Error>>(error: E) -> StoreError {
-    StoreError::Database(Box::new(error.into()))
-}
-
-/// A folder that cannot be written is the folder's fault, everything else the file's.
-#[expect(clippy::wildcard_enum_match_arm, reason = "redb may add errors, and they are all told alike")]
-fn open_error(folder: &Path, path: &Path, source: redb::DatabaseError) -> StoreError {
-    use redb::{DatabaseError, StorageError};
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
-    match source {
-        DatabaseError::Storage(StorageError::Io(source))
-            if !matches!(source.kind(), InvalidData | UnexpectedEof) =>
-        {
-            StoreError::Folder { path: folder.to_owned(), source }
-        }
-        other => StoreError::Open { path: path.to_owned(), source: Box::new(other) },
-    }
-}
-
 impl Store {
     /// Opens the store in a folder, making both if need be.
     ///
@@ -193,7 +129,7 @@ impl Store {
         let path = folder.join("mapwarden.redb");
         let opened = Database::builder().set_cache_size(CACHE).create(&path);
         let database = opened.map_err(|source| open_error(folder, &path, source))?;
-        let file = File { database };
+        let file = StoreFile { database };
         file.prepare(&path)?;
         Ok(Self { file: Mutex::new(Some(file)), path })
     }
@@ -215,7 +151,7 @@ impl Store {
     /// # Errors
     /// A read that fails.
     pub fn slices(&self, each: &mut dyn FnMut(&str, Level, Slot)) -> Result<(), StoreError> {
-        self.with(|file| slices::read(&file.database.begin_read().map_err(database)?, each))
+        self.with(|file| slots::read(&file.database.begin_read().map_err(database)?, each))
     }
 
     /// Writes a commit: all of it, or nothing.
@@ -239,7 +175,7 @@ impl Store {
 
     /// Does something with the open file. What fails, by an error or a panic, closes it; the next use opens it
     /// again. A file that is not there any more is not made again: it would hold a part of the state only.
-    fn with<T>(&self, act: impl FnOnce(&File) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn with<T>(&self, act: impl FnOnce(&StoreFile) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match held.take() {
             Some(file) => file,
@@ -250,17 +186,17 @@ impl Store {
         Ok(done)
     }
 
-    fn reopen(&self) -> Result<File, StoreError> {
+    fn reopen(&self) -> Result<StoreFile, StoreError> {
         let folder = self.path.parent().unwrap_or(&self.path);
         let opened = Database::builder().set_cache_size(CACHE).open(&self.path);
         let database = opened.map_err(|source| open_error(folder, &self.path, source))?;
-        let file = File { database };
+        let file = StoreFile { database };
         file.prepare(&self.path)?;
         Ok(file)
     }
 }
 
-impl File {
+impl StoreFile {
     /// Makes every table and checks the format.
     fn prepare(&self, path: &Path) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(database)?;
@@ -272,7 +208,7 @@ impl File {
             }
             if found != Some(FORMAT) {
                 meta.insert("format", FORMAT).map_err(database)?;
-                slices::prepare(&write)?;
+                slots::prepare(&write)?;
             }
             write.open_table(OBJECTIVES).map_err(database)?;
             write.open_table(MARKS).map_err(database)?;
@@ -366,7 +302,7 @@ fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<()
     for id in objectives {
         table.remove(id.as_str()).map_err(database)?;
     }
-    slices::remove(write, objectives)?;
+    slots::remove(write, objectives)?;
     audit::remove(write, objectives)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for id in series {
@@ -382,7 +318,7 @@ fn write_unsaved(write: &redb::WriteTransaction, unsaved: &UnsavedCounts) -> Res
         let bytes = postcard::to_stdvec(kept).map_err(|_| StoreError::Row { table: "objectives" })?;
         table.insert(id.as_str(), bytes.as_slice()).map_err(database)?;
     }
-    slices::write(write, slots)?;
+    slots::write(write, slots)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for (id, Mark { start, time, value, part }) in marks {
         table.insert(*id, (*start, *time, *value, *part)).map_err(database)?;

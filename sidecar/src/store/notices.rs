@@ -3,7 +3,7 @@
 use mapwarden_contract::UnixNanos;
 use redb::{ReadableTable as _, ReadableTableMetadata as _};
 
-use super::{StoreError, database};
+use super::error::{StoreError, database};
 use mapwarden_engine::budget::Tier;
 use mapwarden_engine::notice;
 
@@ -45,13 +45,13 @@ pub(super) fn write_notice(kept: &notice::StoredNotice) -> Result<Vec<u8>, Store
 
 pub(super) fn read_notice(bytes: &[u8]) -> Result<notice::StoredNotice, StoreError> {
     let row = |_| StoreError::Row { table: "notices" };
-    type Sketches = (Vec<u8>, Vec<u8>);
-    let (head, rest): ((String, Option<String>, u64, Sketches), _) =
+    type SketchBytes = (Vec<u8>, Vec<u8>);
+    let (head, rest): ((String, Option<String>, u64, SketchBytes), _) =
         postcard::take_from_bytes(bytes).map_err(row)?;
     let (json, tier, floor, users) = head;
-    let tenants: Sketches =
-        if rest.is_empty() { Sketches::default() } else { postcard::from_bytes(rest).map_err(row)? };
-    let crowd = |(affected, active): Sketches| notice::StoredSketches { affected, active };
+    let tenants: SketchBytes =
+        if rest.is_empty() { SketchBytes::default() } else { postcard::from_bytes(rest).map_err(row)? };
+    let crowd = |(affected, active): SketchBytes| notice::StoredSketches { affected, active };
     let notice = serde_json::from_str(&json).map_err(|_| StoreError::Row { table: "notices" })?;
     let tier = tier.and_then(|name| Tier::ALL.into_iter().find(|tier| tier.name() == name));
     let floor = UnixNanos::new(floor);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mapwarden_contract::{Nanos, Verdict};
 use mapwarden_objective::{Comparison, Expression, Indicator, Queried, Queries};
 use mapwarden_sidecar::config::{
-    AgreementSettings, Authentication, Config, HeaderText, Problems, Secret, Settings, Source,
+    AgreementSettings, Authentication, Config, HeaderText, Overrides, Problems, Secret, Source,
 };
 
 use crate::golden::assert_golden;
@@ -16,7 +16,7 @@ fn read(name: &str, text: &str) -> Result<(PathBuf, Config), Vec<String>> {
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("mapwarden.yaml");
     std::fs::write(&file, text).unwrap();
-    let read = Settings { file: Some(file), ..Settings::default() }.load();
+    let read = Overrides { file: Some(file), ..Overrides::default() }.load();
     std::fs::remove_dir_all(&folder).unwrap();
     let shown = format!("{}/", folder.display());
     read.map(|config| (folder, config)).map_err(|Problems(problems)| {

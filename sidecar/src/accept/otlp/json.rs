@@ -43,22 +43,22 @@ fn children<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mu
 }
 
 /// A kind of metric, and how it and its points are decoded.
-struct Kind {
+struct MetricKind {
     name: &'static str,
     metric: fn(&Value) -> Result<(), Error>,
     point: fn(&Value) -> Result<(), Error>,
 }
 
-const KINDS: [Kind; 5] = [
-    Kind { name: "gauge", metric: try_as::<Gauge>, point: try_as::<NumberDataPoint> },
-    Kind { name: "sum", metric: try_as::<Sum>, point: try_as::<NumberDataPoint> },
-    Kind { name: "histogram", metric: try_as::<Histogram>, point: try_as::<HistogramDataPoint> },
-    Kind {
+const KINDS: [MetricKind; 5] = [
+    MetricKind { name: "gauge", metric: try_as::<Gauge>, point: try_as::<NumberDataPoint> },
+    MetricKind { name: "sum", metric: try_as::<Sum>, point: try_as::<NumberDataPoint> },
+    MetricKind { name: "histogram", metric: try_as::<Histogram>, point: try_as::<HistogramDataPoint> },
+    MetricKind {
         name: "exponentialHistogram",
         metric: try_as::<ExponentialHistogram>,
         point: try_as::<ExponentialHistogramDataPoint>,
     },
-    Kind { name: "summary", metric: try_as::<Summary>, point: try_as::<SummaryDataPoint> },
+    MetricKind { name: "summary", metric: try_as::<Summary>, point: try_as::<SummaryDataPoint> },
 ];
 
 fn try_as<T: DeserializeOwned>(value: &Value) -> Result<(), Error> {
@@ -68,7 +68,7 @@ fn try_as<T: DeserializeOwned>(value: &Value) -> Result<(), Error> {
 /// Takes undecodable points out of a metric; false where the metric itself is undecodable.
 fn keep(metric: &mut Value, tally: &mut Tally) -> bool {
     let name = metric.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let told: Vec<&Kind> = KINDS.iter().filter(|kind| metric.get(kind.name).is_some()).collect();
+    let told: Vec<&MetricKind> = KINDS.iter().filter(|kind| metric.get(kind.name).is_some()).collect();
     let [kind] = told.as_slice() else {
         // None is told later, where protobuf has the same case.
         let points = told.iter().map(|kind| points(metric, kind)).sum();
@@ -99,7 +99,7 @@ fn keep(metric: &mut Value, tally: &mut Tally) -> bool {
 }
 
 /// How many points a metric tells of in one kind; at least one, so that it cannot vanish.
-fn points(metric: &Value, kind: &Kind) -> u64 {
+fn points(metric: &Value, kind: &MetricKind) -> u64 {
     let points = metric.get(kind.name).and_then(|data| data.get("dataPoints")).and_then(Value::as_array);
     points.map_or(1, |points| u64::try_from(points.len()).unwrap_or(u64::MAX).max(1))
 }

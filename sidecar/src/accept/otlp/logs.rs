@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
 
 use super::attributes::{Words, find};
-use super::tally::{Fault, Reason, Tally};
+use super::tally::{ItemRejection, Reason, Tally};
 use mapwarden_engine::observation::{IdentityKind, Observation, UserRole, Users};
 
 /// How many log records there are.
@@ -52,7 +52,7 @@ fn who(record: &LogRecord) -> Option<IdentityKind> {
     }
 }
 
-fn users(who: IdentityKind, record: &LogRecord, words: &mut Words) -> Result<Users, Fault> {
+fn users(who: IdentityKind, record: &LogRecord, words: &mut Words) -> Result<Users, ItemRejection> {
     let fault = |detail: String| (Reason::UserSketch, detail);
     let attribute = |name: &str| find(&record.attributes, name);
     let needed = |name: &str| attribute(name).ok_or_else(|| fault(format!("attribute `{name}` is missing")));

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 
 use super::attributes::Words;
 use super::points;
-use super::tally::{Fault, Reason, Tally};
+use super::tally::{ItemRejection, Reason, Tally};
 use mapwarden_engine::observation::{Histogram, Observation, Point, PointValue, Temporality};
 
 /// OTLP's `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`.
@@ -44,7 +44,7 @@ pub(super) fn observe(
     tally: &mut Tally,
 ) -> Vec<Observation> {
     let points = usize::try_from(points).unwrap_or_default();
-    let mut reader = Reader { words, tally, observations: Vec::with_capacity(points) };
+    let mut reader = MetricReader { words, tally, observations: Vec::with_capacity(points) };
     for metric in scopes.into_iter().flat_map(|scope| scope.metrics) {
         reader.metric(metric);
     }
@@ -64,7 +64,7 @@ impl Head {
         Self { attributes, start, time, flags }
     }
 
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), ItemRejection> {
         if self.time == 0 {
             return Err((Reason::NoTime, "time_unix_nano is 0".to_owned()));
         }
@@ -81,13 +81,13 @@ impl Head {
     }
 }
 
-struct Reader<'a> {
+struct MetricReader<'a> {
     words: &'a mut Words,
     tally: &'a mut Tally,
     observations: Vec<Observation>,
 }
 
-impl Reader<'_> {
+impl MetricReader<'_> {
     fn metric(&mut self, metric: Metric) {
         let items = count_points(&metric);
         if metric.name.is_empty() {
@@ -147,7 +147,7 @@ impl Reader<'_> {
         name: &Arc<str>,
         told: i32,
         points: Vec<P>,
-        read: impl Fn(P) -> (Head, Result<Histogram, Fault>),
+        read: impl Fn(P) -> (Head, Result<Histogram, ItemRejection>),
     ) {
         let temporality = temporality(told);
         for point in points {
@@ -165,13 +165,18 @@ impl Reader<'_> {
         &mut self,
         name: &Arc<str>,
         point: NumberDataPoint,
-        make: impl FnOnce(f64) -> Result<PointValue, Fault>,
+        make: impl FnOnce(f64) -> Result<PointValue, ItemRejection>,
     ) {
         let head = Head::new(point.attributes, point.start_time_unix_nano, point.time_unix_nano, point.flags);
         self.take(name, head, || points::number(point.value).and_then(make));
     }
 
-    fn take(&mut self, name: &Arc<str>, head: Head, value: impl FnOnce() -> Result<PointValue, Fault>) {
+    fn take(
+        &mut self,
+        name: &Arc<str>,
+        head: Head,
+        value: impl FnOnce() -> Result<PointValue, ItemRejection>,
+    ) {
         if head.is_empty() {
             return self.tally.accept(1);
         }
@@ -192,7 +197,7 @@ impl Reader<'_> {
 }
 
 /// OTLP's `AggregationTemporality`.
-fn temporality(told: i32) -> Result<Temporality, Fault> {
+fn temporality(told: i32) -> Result<Temporality, ItemRejection> {
     match told {
         1 => Ok(Temporality::Delta),
         2 => Ok(Temporality::Cumulative),

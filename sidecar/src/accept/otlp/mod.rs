@@ -34,9 +34,9 @@ use tokio::sync::{Semaphore, mpsc};
 use self::attributes::Words;
 use self::senders::{Sender, Senders};
 use self::spans::SpanReader;
-use self::tally::{Reason, Signal, Tally};
+use self::tally::{OtlpSignal, Reason, Tally};
 use self::wire::{Encoding, Refusal};
-use crate::config::{Config, ContractMode, PseudonymKey};
+use crate::config::{Config, ContractMode, PseudonymSecret};
 use crate::input::Input;
 use crate::metric_names::{OTLP_DURATION, OTLP_REQUESTS};
 use mapwarden_engine::observation::{Batch, Observation};
@@ -53,7 +53,7 @@ pub struct Receiver(Arc<Inner>);
 struct Inner {
     queue: mpsc::Sender<Input>,
     max_body: usize,
-    pseudonym_key: PseudonymKey,
+    pseudonym_key: PseudonymSecret,
     senders: Senders,
     uploads: Semaphore,
 }
@@ -76,7 +76,7 @@ impl Receiver {
 /// Serves `/v1/metrics`, `/v1/traces` and `/v1/logs`.
 pub fn router(receiver: Receiver) -> Router {
     let mut router = Router::new();
-    for signal in Signal::ALL {
+    for signal in OtlpSignal::ALL {
         let export = move |State(receiver): State<Receiver>, request| export(signal, receiver, request);
         // Every method, so that a wrong one is answered and counted as OTLP too.
         router = router.route(&format!("/v1/{}", signal.name()), any(export));
@@ -92,7 +92,7 @@ async fn wrong_path(request: Request) -> Response {
 /// What a request is answered in that names no encoding of ours: readable at least.
 const FALLBACK: Encoding = Encoding::Json;
 
-async fn export(signal: Signal, receiver: Receiver, request: Request) -> Response {
+async fn export(signal: OtlpSignal, receiver: Receiver, request: Request) -> Response {
     let began = Instant::now();
     let encoding = Encoding::of(request.headers());
     let answer_in = *encoding.as_ref().unwrap_or(&FALLBACK);
@@ -111,7 +111,7 @@ type Batches = Vec<Batch>;
 impl Inner {
     async fn take(
         &self,
-        signal: Signal,
+        signal: OtlpSignal,
         encoding: Result<Encoding, Refusal>,
         request: Request,
     ) -> Result<Tally, Refusal> {
@@ -125,9 +125,9 @@ impl Inner {
         let bytes = body::read(&parts.headers, body, self.max_body).await?;
         let mut tally = Tally::default();
         let batches = match signal {
-            Signal::Metrics => self.read_metrics(encoding, &bytes, &mut tally),
-            Signal::Traces => self.read_traces(encoding, &bytes, &mut tally),
-            Signal::Logs => self.read_logs(encoding, &bytes, &mut tally),
+            OtlpSignal::Metrics => self.read_metrics(encoding, &bytes, &mut tally),
+            OtlpSignal::Traces => self.read_traces(encoding, &bytes, &mut tally),
+            OtlpSignal::Logs => self.read_logs(encoding, &bytes, &mut tally),
         }?;
         if tally.accepted() == 0 && tally.rejected() > 0 {
             tally.count_rejected(signal);

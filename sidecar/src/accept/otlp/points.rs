@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
     self as told, ExponentialHistogramDataPoint, HistogramDataPoint,
 };
 
-use super::tally::{Fault, Reason};
+use super::tally::{ItemRejection, Reason};
 use mapwarden_engine::observation::{Buckets, Exemplar, Histogram, Trace};
 
 /// The factor from a unit to nanoseconds; none where it is not a time that latencies are told in.
@@ -22,7 +22,7 @@ pub(super) fn to_nanos(unit: &str) -> Option<f64> {
 }
 
 /// The value of a sum or gauge.
-pub(super) fn number(value: Option<Number>) -> Result<f64, Fault> {
+pub(super) fn number(value: Option<Number>) -> Result<f64, ItemRejection> {
     match value {
         None => Err((Reason::NoValue, "a point has no value".to_owned())),
         Some(Number::AsInt(value)) => Ok(int_to_f64(value)),
@@ -38,11 +38,11 @@ fn int_to_f64(value: i64) -> f64 {
     value as f64
 }
 
-fn finite(name: &str, value: f64) -> Result<f64, Fault> {
+fn finite(name: &str, value: f64) -> Result<f64, ItemRejection> {
     if value.is_finite() { Ok(value) } else { Err((Reason::NotFinite, format!("{name} is {value}"))) }
 }
 
-fn inconsistent<T>(detail: String) -> Result<T, Fault> {
+fn inconsistent<T>(detail: String) -> Result<T, ItemRejection> {
     Err((Reason::Inconsistent, detail))
 }
 
@@ -52,7 +52,7 @@ fn total(counts: &[u64]) -> Option<u64> {
 }
 
 /// An explicit histogram: counts add up, one more count than bounds, bounds ascend.
-pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Result<Histogram, Fault> {
+pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Result<Histogram, ItemRejection> {
     let HistogramDataPoint { count, sum, bucket_counts, explicit_bounds: bounds, exemplars, .. } = point;
     // A histogram without buckets is one bucket with everything in it (OTLP, `HistogramDataPoint`).
     let counts = if bucket_counts.is_empty() && bounds.is_empty() { vec![count] } else { bucket_counts };
@@ -78,7 +78,7 @@ pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Resu
 pub(super) fn exponential(
     point: ExponentialHistogramDataPoint,
     to_nanos: Option<f64>,
-) -> Result<Histogram, Fault> {
+) -> Result<Histogram, ItemRejection> {
     let ExponentialHistogramDataPoint {
         count,
         sum,

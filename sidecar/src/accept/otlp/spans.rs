@@ -16,8 +16,8 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 
 use super::attributes::{Words, find};
-use super::tally::{Fault, Reason, Tally};
-use crate::config::PseudonymKey;
+use super::tally::{ItemRejection, Reason, Tally};
+use crate::config::PseudonymSecret;
 use mapwarden_engine::observation::{
     Call, CallSource, Completion, Exemplar, Failure, FailureAbout, Observation, Request, Resource, Trace,
 };
@@ -34,7 +34,7 @@ fn items(scope: &ScopeSpans) -> u64 {
 /// What spans are read with.
 pub(super) struct SpanReader<'a> {
     pub(super) resource: &'a Resource,
-    pub(super) pseudonym_key: &'a PseudonymKey,
+    pub(super) pseudonym_key: &'a PseudonymSecret,
     pub(super) words: &'a mut Words,
     pub(super) tally: &'a mut Tally,
 }
@@ -86,7 +86,7 @@ impl SpanReader<'_> {
         Some(Failure { about, error, exemplar: Exemplar { at, duration, trace } })
     }
 
-    fn span(&mut self, span: &Span) -> Result<Option<Observation>, Fault> {
+    fn span(&mut self, span: &Span) -> Result<Option<Observation>, ItemRejection> {
         let end = UnixNanos::new(span.end_time_unix_nano);
         if span.end_time_unix_nano == 0 {
             return Err((Reason::NoTime, "end_time_unix_nano is 0".to_owned()));

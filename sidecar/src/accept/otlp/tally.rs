@@ -7,13 +7,13 @@ use crate::metric_names::{OTLP_ITEMS, OTLP_REJECTED, OTLP_REQUESTS};
 
 /// The three kinds of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(super) enum OtlpSignal {
     Metrics,
     Traces,
     Logs,
 }
 
-impl Signal {
+impl OtlpSignal {
     pub(super) const ALL: [Self; 3] = [Self::Metrics, Self::Traces, Self::Logs];
 
     /// The label's value and the end of the path.
@@ -100,11 +100,11 @@ impl Reason {
 }
 
 /// Why one item was refused: the reason for the counter, the details for the sender.
-pub(super) type Fault = (Reason, String);
+pub(super) type ItemRejection = (Reason, String);
 
 /// Items of one reason.
 #[derive(Debug)]
-struct Rejected {
+struct RejectedItems {
     reason: Reason,
     items: u64,
     /// What was wrong with the first of them.
@@ -115,7 +115,7 @@ struct Rejected {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     accepted: u64,
-    rejected: Vec<Rejected>,
+    rejected: Vec<RejectedItems>,
     warnings: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ impl Tally {
         }
         match self.rejected.iter_mut().find(|entry| entry.reason == reason) {
             Some(entry) => entry.items = entry.items.saturating_add(items),
-            None => self.rejected.push(Rejected { reason, items, example: example() }),
+            None => self.rejected.push(RejectedItems { reason, items, example: example() }),
         }
     }
 
@@ -153,9 +153,9 @@ impl Tally {
     }
 
     /// What the sender should know; empty after a full success.
-    pub(super) fn message(&self, signal: Signal) -> String {
+    pub(super) fn message(&self, signal: OtlpSignal) -> String {
         let mut parts = Vec::new();
-        for Rejected { reason, items, example } in &self.rejected {
+        for RejectedItems { reason, items, example } in &self.rejected {
             parts.push(format!("{items} {} refused as {}: {example}", signal.items(), reason.name()));
         }
         parts.extend(self.warnings.iter().cloned());
@@ -163,22 +163,22 @@ impl Tally {
     }
 
     /// Adds the refused items to the sidecar's own counters.
-    pub(super) fn count_rejected(&self, signal: Signal) {
-        for Rejected { reason, items, example: _ } in &self.rejected {
+    pub(super) fn count_rejected(&self, signal: OtlpSignal) {
+        for RejectedItems { reason, items, example: _ } in &self.rejected {
             counter!(OTLP_REJECTED.name, "signal" => signal.name(), "reason" => reason.name())
                 .increment(*items);
         }
     }
 
     /// Adds the accepted items to the sidecar's own counters.
-    pub(super) fn count_accepted(&self, signal: Signal) {
+    pub(super) fn count_accepted(&self, signal: OtlpSignal) {
         counter!(OTLP_ITEMS.name, "signal" => signal.name()).increment(self.accepted);
     }
 }
 
 /// Makes every series of the counters exist at 0, so that the first refusal shows as an increase.
 pub(super) fn register() {
-    for signal in Signal::ALL {
+    for signal in OtlpSignal::ALL {
         counter!(OTLP_REQUESTS.name, "signal" => signal.name(), "code" => "200").increment(0);
         counter!(OTLP_ITEMS.name, "signal" => signal.name()).increment(0);
         for reason in Reason::ALL {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn the_message_tells_how_many_why_and_one_example() {
         let mut tally = Tally::default();
-        assert_eq!(tally.message(Signal::Metrics), "");
+        assert_eq!(tally.message(OtlpSignal::Metrics), "");
         tally.accept(3);
         tally.reject(Reason::NotFinite, 1, || "metric `a`: value is NaN".to_owned());
         tally.reject(Reason::NotFinite, 1, || "metric `b`: value is NaN".to_owned());
@@ -202,7 +202,7 @@ mod tests {
         tally.warn("resource `x` lacks team".to_owned());
         assert_eq!((tally.accepted(), tally.rejected()), (3, 2));
         assert_eq!(
-            tally.message(Signal::Metrics),
+            tally.message(OtlpSignal::Metrics),
             "2 data points refused as not_finite: metric `a`: value is NaN; resource `x` lacks team"
         );
     }
@@ -215,13 +215,13 @@ mod tests {
             let mut tally = Tally::default();
             tally.accept(5);
             tally.reject(Reason::NoTime, 2, String::new);
-            tally.count_accepted(Signal::Logs);
-            tally.count_rejected(Signal::Logs);
+            tally.count_accepted(OtlpSignal::Logs);
+            tally.count_rejected(OtlpSignal::Logs);
         });
         let page = recorder.handle().render();
-        for signal in Signal::ALL {
+        for signal in OtlpSignal::ALL {
             for reason in Reason::ALL {
-                let count = if (signal, reason) == (Signal::Logs, Reason::NoTime) { 2 } else { 0 };
+                let count = if (signal, reason) == (OtlpSignal::Logs, Reason::NoTime) { 2 } else { 0 };
                 let labels = format!("signal=\"{}\",reason=\"{}\"", signal.name(), reason.name());
                 let line = format!("{}{{{labels}}} {count}\n", OTLP_REJECTED.name);
                 assert!(page.contains(&line), "{line} in {page}");
@@ -236,6 +236,6 @@ mod tests {
         for _ in 0..100 {
             tally.warn("w".to_owned());
         }
-        assert_eq!(tally.message(Signal::Logs).len(), 8 + 7 * 2);
+        assert_eq!(tally.message(OtlpSignal::Logs).len(), 8 + 7 * 2);
     }
 }

@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use serde_json::json;
 
-use super::tally::{Signal, Tally};
+use super::tally::{OtlpSignal, Tally};
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ struct Status {
 }
 
 /// The answer to a request that was accepted, in whole or in part.
-pub(super) fn success(signal: Signal, encoding: Encoding, tally: &Tally) -> Response {
+pub(super) fn success(signal: OtlpSignal, encoding: Encoding, tally: &Tally) -> Response {
     let rejected = i64::try_from(tally.rejected()).unwrap_or(i64::MAX);
     let message = tally.message(signal);
     let told = !message.is_empty();
@@ -110,9 +110,9 @@ pub(super) fn success(signal: Signal, encoding: Encoding, tally: &Tally) -> Resp
         Encoding::Json if !told => b"{}".to_vec(),
         Encoding::Json => {
             let rejected_name = match signal {
-                Signal::Metrics => "rejectedDataPoints",
-                Signal::Traces => "rejectedSpans",
-                Signal::Logs => "rejectedLogRecords",
+                OtlpSignal::Metrics => "rejectedDataPoints",
+                OtlpSignal::Traces => "rejectedSpans",
+                OtlpSignal::Logs => "rejectedLogRecords",
             };
             // 64-bit integers are strings in proto3's JSON.
             let partial = json!({ rejected_name: rejected.to_string(), "errorMessage": message });
@@ -122,22 +122,22 @@ pub(super) fn success(signal: Signal, encoding: Encoding, tally: &Tally) -> Resp
     respond(StatusCode::OK, encoding, body)
 }
 
-fn success_protobuf(signal: Signal, told: Option<(i64, String)>) -> Vec<u8> {
+fn success_protobuf(signal: OtlpSignal, told: Option<(i64, String)>) -> Vec<u8> {
     match signal {
-        Signal::Metrics => {
+        OtlpSignal::Metrics => {
             let partial_success = told.map(|(rejected_data_points, error_message)| {
                 ExportMetricsPartialSuccess { rejected_data_points, error_message }
             });
             ExportMetricsServiceResponse { partial_success }.encode_to_vec()
         }
-        Signal::Traces => {
+        OtlpSignal::Traces => {
             let partial_success = told.map(|(rejected_spans, error_message)| ExportTracePartialSuccess {
                 rejected_spans,
                 error_message,
             });
             ExportTraceServiceResponse { partial_success }.encode_to_vec()
         }
-        Signal::Logs => {
+        OtlpSignal::Logs => {
             let partial_success = told.map(|(rejected_log_records, error_message)| {
                 ExportLogsPartialSuccess { rejected_log_records, error_message }
             });

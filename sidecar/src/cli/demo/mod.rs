@@ -41,7 +41,7 @@ impl DemoArgs {
 /// A taken port, no sidecar where one is said to run, a trace that cannot be replayed, a part that did not start; with
 /// `--once` also a story that did not end well.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
-    let mut config = args.run.settings().load()?;
+    let mut config = args.run.overrides().load()?;
     let demo = Demo::open(args.story).await?;
     if let Some(admin) = args.sidecar {
         return demo.beside_running(admin, config.otlp_http).await;

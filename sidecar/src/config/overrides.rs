@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::file;
 use super::slos::rolling;
-use super::{Config, PseudonymKey, Sink};
+use super::{Config, PseudonymSecret, Sink};
 use mapwarden_objective::Origin;
 use mapwarden_objective::Period;
 use mapwarden_slo::declaration::{Reader, YamlValue, address, parse, web_url};
@@ -13,7 +13,7 @@ use mapwarden_slo::{Problem, Problems};
 
 /// What flags and environment variables say; not yet checked, so that all problems come together.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct Overrides {
     /// `--config`, `MAPWARDEN_CONFIG`.
     pub file: Option<PathBuf>,
     /// `--otlp-http`, `MAPWARDEN_OTLP_HTTP`.
@@ -34,7 +34,7 @@ pub struct Settings {
     pub pseudonym_key: Option<String>,
 }
 
-impl Settings {
+impl Overrides {
     /// Reads the file and checks every value. Looks at nothing else of the machine.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Settings {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    /// Reads as [`Settings::read`], takes over the objectives of the SLO files that the configuration names, and tries
+    /// Reads as [`Overrides::read`], takes over the objectives of the SLO files that the configuration names, and tries
     /// whether its folders can be used.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Settings {
             config.slo_files.clone_from(&self.slos);
         }
         if let Some(secret) = &self.pseudonym_key {
-            config.pseudonym_key = PseudonymKey::of_secret(secret);
+            config.pseudonym_key = PseudonymSecret::of_secret(secret);
         }
         let mut urls = |setting, told: &[String]| -> Vec<String> {
             let mut keep = |message| problems.push(Problem { origin: Origin::Setting(setting), message });

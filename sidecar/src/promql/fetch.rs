@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use mapwarden_contract::{Nanos, UnixNanos};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::answer::Series;
-use super::client::{AskError, Server};
+use super::answer::AnswerSeries;
+use super::client::Server;
+use super::error::QueryError;
 use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
@@ -35,7 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
     #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(#[from] QueryError),
     /// The answer has more than one series, and adding them up is not ours to decide.
     #[error("the answer to `{query}` has {many} series: accepted is one, e.g. by sum(..)")]
     Several { query: String, many: usize },
@@ -47,10 +48,10 @@ enum RoundError {
 }
 
 /// What is known of one step: amounts that are not whole yet, and from when on they account for the time.
-type Measured = Result<(Amounts, UnixNanos), StepResult>;
+type MeasuredStep = Result<(Amounts, UnixNanos), StepResult>;
 
 /// What asks for one objective.
-pub(super) struct Asker {
+pub(super) struct StepFetcher {
     pub(super) slo: String,
     pub(super) source: String,
     pub(super) plan: Plan,
@@ -67,7 +68,7 @@ pub(super) struct Asker {
     pub(super) most: usize,
 }
 
-impl Asker {
+impl StepFetcher {
     /// How many steps fit into one answer to begin with.
     pub(super) fn most(plan: &Plan, every: Nanos) -> usize {
         match plan {
@@ -90,7 +91,7 @@ impl Asker {
                     self.grid.until_next(UnixNanos::now()).to_duration()
                 }
                 Err(RoundError::Stopping) => return,
-                Err(RoundError::Ask(AskError::TooLarge)) if self.most > 1 => {
+                Err(RoundError::Ask(QueryError::TooLarge)) if self.most > 1 => {
                     self.most = self.most.div_ceil(2);
                     Duration::ZERO
                 }
@@ -145,7 +146,7 @@ impl Asker {
     }
 
     /// What happened in each step.
-    async fn ask(&self, span: &Span, until: Option<UnixNanos>) -> Result<Vec<Measured>, RoundError> {
+    async fn ask(&self, span: &Span, until: Option<UnixNanos>) -> Result<Vec<MeasuredStep>, RoundError> {
         // The semaphore is never closed.
         let _place = self.places.acquire().await.map_err(|_| RoundError::Stopping)?;
         match &self.plan {
@@ -198,7 +199,7 @@ impl Asker {
 
     /// The measured steps, in whole events. A step ends a nanosecond before its end: PromQL's ranges hold their end, and our
     /// slices of time do not.
-    fn whole(&mut self, span: &Span, until: Option<UnixNanos>, measured: &[Measured]) -> Vec<Step> {
+    fn whole(&mut self, span: &Span, until: Option<UnixNanos>, measured: &[MeasuredStep]) -> Vec<Step> {
         const END: Nanos = Nanos::new(1);
         let mut until = until;
         let mut steps = Vec::new();
@@ -240,7 +241,7 @@ impl Asker {
 }
 
 /// Steps that account for their own time.
-fn started(judged: impl Iterator<Item = Result<Amounts, StepResult>>, span: &Span) -> Vec<Measured> {
+fn started(judged: impl Iterator<Item = Result<Amounts, StepResult>>, span: &Span) -> Vec<MeasuredStep> {
     let with_start = |(place, judged): (usize, Result<Amounts, StepResult>)| {
         let start = span.end_of(place).before(span.every);
         judged.map(|amounts| (amounts, start))
@@ -249,7 +250,7 @@ fn started(judged: impl Iterator<Item = Result<Amounts, StepResult>>, span: &Spa
 }
 
 /// A series' values by step.
-fn on_grid(series: &Series, span: &Span) -> Vec<Option<f64>> {
+fn on_grid(series: &AnswerSeries, span: &Span) -> Vec<Option<f64>> {
     let mut values = vec![None; span.steps];
     for sample in &series.samples {
         if let Some(value) = span.step_of(sample.at).and_then(|step| values.get_mut(step)) {

@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Config, Settings};
+use crate::config::{Config, Overrides};
 use mapwarden_objective::Period;
 use mapwarden_slo::Loaded;
 use mapwarden_slo::{Problem, Problems};
 
 /// What the files hold.
-pub(super) struct Given {
+pub(super) struct CommandFiles {
     /// The objectives of all of them, and what is wrong or doubtful in any.
     pub(super) loaded: Loaded,
     /// The configuration files that could be read, in their order.
@@ -19,8 +19,9 @@ pub(super) struct Given {
 /// Reads files and folders: a folder, and a file that says at its head that it holds objectives, as [`mapwarden_slo::load`] does;
 /// every other file as a configuration, with the SLO files that it names. `slo_period` is what the flag says, which goes
 /// before what a configuration says.
-pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
-    let settings = |file| Settings { file, slo_period: slo_period.map(str::to_owned), ..Settings::default() };
+pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> CommandFiles {
+    let settings =
+        |file| Overrides { file, slo_period: slo_period.map(str::to_owned), ..Overrides::default() };
     let (mut paths, mut declared, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     let (mut period, mut read, mut configurations) = (None, 0, Vec::new());
     for path in files {
@@ -50,7 +51,7 @@ pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
     loaded.files += read;
     problems.append(&mut loaded.problems);
     loaded.problems = once(problems);
-    Given { loaded, configurations }
+    CommandFiles { loaded, configurations }
 }
 
 /// What is wrong with a flag is told once, however many files there are.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use mapwarden_contract::{Count, Nanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::{StoreError, database};
+use super::error::{StoreError, database};
 use mapwarden_engine::aggregate::ObjectiveSlot;
 use mapwarden_engine::aggregate::slot::{Counts, Level, Slot};
 

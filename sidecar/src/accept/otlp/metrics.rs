@@ -1,5 +1,5 @@
-//! Comes in: OTLP metrics of one resource. Goes out: a [`Point`] for every data point that can be true, and the
-//! reasons for the others.
+//! Comes in: OTLP metrics of one resource. Goes out: a [`Point`] for every valid data point, and the reason
+//! for every refused one. Never counts anything itself.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use mapwarden_engine::observation::{Histogram, Observation, Point, PointValue, T
 /// OTLP's `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`.
 const NO_RECORDED_VALUE: u32 = 1;
 
-/// How many data points there are; a metric without data counts as one, so that it cannot vanish.
+/// Returns how many data points there are; a metric without data counts as one, so that it is counted if it is refused.
 pub(super) fn count(scopes: &[ScopeMetrics]) -> u64 {
     let metrics = scopes.iter().flat_map(|scope| &scope.metrics);
     metrics.fold(0, |sum, metric| sum.saturating_add(count_points(metric)))
@@ -36,7 +36,7 @@ fn count_points(metric: &Metric) -> u64 {
     u64::try_from(points).unwrap_or(u64::MAX)
 }
 
-/// Reads all metrics of one resource, which have so many points.
+/// Reads all metrics of one resource, which have `points` data points.
 pub(super) fn observe(
     scopes: Vec<ScopeMetrics>,
     points: u64,
@@ -51,7 +51,7 @@ pub(super) fn observe(
     reader.observations
 }
 
-/// What all kinds of points have.
+/// The fields that all kinds of points have.
 struct Head {
     attributes: Vec<KeyValue>,
     start: u64,
@@ -75,7 +75,7 @@ impl Head {
         Ok(())
     }
 
-    /// A point that only says that there was nothing to record.
+    /// Returns whether the point only says that there was nothing to record.
     fn is_empty(&self) -> bool {
         self.flags & NO_RECORDED_VALUE != 0
     }
@@ -145,11 +145,11 @@ impl MetricReader<'_> {
     fn histograms<P>(
         &mut self,
         name: &Arc<str>,
-        told: i32,
+        code: i32,
         points: Vec<P>,
         read: impl Fn(P) -> (Head, Result<Histogram, ItemRejection>),
     ) {
-        let temporality = temporality(told);
+        let temporality = temporality(code);
         for point in points {
             let (head, histogram) = read(point);
             self.take(name, head, || {
@@ -196,13 +196,13 @@ impl MetricReader<'_> {
     }
 }
 
-/// OTLP's `AggregationTemporality`.
-fn temporality(told: i32) -> Result<Temporality, ItemRejection> {
-    match told {
+/// Reads OTLP's `AggregationTemporality`.
+fn temporality(code: i32) -> Result<Temporality, ItemRejection> {
+    match code {
         1 => Ok(Temporality::Delta),
         2 => Ok(Temporality::Cumulative),
         _ => {
-            let detail = format!("aggregation temporality {told}: accepted are 1 (delta) and 2 (cumulative)");
+            let detail = format!("aggregation temporality {code}: accepted are 1 (delta) and 2 (cumulative)");
             Err((Reason::Temporality, detail))
         }
     }

@@ -1,4 +1,4 @@
-//! What became of the items of one request. A refused item is data: counted under a closed [`Reason`], told to
+//! The accepted and refused items of one request. A refused item is data: it is counted under a closed [`Reason`] and named to
 //! the sender, and the rest goes on.
 
 use metrics::counter;
@@ -25,7 +25,7 @@ impl OtlpSignal {
         }
     }
 
-    /// What one item is called.
+    /// The plural noun for its items.
     const fn items(self) -> &'static str {
         match self {
             Self::Metrics => "data points",
@@ -35,10 +35,10 @@ impl OtlpSignal {
     }
 }
 
-/// Why an item was refused. A closed set: every (signal, reason) is served at 0 from the start.
+/// Why an item is refused. A closed set: every (signal, reason) is served at 0 from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// The sender's resource breaks the contract, which is enforced.
+    /// The sender's resource breaks the enforced contract.
     Contract,
     /// JSON that is not an OTLP item.
     Undecodable,
@@ -54,13 +54,13 @@ pub(super) enum Reason {
     NotFinite,
     /// A negative amount where there can be none.
     Negative,
-    /// Parts that contradict each other.
+    /// Fields that contradict each other.
     Inconsistent,
-    /// A sum or histogram that does not say what it is relative to.
+    /// A sum or histogram without a known aggregation temporality.
     Temporality,
     /// A summary: its quantiles cannot be aggregated.
     Summary,
-    /// A log record that says to be a sketch of users or tenants and is none.
+    /// A log record that is marked as a sketch of users or tenants and is not one.
     UserSketch,
 }
 
@@ -111,7 +111,7 @@ struct RejectedItems {
     example: String,
 }
 
-/// What became of the items of one request.
+/// Counts the items of one request.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     accepted: u64,
@@ -119,7 +119,8 @@ pub(super) struct Tally {
     warnings: Vec<String>,
 }
 
-/// How many warnings one answer carries; further ones say nothing new to whoever reads the first.
+/// How many warnings one answer carries. Raised, the answer to a request of many resources grows; further warnings repeat the
+/// first ones for other resources.
 const MAX_WARNINGS: usize = 8;
 
 impl Tally {
@@ -127,7 +128,7 @@ impl Tally {
         self.accepted = self.accepted.saturating_add(items);
     }
 
-    /// Counts refused items; nothing happens for none.
+    /// Counts refused items; does nothing if there are none.
     pub(super) fn reject(&mut self, reason: Reason, items: u64, example: impl FnOnce() -> String) {
         if items == 0 {
             return;
@@ -152,7 +153,7 @@ impl Tally {
         self.rejected.iter().fold(0, |sum, entry| sum.saturating_add(entry.items))
     }
 
-    /// What the sender should know; empty after a full success.
+    /// Returns the message for the sender; empty after a full success.
     pub(super) fn message(&self, signal: OtlpSignal) -> String {
         let mut parts = Vec::new();
         for RejectedItems { reason, items, example } in &self.rejected {
@@ -192,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_tells_how_many_why_and_one_example() {
+    fn the_message_has_count_reason_and_one_example() {
         let mut tally = Tally::default();
         assert_eq!(tally.message(OtlpSignal::Metrics), "");
         tally.accept(3);
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn every_signal_and_reason_is_served_at_0_from_the_start() {
+    fn every_signal_and_reason_starts_at_0() {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             register();

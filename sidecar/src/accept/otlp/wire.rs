@@ -34,13 +34,13 @@ impl Encoding {
 
     /// The encoding that a request names; parameters after `;` do not matter.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let told = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let told = told.unwrap_or_default();
-        let essence = told.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let value = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let value = value.unwrap_or_default();
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         [Self::Protobuf, Self::Json]
             .into_iter()
             .find(|encoding| encoding.content_type() == essence)
-            .ok_or(Refusal::ContentType { told: essence })
+            .ok_or(Refusal::ContentType { content_type: essence })
     }
 }
 
@@ -52,18 +52,18 @@ pub(super) enum Refusal {
     #[error("method {method} is not accepted: OTLP is sent by POST")]
     Method { method: Method },
     #[error(
-        "content type `{told}` is not accepted: accepted are application/x-protobuf and application/json"
+        "content type `{content_type}` is not accepted: accepted are application/x-protobuf and application/json"
     )]
-    ContentType { told: String },
-    #[error("content encoding `{told}` is not accepted: accepted are gzip, zstd and identity")]
-    ContentEncoding { told: String },
+    ContentType { content_type: String },
+    #[error("content encoding `{encoding}` is not accepted: accepted are gzip, zstd and identity")]
+    ContentEncoding { encoding: String },
     #[error("body is larger than {limit} bytes {stage}: accepted is up to {limit} (`max_body`)")]
     TooLarge { limit: usize, stage: &'static str },
     #[error("body could not be read: {detail}")]
     Undecodable { detail: String },
     #[error("nothing was accepted: {detail}")]
     NothingAccepted { detail: String },
-    #[error("request tells of {resources} resources: accepted are at most {limit} at once")]
+    #[error("request has {resources} resources: accepted are at most {limit} at once")]
     TooManyResources { resources: usize, limit: usize },
     #[error("{what}: send again later")]
     Busy { what: &'static str },
@@ -104,10 +104,10 @@ struct Status {
 pub(super) fn success(signal: OtlpSignal, encoding: Encoding, tally: &Tally) -> Response {
     let rejected = i64::try_from(tally.rejected()).unwrap_or(i64::MAX);
     let message = tally.message(signal);
-    let told = !message.is_empty();
+    let has_message = !message.is_empty();
     let body = match encoding {
-        Encoding::Protobuf => success_protobuf(signal, told.then_some((rejected, message))),
-        Encoding::Json if !told => b"{}".to_vec(),
+        Encoding::Protobuf => success_protobuf(signal, has_message.then_some((rejected, message))),
+        Encoding::Json if !has_message => b"{}".to_vec(),
         Encoding::Json => {
             let rejected_name = match signal {
                 OtlpSignal::Metrics => "rejectedDataPoints",
@@ -122,23 +122,23 @@ pub(super) fn success(signal: OtlpSignal, encoding: Encoding, tally: &Tally) -> 
     respond(StatusCode::OK, encoding, body)
 }
 
-fn success_protobuf(signal: OtlpSignal, told: Option<(i64, String)>) -> Vec<u8> {
+fn success_protobuf(signal: OtlpSignal, partial: Option<(i64, String)>) -> Vec<u8> {
     match signal {
         OtlpSignal::Metrics => {
-            let partial_success = told.map(|(rejected_data_points, error_message)| {
+            let partial_success = partial.map(|(rejected_data_points, error_message)| {
                 ExportMetricsPartialSuccess { rejected_data_points, error_message }
             });
             ExportMetricsServiceResponse { partial_success }.encode_to_vec()
         }
         OtlpSignal::Traces => {
-            let partial_success = told.map(|(rejected_spans, error_message)| ExportTracePartialSuccess {
+            let partial_success = partial.map(|(rejected_spans, error_message)| ExportTracePartialSuccess {
                 rejected_spans,
                 error_message,
             });
             ExportTraceServiceResponse { partial_success }.encode_to_vec()
         }
         OtlpSignal::Logs => {
-            let partial_success = told.map(|(rejected_log_records, error_message)| {
+            let partial_success = partial.map(|(rejected_log_records, error_message)| {
                 ExportLogsPartialSuccess { rejected_log_records, error_message }
             });
             ExportLogsServiceResponse { partial_success }.encode_to_vec()

@@ -1,5 +1,5 @@
-//! Comes in: the body of an answer of Prometheus' HTTP API. Goes out: series of samples, or what is wrong with it. An answer
-//! that may be a part of the truth is no answer.
+//! Comes in: the body of an answer of Prometheus' HTTP API. Goes out: series of samples, or why it has none. Never accepts an
+//! answer that may be incomplete.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct AnswerSeries {
 pub(super) struct Sample {
     /// When, to the millisecond, as Prometheus keeps time.
     pub(super) at: UnixNanos,
-    /// What; infinite or not a number where the server says so.
+    /// The value; infinite or NaN if the server says so.
     pub(super) value: f64,
 }
 
@@ -66,7 +66,7 @@ struct Row {
 /// Reads a body.
 ///
 /// # Errors
-/// It is not an answer of the API, says that the query is wrong, warns that it is not all, or has no numbers.
+/// It is not an answer of the API, reports that the query is wrong, warns that it may be incomplete, or has no numbers.
 pub(super) fn read(body: &[u8]) -> Result<Vec<AnswerSeries>, QueryError> {
     let envelope: Envelope =
         serde_json::from_slice(body).map_err(|error| QueryError::Malformed(error.to_string()))?;
@@ -107,7 +107,7 @@ fn sample((seconds, text): &(f64, String)) -> Result<Sample, QueryError> {
     Ok(Sample { at, value })
 }
 
-/// The beginning of what a server says, for a log line.
+/// Returns the beginning of a server's message, for a log line.
 pub(super) fn short(text: &str) -> String {
     /// Longer, and a server's page of HTML would fill the log.
     const MOST: usize = 300;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_all_of_the_truth_is_an_error() {
+    fn incomplete_and_malformed_answers_are_errors() {
         let cases = [
             (r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#, "refused"),
             (

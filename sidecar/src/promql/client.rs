@@ -1,5 +1,5 @@
-//! Asks a Prometheus-compatible server. Comes in: a query. Goes out: series, or why there are none. Bounded in time and in
-//! size; secrets are read for each request, so that they can be renewed, and never shown.
+//! The client of one Prometheus-compatible server. Comes in: a query. Goes out: series, or why there are none. Bounded in time
+//! and in size. Reads secrets for each request, so that they can be renewed, and never shows one.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +21,7 @@ const FAILURES: [&str; 8] =
 /// The label of a request that brought an answer.
 const OK: &str = "ok";
 
-/// A server, and how it is asked.
+/// A server, and how it is queried.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     client: reqwest::Client,
@@ -47,7 +47,7 @@ impl Server {
         self.ask("query_range", &[("query", query), ("start", &start), ("end", &end), ("step", &step)]).await
     }
 
-    /// Evaluates a query at one moment. Of a selector with a range, the answer is the samples.
+    /// Evaluates a query at one moment; the answer to a selector with a range is its samples.
     pub(super) async fn at(&self, query: &str, moment: UnixNanos) -> Result<Vec<AnswerSeries>, QueryError> {
         self.ask("query", &[("query", query), ("time", &seconds(moment))]).await
     }
@@ -89,7 +89,7 @@ impl Server {
         let Source { url, timeout, headers, authentication, .. } = &*self.source;
         let url = format!("{}/api/v1/{endpoint}", url.trim_end_matches('/'));
         let limit = format!("{}", timeout.as_secs_f64());
-        // Thanos' own parameter: fail rather than leave out a store that is away. Others do not know it.
+        // Thanos' own parameter: fail rather than leave out a store that is away. Other servers ignore it.
         let always = [("timeout", limit.as_str()), ("partial_response", "false")];
         let mut request = self
             .client
@@ -127,7 +127,7 @@ impl Server {
         Ok(body)
     }
 
-    /// What went wrong, without the URL, and with what lies below: a refused connection, a wrong certificate.
+    /// Returns the error without the URL, and with its causes: a refused connection, a wrong certificate.
     fn failed(&self, error: reqwest::Error) -> QueryError {
         if error.is_timeout() {
             return QueryError::TooLate(format!("{} s", self.source.timeout.as_secs_f64()));
@@ -141,7 +141,7 @@ fn requests(source: &str, result: &'static str) -> metrics::Counter {
     metrics::counter!(names::SOURCE_REQUESTS.name, "source" => source.to_owned(), "result" => result)
 }
 
-/// A secret as it is at this moment, without the line break that editors add.
+/// Reads a secret, without the line break that editors add.
 fn read(secret: &Secret) -> Result<String, QueryError> {
     match secret {
         Secret::File(path) => std::fs::read_to_string(path)
@@ -153,14 +153,14 @@ fn read(secret: &Secret) -> Result<String, QueryError> {
     }
 }
 
-/// Parameters as a form.
+/// Returns parameters in the encoding of a form.
 fn encoded<'a>(parameters: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
     let pairs = parameters.map(|(name, value)| (*name, *value));
     let url = Url::parse_with_params("http://form", pairs);
     url.ok().and_then(|url| url.query().map(str::to_owned)).unwrap_or_default()
 }
 
-/// A moment as the API takes it, to the millisecond.
+/// Returns a moment in the format of the API, to the millisecond.
 fn seconds(moment: UnixNanos) -> String {
     let milliseconds = moment.get() / 1_000_000;
     format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)

@@ -58,7 +58,7 @@ fn client(probes: &[Probe]) -> Result<Option<reqwest::Client>, reqwest::Error> {
         return Ok(None);
     }
     // A probe asks the dependency itself: no proxy in between, and a redirect is an answer.
-    http::client(Reach::Straight).map(Some)
+    http::client(Reach::Direct).map(Some)
 }
 
 /// The resource under which the results of probes are sent.

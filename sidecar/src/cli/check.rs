@@ -1,5 +1,5 @@
-//! `mapwarden check`: everything that is wrong with SLO files and configurations, before anything runs. Comes in: paths.
-//! Goes out: a report and an exit code. Never starts anything, and never looks beyond the files.
+//! `mapwarden check`: reports every problem in SLO files and configurations before anything runs. Comes in: paths. Goes out: a
+//! report and an exit code. Never starts anything, and never reads anything else.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,21 +14,21 @@ use mapwarden_objective::Slo;
 use mapwarden_slo::Problem;
 use mapwarden_slo::{DataSource, Loaded};
 
-/// What is checked.
+/// The arguments of `mapwarden check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// SLO files (OpenSLO's or Sloth's), folders of them, and configuration files; all are read as one.
+    /// SLO files (OpenSLO or Sloth), folders of them, and configuration files; all are read as one.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the report is written.
+    /// The format of the report.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     format: ReportFormat,
-    /// The period of objectives whose file does not say one [default: 30d]
+    /// The period of objectives that do not declare one [default: 30d]
     #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
     slo_period: Option<String>,
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ReportFormat {
     /// Lines of `file:line:column: severity: message`.
@@ -37,16 +37,16 @@ enum ReportFormat {
     Json,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Default, Serialize)]
 struct CheckReport {
     /// How many files were read.
     files: usize,
     /// The ids of the objectives.
     objectives: Vec<String>,
-    /// What is wrong or doubtful.
+    /// Problems and warnings.
     problems: Vec<Finding>,
-    /// What configuration files hold beside objectives.
+    /// A line for each valid configuration file.
     #[serde(skip)]
     configurations: Vec<String>,
 }
@@ -61,7 +61,7 @@ struct Finding {
     message: String,
 }
 
-/// How bad it is.
+/// Whether a finding fails the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum FindingSeverity {
@@ -78,7 +78,7 @@ impl FindingSeverity {
     }
 }
 
-/// Checks files and says what is wrong with them; fails where there is an error.
+/// Checks files and prints the report; fails if there is an error.
 pub fn check(args: &CheckArgs) -> ExitCode {
     let report = report(args);
     let errors = report.count(FindingSeverity::Error);
@@ -98,7 +98,7 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 fn report(args: &CheckArgs) -> CheckReport {
     let CommandFiles { loaded, configurations } = files::read(&args.files, args.slo_period.as_deref());
     let Loaded { slos, mut problems, mut warnings, files, sources } = loaded;
-    // SLO files by themselves may be there for the rules that are written of them.
+    // Without a configuration, SLO files may be there only for the rules that are written from them.
     if !configurations.is_empty() {
         let (uncounted, doubtful) = uncounted(&configurations, &slos, &sources);
         problems.extend(uncounted);
@@ -118,7 +118,7 @@ fn report(args: &CheckArgs) -> CheckReport {
     report
 }
 
-/// What the sidecar would say at its start: objectives whose queries none of the sources can be asked.
+/// Returns what the sidecar would report at its start: objectives whose queries no source can answer.
 fn uncounted(
     configurations: &[(PathBuf, Config)],
     slos: &[Slo],
@@ -147,7 +147,7 @@ impl CheckReport {
         self.problems.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    /// Findings to standard error; what is right to standard output.
+    /// Prints findings to standard error and the summary of a success to standard output.
     fn print(&self) {
         for Finding { severity, file, line, column, message } in &self.problems {
             let place: String =
@@ -155,7 +155,7 @@ impl CheckReport {
             eprintln!("{file}{place}: {}: {message}", severity.name());
         }
         let (errors, warnings) = (self.count(FindingSeverity::Error), self.count(FindingSeverity::Warning));
-        let told = format!(
+        let summary = format!(
             "{} in {}: {}, {}",
             many(self.objectives.len(), "objective"),
             many(self.files, "file"),
@@ -163,10 +163,10 @@ impl CheckReport {
             many(warnings, "warning"),
         );
         if errors > 0 {
-            eprintln!("{told}");
+            eprintln!("{summary}");
         } else {
             self.configurations.iter().for_each(|held| println!("{held}"));
-            println!("{told}");
+            println!("{summary}");
         }
     }
 }

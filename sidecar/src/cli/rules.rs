@@ -1,4 +1,5 @@
-//! The command `mapwarden rules`: comes in: files of objectives; goes out: rule files and their promtool tests.
+//! `mapwarden rules`. Comes in: files of objectives. Goes out: rule files and their promtool tests. Never overwrites anything
+//! outside of `--out`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,19 +28,19 @@ pub struct RulesArgs {
     /// standard output.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The period of objectives whose file does not say one [default: 30d]
+    /// The period of objectives that do not declare one [default: 30d]
     #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
     slo_period: Option<String>,
-    /// SLO files (OpenSLO's or Sloth's), folders of them, and configuration files.
+    /// SLO files (OpenSLO or Sloth), folders of them, and configuration files.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
 
-/// What else can be done with rules.
+/// Other commands on rules.
 #[derive(Debug, Subcommand)]
 enum RulesCommand {
-    /// Finds alerts that are there twice, that are bound to no SLI, that can never fire, or that lack a runbook; exits 1
-    /// where there is one.
+    /// Finds duplicate alerts, alerts without an SLI, alerts that can never fire, and alerts without a runbook; exits 1 if there
+    /// is one.
     Lint {
         /// Rule files of Prometheus, or `PrometheusRule` resources.
         #[arg(value_name = "FILE", required = true)]
@@ -77,7 +78,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
 fn lint(files: &[PathBuf]) -> ExitCode {
     match mapwarden_rules::lint(files) {
         Ok(alerts) => {
-            println!("{alerts} alerts in {} files: nothing is wrong", files.len());
+            println!("{alerts} alerts in {} files: no problem found", files.len());
             ExitCode::SUCCESS
         }
         Err(Problems(problems)) => {
@@ -120,7 +121,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Refuses objectives that would take each other's place.
+/// Refuses objectives that would overwrite each other's rules.
 fn unique(all: &[Written], name: impl Fn(&Written) -> String) -> anyhow::Result<()> {
     let mut names = BTreeSet::new();
     for written in all {
@@ -133,7 +134,7 @@ fn unique(all: &[Written], name: impl Fn(&Written) -> String) -> anyhow::Result<
     Ok(())
 }
 
-/// The objectives of all files, or every problem of them; what is doubtful goes to standard error.
+/// Returns the objectives of all files, or every problem; prints warnings to standard error.
 fn objectives(args: &RulesArgs) -> Result<Vec<Slo>, Problems> {
     let Loaded { slos, problems, warnings, .. } = files::read(&args.files, args.slo_period.as_deref()).loaded;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));

@@ -95,7 +95,7 @@ impl Sources {
         if self.sources.is_empty() {
             return Ok(());
         }
-        let client = http::client(Reach::ByProxy)?;
+        let client = http::client(Reach::ViaProxy)?;
         let mut tasks = JoinSet::new();
         for PlannedSource { source, queried, agreement } in self.sources {
             let server = Server::new(client.clone(), source.clone());

@@ -1,5 +1,5 @@
-//! The durable state: one redb file under `--data-dir`. Comes in: what changed, once a second. Goes out: all of
-//! it, once, at the start. Never decides anything.
+//! The durable state: one redb file under `--data-dir`. Comes in: changes, once a second. Goes out: the whole state, once, at
+//! the start. Never decides anything.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -12,9 +12,9 @@
 //! | `corrections` | number, from 0 on | JSON of the audit log's [`AuditEntry`]; only ever added to |
 //! | `cuts` | SLO id, boundary in nanoseconds since 1970 | good, bad, covered nanoseconds that were counted before it |
 //!
-//! Format 2 has the last two tables: a version that does not know corrections would show budgets without them, so it is
-//! not to open it any more. Format 3 keeps slices in the order of time; before, they were in the order of objectives, in a
-//! table `slices`. A store of formats 1 and 2 becomes one of format 3 when it is opened.
+//! Format 2 has the last two tables: a version that does not know corrections would show budgets without them, so that it must
+//! not open the file. Format 3 keeps slots in the order of time; older ones kept them in the order of objectives, in a table
+//! `slices`. A store of formats 1 and 2 becomes one of format 3 when it is opened.
 //!
 //! Slots and the marks of the series that they were counted from are written in one transaction: a process
 //! killed at any moment has counted each event either in both or in neither, and the next cumulative point
@@ -44,14 +44,15 @@ use mapwarden_engine::ledger;
 use mapwarden_engine::notice;
 use mapwarden_engine::observation::Change;
 
-/// The formats before, which are read and made the present one.
+/// Older formats, which are read and converted to [`FORMAT`].
 const BEFORE: [u64; 2] = [1, 2];
 
-/// How much of the file is kept in memory, in bytes. Raised, less is read again where many objectives are written; lowered,
-/// a sidecar takes less.
+/// How much of the file is kept in memory, in bytes. Raised, less is read again if many objectives are written; lowered,
+/// a sidecar takes less memory.
 const CACHE: usize = 2 << 20;
 
-/// How long a silent series' mark is kept after the last commit.
+/// How long the mark of a silent series is kept after the last commit. Lowered, a sender that returns after a longer pause
+/// starts anew, and its events in between are lost.
 const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -62,8 +63,8 @@ const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("changes")
 
 /// An open store.
 pub struct Store {
-    /// None after a commit that failed, until the next one opens the file anew: once the file could not be
-    /// written, redb refuses everything, also when there is room again.
+    /// None after a commit that failed, until the next one opens the file again: after a failed write, redb refuses everything,
+    /// even when there is room again.
     file: Mutex<Option<StoreFile>>,
     path: PathBuf,
 }
@@ -73,7 +74,7 @@ struct StoreFile {
     database: Database,
 }
 
-/// Everything that the store kept.
+/// The whole state, as it was last committed, except slots.
 #[derive(Default)]
 pub struct Restored {
     /// When it was last written; zero if never.
@@ -92,10 +93,10 @@ pub struct Restored {
     pub cuts: Vec<ledger::Boundary>,
 }
 
-/// What the store is to let go of.
+/// What a commit removes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Objectives by id, with their slices.
+    /// Objectives by id, with their slots.
     pub objectives: BTreeSet<String>,
     /// Marks by series id.
     pub series: BTreeSet<u128>,
@@ -108,7 +109,7 @@ pub struct Commit {
     pub at: UnixNanos,
     /// What is removed, before anything is written.
     pub removed: Removed,
-    /// Objectives, slices, marks.
+    /// Objectives, slots, marks.
     pub unsaved: UnsavedCounts,
     /// Notices that changed.
     pub notices: Vec<notice::StoredNotice>,
@@ -119,7 +120,7 @@ pub struct Commit {
 }
 
 impl Store {
-    /// Opens the store in a folder, making both if need be.
+    /// Opens the store in a folder, and creates both if they do not exist.
     ///
     /// # Errors
     /// A folder that cannot be made or written, a file that is not a store, is in use, or is of another format.
@@ -134,7 +135,7 @@ impl Store {
         Ok(Self { file: Mutex::new(Some(file)), path })
     }
 
-    /// Reads everything but slices, and removes the marks of series that were silent for too long.
+    /// Reads everything except slots, and removes the marks of series that were silent for too long.
     ///
     /// # Errors
     /// A read that fails, or a row that this version did not write.
@@ -146,11 +147,11 @@ impl Store {
         })
     }
 
-    /// Tells the slices of all objectives, the oldest of each level first.
+    /// Passes the slots of all objectives to `each`, the oldest of each level first.
     ///
     /// # Errors
     /// A read that fails.
-    pub fn slices(&self, each: &mut dyn FnMut(&str, Level, Slot)) -> Result<(), StoreError> {
+    pub fn slots(&self, each: &mut dyn FnMut(&str, Level, Slot)) -> Result<(), StoreError> {
         self.with(|file| slots::read(&file.database.begin_read().map_err(database)?, each))
     }
 
@@ -173,8 +174,8 @@ impl Store {
         self.file.lock().unwrap().take();
     }
 
-    /// Does something with the open file. What fails, by an error or a panic, closes it; the next use opens it
-    /// again. A file that is not there any more is not made again: it would hold a part of the state only.
+    /// Calls `act` with the open file. A failure, by an error or a panic, closes the file, and the next use opens it again. A file
+    /// that no longer exists is not created again: it would hold only a part of the state.
     fn with<T>(&self, act: impl FnOnce(&StoreFile) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match held.take() {
@@ -197,7 +198,7 @@ impl Store {
 }
 
 impl StoreFile {
-    /// Makes every table and checks the format.
+    /// Creates every table and checks the format.
     fn prepare(&self, path: &Path) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(database)?;
         {
@@ -219,7 +220,7 @@ impl StoreFile {
         write.commit().map_err(database)
     }
 
-    /// Reads everything; series that were silent for too long are told apart.
+    /// Reads everything; series that were silent for too long are returned beside it.
     fn load(&self) -> Result<(Restored, BTreeSet<u128>), StoreError> {
         let mut silent = BTreeSet::new();
         let read = self.database.begin_read().map_err(database)?;

@@ -1,4 +1,5 @@
 //! Rows of notices. Comes in: notices as the notice stage keeps them. Goes out: bytes, and back.
+//! Never drops an open notice.
 
 use mapwarden_contract::UnixNanos;
 use redb::{ReadableTable as _, ReadableTableMetadata as _};
@@ -7,10 +8,11 @@ use super::error::{StoreError, database};
 use mapwarden_engine::budget::Tier;
 use mapwarden_engine::notice;
 
-/// How many notices are kept on disk. More, only while more are open.
+/// How many notices are kept on disk; more only while more are open. Raised, the file grows; lowered, older notices are gone
+/// after a restart.
 const KEPT_NOTICES: u64 = 500;
 
-/// Removes the oldest notices beyond [`KEPT_NOTICES`] that are resolved: an open one has to be resolved yet.
+/// Removes the oldest notices beyond [`KEPT_NOTICES`] that are resolved: an open one must still be resolved.
 pub(super) fn trim(notices: &mut redb::Table<'_, &'static str, &'static [u8]>) -> Result<(), StoreError> {
     let mut beyond = notices.len().map_err(database)?.saturating_sub(KEPT_NOTICES);
     if beyond == 0 {
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_of_before_there_were_tenants_is_read() {
+    fn a_notice_without_tenants_is_read() {
         let notice = mapwarden_engine::notice::samples::MISSING;
         let sketches = |first: u8| (vec![first], vec![first, first]);
         let old = postcard::to_stdvec(&(notice, Some("quick_page"), 7_u64, sketches(1))).unwrap();

@@ -68,13 +68,13 @@ fn told(second: u64) -> Batch {
 fn restored(store: &Store) -> Aggregate {
     let Restored { last_commit, objectives, marks, .. } = store.load().unwrap();
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, last_commit);
-    aggregate.restore(objectives, marks, |each| store.slices(each)).unwrap();
+    aggregate.restore(objectives, marks, |each| store.slots(each)).unwrap();
     aggregate
 }
 
 fn slices(store: &Store) -> Vec<(String, Level, Slot)> {
     let mut all = Vec::new();
-    store.slices(&mut |id, level, slice| all.push((id.to_owned(), level, slice))).unwrap();
+    store.slots(&mut |id, level, slice| all.push((id.to_owned(), level, slice))).unwrap();
     all
 }
 
@@ -158,7 +158,7 @@ fn an_objective_that_nothing_counts_towards_is_gone_after_a_restart() {
     let known = |second: u64| {
         let Restored { objectives, marks, .. } = store.load().unwrap();
         let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(second));
-        let gone = aggregate.restore(objectives, marks, |each| store.slices(each)).unwrap();
+        let gone = aggregate.restore(objectives, marks, |each| store.slots(each)).unwrap();
         let known: Vec<_> = aggregate.at(at(second)).objectives().map(|(id, _)| id.clone()).collect();
         (known, gone)
     };

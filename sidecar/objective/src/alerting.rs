@@ -71,6 +71,14 @@ pub struct BurnTier {
     pub factor: f64,
 }
 
+impl BurnTier {
+    /// Whether the tier can fire where this share of events may be bad: while everything fails, the burn rate is 1 over that share,
+    /// and the tier fires above its factor.
+    pub fn can_fire(&self, allowed: f64) -> bool {
+        self.factor * allowed < 1.0
+    }
+}
+
 /// The tiers of the SRE workbook, chapter 5: severity, share of the budget of the period, long and short window in seconds.
 const WORKBOOK: [(Severity, f64, u64, u64); 4] = [
     (Severity::Page, 0.02, 3_600, 300),

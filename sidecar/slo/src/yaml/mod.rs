@@ -1,5 +1,5 @@
-//! Comes in: the text of a file. Goes out: values known to be right, and every problem with its line and column. Never
-//! knows what a file is for.
+//! Comes in: the text of a file. Goes out: valid values, and every problem with its line and column. Never knows the purpose of
+//! a file.
 
 mod problem;
 mod reader;

@@ -22,7 +22,7 @@ use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::budget::{BudgetState, evaluate};
 use mapwarden_engine::correction::{ProposalError, WrittenEntry};
 use mapwarden_engine::ledger::Ledger;
-use mapwarden_engine::notice::{self, Event, Notice, NoticeEvent, Notices};
+use mapwarden_engine::notice::{self, Notice, NoticeEvent, Notices, Transition};
 use mapwarden_engine::observation::Change;
 
 /// How long after an input the state is evaluated at the latest. Raised, a notice comes later; lowered, more
@@ -71,7 +71,7 @@ pub(crate) struct Owner {
 struct Durable {
     store: Arc<Store>,
     removed: Removed,
-    notices: BTreeMap<String, notice::Kept>,
+    notices: BTreeMap<String, notice::StoredNotice>,
     are_changes_new: bool,
     last_commit: Option<Timestamp>,
     error: Option<String>,
@@ -362,13 +362,13 @@ fn durability(store: Option<&Durable>) -> Durability {
 fn log(event: &NoticeEvent) {
     let notice = &event.notice;
     match event.event {
-        Event::Opened => {
+        Transition::Opened => {
             tracing::warn!(notice = %notice.id, slo = %notice.slo, "notice opened: {}", notice.summary);
         }
-        Event::Updated => {
+        Transition::Updated => {
             tracing::info!(notice = %notice.id, slo = %notice.slo, "notice updated: {}", notice.summary);
         }
-        Event::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
+        Transition::Resolved => tracing::info!(notice = %notice.id, slo = %notice.slo, "{}", notice.summary),
     }
 }
 

@@ -31,8 +31,8 @@ fn plain(state: &BudgetState, _: f64) -> bool {
 
 /// What the sidecar does: the tiers with evidence, and beside them the sequential test.
 fn default(state: &BudgetState, times: f64) -> bool {
-    let rise = state.rise.as_ref().filter(|rise| rise.tier.severity() == Severity::Page);
-    rise.is_some_and(|rise| rise.is_firing(times)) || with_evidence(state, times)
+    let sequential = state.sequential.as_ref().filter(|test| test.tier.severity() == Severity::Page);
+    sequential.is_some_and(|test| test.is_firing(times)) || with_evidence(state, times)
 }
 
 /// The same tiers with a minimum of bad events and a lower bound of the burn, without the sequential test.

@@ -65,7 +65,7 @@ fn what_was_counted_before_does_not_count() {
 }
 
 fn right_notice() -> Notice {
-    let sample = mapwarden_engine::notice::sample::MEASURED;
+    let sample = mapwarden_engine::notice::samples::MEASURED;
     let mut notice: Notice = serde_json::from_str(sample).unwrap();
     let region = |region: &str, share| (region.to_owned(), Ratio::new(share).unwrap());
     notice.impact.since = jiff::Timestamp::from_second(4).unwrap();

@@ -17,7 +17,7 @@ use super::ledger::Region;
 use super::process::Release;
 use super::report::Report;
 use super::screen::Screen;
-use mapwarden_engine::notice::{Notice, State};
+use mapwarden_engine::notice::{Notice, NoticeState};
 
 /// The version of yesterday.
 pub(crate) const BEFORE: Release = Release { version: "v2.3.9", sha: "5be20c7", routing: "normalised" };
@@ -53,7 +53,7 @@ pub(crate) struct Story<'a> {
     began: UnixNanos,
     /// When answers were counted last, and how many there were.
     last: (Instant, Count),
-    mentioned: HashMap<String, State>,
+    mentioned: HashMap<String, NoticeState>,
     /// What is being done, for whoever gives up waiting.
     pub(crate) doing: &'static str,
 }
@@ -131,7 +131,7 @@ impl<'a> Story<'a> {
     async fn bad_deploy(&mut self) -> anyhow::Result<(String, Nanos)> {
         self.doing = "waiting for a notice of the bad deploy";
         self.deploy(&BAD, "linus").await?;
-        let notice = self.notice_that(|notice| notice.state == State::Open).await?;
+        let notice = self.notice_that(|notice| notice.state == NoticeState::Open).await?;
         let first = self.fleet.load().ledger().first_failure_of(BAD.version);
         let first = first.context("there is a notice, but no checkout of the bad version failed")?;
         let after = UnixNanos::now().since(first);
@@ -148,12 +148,13 @@ impl<'a> Story<'a> {
         self.screen.event(&format!("rolling back to {}", GOOD.version));
         self.deploy(&GOOD, "ada").await?;
         self.doing = "waiting until the notice resolves";
-        let notice = self.notice_that(|notice| notice.id == id && notice.state == State::Resolved).await?;
+        let notice =
+            self.notice_that(|notice| notice.id == id && notice.state == NoticeState::Resolved).await?;
         self.screen.event("RESOLVED:");
         self.show(id).await?;
         self.doing = "waiting until the other notices resolve";
         let until = Instant::now() + OTHERS;
-        while self.mentioned.values().any(|state| *state == State::Open) && Instant::now() < until {
+        while self.mentioned.values().any(|state| *state == NoticeState::Open) && Instant::now() < until {
             self.watch(SECOND).await?;
         }
         Ok(notice)
@@ -216,7 +217,7 @@ impl<'a> Story<'a> {
     async fn tell_status(&mut self) -> anyhow::Result<()> {
         self.fleet.check_alive()?;
         let notices = self.console.notices().await?;
-        let open = notices.iter().filter(|notice| notice.state == State::Open).count();
+        let open = notices.iter().filter(|notice| notice.state == NoticeState::Open).count();
         for notice in notices.iter().filter(|notice| notice.slo != AVAILABILITY) {
             self.mention(notice);
         }
@@ -242,8 +243,8 @@ impl<'a> Story<'a> {
             && self.mentioned.insert(notice.id.clone(), notice.state) != Some(notice.state)
         {
             let state = match notice.state {
-                State::Open => "notice of",
-                State::Resolved => "resolved:",
+                NoticeState::Open => "notice of",
+                NoticeState::Resolved => "resolved:",
             };
             self.screen.event(&format!("{state} {}: {}", notice.slo, notice.summary));
         }

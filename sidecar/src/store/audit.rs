@@ -9,7 +9,7 @@ use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransactio
 use super::{StoreError, database};
 use mapwarden_engine::aggregate::slot::Counts;
 use mapwarden_engine::correction::AuditEntry;
-use mapwarden_engine::ledger::{Boundary, Cut, REACH, Unsaved};
+use mapwarden_engine::ledger::{Boundary, REACH, UnsavedCorrections};
 
 const CORRECTIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("corrections");
 const CUTS: TableDefinition<'_, (&str, u64), (u64, u64, u64)> = TableDefinition::new("cuts");
@@ -36,14 +36,18 @@ pub(super) fn cuts(read: &ReadTransaction) -> Result<Vec<Boundary>, StoreError> 
         let (key, counts) = row.map_err(database)?;
         let ((slo, at), (good, bad, covered)) = (key.value(), counts.value());
         let before = Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(covered) };
-        cuts.push(Boundary { slo: slo.to_owned(), at: UnixNanos::new(at), cut: Cut { before } });
+        cuts.push(Boundary { slo: slo.to_owned(), at: UnixNanos::new(at), before });
     }
     Ok(cuts)
 }
 
 /// Adds entries; one whose number is taken is there already, from a commit that succeeded without saying so.
-pub(super) fn write(write: &WriteTransaction, unsaved: &Unsaved, now: UnixNanos) -> Result<(), StoreError> {
-    let Unsaved { entries, cuts } = unsaved;
+pub(super) fn write(
+    write: &WriteTransaction,
+    unsaved: &UnsavedCorrections,
+    now: UnixNanos,
+) -> Result<(), StoreError> {
+    let UnsavedCorrections { entries, boundaries: cuts } = unsaved;
     let mut table = write.open_table(CORRECTIONS).map_err(database)?;
     for (number, entry) in entries {
         let is_taken = table.get(*number).map_err(database)?.is_some();
@@ -54,7 +58,7 @@ pub(super) fn write(write: &WriteTransaction, unsaved: &Unsaved, now: UnixNanos)
     }
     let mut table = write.open_table(CUTS).map_err(database)?;
     let oldest = now.before(REACH).get();
-    for Boundary { slo, at, cut: Cut { before } } in cuts {
+    for Boundary { slo, at, before } in cuts {
         let counts = (before.good.get(), before.bad.get(), before.covered.get());
         let is_new = table.insert((slo.as_str(), at.get()), counts).map_err(database)?.is_none();
         if is_new {

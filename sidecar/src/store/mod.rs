@@ -127,7 +127,7 @@ pub struct Restored {
     /// Marks of series.
     pub marks: Vec<(u128, Mark)>,
     /// Notices.
-    pub notices: Vec<notice::Kept>,
+    pub notices: Vec<notice::StoredNotice>,
     /// Changes, newest first.
     pub changes: Vec<Change>,
     /// The audit log, by number.
@@ -155,11 +155,11 @@ pub struct Commit {
     /// Objectives, slices, marks.
     pub unsaved: UnsavedCounts,
     /// Notices that changed.
-    pub notices: Vec<notice::Kept>,
+    pub notices: Vec<notice::StoredNotice>,
     /// All changes, newest first, if there is a new one.
     pub changes: Option<Vec<Change>>,
     /// New entries of the audit log, and boundaries of exclusions.
-    pub ledger: ledger::Unsaved,
+    pub ledger: ledger::UnsavedCorrections,
 }
 
 /// Any of redb's errors as ours.

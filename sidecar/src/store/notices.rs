@@ -22,7 +22,7 @@ pub(super) fn trim(notices: &mut redb::Table<'_, &'static str, &'static [u8]>) -
             break;
         }
         let (id, value) = row.map_err(database)?;
-        if read_notice(value.value())?.notice.state == notice::State::Resolved {
+        if read_notice(value.value())?.notice.state == notice::NoticeState::Resolved {
             gone.push(id.value().to_owned());
             beyond -= 1;
         }
@@ -33,8 +33,8 @@ pub(super) fn trim(notices: &mut redb::Table<'_, &'static str, &'static [u8]>) -
     Ok(())
 }
 
-pub(super) fn write_notice(kept: &notice::Kept) -> Result<Vec<u8>, StoreError> {
-    let notice::Kept { notice, tier, floor, users, tenants } = kept;
+pub(super) fn write_notice(kept: &notice::StoredNotice) -> Result<Vec<u8>, StoreError> {
+    let notice::StoredNotice { notice, tier, floor, users, tenants } = kept;
     let users = (&users.affected, &users.active);
     let tenants = (&tenants.affected, &tenants.active);
     let row = StoreError::Row { table: "notices" };
@@ -43,7 +43,7 @@ pub(super) fn write_notice(kept: &notice::Kept) -> Result<Vec<u8>, StoreError> {
     postcard::to_stdvec(&(json, tier, floor.get(), users, tenants)).map_err(|_| row)
 }
 
-pub(super) fn read_notice(bytes: &[u8]) -> Result<notice::Kept, StoreError> {
+pub(super) fn read_notice(bytes: &[u8]) -> Result<notice::StoredNotice, StoreError> {
     let row = |_| StoreError::Row { table: "notices" };
     type Sketches = (Vec<u8>, Vec<u8>);
     let (head, rest): ((String, Option<String>, u64, Sketches), _) =
@@ -51,11 +51,11 @@ pub(super) fn read_notice(bytes: &[u8]) -> Result<notice::Kept, StoreError> {
     let (json, tier, floor, users) = head;
     let tenants: Sketches =
         if rest.is_empty() { Sketches::default() } else { postcard::from_bytes(rest).map_err(row)? };
-    let crowd = |(affected, active): Sketches| notice::KeptCrowd { affected, active };
+    let crowd = |(affected, active): Sketches| notice::StoredSketches { affected, active };
     let notice = serde_json::from_str(&json).map_err(|_| StoreError::Row { table: "notices" })?;
     let tier = tier.and_then(|name| Tier::ALL.into_iter().find(|tier| tier.name() == name));
     let floor = UnixNanos::new(floor);
-    Ok(notice::Kept { notice, tier, floor, users: crowd(users), tenants: crowd(tenants) })
+    Ok(notice::StoredNotice { notice, tier, floor, users: crowd(users), tenants: crowd(tenants) })
 }
 
 #[cfg(test)]
@@ -64,13 +64,13 @@ mod tests {
 
     #[test]
     fn a_notice_of_before_there_were_tenants_is_read() {
-        let notice = mapwarden_engine::notice::sample::MISSING;
+        let notice = mapwarden_engine::notice::samples::MISSING;
         let sketches = |first: u8| (vec![first], vec![first, first]);
         let old = postcard::to_stdvec(&(notice, Some("quick_page"), 7_u64, sketches(1))).unwrap();
         let mut kept = read_notice(&old).unwrap();
         assert_eq!((kept.floor, kept.users.active.len()), (UnixNanos::new(7), 2));
-        assert_eq!(kept.tenants, notice::KeptCrowd::default());
-        kept.tenants = notice::KeptCrowd { affected: vec![3], active: Vec::new() };
+        assert_eq!(kept.tenants, notice::StoredSketches::default());
+        kept.tenants = notice::StoredSketches { affected: vec![3], active: Vec::new() };
         let again = read_notice(&write_notice(&kept).unwrap()).unwrap();
         assert_eq!((again.users, again.tenants, again.tier), (kept.users, kept.tenants, kept.tier));
     }

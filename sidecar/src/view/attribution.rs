@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use mapwarden_contract::Count;
 use mapwarden_engine::aggregate::timestamp;
-use mapwarden_engine::ledger::{Attribution, Part, Rest, Share};
+use mapwarden_engine::ledger::{AttributedPart, Attribution, Division, Unattributed};
 use serde::Serialize;
 
 /// What spent a budget since a point in time.
@@ -28,15 +28,15 @@ pub struct ShareView {
     /// `version`, `region`, `map` or `operation`.
     pub dimension: &'static str,
     /// The parts, the largest first.
-    pub parts: Vec<Part>,
+    pub parts: Vec<AttributedPart>,
     /// What has no part of its own, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rest: Option<Rest>,
+    pub rest: Option<Unattributed>,
 }
 
 pub(super) fn attribution(attribution: &Attribution, over: &'static str) -> AttributionView {
     let Attribution { since, bad, spent, by } = attribution;
-    let by = by.iter().map(|Share { dimension, parts, rest }| ShareView {
+    let by = by.iter().map(|Division { dimension, parts, rest }| ShareView {
         dimension: dimension.name(),
         parts: parts.clone(),
         rest: rest.clone(),

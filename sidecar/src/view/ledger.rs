@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use mapwarden_contract::{BudgetFraction, Count, Nanos, Ratio, UnixNanos};
 use mapwarden_engine::aggregate::timestamp;
 use mapwarden_engine::budget::BudgetState;
-use mapwarden_engine::ledger::{Corrected, LedgerState, Maintenance, Stretch};
+use mapwarden_engine::ledger::{Corrected, LedgerState, Maintenance, TimeRange};
 use mapwarden_engine::notice::Known;
 use serde::Serialize;
 
@@ -139,7 +139,7 @@ fn left(remaining: Option<BudgetFraction>) -> Known<BudgetFraction> {
 
 fn corrected_view(corrected: &Corrected) -> CorrectedBudget {
     let Corrected { good, bad, remaining, excluded, deducted, refunded, exclusions, corrections } = corrected;
-    let times = exclusions.iter().map(|Stretch { from, to }| interval(*from, *to)).collect();
+    let times = exclusions.iter().map(|TimeRange { from, to }| interval(*from, *to)).collect();
     CorrectedBudget {
         good: *good,
         bad: *bad,

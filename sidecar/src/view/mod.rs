@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden_engine::aggregate::{WindowView, timestamp};
-use mapwarden_engine::ledger::Line;
+use mapwarden_engine::ledger::AuditLine;
 use mapwarden_engine::notice::{DependencyHealth, Notice, Notices, health};
 use mapwarden_engine::observation::Change;
 use serde::Serialize;
@@ -56,7 +56,7 @@ pub struct View {
     /// Changes, newest first, the last 100.
     pub changes: Vec<Change>,
     /// The audit log of corrections, newest first: all that are active, and the last thousand.
-    pub corrections: Arc<[Line]>,
+    pub corrections: Arc<[AuditLine]>,
     /// Maps, by service and name.
     pub maps: Vec<MapView>,
     /// Request scopes, by service, scope and region.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mapwarden_engine::ledger::Line;
+use mapwarden_engine::ledger::AuditLine;
 use serde::{Deserialize, Serialize};
 
 use super::sources::SourceBoard;
@@ -17,7 +17,7 @@ pub struct SidecarFacts<'a> {
     /// The servers that are queried.
     pub sources: &'a [SourceBoard],
     /// The audit log.
-    pub corrections: Arc<[Line]>,
+    pub corrections: Arc<[AuditLine]>,
 }
 
 /// Where budgets are kept.

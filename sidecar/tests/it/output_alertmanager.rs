@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mapwarden_engine::notice::{Event, Notice, State};
+use mapwarden_engine::notice::{Notice, NoticeState, Transition};
 use mapwarden_sidecar::config::Sink;
 use serde_json::Value;
 
@@ -77,7 +77,7 @@ async fn a_real_alertmanager_takes_a_notice_and_ends_it() {
     let onset = Timestamp::now() - SignedDuration::from_secs(30);
     let notice = Notice { onset, ..measured() };
     // Alertmanager may still be starting: the delivery tries until it answers.
-    delivery.tell_of(Event::Opened, notice.clone()).await;
+    delivery.tell_of(Transition::Opened, notice.clone()).await;
     let alerts = alertmanager.alerts(|alerts| alerts.len() == 1).await;
     let labels = &alerts[0]["labels"];
     assert_eq!(labels["alertname"], "MapwardenFault");
@@ -92,7 +92,7 @@ async fn a_real_alertmanager_takes_a_notice_and_ends_it() {
     let starts: Timestamp = alerts[0]["startsAt"].as_str().unwrap().parse().unwrap();
     assert_eq!(starts.as_millisecond(), onset.as_millisecond());
     let resolved = Some(Timestamp::now());
-    delivery.tell_of(Event::Resolved, Notice { state: State::Resolved, resolved, ..notice }).await;
+    delivery.tell_of(Transition::Resolved, Notice { state: NoticeState::Resolved, resolved, ..notice }).await;
     alertmanager.alerts(<[Value]>::is_empty).await;
     delivery.stop().await;
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::{Json, Router};
-use mapwarden_engine::notice::{Event, Notice, NoticeEvent};
+use mapwarden_engine::notice::{Notice, NoticeEvent, Transition};
 use mapwarden_sidecar::config::Sink;
 use mapwarden_sidecar::output::deliver;
 use mapwarden_sidecar::output::exposition::Exposition;
@@ -102,12 +102,12 @@ impl Delivery {
         Self { events, _view: tx, task }
     }
 
-    pub(crate) async fn tell(&self, event: Event, summary: &str) {
+    pub(crate) async fn tell(&self, event: Transition, summary: &str) {
         let notice = Notice { summary: summary.to_owned(), ..measured() };
         self.tell_of(event, notice).await;
     }
 
-    pub(crate) async fn tell_of(&self, event: Event, notice: Notice) {
+    pub(crate) async fn tell_of(&self, event: Transition, notice: Notice) {
         let event = NoticeEvent { event, notice: Arc::new(notice) };
         let sent = tokio::time::timeout(PATIENCE, self.events.send(event)).await;
         sent.expect("the delivery made the state's owner wait").unwrap();
@@ -145,7 +145,7 @@ async fn until(mut is_so: impl FnMut() -> bool) {
 async fn a_webhook_is_told_everything_in_order() {
     let mut peer = Peer::start(&[]).await;
     let delivery = Delivery::start(vec![webhook("in-order", peer.address)], empty());
-    delivery.tell(Event::Opened, "one").await;
+    delivery.tell(Transition::Opened, "one").await;
     let (path, message) = peer.next().await;
     assert_eq!(path, "/hook");
     assert_eq!(message["event"], "opened");
@@ -159,9 +159,9 @@ async fn a_webhook_is_told_everything_in_order() {
         "{}",
         message["text"]
     );
-    delivery.tell(Event::Updated, "two").await;
+    delivery.tell(Transition::Updated, "two").await;
     assert_eq!(peer.next_event().await, ("updated".to_owned(), "two".to_owned()));
-    delivery.tell(Event::Resolved, "three").await;
+    delivery.tell(Transition::Resolved, "three").await;
     assert_eq!(peer.next_event().await, ("resolved".to_owned(), "three".to_owned()));
     delivery.stop().await;
     assert_eq!(attempts("in-order", "delivered"), 3);
@@ -171,7 +171,7 @@ async fn a_webhook_is_told_everything_in_order() {
 async fn what_fails_for_now_is_tried_again() {
     let mut peer = Peer::start(&[503, 429, 408, 500]).await;
     let delivery = Delivery::start(vec![webhook("for-now", peer.address)], empty());
-    delivery.tell(Event::Opened, "kept").await;
+    delivery.tell(Transition::Opened, "kept").await;
     assert_eq!(peer.next_event().await, ("opened".to_owned(), "kept".to_owned()));
     delivery.stop().await;
     assert_eq!((attempts("for-now", "retried"), attempts("for-now", "delivered")), (4, 1));
@@ -181,11 +181,11 @@ async fn what_fails_for_now_is_tried_again() {
 async fn what_is_refused_makes_way() {
     let mut peer = Peer::start(&[400, 302]).await;
     let delivery = Delivery::start(vec![webhook("refused", peer.address)], empty());
-    delivery.tell(Event::Opened, "first").await;
+    delivery.tell(Transition::Opened, "first").await;
     until(|| attempts("refused", "refused") == 1).await;
-    delivery.tell(Event::Updated, "second").await;
+    delivery.tell(Transition::Updated, "second").await;
     until(|| attempts("refused", "refused") == 2).await;
-    delivery.tell(Event::Resolved, "third").await;
+    delivery.tell(Transition::Resolved, "third").await;
     assert_eq!(peer.next_event().await, ("resolved".to_owned(), "third".to_owned()));
     delivery.stop().await;
     assert_eq!(attempts("refused", "retried"), 0);
@@ -197,14 +197,14 @@ async fn an_outage_loses_no_notice_and_only_the_last_update_counts() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let delivery = Delivery::start(vec![webhook("outage", address)], empty());
-    delivery.tell(Event::Opened, "begins").await;
+    delivery.tell(Transition::Opened, "begins").await;
     until(|| attempts("outage", "retried") >= 1).await;
     for n in 0..50 {
-        delivery.tell(Event::Updated, &format!("update {n}")).await;
+        delivery.tell(Transition::Updated, &format!("update {n}")).await;
     }
-    delivery.tell(Event::Resolved, "ends").await;
+    delivery.tell(Transition::Resolved, "ends").await;
     let other = Notice { id: "01KAJ3V9QG5T8W6YB2N4C7D0EZ".to_owned(), ..measured() };
-    delivery.tell_of(Event::Opened, other.clone()).await;
+    delivery.tell_of(Transition::Opened, other.clone()).await;
     let mut peer = Peer::on(TcpListener::bind(address).await.unwrap(), &[]);
     let told = [peer.next_event().await, peer.next_event().await, peer.next_event().await];
     let expected = [("opened", "begins"), ("resolved", "ends"), ("opened", other.summary.as_str())]
@@ -222,7 +222,7 @@ async fn a_sink_that_hangs_holds_up_no_other() {
     let sinks = vec![webhook("hanging", hanging.address), webhook("quick", quick.address)];
     let delivery = Delivery::start(sinks, empty());
     for n in 0..20 {
-        delivery.tell(Event::Opened, &n.to_string()).await;
+        delivery.tell(Transition::Opened, &n.to_string()).await;
         assert_eq!(quick.next_event().await.1, n.to_string());
     }
     until(|| attempts("quick", "delivered") == 20).await;
@@ -234,7 +234,7 @@ async fn a_sink_that_hangs_holds_up_no_other() {
 async fn stopping_tells_what_is_still_waiting() {
     let mut peer = Peer::start(&[503]).await;
     let delivery = Delivery::start(vec![webhook("stopping", peer.address)], empty());
-    delivery.tell(Event::Opened, "late").await;
+    delivery.tell(Transition::Opened, "late").await;
     until(|| attempts("stopping", "retried") == 1).await;
     delivery.stop().await;
     assert_eq!(peer.next_event().await, ("opened".to_owned(), "late".to_owned()));
@@ -246,7 +246,7 @@ async fn stopping_does_not_wait_for_a_sink_that_is_gone() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let delivery = Delivery::start(vec![webhook("gone", address)], empty());
-    delivery.tell(Event::Opened, "nobody hears this").await;
+    delivery.tell(Transition::Opened, "nobody hears this").await;
     delivery.stop().await;
     assert!(attempts("gone", "retried") >= 1);
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use mapwarden_contract::Count;
 use mapwarden_contract::names::exposition as names;
 use mapwarden_contract::names::{Kind, Metric};
-use mapwarden_engine::ledger::{Part, Rest};
+use mapwarden_engine::ledger::{AttributedPart, Unattributed};
 use mapwarden_engine::notice::Known;
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::view::SloView;
@@ -117,9 +117,9 @@ fn whose_the_bad_events_are_is_at_most_four_parts_and_a_rest_that_sum_to_the_who
         dimension,
         parts: (1..)
             .zip(bad)
-            .map(|(part, bad)| Part { name: format!("v{part}"), bad: Count::new(*bad) })
+            .map(|(part, bad)| AttributedPart { name: format!("v{part}"), bad: Count::new(*bad) })
             .collect(),
-        rest: rest.map(|bad| Rest { bad: Count::new(bad), why: "not told".to_owned() }),
+        rest: rest.map(|bad| Unattributed { bad: Count::new(bad), why: "not told".to_owned() }),
     };
     let by = vec![
         share("version", &[50, 20, 10, 9, 6, 4], Some(1)),

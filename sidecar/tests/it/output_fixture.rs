@@ -12,9 +12,9 @@ use mapwarden_engine::correction::{
     Action, AuditEntry, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern,
     Recurrence,
 };
-use mapwarden_engine::ledger::{Line, Standing};
+use mapwarden_engine::ledger::{AuditLine, Standing};
 use mapwarden_engine::notice::{
-    DependencyHealth, Health, Known, MapFailure, Notice, Percentiles, ScopeShare,
+    DependencyHealth, HealthStatus, Known, MapFailure, Notice, Percentiles, ScopeShare,
 };
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_sidecar::output::admin::{self, Admin};
@@ -35,12 +35,12 @@ use tokio::sync::watch;
 
 /// The notice in which everything is measured.
 pub(crate) fn measured() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
 }
 
 /// The notice in which nothing but its SLI is.
 pub(crate) fn missing() -> Notice {
-    serde_json::from_str(mapwarden_engine::notice::sample::MISSING).unwrap()
+    serde_json::from_str(mapwarden_engine::notice::samples::MISSING).unwrap()
 }
 
 /// The router over a view, and what keeps the view published.
@@ -293,7 +293,7 @@ fn change(version: &str, sha: Option<&str>, time: &str, kind: ChangeKind, source
     }
 }
 
-fn dependency(name: &str, health: Health, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
+fn dependency(name: &str, health: HealthStatus, ratio: Option<f64>, p99: Option<u64>) -> DependencyHealth {
     let unseen = "nothing was seen in the last minute";
     DependencyHealth {
         name: name.to_owned(),
@@ -345,9 +345,9 @@ pub(crate) fn view() -> View {
             requests("checkout", "us-east-1", (640_100, 948), 128.0, [2_200_000, 8_800_000, 39_000_000]),
         ],
         dependencies: vec![
-            dependency("fraud-check", Health::Unknown, None, None),
-            dependency("payments", Health::Healthy, Some(0.0004), Some(12)),
-            dependency("redis", Health::Degraded, Some(0.032), Some(410)),
+            dependency("fraud-check", HealthStatus::Unknown, None, None),
+            dependency("payments", HealthStatus::Healthy, Some(0.0004), Some(12)),
+            dependency("redis", HealthStatus::Degraded, Some(0.032), Some(410)),
         ],
         sources: vec![source()],
         durability: Durability::Store {
@@ -418,8 +418,8 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-fn corrections() -> Vec<Line> {
-    let line = |id: &str, standing, action| Line {
+fn corrections() -> Vec<AuditLine> {
+    let line = |id: &str, standing, action| AuditLine {
         entry: AuditEntry {
             id: id.to_owned(),
             recorded: at("2026-11-20T21:00:00Z"),

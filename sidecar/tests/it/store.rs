@@ -10,8 +10,8 @@ use mapwarden_engine::aggregate::slot::{Counts, Level, Slot};
 use mapwarden_engine::aggregate::{Aggregate, UnsavedCounts, Window, timestamp};
 use mapwarden_engine::budget::Tier;
 use mapwarden_engine::correction::{Action, AuditEntry};
-use mapwarden_engine::ledger::{self, Boundary, Cut};
-use mapwarden_engine::notice::{Kept, KeptCrowd, Notice, State};
+use mapwarden_engine::ledger::{self, Boundary};
+use mapwarden_engine::notice::{Notice, NoticeState, StoredNotice, StoredSketches};
 use mapwarden_engine::observation::{Batch, Observation, Point, PointValue, Resource, Temporality};
 use mapwarden_sidecar::store::{Commit, Removed, Restored, Store};
 
@@ -225,12 +225,12 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
     let store = Store::open(&folder.0).unwrap();
     let kept = |number: u64| {
         let (id, is_open) = (format!("{number:026}"), number == 0);
-        let state = if is_open { State::Open } else { State::Resolved };
+        let state = if is_open { NoticeState::Open } else { NoticeState::Resolved };
         let notice = Notice { id, state, ..crate::output_fixture::measured() };
         let tier = is_open.then_some(Tier::SLOW_PAGE);
-        let users = KeptCrowd { affected: vec![1, 2], active: vec![3] };
-        let tenants = KeptCrowd { affected: vec![4], active: vec![5, 6] };
-        Kept { notice, tier, floor: at(number), users, tenants }
+        let users = StoredSketches { affected: vec![1, 2], active: vec![3] };
+        let tenants = StoredSketches { affected: vec![4], active: vec![5, 6] };
+        StoredNotice { notice, tier, floor: at(number), users, tenants }
     };
     let notices = (0..502).map(kept).collect();
     store.commit(&Commit { at: at(1), notices, ..Commit::default() }).unwrap();
@@ -294,12 +294,13 @@ fn a_store_of_the_format_before_is_read_and_goes_on() {
         action: Action::Withdrawn { withdraws: "00".to_owned() },
     };
     let before = Counts { good: Count::new(3), bad: Count::new(2), covered: Nanos::new(1) };
-    let boundary = Boundary { slo: "shop/a".to_owned(), at: at(60), cut: Cut { before } };
-    let ledger = ledger::Unsaved { entries: vec![(0, entry.clone())], cuts: vec![boundary.clone()] };
+    let boundary = Boundary { slo: "shop/a".to_owned(), at: at(60), before };
+    let ledger =
+        ledger::UnsavedCorrections { entries: vec![(0, entry.clone())], boundaries: vec![boundary.clone()] };
     store.commit(&Commit { at: at(101), ledger, ..Commit::default() }).unwrap();
     // What has a number stays as it was written first.
     let other = AuditEntry { reason: "another reason".to_owned(), ..entry.clone() };
-    let again = ledger::Unsaved { entries: vec![(0, other)], cuts: Vec::new() };
+    let again = ledger::UnsavedCorrections { entries: vec![(0, other)], boundaries: Vec::new() };
     store.commit(&Commit { at: at(102), ledger: again, ..Commit::default() }).unwrap();
     drop(store);
     let restored = Store::open(&folder.0).unwrap().load().unwrap();

@@ -1,6 +1,7 @@
-//! The laws of the sequential test, and its rate of false alarms and its delay, over simulated traffic with a fixed seed.
+//! The laws of the sequential test, and its false alarms and delays over simulated traffic with a fixed seed.
 
 use fastrand::Rng;
+use mapwarden_contract::Nanos;
 use proptest::prelude::*;
 
 use super::*;
@@ -11,8 +12,8 @@ fn at(second: u64) -> UnixNanos {
     start_of(START + second)
 }
 
-fn hypothesis(limit: f64) -> Hypothesis {
-    Hypothesis {
+fn hypothesis(limit: f64) -> NullHypothesis {
+    NullHypothesis {
         limit: Ratio::new(limit).unwrap(),
         interval: Nanos::from_secs(1),
         memory: Nanos::from_secs(3_600),
@@ -37,8 +38,8 @@ fn delay(
     (before, after): (f64, f64),
     most: u64,
 ) -> Option<u64> {
-    let (mut slots, mut test) = (Slots::for_keys(), Sequential::new());
-    test.habit = run.map_or(Habit::new(), Habit::of_runs);
+    let (mut slots, mut test) = (Slots::for_keys(), SequentialTest::new());
+    test.runs = run.map_or(FailureRuns::new(), FailureRuns::of_runs);
     let events = move |random: &mut Rng, ratio: f64| {
         let whole = rate.trunc();
         let extra = u64::from(random.f64() < rate - whole);
@@ -60,7 +61,7 @@ fn delay(
 }
 
 #[test]
-fn a_level_is_reached_no_more_often_than_it_says() {
+fn false_alarms_are_as_rare_as_the_level() {
     // At the very edge of the hypothesis, where alarms are most frequent. A level of 300 instead of a year, so that
     // there are alarms to count: a mean of at least 300 looks between them.
     let level = 300_f64;
@@ -68,16 +69,16 @@ fn a_level_is_reached_no_more_often_than_it_says() {
         let mut random = Rng::with_seed(7);
         let (looks, mut alarms) = (60_000, 0_u32);
         let hypothesis = hypothesis(limit);
-        let mut test = Sequential::new();
+        let mut test = SequentialTest::new();
         for second in 0..looks {
             let bad = binomial(&mut random, rate, limit);
             // The baseline would make the hypothesis wider than the truth, and alarms rarer.
             test.baseline = Baseline::default();
-            test.habit = Habit::of_runs(1.0);
+            test.runs = FailureRuns::of_runs(1.0);
             test.take(START + second, (Count::new(bad), Count::new(rate)), &hypothesis);
             if test.evidence(&hypothesis, START + second).log >= level.ln() {
                 alarms += 1;
-                test = Sequential::new();
+                test = SequentialTest::new();
             }
         }
         let due = Count::new(looks).as_f64() / level;
@@ -111,7 +112,7 @@ impl Runs {
 }
 
 #[test]
-fn a_level_is_reached_no_more_often_where_failures_come_in_runs_that_are_known() {
+fn false_alarms_are_as_rare_with_known_failure_runs() {
     let level = 300_f64;
     for (limit, rate, run) in
         [(0.014_4, 100, 5.0), (0.014_4, 3, 20.0), (0.014_4, 10, 100.0), (0.001, 10, 20.0)]
@@ -120,22 +121,22 @@ fn a_level_is_reached_no_more_often_where_failures_come_in_runs_that_are_known()
         let (looks, mut alarms, mut unknown) = (200_000, 0_u32, 0_u32);
         let hypothesis = hypothesis(limit);
         let mut runs = Runs { limit, run, is_bad: false };
-        let (mut test, mut naive) = (Sequential::new(), Sequential::new());
+        let (mut test, mut naive) = (SequentialTest::new(), SequentialTest::new());
         for second in 0..looks {
             let bad = runs.second(&mut random, rate);
             for (test, run, alarms) in [(&mut test, run, &mut alarms), (&mut naive, 1.0, &mut unknown)] {
                 test.baseline = Baseline::default();
-                test.habit = Habit::of_runs(run);
+                test.runs = FailureRuns::of_runs(run);
                 test.take(START + second, (Count::new(bad), Count::new(rate)), &hypothesis);
                 if test.evidence(&hypothesis, START + second).log >= level.ln() {
                     *alarms += 1;
-                    *test = Sequential::new();
+                    *test = SequentialTest::new();
                 }
             }
         }
         let due = Count::new(looks).as_f64() / level;
         println!(
-            "limit {limit}, {rate}/s, runs of {run}: {alarms} alarms of {due:.0}, {unknown} were each by itself"
+            "limit {limit}, {rate}/s, runs of {run}: {alarms} alarms of {due:.0}, {unknown} if taken for independent"
         );
         assert!(f64::from(alarms) <= due, "{alarms} alarms, {due} due");
         assert!(unknown > 2 * alarms, "the test of the test: runs make no difference");
@@ -143,10 +144,10 @@ fn a_level_is_reached_no_more_often_where_failures_come_in_runs_that_are_known()
 }
 
 #[test]
-fn bursts_of_a_second_are_no_alarm_however_often_they_come_in_a_day() {
-    // 99.9 %: twice what is allowed on average, in bursts of one second of 30 % once in 150 s. Nothing here keeps to
-    // the hypothesis; that one second is one piece of evidence keeps it quiet.
-    let (mut random, mut test, mut most) = (Rng::with_seed(11), Sequential::new(), 0_f64);
+fn bursts_of_a_second_are_no_alarm() {
+    // 99.9 %: twice what is allowed on average, in bursts of one second of 30 % once in 150 s. The hypothesis
+    // does not hold here; the test stays quiet because one second is one piece of evidence.
+    let (mut random, mut test, mut most) = (Rng::with_seed(11), SequentialTest::new(), 0_f64);
     let hypothesis = hypothesis(0.014_4);
     for second in 0..86_400 {
         let ratio = if random.f64() < 1.0 / 150.0 { 0.3 } else { 0.0 };
@@ -159,7 +160,7 @@ fn bursts_of_a_second_are_no_alarm_however_often_they_come_in_a_day() {
 }
 
 #[test]
-fn a_drop_is_told_within_seconds() {
+fn a_higher_error_ratio_is_found_within_seconds() {
     // (events a second, before, after, the run that is known, the most seconds that the slowest run takes), for 99.9 %.
     // Without a known one, ten minutes of a new service came before.
     let cases = [
@@ -185,7 +186,7 @@ fn a_drop_is_told_within_seconds() {
         let mut random = Rng::with_seed(3);
         let runs = if rate > 500.0 { 10 } else { 100 };
         let mut delays: Vec<u64> = (0..runs)
-            .map(|_| delay(&mut random, rate, run, (before, after), 3_000).expect("told at all"))
+            .map(|_| delay(&mut random, rate, run, (before, after), 3_000).expect("an alarm"))
             .collect();
         delays.sort_unstable();
         let (median, slowest) = (delays[delays.len() / 2], delays[delays.len() - 1]);
@@ -197,11 +198,11 @@ fn a_drop_is_told_within_seconds() {
 }
 
 #[test]
-fn one_second_is_never_enough_and_one_failure_a_day_is_nothing() {
-    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
+fn one_second_and_one_failure_a_day_are_no_alarm() {
+    let (mut slots, mut test) = (Slots::for_budget(), SequentialTest::new());
     add(&mut slots, 0, 1_000_000, 0);
     assert!(!test.look(&slots, &hypothesis(0.014_4), at(0)).is_conclusive());
-    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
+    let (mut slots, mut test) = (Slots::for_budget(), SequentialTest::new());
     for day in 0..30 {
         add(&mut slots, day * 86_400, 1, 0);
         let evidence = test.look(&slots, &hypothesis(0.014_4), at(day * 86_400));
@@ -210,8 +211,8 @@ fn one_second_is_never_enough_and_one_failure_a_day_is_nothing() {
 }
 
 #[test]
-fn a_level_that_was_always_bad_is_no_rise_and_a_rise_above_it_is() {
-    let (mut slots, mut test, mut random) = (Slots::for_budget(), Sequential::new(), Rng::with_seed(5));
+fn a_ratio_that_was_always_bad_becomes_the_limit() {
+    let (mut slots, mut test, mut random) = (Slots::for_budget(), SequentialTest::new(), Rng::with_seed(5));
     let mut alarm = None;
     // 5 % for two hours, where 1.44 % is the limit: an alarm at first, then it is usual.
     for second in 0..8_000 {
@@ -230,8 +231,8 @@ fn a_level_that_was_always_bad_is_no_rise_and_a_rise_above_it_is() {
 }
 
 #[test]
-fn silence_holds_the_evidence_and_an_old_one_is_let_go() {
-    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
+fn silence_keeps_the_evidence_until_it_is_old() {
+    let (mut slots, mut test) = (Slots::for_budget(), SequentialTest::new());
     let hypothesis = hypothesis(0.014_4);
     (0..5).for_each(|second| add(&mut slots, second, 50, 50));
     let before = test.look(&slots, &hypothesis, at(5));
@@ -242,8 +243,8 @@ fn silence_holds_the_evidence_and_an_old_one_is_let_go() {
 }
 
 #[test]
-fn a_clock_that_goes_back_begins_anew() {
-    let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
+fn a_clock_that_goes_back_resets_the_test() {
+    let (mut slots, mut test) = (Slots::for_budget(), SequentialTest::new());
     (100..105).for_each(|second| add(&mut slots, second, 100, 0));
     assert!(test.look(&slots, &hypothesis(0.014_4), at(200)).is_conclusive());
     slots.forget_after(at(50));
@@ -262,7 +263,7 @@ proptest! {
     ) {
         // Each event of a second comes up to nine seconds later.
         events.sort_by_key(|(second, _, _, late)| second + late);
-        let (mut slots, mut test) = (Slots::for_budget(), Sequential::new());
+        let (mut slots, mut test) = (Slots::for_budget(), SequentialTest::new());
         let mut events = events.into_iter().peekable();
         for now in 0..70 {
             while let Some((second, bad, good, _)) = events.next_if(|(second, _, _, late)| second + late <= now) {
@@ -272,7 +273,7 @@ proptest! {
                 test.look(&slots, &hypothesis(0.02), at(now));
             }
         }
-        let at_once = Sequential::new().look(&slots, &hypothesis(0.02), at(70));
+        let at_once = SequentialTest::new().look(&slots, &hypothesis(0.02), at(70));
         prop_assert_eq!(test.look(&slots, &hypothesis(0.02), at(70)), at_once);
     }
 
@@ -282,19 +283,19 @@ proptest! {
     fn no_bet_wins_on_average(
         limit in 0.000_1_f64..0.5, longest in 1.0_f64..1_000.0, share in 0.001_f64..=1.0, long in 0.0_f64..=1.0,
     ) {
-        let supposed = longest.max(1.0 / (1.0 - limit));
+        let assumed = longest.max(1.0 / (1.0 - limit));
         for odds in ODDS {
-            let (gain, cost) = terms(odds, supposed, limit);
+            let (gain, cost) = terms(odds, assumed, limit);
             let (gain, cost) = (gain.exp(), (-cost).exp());
             // Any probability that is at most the limit, whatever happened before.
             prop_assert!(limit * share * gain + (1.0 - limit * share) * cost <= 1.0 + 1e-9, "{}", odds);
             for (share, long) in [(share, long), (1.0, 1.0)] {
                 let failing = limit * share;
                 let shortest = 1.0 / (1.0 - failing);
-                let run = shortest + long * (supposed - shortest);
+                let run = shortest + long * (assumed - shortest);
                 let begins = begun(run, failing);
                 let worth = (1.0 - (1.0 - begins) * cost) / (begins * gain);
-                prop_assert!(worth >= 1.0 - 1e-9, "odds {}: less is told than is proven: {}", odds, worth);
+                prop_assert!(worth >= 1.0 - 1e-9, "odds {}: less is claimed than is proven: {}", odds, worth);
                 let mean = (1.0 - 1.0 / run) * gain * worth + cost / run;
                 prop_assert!(mean <= worth * (1.0 + 1e-9), "odds {}: {} of {}", odds, mean, worth);
                 if (share, long) == (1.0, 1.0) {

@@ -1,4 +1,4 @@
-//! The burn-rate tiers of an objective. Comes in: its terms. Goes out: [`Tier`]s. Never knows an event.
+//! The burn-rate tiers of an objective. Comes in: its terms. Goes out: [`Tier`]s. Never counts an event.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::aggregate::Window;
 use crate::aggregate::terms::{EnabledAlerts, Terms};
 use mapwarden_objective::Severity;
 
-/// A burn-rate tier: who is told when a budget burns faster than a factor, over a long and a short window.
+/// A burn-rate tier: it fires when a budget burns faster than a factor, over a long and a short window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tier {
     name: TierName,
@@ -18,14 +18,14 @@ pub struct Tier {
     factor: f64,
 }
 
-/// What a tier is called. A closed set.
+/// The name of a tier. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TierName {
     QuickPage,
     SlowPage,
     QuickTicket,
     SlowTicket,
-    /// By its severity and windows.
+    /// A tier of the objective's own, named by its severity and windows.
     Own,
 }
 
@@ -66,8 +66,8 @@ impl Tier {
     /// The tiers of the SRE workbook, chapter 5, for 30 days, loudest first.
     pub const ALL: [Self; 4] = [Self::QUICK_PAGE, Self::SLOW_PAGE, Self::QUICK_TICKET, Self::SLOW_TICKET];
 
-    /// The tiers that an objective's terms name, loudest first; where they name none, those of the SRE workbook. Those
-    /// spend the same share of the budget in the same windows whatever the period is (`factor = share x period / long
+    /// Returns the tiers that an objective's terms name, loudest first; where they name none, those of the SRE workbook. Those
+    /// spend the same share of the budget in the same windows with any period (`factor = share x period / long
     /// window`), and those whose long window is longer than the period are left out.
     pub fn of(terms: &Terms) -> Vec<Self> {
         let length = terms.length();
@@ -101,7 +101,7 @@ impl Tier {
         tiers
     }
 
-    /// The same tier for another period.
+    /// Returns the same tier for another period.
     fn scaled(self, period: Nanos) -> Self {
         if period == Window::D30.length() {
             return self;
@@ -110,7 +110,7 @@ impl Tier {
         Self { factor, ..self }
     }
 
-    /// The label's value: one's own tiers are called by what they are, `page_1h_5m`.
+    /// Returns the label's value: for a tier of the objective's own, its severity and windows, `page_1h_5m`.
     pub fn name(self) -> Cow<'static, str> {
         match self.name {
             TierName::QuickPage => Cow::Borrowed("quick_page"),
@@ -121,17 +121,17 @@ impl Tier {
         }
     }
 
-    /// Who is told.
+    /// Whether it pages or opens a ticket.
     pub const fn severity(self) -> Severity {
         self.severity
     }
 
-    /// The long window: that the burn is significant.
+    /// The long window, which shows that the burn is significant.
     pub const fn long(self) -> Window {
         self.long
     }
 
-    /// The short window: that it still goes on.
+    /// The short window, which shows that it continues.
     pub const fn short(self) -> Window {
         self.short
     }
@@ -153,7 +153,7 @@ mod tests {
     use mapwarden_objective::{BurnTier, Period};
 
     #[test]
-    fn tiers_spend_the_same_share_whatever_the_period() {
+    fn tiers_spend_the_same_share_with_any_period() {
         let factors = |days: u64| {
             let period = Period::Rolling(Nanos::from_secs(days * 86_400));
             let tiers = Tier::of(&Terms { period, ..Terms::default() });
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_tiers_are_loudest_first_and_what_is_not_told_has_none() {
+    fn own_tiers_are_loudest_first_and_only_enabled_ones() {
         let tier = |severity, long, factor| BurnTier {
             severity,
             long: Nanos::from_secs(long),

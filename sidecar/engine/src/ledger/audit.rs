@@ -1,5 +1,5 @@
-//! The audit log: who corrected what, and why. Comes in: proposals. Goes out: entries, each with a number that only goes
-//! up. Never changes or removes an entry; what is over and old is let go from memory, not from the store.
+//! The audit log: who corrected what, and why. Comes in: proposals. Goes out: entries, each with a number that only
+//! increases. Never changes or removes an entry; old entries that no longer act leave memory, not the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher as _;
@@ -9,25 +9,24 @@ use serde::Serialize;
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use ulid::Ulid;
 
-use super::booked::Booked;
 use crate::aggregate::timestamp;
 use crate::correction::{Action, AuditEntry, Correction, Proposal, ProposalError};
 
-/// How many entries stay in memory, for the API and to know repeated requests, beside those that act. Each takes up to
+/// How many entries stay in memory, for the API and to recognize repeated requests, in addition to those that act. Each takes up to
 /// 3 kB. All of them are in the store.
 const IN_MEMORY: usize = 1_000;
 
-/// A line of the audit log as it is shown.
+/// An entry of the audit log, with its standing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Line {
-    /// What was written.
+pub struct AuditLine {
+    /// The entry.
     #[serde(flatten)]
     pub entry: AuditEntry,
-    /// Where it stands now.
+    /// Its standing now.
     pub standing: Standing,
 }
 
-/// Where a correction stands. A closed set.
+/// The standing of a correction. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
@@ -35,9 +34,9 @@ pub enum Standing {
     Active,
     /// It was withdrawn.
     Withdrawn,
-    /// What it is about is in no period any more.
+    /// No period holds its time any more.
     Over,
-    /// It is no correction, but a withdrawal.
+    /// It is a withdrawal, not a correction.
     Withdrawal,
 }
 
@@ -58,7 +57,7 @@ impl Audit {
         Self { entries, withdrawn, next, unsaved: BTreeSet::new() }
     }
 
-    /// Writes an entry; a request that was written before is answered with its entry, and true.
+    /// Writes an entry. A repeated request returns the entry that it wrote first, and true.
     pub(super) fn write(
         &mut self,
         proposal: Proposal,
@@ -89,7 +88,7 @@ impl Audit {
         Ok((entry, false))
     }
 
-    /// A correction by the id of its entry.
+    /// Returns a correction by the id of its entry.
     fn find(&self, id: &str) -> Option<&Correction> {
         self.entries.values().find(|entry| entry.id == id).and_then(|entry| match &entry.action {
             Action::Booked(correction) => Some(correction),
@@ -97,12 +96,12 @@ impl Audit {
         })
     }
 
-    /// The correction that an entry books or withdraws.
+    /// Returns the correction that an entry books or withdraws.
     pub(super) fn correction_of(&self, entry: &AuditEntry) -> Option<&Correction> {
         self.find(withdraws(entry).unwrap_or(&entry.id))
     }
 
-    /// The corrections that are booked and not withdrawn, with their entries, oldest first.
+    /// Returns the corrections that are booked and not withdrawn, with their entries, oldest first.
     pub(super) fn standing(&self) -> impl Iterator<Item = (&AuditEntry, &Correction)> {
         self.entries.values().filter(|entry| !self.withdrawn.contains(&entry.id)).filter_map(|entry| {
             match &entry.action {
@@ -117,15 +116,16 @@ impl Audit {
         self.entries.values().any(|entry| entry.key == key)
     }
 
-    pub(super) fn newest_first(&self, booked: &Booked) -> Vec<Line> {
+    /// Returns every entry with its standing, newest first; `acts` says which corrections act.
+    pub(super) fn newest_first(&self, acts: impl Fn(&str) -> bool) -> Vec<AuditLine> {
         let standing = |entry: &AuditEntry| match &entry.action {
             Action::Withdrawn { .. } => Standing::Withdrawal,
             Action::Booked(_) if self.withdrawn.contains(&entry.id) => Standing::Withdrawn,
-            Action::Booked(_) if booked.holds(&entry.id) => Standing::Active,
+            Action::Booked(_) if acts(&entry.id) => Standing::Active,
             Action::Booked(_) => Standing::Over,
         };
         let lines = self.entries.values().rev();
-        lines.map(|entry| Line { standing: standing(entry), entry: entry.clone() }).collect()
+        lines.map(|entry| AuditLine { standing: standing(entry), entry: entry.clone() }).collect()
     }
 
     pub(super) fn take_unsaved(&mut self) -> Vec<(u64, AuditEntry)> {
@@ -137,15 +137,15 @@ impl Audit {
         self.unsaved.extend(entries.iter().map(|(number, _)| *number));
     }
 
-    /// Lets the oldest entries go that are saved and act on nothing, beyond those that stay in memory.
-    pub(super) fn forget(&mut self, booked: &Booked) {
+    /// Removes from memory the oldest entries that are saved and no longer act, beyond those that stay.
+    pub(super) fn forget(&mut self, acts: impl Fn(&str) -> bool) {
         let mut beyond = self.entries.len().saturating_sub(IN_MEMORY);
         if beyond == 0 {
             return;
         }
         let (withdrawn, unsaved) = (&mut self.withdrawn, &self.unsaved);
         self.entries.retain(|number, entry| {
-            let goes = beyond > 0 && !booked.holds(&entry.id) && !unsaved.contains(number);
+            let goes = beyond > 0 && !acts(&entry.id) && !unsaved.contains(number);
             if goes {
                 beyond -= 1;
                 withdrawn.remove(&entry.id);

@@ -1,5 +1,4 @@
-//! Exclusions where time is not plain: periods of the calendar, periods above a month, slices of time, a clock that is set
-//! back. The answers are worked out by hand beside each test.
+//! Exclusions over calendar periods, periods above a month, time slices, and a clock that is set back. The answers are worked out by hand beside each test.
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -16,7 +15,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 86_400;
 
-/// 2027-01-15T08:00:00Z: the edge of a slice of eight hours.
+/// 2027-01-15T08:00:00Z: the edge of an eight-hour slot.
 const START: u64 = 1_800_000_000;
 
 fn at(second: u64) -> UnixNanos {
@@ -39,7 +38,7 @@ fn objective(period: Period, method: Method) -> Slo {
     Slo { period, method, ..Slo::new("shop", "a", Ratio::new(0.9).unwrap(), indicator) }
 }
 
-/// One objective, its ledger, and the time until which it was told.
+/// One objective, its ledger, and the time until which it was measured.
 struct Story {
     aggregate: Aggregate,
     ledger: Ledger,
@@ -52,8 +51,8 @@ impl Story {
         Self { aggregate, ledger: Ledger::default(), now: start }
     }
 
-    /// Tells of one step after the other until a moment; the events of each are counted in its last second.
-    fn told(&mut self, until: u64, width: u64, counts: impl Fn(u64) -> (u64, u64)) {
+    /// Takes one step after the other until a moment; the events of each are counted in its last second.
+    fn measure(&mut self, until: u64, width: u64, counts: impl Fn(u64) -> (u64, u64)) {
         while self.now < until {
             let (good, bad) = counts(self.now);
             let step = Step { from: at(self.now - 1), to: at(self.now + width - 1), good, bad };
@@ -111,7 +110,7 @@ fn times(state: &LedgerState) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn a_month_of_743_hours_holds_what_its_exclusions_leave() {
+fn a_month_of_743_hours_excludes_exactly() {
     // March in Berlin: from 28 February 23:00Z to 31 March 22:00Z, in between a day of 23 hours.
     let mut story = Story::new(
         objective(berlin("2027-01-01T00:00", CalendarUnit::Month), Method::Occurrences),
@@ -124,7 +123,7 @@ fn a_month_of_743_hours_holds_what_its_exclusions_leave() {
     story.book("daily", exclusion(from, to, Some("FREQ=DAILY;COUNT=3")));
     // Over the end of the month.
     story.exclude(utc("2027-03-31T21:30:00Z"), utc("2027-04-01T02:00:00Z"));
-    story.told(utc("2027-03-31T21:50:00Z"), 10 * MINUTE, |_| (5, 1));
+    story.measure(utc("2027-03-31T21:50:00Z"), 10 * MINUTE, |_| (5, 1));
     let state = story.state();
     // 742 h 50 min are 4,457 steps; excluded are 9, 3 times 12, and 2 of them.
     assert_eq!((state.raw.good.get(), state.raw.bad.get()), (4_457 * 5, 4_457));
@@ -138,17 +137,17 @@ fn a_month_of_743_hours_holds_what_its_exclusions_leave() {
     ];
     assert_eq!(times(&state), expected.map(|(from, to)| (utc(from), utc(to))));
     // In April only what lies in April is excluded: three steps, which is all that there is.
-    story.told(utc("2027-03-31T22:30:00Z"), 10 * MINUTE, |_| (5, 1));
+    story.measure(utc("2027-03-31T22:30:00Z"), 10 * MINUTE, |_| (5, 1));
     let state = story.state();
     assert_eq!(numbers(&state), (0, 0, 15, 3));
     assert_eq!((state.corrected.remaining, state.corrected.corrections.len()), (None, 1));
 }
 
 #[test]
-fn a_day_of_25_hours_excludes_both_of_its_hours_between_two_and_three() {
+fn a_day_of_25_hours_excludes_both_hours_from_two_to_three() {
     let slo = objective(berlin("2027-01-01T00:00", CalendarUnit::Day), Method::Occurrences);
     let mut story = Story::new(slo, utc("2027-10-30T20:00:00Z"));
-    story.told(utc("2027-10-31T22:50:00Z"), 10 * MINUTE, |_| (5, 1));
+    story.measure(utc("2027-10-31T22:50:00Z"), 10 * MINUTE, |_| (5, 1));
     // 02:00 summer time to 03:00 winter time.
     story.exclude(utc("2027-10-31T00:00:00Z"), utc("2027-10-31T02:00:00Z"));
     // Since 22:00Z of the 30th: 24 h 50 min, of which two hours go.
@@ -161,45 +160,45 @@ fn a_day_of_25_hours_excludes_both_of_its_hours_between_two_and_three() {
 }
 
 #[test]
-fn a_period_of_90_days_keeps_what_was_measured_and_cuts_to_eight_hours_what_was_not() {
+fn an_exclusion_80_days_ago_shrinks_to_eight_hours() {
     let slo = objective(Period::Rolling(Nanos::from_secs(90 * DAY)), Method::Occurrences);
     let mut story = Story::new(slo, START);
     let day = |day: u64, hour: u64| START + day * DAY + hour * HOUR;
     // From 01:30 to 05:30 after the start of the 20th day: the hours that end at 2, 3, 4 and 5.
     let in_time = story.exclude(day(20, 1) + 30 * MINUTE, day(20, 5) + 30 * MINUTE);
-    story.told(day(80, 0), HOUR, |_| (60, 12));
+    story.measure(day(80, 0), HOUR, |_| (60, 12));
     assert_eq!(numbers(&story.state()), (1_916 * 60, 1_916 * 12, 240, 48));
-    // 60 days later, one hour to 23 hours after the start of the 20th day: slices of eight hours lie at 8, 16, 24.
+    // 60 days later, one hour to 23 hours after the start of the 20th day: slots of eight hours begin at 8, 16, 24.
     let late = story.exclude(day(20, 1), day(20, 23));
     let state = story.state();
-    // What was measured in time stays out beside what can be told apart now.
+    // What was measured in time stays excluded, beside what slots resolve now.
     let both = [(day(20, 1) + 30 * MINUTE, day(20, 5) + 30 * MINUTE), (day(20, 8), day(20, 16))];
     assert_eq!(times(&state), both);
     assert_eq!(numbers(&state), (1_908 * 60, 1_908 * 12, 720, 144));
     story.book("w", withdrawal(&late.id));
     assert_eq!(numbers(&story.state()), (1_916 * 60, 1_916 * 12, 240, 48));
-    // 90 days after its end nothing of it is left in the period, which holds 270 slices of eight hours, this one begun.
-    story.told(day(111, 0), HOUR, |_| (60, 12));
+    // 90 days after its end nothing of it is left in the period, which holds 270 slots of eight hours, this one begun.
+    story.measure(day(111, 0), HOUR, |_| (60, 12));
     let state = story.state();
     assert_eq!((state.corrected.excluded.bad.get(), state.corrected.corrections.len()), (0, 0));
     assert!(story.ledger.log().iter().any(|line| line.entry.id == in_time.id));
 }
 
 #[test]
-fn a_year_excludes_nothing_that_no_slice_can_tell_apart() {
+fn a_year_excludes_nothing_that_no_slot_resolves() {
     let slo = objective(berlin("2027-01-01T00:00", CalendarUnit::Year), Method::Occurrences);
     let mut story = Story::new(slo, START);
     let day = |day: u64| START + day * DAY;
     let in_time = story.exclude(day(1), day(2));
-    story.told(day(100), HOUR, |_| (60, 12));
+    story.measure(day(100), HOUR, |_| (60, 12));
     assert_eq!(numbers(&story.state()), (2_376 * 60, 2_376 * 12, 1_440, 288));
     story.book("w", withdrawal(&in_time.id));
-    // Slots reach 93 days back, to the seventh day: what ended before is not told apart, nor from the rest of the year.
+    // Slots reach 93 days back, to the seventh day: what ended before is not resolved.
     let before = story.exclude(day(3), day(4));
     let state = story.state();
     assert_eq!((times(&state), numbers(&state).3), (Vec::new(), 0));
     story.book("w2", withdrawal(&before.id));
-    // What began before begins with the first slice that is known: 20 days but for the eight hours that leave.
+    // What began before begins with the first slot that is known: 20 days without the eight hours that leave.
     story.exclude(day(3), day(27));
     let state = story.state();
     assert_eq!(times(&state), [(day(7) + 8 * HOUR, day(27))]);
@@ -207,10 +206,10 @@ fn a_year_excludes_nothing_that_no_slice_can_tell_apart() {
 }
 
 #[test]
-fn slices_of_time_are_excluded_where_they_lie_within() {
+fn whole_time_slices_are_excluded() {
     let target = Ratio::new(0.95).unwrap();
     let minutes = |minutes: u64| Nanos::from_secs(minutes * MINUTE);
-    // (name, how slices are judged, asked for from and to a minute, excluded good and bad parts)
+    // (name, how time slices are judged, asked for from and to a minute, excluded good and bad parts)
     let whole = Method::Timeslices { slice: minutes(5), target };
     let shares = Method::RatioTimeslices { slice: minutes(5) };
     let hours = Method::Timeslices { slice: minutes(60), target };
@@ -227,7 +226,7 @@ fn slices_of_time_are_excluded_where_they_lie_within() {
         let mut story = Story::new(objective(Period::default(), method), START);
         story.exclude(START + from * MINUTE, START + to * MINUTE);
         // Half of the events from minute 10 to 35 fail, and in the third hour all.
-        story.told(START + 4 * HOUR, MINUTE, |second| match (second - START) / MINUTE {
+        story.measure(START + 4 * HOUR, MINUTE, |second| match (second - START) / MINUTE {
             10..35 => (5, 5),
             120..180 => (0, 10),
             _ => (10, 0),
@@ -239,9 +238,9 @@ fn slices_of_time_are_excluded_where_they_lie_within() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_takes_nothing_into_an_exclusion_and_nothing_out_of_it() {
+fn a_clock_set_back_does_not_change_an_exclusion() {
     let minute = |minute: u64| START + minute * MINUTE;
-    // (name, set back from and to a minute, excluded minutes of 60 to 540 that were told)
+    // (name, set back from and to a minute, excluded minutes of 60 to 540 that were measured)
     let cases = [
         ("not", 560, 560, 480),
         ("after its end, to after its end", 560, 545, 480),
@@ -255,12 +254,12 @@ fn a_clock_that_is_set_back_takes_nothing_into_an_exclusion_and_nothing_out_of_i
     for (name, from, to, expected) in cases {
         let mut story = Story::new(objective(Period::default(), Method::Occurrences), START);
         story.exclude(minute(60), minute(540));
-        story.told(minute(from), MINUTE, |_| (9, 1));
+        story.measure(minute(from), MINUTE, |_| (9, 1));
         story.state();
         story.set_back(minute(to));
         story.state();
-        // What was told of minutes ahead of the clock is forgotten, and told again as the minutes come.
-        story.told(minute(from.max(600) + 30), MINUTE, |_| (9, 1));
+        // Minutes ahead of the clock are forgotten, and measured again as they come.
+        story.measure(minute(from.max(600) + 30), MINUTE, |_| (9, 1));
         let state = story.state();
         assert_eq!(times(&state), [(minute(60), minute(540))], "{name}");
         assert_eq!(state.corrected.excluded.bad.get(), expected, "{name}");
@@ -269,7 +268,7 @@ fn a_clock_that_is_set_back_takes_nothing_into_an_exclusion_and_nothing_out_of_i
 }
 
 /// Stretches of so many minutes: where they begin, and how long they are.
-fn stretches(minutes: u64) -> impl Strategy<Value = Vec<(u64, u64)>> {
+fn ranges(minutes: u64) -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec((0..minutes, 1_u64..200), 1..5)
 }
 
@@ -283,7 +282,7 @@ proptest! {
         let mut story = Story::new(objective(Period::default(), Method::Occurrences), START);
         // An hour of events, and then hours of none.
         let minute = |second: u64| usize::try_from((second - START) / MINUTE).unwrap();
-        story.told(START + 6 * HOUR, MINUTE, |second| counts.get(minute(second)).copied().unwrap_or_default());
+        story.measure(START + 6 * HOUR, MINUTE, |second| counts.get(minute(second)).copied().unwrap_or_default());
         let before = story.state();
         story.exclude(START + away * MINUTE, START + (away + length) * MINUTE);
         let after = story.state();
@@ -293,23 +292,23 @@ proptest! {
     }
 
     #[test]
-    fn of_slices_of_time_those_are_excluded_that_lie_within(
-        slice in 1_u64..20, counts in prop::collection::vec(prop::bool::ANY, 300), stretches in stretches(300),
+    fn time_slices_within_an_exclusion_are_excluded(
+        slice in 1_u64..20, counts in prop::collection::vec(prop::bool::ANY, 300), ranges in ranges(300),
     ) {
         let method = Method::Timeslices { slice: Nanos::from_secs(slice * MINUTE), target: Ratio::ONE };
         let mut story = Story::new(objective(Period::default(), method), START / HOUR * HOUR);
         let start = story.now;
-        for (from, length) in &stretches {
+        for (from, length) in &ranges {
             story.exclude(start + from * MINUTE, start + (from + length) * MINUTE);
         }
         let is_bad = |minute: u64| counts[usize::try_from(minute).unwrap()];
-        story.told(start + 300 * MINUTE, MINUTE, |second| {
+        story.measure(start + 300 * MINUTE, MINUTE, |second| {
             if is_bad((second - start) / MINUTE) { (0, 1) } else { (1, 0) }
         });
         story.aggregate.advance(at(story.now + 10));
         let excluded = story.state_at(story.now + 10).corrected.excluded;
-        let is_excluded = |minute: u64| stretches.iter().any(|(from, length)| (*from..from + length).contains(&minute));
-        // Slots are aligned to 1970; the first and the last may hold minutes that were not told.
+        let is_excluded = |minute: u64| ranges.iter().any(|(from, length)| (*from..from + length).contains(&minute));
+        // Slots are aligned to 1970; the first and the last may hold minutes that were not measured.
         let begun = start / MINUTE;
         let mut expected = (0, 0);
         for slot in begun / slice..(begun + 300) / slice {
@@ -323,22 +322,22 @@ proptest! {
     }
 
     #[test]
-    fn a_calendar_day_is_its_steps_but_for_those_excluded(
-        begun in 0_u64..72, steps in 30_u64..150, stretches in stretches(1_500)
+    fn a_calendar_day_is_its_steps_without_the_excluded(
+        begun in 0_u64..72, steps in 30_u64..150, ranges in ranges(1_500)
     ) {
-        // Around the day of 25 hours; told and asked for in steps of ten minutes.
+        // Around the day of 25 hours; measured and excluded in steps of ten minutes.
         let start = utc("2027-10-29T22:00:00Z") + begun * 10 * MINUTE;
         let slo = objective(berlin("2027-01-01T00:00", CalendarUnit::Day), Method::Occurrences);
         let mut story = Story::new(slo, start);
-        for (from, length) in &stretches {
+        for (from, length) in &ranges {
             let from = start + from / 10 * 10 * MINUTE;
             story.exclude(from, from + (length / 10 + 1) * 10 * MINUTE);
         }
         let counts = |second: u64| (second / 600 % 7, second / 600 % 3);
-        story.told(start + steps * 10 * MINUTE, 10 * MINUTE, counts);
+        story.measure(start + steps * 10 * MINUTE, 10 * MINUTE, counts);
         let midnights = ["2027-10-29T22:00:00Z", "2027-10-30T22:00:00Z", "2027-10-31T23:00:00Z"].map(utc);
         let today = midnights.into_iter().rfind(|midnight| *midnight <= story.now).unwrap();
-        let is_excluded = |second: u64| stretches.iter().any(|(from, length)| {
+        let is_excluded = |second: u64| ranges.iter().any(|(from, length)| {
             let from = start + from / 10 * 10 * MINUTE;
             (from..from + (length / 10 + 1) * 10 * MINUTE).contains(&second)
         });

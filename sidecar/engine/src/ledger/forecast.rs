@@ -1,5 +1,5 @@
-//! For how long a budget lasts. Comes in: what is left, and how fast it was spent in the last hour and the last day. Goes
-//! out: a range for each. Never a single guess: how much the burn varies within a window says how sure it is.
+//! How long a budget lasts. Comes in: what is left, and how fast it was spent in the last hour and the last day. Goes out: a
+//! range for each. Never a single guess: the width of the range follows from how much the burn varies within a window.
 
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
 
@@ -8,7 +8,7 @@ use crate::aggregate::slot::Counts;
 use crate::budget::{PeriodState, Window, time_left};
 use mapwarden_objective::wilson;
 
-/// How sure a range is: two-sided.
+/// The confidence of a range, two-sided.
 pub const CONFIDENCE: f64 = 0.95;
 
 /// Student's t, 97.5th percentile, for 1 to 23 degrees of freedom.
@@ -17,27 +17,27 @@ const STUDENT: [f64; 23] = [
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069,
 ];
 
-/// What happens to a budget if it goes on as before.
+/// How long a budget lasts if events continue as before.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forecast {
     /// What was left when it was made.
     pub left: Option<BudgetFraction>,
-    /// As in the last hour, and as in the last day.
+    /// At the burn of the last hour, and of the last day.
     pub scenarios: Vec<Scenario>,
 }
 
-/// What happens if it goes on as in one window.
+/// How long a budget lasts at the burn of one window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// The window.
     pub window: Window,
-    /// How many parts of it held events: the burn's spread is the one between them.
+    /// How many parts of it held events: the burn's spread is measured between them.
     pub parts: usize,
     /// How fast the budget was spent; none where nothing was measured.
     pub burn: Option<Burn>,
-    /// What follows for what is left.
+    /// When what is left is spent.
     pub outlook: Outlook,
-    /// What the parts held.
+    /// The events of the parts.
     pub counts: Vec<Counts>,
 }
 
@@ -57,7 +57,7 @@ pub struct Burn {
 pub enum Outlook {
     /// It is spent already.
     Spent,
-    /// Nothing was measured, so that nothing can be said.
+    /// Nothing was measured, so it is not known.
     Unmeasured,
     /// It lasts for a whole period and longer.
     Lasts,
@@ -70,14 +70,14 @@ pub enum Outlook {
     },
 }
 
-/// What happens to `left` of an objective's budget.
+/// Returns how long `left` of an objective's budget lasts.
 pub(super) fn forecast(
     objective: &ObjectiveState,
     left: Option<BudgetFraction>,
     period: &PeriodState,
     now: UnixNanos,
 ) -> Forecast {
-    // A period of the calendar ends, and the next one has a budget of its own; a rolling one is lasted in full.
+    // A calendar period ends, and the next one has a budget of its own; in a rolling one the budget must last in full.
     let until = period.next.map_or(period.length, |next| next.since(now));
     let windows = [(Window::H1, 12), (Window::D1, 24)];
     let scenarios = windows.map(|(window, parts)| {
@@ -112,7 +112,7 @@ fn split(objective: &ObjectiveState, window: Window, parts: usize, now: UnixNano
     counts
 }
 
-/// The burn rate of parts taken together, and the wider of two ranges: Wilson's, which holds for few events, and that of
+/// The burn rate of all parts, and the wider of two ranges: Wilson's, which holds for few events, and that of
 /// a ratio of sums over parts that differ (W. G. Cochran, "Sampling Techniques", 1977, 2.11 and 6.3), which holds where
 /// events are bad together.
 fn burn(parts: &[Counts], target: Ratio) -> Option<Burn> {
@@ -134,7 +134,7 @@ fn burn(parts: &[Counts], target: Ratio) -> Option<Burn> {
     })
 }
 
-/// Student's t for the spread between so many parts; 0 where there is none.
+/// Returns Student's t for the spread between so many parts; 0 where there is none.
 pub fn student(parts: usize) -> f64 {
     parts.checked_sub(2).and_then(|at| STUDENT.get(at)).copied().unwrap_or(0.0)
 }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_parts_say_nothing_about_the_spread() {
+    fn quiet_parts_do_not_count_for_the_spread() {
         let (with, without) =
             (range(&[part(90, 10), part(0, 0), part(70, 30)]), range(&[part(90, 10), part(70, 30)]));
         assert_eq!(with, without);

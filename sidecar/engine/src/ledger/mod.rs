@@ -1,13 +1,15 @@
-//! What comes in: counts, budgets, and what somebody asks to correct. What goes out: [`LedgerState`] for each objective:
-//! its budget after corrections, who spent it, for how long it lasts, and whether it is under planned maintenance. Never
-//! changes a raw number, and never reads a clock or does IO.
+//! The ledger. Comes in: counts, budgets, and proposals of corrections. Goes out: a [`LedgerState`] for each objective: its
+//! budget after corrections, what spent it, how long it lasts, and whether it is under planned maintenance. Never changes a
+//! raw number, and never reads a clock or does IO.
 
+mod active;
 mod attribution;
 mod audit;
-mod booked;
-mod cuts;
+mod boundaries;
 mod exclusion;
 mod forecast;
+mod state;
+mod time_range;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,17 +17,16 @@ use std::sync::Arc;
 use mapwarden_contract::{BudgetFraction, Count, Nanos, Ratio, UnixNanos};
 
 pub(crate) use self::attribution::of_fault;
-pub use self::attribution::{Attribution, Dimension, Part, Rest, Share};
-pub use self::audit::{Line, Standing};
-pub use self::cuts::REACH;
-pub use self::cuts::{Boundary, Cut};
-pub use self::exclusion::Stretch;
-pub use self::forecast::student;
-pub use self::forecast::{Burn, CONFIDENCE, Forecast, Outlook, Scenario};
+pub use self::attribution::{AttributedPart, Attribution, Dimension, Division, Unattributed};
+pub use self::audit::{AuditLine, Standing};
+pub use self::boundaries::{Boundary, REACH};
+pub use self::forecast::{Burn, CONFIDENCE, Forecast, Outlook, Scenario, student};
+pub use self::state::{Corrected, LedgerState, Maintenance};
+pub use self::time_range::TimeRange;
 
+use self::active::ActiveCorrections;
 use self::audit::Audit;
-use self::booked::Booked;
-use self::cuts::Cuts;
+use self::boundaries::Boundaries;
 use crate::aggregate::WindowView;
 use crate::aggregate::objective::ObjectiveState;
 use crate::aggregate::slot::Counts;
@@ -33,84 +34,37 @@ use crate::aggregate::slots::Until;
 use crate::budget::{BudgetState, PeriodState};
 use crate::correction::{AuditEntry, Proposal, ProposalError, WrittenEntry};
 
-/// How often forecasts and attributions are made anew. Raised, they are older; lowered, a thousand objectives cost more:
+/// How often forecasts and attributions are computed again. Raised, they are older; lowered, a thousand objectives cost more:
 /// each takes some ten microseconds.
 const REFRESH: Nanos = Nanos::from_secs(5);
 
-/// For how long after planned maintenance telemetry may stay away before somebody is told.
+/// For how long after planned maintenance telemetry may be missing before a notice opens.
 const TELEMETRY_BACK: Nanos = Nanos::from_secs(300);
 
-/// The budget of one objective after corrections, and what can be said about it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LedgerState {
-    /// The period that the budget is of, up to now.
-    pub period: Stretch,
-    /// What was counted, as the budget has it.
-    pub raw: Counts,
-    /// What is left of it after corrections.
-    pub corrected: Corrected,
-    /// For how long the corrected budget lasts.
-    pub forecast: Arc<Forecast>,
-    /// Who spent it: over the period, and since the onset of the open notice.
-    pub attribution: Arc<[Attribution]>,
-    /// The maintenance that was planned for now.
-    pub maintenance: Option<Maintenance>,
-}
-
-/// A budget after corrections.
+/// What changed in the ledger since it was last saved.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Corrected {
-    /// Events that count as good.
-    pub good: Count,
-    /// Events that count as bad: never below zero, however much is refunded.
-    pub bad: Count,
-    /// What is left of the period's budget; none where nothing counts.
-    pub remaining: Option<BudgetFraction>,
-    /// What was measured within exclusions and counts no more.
-    pub excluded: Counts,
-    /// Bad events that were added.
-    pub deducted: Count,
-    /// Bad events that were taken away.
-    pub refunded: Count,
-    /// The time that is excluded of the period, as its slices can tell it apart: within what was asked for.
-    pub exclusions: Vec<Stretch>,
-    /// The corrections that act in the period, oldest first, by id.
-    pub corrections: Vec<String>,
-}
-
-/// Planned maintenance that goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Maintenance {
-    /// The correction that planned it.
-    pub correction: String,
-    /// When it ends.
-    pub until: UnixNanos,
-}
-
-/// What the ledger has that the store has not.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Unsaved {
+pub struct UnsavedCorrections {
     /// Entries of the audit log by their number.
     pub entries: Vec<(u64, AuditEntry)>,
     /// Boundaries of exclusions.
-    pub cuts: Vec<Boundary>,
+    pub boundaries: Vec<Boundary>,
 }
 
-/// All corrections and what follows of them. Stage state: pure but for what it keeps.
+/// All corrections and what follows from them. Stage state: pure functions of arguments and this state.
 #[derive(Debug, Default)]
 pub struct Ledger {
     audit: Audit,
-    booked: Booked,
-    log: Arc<[Line]>,
-    cuts: BTreeMap<String, Cuts>,
-    /// The latest time that was looked at.
-    looked_at: UnixNanos,
-    slow: BTreeMap<String, Slow>,
+    active: ActiveCorrections,
+    log: Arc<[AuditLine]>,
+    boundaries: BTreeMap<String, Boundaries>,
+    /// The time of the last step.
+    stepped_at: UnixNanos,
+    analyses: BTreeMap<String, CachedAnalysis>,
 }
 
-/// What is not made anew each time.
+/// What is not computed each second.
 #[derive(Debug)]
-struct Slow {
+struct CachedAnalysis {
     at: UnixNanos,
     onset: Option<UnixNanos>,
     corrections: Vec<String>,
@@ -120,37 +74,38 @@ struct Slow {
 
 impl Ledger {
     /// Puts back what the store kept: all entries with their numbers, in any order, and boundaries.
-    pub fn restore(entries: Vec<(u64, AuditEntry)>, cuts: Vec<Boundary>, now: UnixNanos) -> Self {
+    pub fn restore(entries: Vec<(u64, AuditEntry)>, boundaries: Vec<Boundary>, now: UnixNanos) -> Self {
         let mut ledger = Self { audit: Audit::restore(entries), ..Self::default() };
-        for Boundary { slo, at, cut } in cuts {
-            ledger.cuts.entry(slo).or_default().restore(at, cut);
+        for Boundary { slo, at, before } in boundaries {
+            ledger.boundaries.entry(slo).or_default().restore(at, before);
         }
-        ledger.work_out(now);
-        ledger.audit.forget(&ledger.booked);
+        ledger.recompute(now);
+        ledger.audit.forget(|id| ledger.active.holds(id));
         ledger
     }
 
-    /// Works out anew what stands of the log.
-    fn work_out(&mut self, now: UnixNanos) {
-        self.booked = Booked::of(&self.audit, now);
-        self.log = self.audit.newest_first(&self.booked).into();
+    /// Computes which corrections act, and their standing in the log.
+    fn recompute(&mut self, now: UnixNanos) {
+        self.active = ActiveCorrections::of(&self.audit, now);
+        self.log = self.audit.newest_first(|id| self.active.holds(id)).into();
     }
 
-    /// Decides about what somebody asks, and writes it into the audit log.
+    /// Decides about a proposal, and writes it into the audit log.
     ///
     /// # Errors
-    /// What is withdrawn is not there or withdrawn already, the key was used for something else, or there is no room.
+    /// The correction to withdraw does not exist or is withdrawn already, the key was used for something else, or there is no
+    /// room.
     pub fn propose(
         &mut self,
         proposal: Proposal,
         view: &WindowView<'_>,
     ) -> Result<WrittenEntry, ProposalError> {
-        if !self.booked.has_room(&proposal.action) && !self.audit.knows(&proposal.key) {
-            return Err(ProposalError::Full(booked::MOST));
+        if !self.active.has_room(&proposal.action) && !self.audit.knows(&proposal.key) {
+            return Err(ProposalError::Full(active::MOST));
         }
         let (entry, is_repeated) = self.audit.write(proposal, view.now)?;
         if !is_repeated {
-            self.work_out(view.now);
+            self.recompute(view.now);
         }
         let about = self.audit.correction_of(&entry);
         let matching = view.objectives().map(|(id, _)| id);
@@ -158,27 +113,27 @@ impl Ledger {
         Ok(WrittenEntry { objectives: matching.cloned().collect(), entry, is_repeated })
     }
 
-    /// The state of every objective. `onset` tells since when a notice is open for it.
+    /// Returns the state of every objective. `onset` returns the onset of its open notice.
     pub fn step(
         &mut self,
         view: &WindowView<'_>,
         budgets: &BTreeMap<String, BudgetState>,
         onset: impl Fn(&str) -> Option<UnixNanos>,
     ) -> BTreeMap<String, LedgerState> {
-        if self.booked.is_due(view.now) {
-            self.work_out(view.now);
+        if self.active.is_due(view.now) {
+            self.recompute(view.now);
         }
-        if view.now < self.looked_at {
-            self.cuts.values_mut().for_each(|cuts| cuts.settle(view.now));
+        if view.now < self.stepped_at {
+            self.boundaries.values_mut().for_each(|boundaries| boundaries.settle(view.now));
         }
-        self.looked_at = view.now;
+        self.stepped_at = view.now;
         let states = view.objectives().filter_map(|(id, objective)| {
             let period = budgets.get(id)?.period;
             Some((id.clone(), self.state((id, objective), &period, view, onset(id))))
         });
         let states: BTreeMap<_, _> = states.collect();
-        self.cuts.retain(|id, _| states.contains_key(id));
-        self.slow.retain(|id, _| states.contains_key(id));
+        self.boundaries.retain(|id, _| states.contains_key(id));
+        self.analyses.retain(|id, _| states.contains_key(id));
         states
     }
 
@@ -189,42 +144,48 @@ impl Ledger {
         view: &WindowView<'_>,
         onset: Option<UnixNanos>,
     ) -> LedgerState {
-        let period = Stretch { from: budget.start, to: view.now };
+        let period = TimeRange { from: budget.start, to: view.now };
         let raw = budget.counts();
         let corrected = self.corrected(id, objective, raw, period);
-        let kept = self.slow.get(id).filter(|slow| {
-            let is_fresh = slow.at <= view.now && view.now.since(slow.at) < REFRESH;
-            is_fresh && slow.onset == onset && slow.corrections == corrected.corrections
+        let cached = self.analyses.get(id).filter(|cached| {
+            let is_fresh = cached.at <= view.now && view.now.since(cached.at) < REFRESH;
+            is_fresh && cached.onset == onset && cached.corrections == corrected.corrections
         });
-        let known = kept.map(|slow| (slow.forecast.clone(), slow.attribution.clone()));
+        let known = cached.map(|cached| (cached.forecast.clone(), cached.attribution.clone()));
         let (forecast, attribution) = known.unwrap_or_else(|| {
             let until = Until::Through(view.now);
             let of_onset = |since| attribution::of_fault(view, objective, (since, until), raw);
             let of_period = attribution::of_period(view, objective, period, raw);
-            let slow = Slow {
+            let analysis = CachedAnalysis {
                 at: view.now,
                 onset,
                 corrections: corrected.corrections.clone(),
                 forecast: Arc::new(forecast::forecast(objective, corrected.remaining, budget, view.now)),
                 attribution: std::iter::once(of_period).chain(onset.map(of_onset)).collect(),
             };
-            let made = (slow.forecast.clone(), slow.attribution.clone());
-            self.slow.insert(id.clone(), slow);
-            made
+            let computed = (analysis.forecast.clone(), analysis.attribution.clone());
+            self.analyses.insert(id.clone(), analysis);
+            computed
         });
-        let maintenance = self.booked.maintenance(id, view.now);
+        let maintenance = self.active.maintenance(id, view.now);
         LedgerState { period, raw, corrected, forecast, attribution, maintenance }
     }
 
-    fn corrected(&mut self, id: &str, objective: &ObjectiveState, raw: Counts, period: Stretch) -> Corrected {
-        let acting = self.booked.acting(id, period);
+    fn corrected(
+        &mut self,
+        id: &str,
+        objective: &ObjectiveState,
+        raw: Counts,
+        period: TimeRange,
+    ) -> Corrected {
+        let acting = self.active.acting(id, period);
         let mut corrected =
             Corrected { deducted: acting.deducted, refunded: acting.refunded, ..Corrected::default() };
         if !acting.exclusions.is_empty() {
-            let cuts = self.cuts.entry(id.to_owned()).or_default();
+            let boundaries = self.boundaries.entry(id.to_owned()).or_default();
             let period = (period, raw);
             (corrected.exclusions, corrected.excluded) =
-                exclusion::excluded(&acting.exclusions, cuts, objective, period);
+                exclusion::excluded(&acting.exclusions, boundaries, objective, period);
         }
         corrected.corrections = acting.ids;
         let measured_bad = raw.bad - corrected.excluded.bad;
@@ -234,14 +195,14 @@ impl Ledger {
         corrected
     }
 
-    /// The budgets as they are told, by id: under planned maintenance no tier fires and the sequential test says nothing, and
-    /// for the length of its short window after the end neither, because that window still holds what was planned.
+    /// Returns the budgets as they are reported, by id: under planned maintenance neither a tier nor the sequential test
+    /// fires. Nor do they for the length of the tier's short window after its end, which still holds planned time.
     pub fn judge(
         &self,
         budgets: &Arc<BTreeMap<String, BudgetState>>,
         now: UnixNanos,
     ) -> Arc<BTreeMap<String, BudgetState>> {
-        if self.booked.len() == 0 {
+        if self.active.len() == 0 {
             return budgets.clone();
         }
         let judged = budgets.iter().map(|(id, budget)| (id.clone(), self.judge_one(id, budget, now)));
@@ -250,50 +211,50 @@ impl Ledger {
 
     fn judge_one(&self, id: &str, budget: &BudgetState, now: UnixNanos) -> BudgetState {
         let mut judged = budget.clone();
-        let is_planned = |tail: Nanos| self.booked.is_planned(id, now.before(tail), now);
+        let is_planned = |tail: Nanos| self.active.is_planned(id, now.before(tail), now);
         for state in &mut judged.tiers {
             state.is_firing &= !is_planned(state.tier.short().length());
             state.is_inhibited &= state.is_firing;
         }
-        judged.rise = judged.rise.filter(|rise| !is_planned(rise.tier.short().length()));
+        judged.sequential = judged.sequential.filter(|state| !is_planned(state.tier.short().length()));
         judged.is_planned = is_planned(TELEMETRY_BACK);
         judged
     }
 
-    /// The audit log that is in memory, newest first, with where each correction stands.
-    pub fn log(&self) -> Arc<[Line]> {
+    /// Returns the audit log that is in memory, newest first, with the standing of each correction.
+    pub fn log(&self) -> Arc<[AuditLine]> {
         self.log.clone()
     }
 
-    /// How many corrections act or are planned.
+    /// Returns how many corrections act or are planned.
     pub fn active(&self) -> usize {
-        self.booked.len()
+        self.active.len()
     }
 
-    /// What changed since the last call.
-    pub fn unsaved(&mut self) -> Unsaved {
-        let cuts = self.cuts.iter_mut().flat_map(|(slo, cuts)| {
-            let changed = cuts.take_changed().into_iter();
-            changed.map(|(at, cut)| Boundary { slo: slo.clone(), at, cut })
+    /// Returns what changed since the last call.
+    pub fn unsaved(&mut self) -> UnsavedCorrections {
+        let boundaries = self.boundaries.iter_mut().flat_map(|(slo, boundaries)| {
+            let changed = boundaries.take_changed().into_iter();
+            changed.map(|(at, before)| Boundary { slo: slo.clone(), at, before })
         });
-        Unsaved { cuts: cuts.collect(), entries: self.audit.take_unsaved() }
+        UnsavedCorrections { boundaries: boundaries.collect(), entries: self.audit.take_unsaved() }
     }
 
-    /// Takes back what the store did not take.
-    pub fn redirty(&mut self, unsaved: &Unsaved) {
-        let Unsaved { entries, cuts } = unsaved;
+    /// Takes back what the store could not save.
+    pub fn redirty(&mut self, unsaved: &UnsavedCorrections) {
+        let UnsavedCorrections { entries, boundaries } = unsaved;
         self.audit.put_back(entries);
-        for Boundary { slo, at, .. } in cuts {
-            if let Some(cuts) = self.cuts.get_mut(slo) {
-                cuts.mark_changed(*at);
+        for Boundary { slo, at, .. } in boundaries {
+            if let Some(boundaries) = self.boundaries.get_mut(slo) {
+                boundaries.mark_changed(*at);
             }
         }
     }
 
-    /// Forgets boundaries of before any period, and lets old entries go from memory; the store keeps every entry.
+    /// Forgets boundaries that no period holds, and removes old entries from memory; the store keeps every entry.
     pub fn forget(&mut self, now: UnixNanos) {
-        self.cuts.values_mut().for_each(|cuts| cuts.forget(now));
-        self.audit.forget(&self.booked);
+        self.boundaries.values_mut().for_each(|boundaries| boundaries.forget(now));
+        self.audit.forget(|id| self.active.holds(id));
     }
 }
 

@@ -13,14 +13,14 @@ use crate::observation::{Batch, Observation, Point, PointValue, Resource, Tempor
 
 use mapwarden_contract::names::{attribute, wire};
 
-/// 2027-01-15T08:00:00Z: the edge of a two-hour slice.
+/// 2027-01-15T08:00:00Z: the edge of a two-hour slot.
 const START: u64 = 1_800_000_000;
 
 fn at(second: u64) -> UnixNanos {
     UnixNanos::new((START + second) * 1_000_000_000)
 }
 
-/// What a service told until a second: cumulative good and bad.
+/// The batch of a service at a second: cumulative good and bad events.
 fn batch(second: u64, good: u64, bad: u64) -> Batch {
     let resource =
         Resource { id: 1, service: Arc::from("shop"), version: Some(Arc::from("v1")), ..Resource::default() };
@@ -48,15 +48,15 @@ fn batch(second: u64, good: u64, bad: u64) -> Batch {
     Batch { resource: Arc::new(resource), received: at(second), observations }
 }
 
-/// An aggregate that was told `minutes` of (good, bad), and the second after the last of them.
-fn told(minutes: &[(u64, u64)]) -> (Aggregate, u64) {
+/// An aggregate of `minutes` of (good, bad), and the second after the last of them.
+fn aggregate_of(minutes: &[(u64, u64)]) -> (Aggregate, u64) {
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
     let (mut good, mut bad, mut second) = (0, 0, 0);
     for minute in minutes {
         good += minute.0;
         bad += minute.1;
         second += 60;
-        // A minute's events are told in its last second, so that they are counted within it.
+        // A minute's events are sent in its last second, so that they are counted within it.
         aggregate.take(&batch(second - 1, good, bad));
     }
     (aggregate, second)
@@ -110,11 +110,11 @@ pub(super) fn numbers(state: &LedgerState) -> (u64, u64, u64, u64) {
 }
 
 #[test]
-fn an_exclusion_takes_out_its_minutes_and_keeps_them_out_when_slices_grow_coarse() {
+fn an_exclusion_keeps_its_numbers_when_slots_grow_coarse() {
     // Minute 30 to 34 are bad; they are excluded half an hour later.
     let minutes: Vec<_> =
         (0..90).map(|minute| if (30..35).contains(&minute) { (0, 10) } else { (10, 0) }).collect();
-    let (mut aggregate, second) = told(&minutes);
+    let (mut aggregate, second) = aggregate_of(&minutes);
     let mut ledger = Ledger::default();
     assert_eq!(numbers(&step(&mut ledger, &aggregate, second)), (850, 50, 0, 0));
     let entry = book(&mut ledger, &aggregate, second, "k", exclusion(30 * 60, 35 * 60));
@@ -127,9 +127,9 @@ fn an_exclusion_takes_out_its_minutes_and_keeps_them_out_when_slices_grow_coarse
     let week = 7 * 86_400;
     aggregate.take(&batch(week, 850, 50));
     assert_eq!(numbers(&step(&mut ledger, &aggregate, week)), (850, 0, 0, 50));
-    let Unsaved { entries, cuts } = ledger.unsaved();
-    assert_eq!((entries.len(), cuts.len()), (1, 2));
-    let mut again = Ledger::restore(entries, cuts, at(week));
+    let UnsavedCorrections { entries, boundaries } = ledger.unsaved();
+    assert_eq!((entries.len(), boundaries.len()), (1, 2));
+    let mut again = Ledger::restore(entries, boundaries, at(week));
     assert_eq!(numbers(&step(&mut again, &aggregate, week)), (850, 0, 0, 50));
     // What leaves the period takes its correction along.
     let gone = 31 * 86_400;
@@ -140,16 +140,16 @@ fn an_exclusion_takes_out_its_minutes_and_keeps_them_out_when_slices_grow_coarse
 }
 
 #[test]
-fn a_late_exclusion_is_cut_to_slices_within_what_was_asked() {
+fn a_late_exclusion_shrinks_to_whole_slots() {
     let minutes: Vec<_> = (0..240).map(|_| (9, 1)).collect();
-    let (aggregate, _) = told(&minutes);
+    let (aggregate, _) = aggregate_of(&minutes);
     // (name, booked after, asked for minutes, excluded minutes)
     let hours = 3_600;
     let cases = [
         ("within six hours, by the minute", 5 * hours, (33, 104), (33, 104)),
         ("within three days, by the quarter", 20 * hours, (33, 104), (45, 90)),
         ("later, by two hours", 80 * hours, (33, 104), (0, 0)),
-        ("later, whole slices", 80 * hours, (0, 239), (0, 120)),
+        ("later, whole slots", 80 * hours, (0, 239), (0, 120)),
     ];
     for (name, second, asked, expected) in cases {
         let mut ledger = Ledger::default();
@@ -167,9 +167,9 @@ fn a_late_exclusion_is_cut_to_slices_within_what_was_asked() {
 }
 
 #[test]
-fn exclusions_that_overlap_take_a_minute_out_once_and_one_that_goes_on_grows() {
+fn overlapping_exclusions_exclude_a_minute_once() {
     let minutes: Vec<_> = (0..60).map(|_| (9, 1)).collect();
-    let (aggregate, second) = told(&minutes);
+    let (aggregate, second) = aggregate_of(&minutes);
     let mut ledger = Ledger::default();
     for (key, from, to) in [("a", 600, 1_800), ("b", 1_200, 2_400), ("c", 2_400, 2_430), ("d", 2_430, 2_460)]
     {
@@ -183,9 +183,9 @@ fn exclusions_that_overlap_take_a_minute_out_once_and_one_that_goes_on_grows() {
 }
 
 #[test]
-fn planned_maintenance_suppresses_tiers_and_what_is_booked_afterwards_does_not() {
+fn only_planned_maintenance_suppresses_tiers() {
     let minutes: Vec<_> = (0..120).map(|minute| if minute < 60 { (10, 0) } else { (0, 10) }).collect();
-    let (aggregate, second) = told(&minutes);
+    let (aggregate, second) = aggregate_of(&minutes);
     let firing = |ledger: &Ledger, now: u64| {
         let view = aggregate.at(at(now));
         let budget = evaluate(view.objectives().next().unwrap().1, None, at(now));
@@ -214,9 +214,9 @@ fn planned_maintenance_suppresses_tiers_and_what_is_booked_afterwards_does_not()
 }
 
 #[test]
-fn a_rule_excludes_each_of_its_times() {
+fn a_rule_excludes_each_occurrence() {
     let minutes: Vec<_> = (0..300).map(|_| (9, 1)).collect();
-    let (aggregate, second) = told(&minutes);
+    let (aggregate, second) = aggregate_of(&minutes);
     let hourly = Recurrence { rule: "FREQ=HOURLY;INTERVAL=2".to_owned(), zone: "Europe/Berlin".to_owned() };
     let exclusion = Exclusion::new(moment(600), moment(1_200), Some(hourly), ExclusionAlerts::Suppress);
     assert_eq!(exclusion.clone().unwrap_err().0, "rrule", "12 a day are too many");
@@ -231,8 +231,8 @@ fn a_rule_excludes_each_of_its_times() {
 }
 
 #[test]
-fn requests_that_come_again_change_nothing() {
-    let (aggregate, second) = told(&[(10, 5)]);
+fn repeated_requests_are_idempotent() {
+    let (aggregate, second) = aggregate_of(&[(10, 5)]);
     let mut ledger = Ledger::default();
     let view = aggregate.at(at(second));
     let first = ledger.propose(proposal("k", refund(10, 2)), &view).unwrap();
@@ -258,17 +258,17 @@ fn requests_that_come_again_change_nothing() {
 }
 
 #[test]
-fn there_is_room_for_so_many_and_then_for_withdrawals() {
-    let (aggregate, second) = told(&[(10, 5)]);
+fn a_full_ledger_accepts_only_withdrawals() {
+    let (aggregate, second) = aggregate_of(&[(10, 5)]);
     let mut ledger = Ledger::default();
     let view = aggregate.at(at(second));
     let mut last = String::new();
-    for number in 0..booked::MOST {
+    for number in 0..active::MOST {
         last = ledger.propose(proposal(&number.to_string(), refund(10, 1)), &view).unwrap().entry.id;
     }
     assert_eq!(
         ledger.propose(proposal("one more", refund(10, 1)), &view),
-        Err(ProposalError::Full(booked::MOST))
+        Err(ProposalError::Full(active::MOST))
     );
     assert!(ledger.propose(proposal("0", refund(10, 1)), &view).unwrap().is_repeated);
     ledger.propose(proposal("withdraw", withdrawal(&last)), &view).unwrap();
@@ -293,7 +293,7 @@ proptest! {
 
     #[test]
     fn corrections_commute(minutes in minutes(), actions in prop::collection::vec(action(), 1..6), turn in 0_usize..6) {
-        let (aggregate, second) = told(&minutes);
+        let (aggregate, second) = aggregate_of(&minutes);
         let (mut one, mut other) = (Ledger::default(), Ledger::default());
         let keyed: Vec<_> = actions.iter().enumerate().map(|(key, action)| (key.to_string(), action)).collect();
         for (key, action) in &keyed {
@@ -315,7 +315,7 @@ proptest! {
     fn a_withdrawal_restores_exactly(
         minutes in minutes(), actions in prop::collection::vec(action(), 0..5), withdrawn in action(), later in 0_u64..100
     ) {
-        let (aggregate, second) = told(&minutes);
+        let (aggregate, second) = aggregate_of(&minutes);
         let mut ledger = Ledger::default();
         for (key, action) in actions.iter().enumerate() {
             book(&mut ledger, &aggregate, second, &key.to_string(), action.clone());
@@ -323,7 +323,7 @@ proptest! {
         let before = step(&mut ledger, &aggregate, second);
         let entry = book(&mut ledger, &aggregate, second, "withdrawn", withdrawn);
         step(&mut ledger, &aggregate, second);
-        // The withdrawal may come days later, when fine slices are gone; all boundaries were seen in time.
+        // The withdrawal may come days later, when fine slots are gone; all boundaries were seen in time.
         let seen = second + 9_100;
         step(&mut ledger, &aggregate, seen);
         let then = seen + later * 3_600;
@@ -334,10 +334,10 @@ proptest! {
     }
 
     #[test]
-    fn raw_is_never_changed_and_parts_sum_to_the_whole(
+    fn raw_stays_and_attribution_sums_to_the_whole(
         minutes in minutes(), actions in prop::collection::vec(action(), 0..6), later in 0_u64..200
     ) {
-        let (aggregate, second) = told(&minutes);
+        let (aggregate, second) = aggregate_of(&minutes);
         let mut ledger = Ledger::default();
         for (key, action) in actions.iter().enumerate() {
             book(&mut ledger, &aggregate, second, &key.to_string(), action.clone());
@@ -362,14 +362,14 @@ proptest! {
 
     #[test]
     fn an_exclusion_is_the_sum_of_its_minutes(
-        minutes in minutes(), stretches in prop::collection::vec((0_u64..300, 1_u64..150), 1..5)
+        minutes in minutes(), ranges in prop::collection::vec((0_u64..300, 1_u64..150), 1..5)
     ) {
-        let (aggregate, second) = told(&minutes);
+        let (aggregate, second) = aggregate_of(&minutes);
         let mut ledger = Ledger::default();
-        for (key, (from, length)) in stretches.iter().enumerate() {
+        for (key, (from, length)) in ranges.iter().enumerate() {
             book(&mut ledger, &aggregate, second, &key.to_string(), exclusion(from * 60, (from + length) * 60));
         }
-        let is_excluded = |minute: u64| stretches.iter().any(|(from, length)| (*from..from + length).contains(&minute));
+        let is_excluded = |minute: u64| ranges.iter().any(|(from, length)| (*from..from + length).contains(&minute));
         let expected = (0_u64..).zip(&minutes).filter(|(minute, _)| is_excluded(*minute));
         let expected = expected.fold((0, 0), |sum, (_, counts)| (sum.0 + counts.0, sum.1 + counts.1));
         let excluded = step(&mut ledger, &aggregate, second).corrected.excluded;
@@ -377,8 +377,8 @@ proptest! {
     }
 
     #[test]
-    fn a_log_that_is_replayed_is_the_same(minutes in minutes(), actions in prop::collection::vec(action(), 1..6)) {
-        let (aggregate, second) = told(&minutes);
+    fn a_replayed_log_is_the_same(minutes in minutes(), actions in prop::collection::vec(action(), 1..6)) {
+        let (aggregate, second) = aggregate_of(&minutes);
         let mut ledger = Ledger::default();
         for (key, action) in actions.iter().enumerate() {
             let entry = book(&mut ledger, &aggregate, second, &key.to_string(), action.clone());
@@ -387,10 +387,10 @@ proptest! {
             }
         }
         let before = step(&mut ledger, &aggregate, second);
-        let Unsaved { entries, cuts } = ledger.unsaved();
+        let UnsavedCorrections { entries, boundaries } = ledger.unsaved();
         // Written twice and read in another order, it is the same log.
         let again = entries.iter().rev().chain(&entries).cloned().collect();
-        let mut restored = Ledger::restore(again, cuts, at(second));
+        let mut restored = Ledger::restore(again, boundaries, at(second));
         prop_assert_eq!(restored.log(), ledger.log());
         prop_assert_eq!(step(&mut restored, &aggregate, second), before);
     }

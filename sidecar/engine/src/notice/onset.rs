@@ -1,4 +1,5 @@
-//! When a fault began: the moment that best divides the events into a good time before and a bad time since.
+//! When a fault began: the moment that best divides the events into a better time before and a worse time since. Comes in:
+//! an objective's slots. Goes out: a moment and its uncertainty. Never looks at events of the previous fault.
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
@@ -21,9 +22,8 @@ pub(super) struct Onset {
     pub(super) uncertainty: Nanos,
 }
 
-/// Finds the onset of a fault that still goes on, in the events since `floor`: the maximum-likelihood change
-/// point of two binomial ratios, the later one worse, in minutes over six hours first and then finer around
-/// what was found. Where no moment divides the events, the fault is as old as the events. None without events.
+/// Returns the onset of a fault that continues, in the events since `floor`: the maximum-likelihood change point of two
+/// binomial ratios, the later one worse, in minutes over six hours first and then finer around what was found. Where no moment divides the events, the fault is as old as the events. None without events.
 ///
 /// An event lies up to `interval`, the time between a sender's points, before the slot that it is counted in: the
 /// onset is moved back by half of what an interval is longer than a slot, and is that much less certain.
@@ -39,29 +39,29 @@ pub(super) fn onset(slots: &Slots, interval: Nanos, floor: UnixNanos, now: UnixN
         let width = level.width();
         if let Some((first, best, last)) = change_point(&events) {
             let half = Nanos::new(last.since(first).get() / 2);
-            divided = Some(told(best, half, width, interval));
+            divided = Some(onset_in(best, half, width, interval));
             from = from.max(first.before(Nanos::new(width.get().saturating_mul(8))));
         } else if let (None, Some((first, _))) = (divided, events.first()) {
-            oldest = Some(told(*first, Nanos::ZERO, width, interval));
+            oldest = Some(onset_in(*first, Nanos::ZERO, width, interval));
             from = from.max(first.before(width));
         }
     }
     divided.or(oldest)
 }
 
-/// An onset in a slot, with all that makes it uncertain.
-fn told(slot: UnixNanos, half: Nanos, width: Nanos, interval: Nanos) -> Onset {
+/// Returns an onset in a slot, with everything that makes it uncertain.
+fn onset_in(slot: UnixNanos, half: Nanos, width: Nanos, interval: Nanos) -> Onset {
     let longer = interval.saturating_sub(width).get() / 2;
     let uncertainty = half.get() + width.get() + longer.max(1_000_000_000);
     Onset { at: slot.before(Nanos::new(longer)), uncertainty: Nanos::new(uncertainty) }
 }
 
-/// The ends of the 95 % interval and the best of the slices at which the later, worse ratio begins; none where
+/// The ends of the 95 % interval and the best of the slots at which the later, worse ratio begins; none where
 /// two ratios explain the events no better than one.
 fn change_point(events: &[(UnixNanos, Counts)]) -> Option<(UnixNanos, UnixNanos, UnixNanos)> {
-    let sum = |counts: &mut (f64, f64), slice: &Counts| {
-        counts.0 += slice.bad.as_f64();
-        counts.1 += slice.total().as_f64();
+    let sum = |counts: &mut (f64, f64), slot: &Counts| {
+        counts.0 += slot.bad.as_f64();
+        counts.1 += slot.total().as_f64();
     };
     let mut all = (0.0, 0.0);
     events.iter().for_each(|(_, counts)| sum(&mut all, counts));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_onset_is_found_at_every_scale() {
+    fn the_onset_is_found_at_every_width() {
         let cases = [
             ("seconds ago", 3_000, 200, 5, 300, 1),
             ("a minute ago", 3_000, 200, 60, 50, 2),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_tells_once_a_minute_leaves_a_minute_of_doubt() {
+    fn a_sender_of_one_point_a_minute_leaves_a_minute_of_doubt() {
         // Everything of a minute is counted at its end; the fault begins 5 s into a minute, 25 minutes ago.
         let (mut slots, truth) = (Slots::for_budget(), NOW - 1_500 + 5);
         for end in (NOW - 6_000..=NOW).step_by(60) {
@@ -149,7 +149,7 @@ mod tests {
         let now = UnixNanos::new(NOW * 1_000_000_000);
         let onset = onset(&slots, Nanos::from_secs(60), UnixNanos::EPOCH, now).unwrap();
         let error = onset.at.get().abs_diff(truth * 1_000_000_000);
-        assert!(error <= onset.uncertainty.get(), "off by {error} ns, told {onset:?}");
+        assert!(error <= onset.uncertainty.get(), "off by {error} ns: {onset:?}");
         assert!(onset.uncertainty <= Nanos::from_secs(120), "{onset:?}");
     }
 

@@ -6,7 +6,7 @@ use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Count, Nanos};
 use mapwarden_engine::aggregate::slots::Until;
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
-use mapwarden_engine::notice::{Event, MapEvidence, Notice};
+use mapwarden_engine::notice::{MapEvidence, Notice, Transition};
 use mapwarden_engine::observation::{
     Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, PointValue, Resource,
     Temporality, Trace,
@@ -99,7 +99,7 @@ fn a_table_that_nobody_writes_any_more_is_told_with_its_age() {
     stale(&mut sidecar, &process, 1..700);
     restart(&mut sidecar);
     stale(&mut sidecar, &process, 700..900);
-    let (second, opened) = sidecar.told(Event::Opened)[0];
+    let (second, opened) = sidecar.told(Transition::Opened)[0];
     assert!((635..650).contains(&second), "opened at {second}");
     let head = opened.summary.split_once(" -> ").unwrap();
     assert_eq!(head.0, "freshness 100.00%", "{}", opened.summary);
@@ -108,7 +108,7 @@ fn a_table_that_nobody_writes_any_more_is_told_with_its_age() {
     assert!(head.1.contains(&told), "{}", opened.summary);
     assert_eq!(opened.impact.basis, "seconds of the map routes");
 
-    let (over, resolved) = sidecar.told(Event::Resolved)[0];
+    let (over, resolved) = sidecar.told(Transition::Resolved)[0];
     assert!((735..850).contains(&over), "resolved at {over}");
     let longest = evidence(resolved).without_write.unwrap().as_secs_f64();
     assert_eq!(longest, 134.0, "what is written after the end does not hide the fault");
@@ -204,7 +204,7 @@ fn what_was_not_told_of_keys_is_said_in_words() {
     assert!(map.hot_key.is_none() && map.sampled.is_none() && map.scopes.is_empty() && map.full.is_none());
     assert!(notice.hypotheses.iter().all(|reason| reason.pattern != "hot-key"));
     let tenants = serde_json::to_value(&notice.impact.affected_tenants).unwrap();
-    assert_eq!(tenants["missing"], "the service tells no tenants");
+    assert_eq!(tenants["missing"], "the service sends no tenants");
 }
 
 /// An event of the map's operation `get`, with a trace.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mapwarden_contract::names::{attribute, wire};
-use mapwarden_engine::notice::{Event, Known, Notice, SpentBy};
+use mapwarden_engine::notice::{Known, Notice, SpentBy, Transition};
 use mapwarden_engine::observation::{Batch, PointValue, Resource, Temporality};
 
 use crate::aggregate::point;
@@ -22,7 +22,8 @@ fn part(name: &str, bad: u64) -> (String, u64) {
 }
 
 fn every_notice_adds_up(sidecar: &Sidecar) {
-    let told = [Event::Opened, Event::Updated, Event::Resolved].map(|event| sidecar.told(event));
+    let told =
+        [Transition::Opened, Transition::Updated, Transition::Resolved].map(|event| sidecar.told(event));
     let told: Vec<(u64, &Notice)> = told.into_iter().flatten().collect();
     assert!(told.len() > 2);
     for (second, notice) in told {
@@ -70,7 +71,7 @@ fn who_spent_it_is_counted_from_the_onset_to_the_end_of_the_fault() {
         sidecar.step(second);
     }
     every_notice_adds_up(&sidecar);
-    let resolved = sidecar.told(Event::Resolved);
+    let resolved = sidecar.told(Transition::Resolved);
     let spent = resolved[0].1.spent_by.value().unwrap();
     assert_eq!(
         (resolved[0].1.onset, spent.since),
@@ -109,7 +110,7 @@ fn what_a_map_failed_is_told_by_operation_and_outcome() {
         sidecar.step(second);
     }
     every_notice_adds_up(&sidecar);
-    let resolved = sidecar.told(Event::Resolved);
+    let resolved = sidecar.told(Transition::Resolved);
     let spent = resolved[0].1.spent_by.value().unwrap();
     let expected = vec![part("insert rejected", 1_500), part("get_or_insert_with failed", 900)];
     assert_eq!(divided(spent, "operation"), Some((expected, 0)), "a miss is no failure");

@@ -8,7 +8,9 @@ use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Nanos, UnixNanos, UserHash, UserSketch};
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::budget::{BudgetState, evaluate};
-use mapwarden_engine::notice::{Event, Notice, NoticeEvent, Notices, State, Suspicion, TriggerKind};
+use mapwarden_engine::notice::{
+    Notice, NoticeEvent, NoticeState, Notices, Suspicion, Transition, TriggerKind,
+};
 use mapwarden_engine::observation::{
     Attributes, Batch, Change, ChangeKind, ChangeSource, IdentityKind, Observation, Point, PointValue,
     Resource, Temporality, UserRole, Users,
@@ -166,7 +168,7 @@ impl Sidecar {
         });
     }
 
-    pub(crate) fn told(&self, event: Event) -> Vec<(u64, &Notice)> {
+    pub(crate) fn told(&self, event: Transition) -> Vec<(u64, &Notice)> {
         let of_kind = self.told.iter().filter(|(_, told)| told.event == event);
         of_kind.map(|(second, told)| (*second, &*told.notice)).collect()
     }
@@ -201,12 +203,18 @@ fn bad_deploy(until: u64) -> Sidecar {
 #[test]
 fn a_bad_deploy_is_one_notice_with_every_part() {
     let sidecar = bad_deploy(4_000);
-    let (opened, updated, resolved) =
-        (sidecar.told(Event::Opened), sidecar.told(Event::Updated), sidecar.told(Event::Resolved));
+    let (opened, updated, resolved) = (
+        sidecar.told(Transition::Opened),
+        sidecar.told(Transition::Updated),
+        sidecar.told(Transition::Resolved),
+    );
     assert_eq!((opened.len(), resolved.len()), (1, 1));
     assert!(updated.len() >= 4, "{}", updated.len());
     let (_, notice) = updated[updated.len() - 1];
-    assert_eq!((notice.slo.as_str(), notice.severity, notice.state), (SLO, Severity::Page, State::Open));
+    assert_eq!(
+        (notice.slo.as_str(), notice.severity, notice.state),
+        (SLO, Severity::Page, NoticeState::Open)
+    );
     let onset = i64::try_from(START + 3_611).unwrap();
     assert!((notice.onset.as_second() - onset).abs() <= 1, "{}", notice.onset);
 
@@ -245,19 +253,19 @@ fn a_bad_deploy_is_one_notice_with_every_part() {
 #[test]
 fn a_drop_is_a_page_long_before_a_window_fills_and_the_tiers_join_it() {
     let sidecar = bad_deploy(4_000);
-    let (opened, notice) = sidecar.told(Event::Opened)[0];
+    let (opened, notice) = sidecar.told(Transition::Opened)[0];
     // 100 events a second make 259,200 bad ones in 30 days that 99.9 % allows. A thousandth of them is 259.2: thirteen
     // seconds of 20, the last of which is 3,623. Before that, they are evidence enough, in runs of five as they are
     // supposed to come where none was ever seen.
     assert_eq!((opened, notice.severity), (3_623, Severity::Page));
     let trigger = notice.trigger.clone().unwrap();
     assert_eq!((trigger.kind, trigger.tier), (TriggerKind::Sequential, None));
-    let rise = trigger.rise.unwrap();
+    let rise = trigger.sequential.unwrap();
     assert_eq!((rise.bad.get(), rise.total.get(), rise.limit.get()), (260, 1_300, 14.4 * (1.0 - 0.999)));
     assert_eq!(rise.since.as_second(), i64::try_from(START + 3_611).unwrap());
     assert!(rise.e_value > 31_557_600.0, "{rise:?}");
     // The tickets fire before, and do not make a notice of their own; only a page agrees with a page.
-    let (_, resolved) = sidecar.told(Event::Resolved)[0];
+    let (_, resolved) = sidecar.told(Transition::Resolved)[0];
     assert_eq!(resolved.trigger.as_ref().unwrap().tier.as_deref(), Some("slow_page"));
 }
 
@@ -267,7 +275,7 @@ fn a_page_of_a_tier_is_told_in_the_second_in_which_it_fires() {
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..3_611, &mut process, healthy);
     sidecar.run(3_611..9_030, &mut process, |second, process| process.serve(second, "eu-west-1", 99, 1));
-    let (_, ticket) = sidecar.told(Event::Opened)[0];
+    let (_, ticket) = sidecar.told(Transition::Opened)[0];
     assert_eq!(ticket.severity, Severity::Ticket);
     assert_eq!(ticket.trigger.as_ref().map(|trigger| trigger.kind), Some(TriggerKind::Tier));
     let is_page = |told: &&(u64, NoticeEvent)| told.1.notice.severity == Severity::Page;
@@ -283,7 +291,7 @@ fn a_second_fault_is_a_second_notice_with_its_own_onset() {
     let mut process = Process::new(4, "v3", 4_119);
     sidecar.run(4_120..4_200, &mut process, healthy);
     sidecar.run(4_200..4_320, &mut process, broken);
-    let opened = sidecar.told(Event::Opened);
+    let opened = sidecar.told(Transition::Opened);
     assert_eq!(opened.len(), 2);
     let (second, notice) = opened[1];
     let late = notice.onset.as_second() - i64::try_from(START + 4_200).unwrap();
@@ -298,10 +306,10 @@ fn silence_neither_opens_nor_resolves_a_fault_and_is_told_by_itself() {
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..60, &mut process, healthy);
     sidecar.run(60..90, &mut process, broken);
-    assert_eq!(sidecar.told(Event::Opened).len(), 1);
+    assert_eq!(sidecar.told(Transition::Opened).len(), 1);
     (90..700).for_each(|second| sidecar.step(second));
-    assert!(sidecar.told(Event::Resolved).is_empty());
-    let opened = sidecar.told(Event::Opened);
+    assert!(sidecar.told(Transition::Resolved).is_empty());
+    let opened = sidecar.told(Transition::Opened);
     assert_eq!(opened.len(), 2);
     let (second, silence) = opened[1];
     assert_eq!((second, silence.severity), (89 + 300, Severity::Ticket));
@@ -311,7 +319,7 @@ fn silence_neither_opens_nor_resolves_a_fault_and_is_told_by_itself() {
     sidecar.step(700);
     assert_eq!(sidecar.notices.all().len(), 2, "both are kept, and neither is told anew");
     sidecar.run(701..760, &mut process, healthy);
-    let resolved = sidecar.told(Event::Resolved);
+    let resolved = sidecar.told(Transition::Resolved);
     assert_eq!(resolved.len(), 2);
     assert!(resolved[0].1.summary.ends_with("telemetry is back"), "{}", resolved[0].1.summary);
     assert_eq!(resolved[0].0, 701);
@@ -327,10 +335,10 @@ fn a_service_that_is_gone_is_told_once_and_a_quiet_one_never() {
     assert!(sidecar.told.is_empty());
     (1_000..88_000).step_by(100).for_each(|second| sidecar.step(second));
     let told = |event| sidecar.told(event).len();
-    assert_eq!((told(Event::Opened), told(Event::Resolved)), (1, 1));
-    let (second, resolved) = sidecar.told(Event::Resolved)[0];
+    assert_eq!((told(Transition::Opened), told(Transition::Resolved)), (1, 1));
+    let (second, resolved) = sidecar.told(Transition::Resolved)[0];
     assert!((999 + 86_400..999 + 86_500).contains(&second), "{second}");
-    assert!(resolved.summary.ends_with("taken for gone after a day"), "{}", resolved.summary);
+    assert!(resolved.summary.ends_with("considered gone after a day"), "{}", resolved.summary);
 }
 
 #[test]
@@ -349,7 +357,7 @@ fn low_traffic_pages_for_an_outage_and_not_for_one_failure() {
     sidecar.run(3_660..9_000, &mut process, each_minute(1));
     assert!(sidecar.told.is_empty(), "{:?}", sidecar.told);
     sidecar.run(9_000..9_600, &mut process, each_minute(0));
-    let (opened, notice) = sidecar.told(Event::Opened)[0];
+    let (opened, notice) = sidecar.told(Transition::Opened)[0];
     assert!(
         opened <= 9_000 + 300,
         "a total outage at one request a minute is told after {} s",
@@ -371,7 +379,7 @@ fn a_restart_keeps_the_notice_and_its_users() {
     assert_eq!((&now.id, now.onset), (&before.id, before.onset));
     assert_eq!(now.impact.affected_users.value(), Some(&20));
     assert_eq!((now.impact.affected_tenants.value(), now.impact.tenants_interval), (Some(&8), Some((8, 8))));
-    assert_eq!(sidecar.told(Event::Opened).len(), 1);
+    assert_eq!(sidecar.told(Transition::Opened).len(), 1);
     assert!(
         now.updated > before.updated
             && now.updated <= Timestamp::from_second(i64::try_from(START + 100).unwrap()).unwrap()
@@ -391,10 +399,10 @@ fn a_restart_does_not_end_a_fault_that_burns_slowly() {
     let mut process = Process::new(1, "v1", 0);
     let slowly = |second: u64, process: &mut Process| process.serve(second, "eu-west-1", 248, 2);
     sidecar.run(1..600, &mut process, slowly);
-    let id = sidecar.told(Event::Opened)[0].1.id.clone();
+    let id = sidecar.told(Transition::Opened)[0].1.id.clone();
     restart(&mut sidecar);
     sidecar.run(600..720, &mut process, slowly);
-    assert_eq!((sidecar.told(Event::Opened).len(), sidecar.told(Event::Resolved).len()), (1, 0));
+    assert_eq!((sidecar.told(Transition::Opened).len(), sidecar.told(Transition::Resolved).len()), (1, 0));
     assert_eq!(sidecar.notices.of(SLO), Some(id.as_str()));
 }
 
@@ -405,10 +413,10 @@ fn a_restart_does_not_repeat_the_updates_of_hours() {
     sidecar.run(1..60, &mut process, healthy);
     sidecar.run(60..90, &mut process, broken);
     (90..20_000).step_by(10).for_each(|second| sidecar.step(second));
-    let before = sidecar.told(Event::Updated).len();
+    let before = sidecar.told(Transition::Updated).len();
     restart(&mut sidecar);
     (20_000..20_100).for_each(|second| sidecar.step(second));
-    let after = sidecar.told(Event::Updated).len();
+    let after = sidecar.told(Transition::Updated).len();
     assert!(after - before <= 1, "{} updates in 100 s", after - before);
 }
 
@@ -419,7 +427,7 @@ fn a_fault_that_comes_and_goes_is_a_few_notices_not_one_a_minute() {
         0..5 => broken(second, process),
         _ => healthy(second, process),
     });
-    let opened = sidecar.told(Event::Opened).len();
+    let opened = sidecar.told(Transition::Opened).len();
     assert!((1..=3).contains(&opened), "{opened} notices in an hour");
 }
 
@@ -432,9 +440,9 @@ fn a_notice_ends_with_its_objective() {
     restart(&mut sidecar);
     sidecar.aggregate = Aggregate::new(Vec::new(), 10_000, at(90));
     sidecar.step(91);
-    let ended = sidecar.told(Event::Resolved);
+    let ended = sidecar.told(Transition::Resolved);
     assert_eq!(ended.len(), 1);
-    assert!(ended[0].1.summary.ends_with("the objective is no more"), "{}", ended[0].1.summary);
+    assert!(ended[0].1.summary.ends_with("the objective no longer exists"), "{}", ended[0].1.summary);
     assert_eq!(sidecar.notices.of(SLO), None);
 }
 
@@ -447,7 +455,7 @@ fn a_fault_that_grows_quieter_but_still_pages_is_the_same_notice() {
     sidecar.run(60..260, &mut process, |second, process| process.serve(second, "eu-west-1", 0, 100));
     // Ten times what the objective allows: less than the quick page's 14.4, more than the slow page's 6.
     sidecar.run(260..1_000, &mut process, |second, process| process.serve(second, "eu-west-1", 99, 1));
-    assert_eq!((sidecar.told(Event::Opened).len(), sidecar.told(Event::Resolved).len()), (1, 0));
+    assert_eq!((sidecar.told(Transition::Opened).len(), sidecar.told(Transition::Resolved).len()), (1, 0));
     sidecar.run(1_000..1_060, &mut process, healthy);
-    assert_eq!(sidecar.told(Event::Resolved).len(), 1);
+    assert_eq!(sidecar.told(Transition::Resolved).len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mapwarden_engine::notice::{Event, NoticeEvent, TriggerKind};
+use mapwarden_engine::notice::{NoticeEvent, Transition, TriggerKind};
 use mapwarden_objective::Severity;
 
 use crate::notices::{Process, Sidecar, broken, healthy};
@@ -15,7 +15,7 @@ fn opened_by_blips(apart: u64) -> (Sidecar, Vec<Severity>) {
         _ => healthy(second, process),
     });
     let told = |told: &(u64, NoticeEvent)| told.1.notice.severity;
-    let opened = sidecar.told.iter().filter(|told| told.1.event == Event::Opened).map(told).collect();
+    let opened = sidecar.told.iter().filter(|told| told.1.event == Transition::Opened).map(told).collect();
     (sidecar, opened)
 }
 
@@ -23,7 +23,7 @@ fn opened_by_blips(apart: u64) -> (Sidecar, Vec<Severity>) {
 fn what_heals_by_itself_again_and_again_is_told_once() {
     let (sidecar, opened) = opened_by_blips(3_600);
     assert_eq!(opened, [Severity::Page]);
-    assert_eq!(sidecar.told(Event::Resolved)[0].1.trigger.as_ref().unwrap().tier, None);
+    assert_eq!(sidecar.told(Transition::Resolved)[0].1.trigger.as_ref().unwrap().tier, None);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_ticket_that_fires_does_not_make_the_next_page_cheaper() {
     // Half as far apart, 280 of 180,000 events burn for the slow ticket, which fires before the cost is that of a page.
     let (sidecar, opened) = opened_by_blips(1_800);
     assert_eq!(opened, [Severity::Ticket; 3]);
-    let resolved: Vec<_> = sidecar.told(Event::Resolved).into_iter().map(|told| told.1).collect();
+    let resolved: Vec<_> = sidecar.told(Transition::Resolved).into_iter().map(|told| told.1).collect();
     let louder = sidecar.told.iter().filter(|told| told.1.notice.severity == Severity::Page);
     let louder: BTreeSet<_> = louder.map(|told| told.1.notice.id.clone()).collect();
     assert_eq!(louder, BTreeSet::from([resolved[0].id.clone()]), "the second and the third cost too little");

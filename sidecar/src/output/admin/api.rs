@@ -14,7 +14,7 @@ use crate::output::explain::explain;
 use crate::problem::Problem;
 use crate::view::AttributionView;
 use crate::view::{MapView, SloView, Slos, SourceView, View};
-use mapwarden_engine::ledger::Line;
+use mapwarden_engine::ledger::AuditLine;
 use mapwarden_engine::observation::Change;
 
 pub(super) async fn slos(State(shared): State<Shared>) -> Json<Slos> {
@@ -58,14 +58,14 @@ pub(super) async fn attribution(
     Ok(Json(of_service(&view, &service, &name)?.ledger.attribution))
 }
 
-pub(super) async fn corrections(State(shared): State<Shared>) -> Json<Arc<[Line]>> {
+pub(super) async fn corrections(State(shared): State<Shared>) -> Json<Arc<[AuditLine]>> {
     Json(shared.view().corrections.clone())
 }
 
 pub(super) async fn correction(
     State(shared): State<Shared>,
     PathNames(id): PathNames<String>,
-) -> Result<Json<Line>, Problem> {
+) -> Result<Json<AuditLine>, Problem> {
     let view = shared.view();
     let found = view.corrections.iter().find(|line| line.entry.id == id);
     found.cloned().map(Json).ok_or_else(|| {

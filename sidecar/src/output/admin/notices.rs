@@ -24,8 +24,8 @@ const FORMATS: [(&str, Option<NoticeForm>); 5] = [
 ];
 
 /// What `?state=` accepts.
-const STATES: [(&str, notice::State); 2] =
-    [("open", notice::State::Open), ("resolved", notice::State::Resolved)];
+const STATES: [(&str, notice::NoticeState); 2] =
+    [("open", notice::NoticeState::Open), ("resolved", notice::NoticeState::Resolved)];
 
 pub(super) async fn list(State(shared): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
     let [state, format] = parameters.values(["state", "format"])?;
@@ -37,8 +37,8 @@ pub(super) async fn list(State(shared): State<Shared>, parameters: Parameters) -
     let Some(form) = form else { return Ok(Json(notices).into_response()) };
     let none = match state {
         None => "No notice is open, and none was resolved recently.",
-        Some(notice::State::Open) => "No notice is open.",
-        Some(notice::State::Resolved) => "No notice was resolved recently.",
+        Some(notice::NoticeState::Open) => "No notice is open.",
+        Some(notice::NoticeState::Resolved) => "No notice was resolved recently.",
     };
     answer(form, shared.admin.templates.render_list(&notices, form, none, view.at))
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::human;
-use mapwarden_engine::notice::{Known, Notice, State, TriggerKind};
+use mapwarden_engine::notice::{Known, Notice, NoticeState, TriggerKind};
 use mapwarden_objective::Severity;
 
 /// After what silence an alert ends by itself: the sidecar is gone then. Raised, a dead sidecar's alerts stay
@@ -65,8 +65,8 @@ impl Alerts {
 
 fn end(notice: &Notice, now: Timestamp) -> Timestamp {
     match notice.state {
-        State::Open => now.checked_add(END_AFTER_SILENCE).unwrap_or(Timestamp::MAX),
-        State::Resolved => notice.resolved.unwrap_or(now),
+        NoticeState::Open => now.checked_add(END_AFTER_SILENCE).unwrap_or(Timestamp::MAX),
+        NoticeState::Resolved => notice.resolved.unwrap_or(now),
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn notice() -> Notice {
-        serde_json::from_str(mapwarden_engine::notice::sample::MEASURED).unwrap()
+        serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
     }
 
     fn at(text: &str) -> Timestamp {
@@ -178,7 +178,7 @@ mod tests {
         let mut notice = notice();
         let resolved = at("2026-11-21T10:21:00Z");
         assert!(Alerts::is_repeated(&notice, at("2026-12-21T10:21:00Z")));
-        notice.state = State::Resolved;
+        notice.state = NoticeState::Resolved;
         notice.resolved = Some(resolved);
         assert_eq!(Alerts::default().of(&notice, "", at("2026-11-21T10:30:00Z"))[0].ends_at, resolved);
         assert!(Alerts::is_repeated(&notice, at("2026-11-21T10:35:59Z")));

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use mapwarden_engine::notice::{Event, NoticeEvent};
+use mapwarden_engine::notice::{NoticeEvent, Transition};
 
 /// How many events wait for a sink. Raised, a sink that is down for long costs memory (some 5 KiB a notice);
 /// lowered, notices are lost earlier. At one notice a minute it is eight hours.
@@ -19,8 +19,9 @@ impl Queue {
     /// Adds what happened; an update that waits for the same notice is replaced by it. Tells the notice event
     /// that did not fit any more and is lost, if any.
     pub(super) fn put(&mut self, event: NoticeEvent) -> Option<NoticeEvent> {
-        if event.event != Event::Opened {
-            self.waiting.retain(|other| other.event != Event::Updated || other.notice.id != event.notice.id);
+        if event.event != Transition::Opened {
+            self.waiting
+                .retain(|other| other.event != Transition::Updated || other.notice.id != event.notice.id);
         }
         self.waiting.push_back(event);
         if self.waiting.len() > CAPACITY { self.make_room() } else { None }
@@ -33,7 +34,7 @@ impl Queue {
 
     /// Puts back what could not be delivered, unless the notice moved on meanwhile.
     pub(super) fn put_back(&mut self, event: NoticeEvent) {
-        let is_outdated = event.event == Event::Updated
+        let is_outdated = event.event == Transition::Updated
             && self.waiting.iter().any(|other| other.notice.id == event.notice.id);
         if !is_outdated {
             self.waiting.push_front(event);
@@ -49,14 +50,14 @@ impl Queue {
     /// resolved since. Only without such an event, the oldest one is lost.
     fn make_room(&mut self) -> Option<NoticeEvent> {
         let is_resolved = |event: &NoticeEvent| {
-            event.event == Event::Opened
+            event.event == Transition::Opened
                 && self
                     .waiting
                     .iter()
-                    .any(|later| later.event == Event::Resolved && later.notice.id == event.notice.id)
+                    .any(|later| later.event == Transition::Resolved && later.notice.id == event.notice.id)
         };
         let spare = self.waiting.iter().position(is_resolved);
-        match spare.or_else(|| self.waiting.iter().position(|event| event.event == Event::Updated)) {
+        match spare.or_else(|| self.waiting.iter().position(|event| event.event == Transition::Updated)) {
             // An update is lost only as a step: the alert was opened, and what comes next has every number.
             Some(spare) => {
                 self.waiting.remove(spare);
@@ -74,14 +75,14 @@ mod tests {
     use super::*;
     use mapwarden_engine::notice::Notice;
 
-    fn event(event: Event, id: usize, summary: &str) -> NoticeEvent {
-        let sample = mapwarden_engine::notice::sample::MEASURED;
+    fn event(event: Transition, id: usize, summary: &str) -> NoticeEvent {
+        let sample = mapwarden_engine::notice::samples::MEASURED;
         let notice: Notice = serde_json::from_str(sample).unwrap();
         let notice = Notice { id: id.to_string(), summary: summary.to_owned(), ..notice };
         NoticeEvent { event, notice: Arc::new(notice) }
     }
 
-    fn told(queue: &mut Queue) -> Vec<(Event, String, String)> {
+    fn told(queue: &mut Queue) -> Vec<(Transition, String, String)> {
         std::iter::from_fn(|| queue.take())
             .map(|event| (event.event, event.notice.id.clone(), event.notice.summary.clone()))
             .collect()
@@ -91,43 +92,47 @@ mod tests {
     fn of_the_updates_of_a_notice_only_the_last_waits() {
         let mut queue = Queue::default();
         for (what, id, summary) in [
-            (Event::Opened, 1, "a"),
-            (Event::Updated, 1, "b"),
-            (Event::Opened, 2, "c"),
-            (Event::Updated, 1, "d"),
+            (Transition::Opened, 1, "a"),
+            (Transition::Updated, 1, "b"),
+            (Transition::Opened, 2, "c"),
+            (Transition::Updated, 1, "d"),
         ] {
             assert!(queue.put(event(what, id, summary)).is_none());
         }
         let opened = queue.take().unwrap();
         queue.put_back(opened);
-        assert!(queue.put(event(Event::Resolved, 1, "e")).is_none());
-        let expected = [(Event::Opened, "1", "a"), (Event::Opened, "2", "c"), (Event::Resolved, "1", "e")]
-            .map(|(what, id, summary)| (what, id.to_owned(), summary.to_owned()));
+        assert!(queue.put(event(Transition::Resolved, 1, "e")).is_none());
+        let expected = [
+            (Transition::Opened, "1", "a"),
+            (Transition::Opened, "2", "c"),
+            (Transition::Resolved, "1", "e"),
+        ]
+        .map(|(what, id, summary)| (what, id.to_owned(), summary.to_owned()));
         assert_eq!(told(&mut queue), expected);
     }
 
     #[test]
     fn an_update_that_failed_gives_way_to_a_newer_one() {
         let mut queue = Queue::default();
-        queue.put(event(Event::Updated, 1, "old"));
+        queue.put(event(Transition::Updated, 1, "old"));
         let failed = queue.take().unwrap();
-        queue.put(event(Event::Updated, 1, "new"));
+        queue.put(event(Transition::Updated, 1, "new"));
         queue.put_back(failed);
-        assert_eq!(told(&mut queue), [(Event::Updated, "1".to_owned(), "new".to_owned())]);
+        assert_eq!(told(&mut queue), [(Transition::Updated, "1".to_owned(), "new".to_owned())]);
     }
 
     #[test]
     fn a_full_queue_loses_what_is_told_elsewhere_first() {
         let mut queue = Queue::default();
         for id in 0..CAPACITY - 1 {
-            queue.put(event(Event::Opened, id, ""));
+            queue.put(event(Transition::Opened, id, ""));
         }
-        assert!(queue.put(event(Event::Resolved, 7, "")).is_none());
-        assert!(queue.put(event(Event::Opened, 1_000, "")).is_none(), "the opening of 7 makes room");
-        assert_eq!(queue.put(event(Event::Opened, 1_001, "")).unwrap().notice.id, "0");
+        assert!(queue.put(event(Transition::Resolved, 7, "")).is_none());
+        assert!(queue.put(event(Transition::Opened, 1_000, "")).is_none(), "the opening of 7 makes room");
+        assert_eq!(queue.put(event(Transition::Opened, 1_001, "")).unwrap().notice.id, "0");
         let told = told(&mut queue);
         assert_eq!(told.len(), CAPACITY);
-        assert!(told.iter().any(|(what, id, _)| *what == Event::Resolved && id == "7"));
-        assert!(!told.iter().any(|(what, id, _)| *what == Event::Opened && id == "7"));
+        assert!(told.iter().any(|(what, id, _)| *what == Transition::Resolved && id == "7"));
+        assert!(!told.iter().any(|(what, id, _)| *what == Transition::Opened && id == "7"));
     }
 }

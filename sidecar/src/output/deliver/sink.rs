@@ -15,7 +15,7 @@ use crate::config;
 use crate::output::render::{NoticeForm, Templates};
 use crate::view::View;
 use mapwarden_engine::notice::Notice;
-use mapwarden_engine::notice::{Event, NoticeEvent};
+use mapwarden_engine::notice::{NoticeEvent, Transition};
 
 /// Why a sink did not take a message.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ enum Kind {
 /// What a webhook is sent.
 #[derive(Serialize)]
 struct Message<'a> {
-    event: Event,
+    event: Transition,
     notice: &'a Notice,
     text: &'a str,
 }
@@ -122,10 +122,10 @@ impl Sink {
 }
 
 /// Prints a notice, all of it when it begins and ends, and one line in between.
-async fn print(event: Event, text: String) -> Result<(), Failure> {
+async fn print(event: Transition, text: String) -> Result<(), Failure> {
     let text = match event {
-        Event::Opened | Event::Resolved => format!("\n{text}\n"),
-        Event::Updated => format!("{}\n", text.lines().next().unwrap_or_default()),
+        Transition::Opened | Transition::Resolved => format!("\n{text}\n"),
+        Transition::Updated => format!("{}\n", text.lines().next().unwrap_or_default()),
     };
     let printing = tokio::task::spawn_blocking(move || {
         let mut out = std::io::stdout().lock();

@@ -12,8 +12,8 @@ use mapwarden_contract::{Count, Nanos};
 use super::families::Families;
 use crate::view::{Durability, MapView, RequestView, SloView, SourceView, View};
 use crate::view::{LedgerView, ShareView};
-use mapwarden_engine::ledger::Part;
-use mapwarden_engine::notice::{Health, Known, MapFailure, Percentiles, State};
+use mapwarden_engine::ledger::AttributedPart;
+use mapwarden_engine::notice::{HealthStatus, Known, MapFailure, NoticeState, Percentiles};
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_objective::Severity;
 
@@ -154,7 +154,7 @@ fn spent_gauges(gauges: &mut Families, ids: &[&str; 2], share: &ShareView) {
         return;
     }
     let (told, beyond) = parts.split_at(parts.len().min(SPENDERS));
-    for Part { name, bad } in told {
+    for AttributedPart { name, bad } in told {
         gauges.set(&names::BUDGET_SPENT, &[ids[0], ids[1], dimension, name], bad.as_f64());
     }
     let beyond: Count = beyond.iter().map(|part| part.bad).sum();
@@ -190,7 +190,7 @@ fn map_gauges(gauges: &mut Families, map: &MapView) {
 }
 
 fn notice_gauges(gauges: &mut Families, view: &View) {
-    let open = || view.notices.iter().filter(|notice| notice.state == State::Open);
+    let open = || view.notices.iter().filter(|notice| notice.state == NoticeState::Open);
     for severity in Severity::ALL {
         let here = open().filter(|notice| notice.severity == severity).count();
         gauges.set(&names::NOTICES_OPEN, &[severity.name()], count(u64::try_from(here).unwrap_or(u64::MAX)));
@@ -206,10 +206,10 @@ fn dependency_gauges(gauges: &mut Families, view: &View) {
     for dependency in &view.dependencies {
         let name = [dependency.name.as_str()];
         let up = match dependency.health {
-            Health::Healthy => Some(1.0),
-            Health::Degraded => Some(0.5),
-            Health::Down => Some(0.0),
-            Health::Unknown => None,
+            HealthStatus::Healthy => Some(1.0),
+            HealthStatus::Degraded => Some(0.5),
+            HealthStatus::Down => Some(0.0),
+            HealthStatus::Unknown => None,
         };
         if let Some(up) = up {
             gauges.set(&names::DEPENDENCY_UP, &name, up);

@@ -35,7 +35,7 @@ const PAGES: [(&str, &str); 5] = [
 
 /// A notice with everything measured and one with nothing, to try templates with before they are needed.
 const SAMPLES: [&str; 2] =
-    [mapwarden_engine::notice::sample::MEASURED, mapwarden_engine::notice::sample::MISSING];
+    [mapwarden_engine::notice::samples::MEASURED, mapwarden_engine::notice::samples::MISSING];
 
 /// How a notice is written for people. JSON is what serde writes and needs no template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,19 +1,39 @@
-//! Single events of a fault that a trace tells about, for whoever wants to see one from within.
+//! Single events of a fault that have a trace.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::Fault;
+use jiff::Timestamp;
+use mapwarden_contract::Nanos;
+use serde::{Deserialize, Serialize};
+
+use super::fault::ObservedFault;
 use crate::aggregate::examples::{Example, ExampleReason};
 use crate::aggregate::objective::{About, SliKind};
 use crate::aggregate::{SPANS, timestamp};
-use crate::notice::ExampleTrace;
 
-/// How many traces are told.
+/// How many traces a notice shows.
 const TRACES: usize = 3;
 
-/// Up to three traces of events that missed the objective or may have: failures first, then the slowest.
-pub(in crate::notice) fn examples(fault: &Fault<'_>) -> Vec<ExampleTrace> {
+/// One event of a fault that has a trace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExampleTrace {
+    /// The trace, 32 hexadecimal digits.
+    pub trace_id: String,
+    /// The span in it, 16 hexadecimal digits.
+    pub span_id: String,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration: Nanos,
+    /// What it was: `request checkout`, `get of sessions`, a span's or a metric's name.
+    pub what: String,
+    /// Why it is an example: `failed: timeout`, `slow or failed`, `slow`.
+    pub why: String,
+}
+
+/// Returns up to three traces of events that missed the objective or may have: failures first, then the slowest.
+pub(in crate::notice) fn examples(fault: &ObservedFault<'_>) -> Vec<ExampleTrace> {
     let definition = &fault.objective.definition;
     let spans = || About::Scope(SPANS.into());
     let about = match &definition.about {
@@ -32,7 +52,7 @@ pub(in crate::notice) fn examples(fault: &Fault<'_>) -> Vec<ExampleTrace> {
     });
     let mut seen = BTreeSet::new();
     found.retain(|example| seen.insert(example.exemplar.trace.id));
-    found.into_iter().take(TRACES).map(told).collect()
+    found.into_iter().take(TRACES).map(example_trace).collect()
 }
 
 /// Whether an event missed an objective of this kind, or may have.
@@ -44,7 +64,7 @@ fn is_of(sli: SliKind, example: &Example) -> bool {
         ) => example.exemplar.duration > threshold,
         (SliKind::Availability, ExampleReason::Failed(_) | ExampleReason::SlowOrFailed) => true,
         (SliKind::Availability, ExampleReason::Sampled) => false,
-        // Neither a miss nor a second without a write is an event that a span is made of.
+        // Neither a miss nor a second without a write is an event with a span.
         (
             SliKind::HitRatio | SliKind::Freshness { .. },
             ExampleReason::Failed(_) | ExampleReason::SlowOrFailed | ExampleReason::Sampled,
@@ -52,7 +72,7 @@ fn is_of(sli: SliKind, example: &Example) -> bool {
     }
 }
 
-fn told(example: &Example) -> ExampleTrace {
+fn example_trace(example: &Example) -> ExampleTrace {
     let Example { exemplar, what, why } = example;
     ExampleTrace {
         trace_id: hex(&exemplar.trace.id),

@@ -1,18 +1,51 @@
 //! What got worse, and by how much.
 
-use mapwarden_contract::{Nanos, Ratio, UnixNanos};
+use mapwarden_contract::{Count, Nanos, Ratio};
+use mapwarden_objective::wilson;
+use serde::{Deserialize, Serialize};
 
-use super::Fault;
-use crate::aggregate::SPANS;
+use super::fault::ObservedFault;
+use super::latency::times;
 use crate::aggregate::distribution::Distribution;
-use crate::aggregate::objective::About;
 use crate::aggregate::slot::Counts;
 use crate::aggregate::slots::Until;
-use crate::notice::{Known, Percentiles, SliDelta, SliUnit};
-use mapwarden_objective::wilson;
+use crate::notice::known::Known;
 
-/// The objective's own SLI first, then the latency of the same requests.
-pub(in crate::notice) fn slis(fault: &Fault<'_>) -> Vec<SliDelta> {
+/// How an SLI changed. For a ratio, values are ratios; for a latency, seconds. The events of a freshness are seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SliDelta {
+    /// `availability`, `latency`, `hit_ratio`, `freshness`, or `latency_p95`.
+    pub name: String,
+    /// The unit of the values.
+    pub unit: SliUnit,
+    /// The value before the onset.
+    pub baseline: Known<f64>,
+    /// The value since the onset.
+    pub current: Known<f64>,
+    /// `current - baseline`.
+    pub delta: Known<f64>,
+    /// Good events since the onset; only on ratios.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good: Option<Count>,
+    /// All events since the onset.
+    pub total: Count,
+    /// 95 % Wilson score interval of `current`; only on ratios.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<(Ratio, Ratio)>,
+}
+
+/// The unit of an SLI's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SliUnit {
+    /// A share of events.
+    Ratio,
+    /// A time.
+    Seconds,
+}
+
+/// Returns the objective's own SLI first, then the latency of the same requests.
+pub(in crate::notice) fn slis(fault: &ObservedFault<'_>) -> Vec<SliDelta> {
     let own = ratio(fault.objective.definition.sli.name(), fault.before(), fault.since());
     std::iter::once(own).chain(latency(fault)).collect()
 }
@@ -22,8 +55,8 @@ fn ratio(name: &str, before: Counts, since: Counts) -> SliDelta {
     SliDelta {
         name: name.to_owned(),
         unit: SliUnit::Ratio,
-        baseline: good(before).map_or_else(|| Known::missing("no event before the onset"), Known::Value),
-        current: good(since).map_or_else(|| Known::missing("no event since the onset"), Known::Value),
+        baseline: Known::or_missing(good(before), "no event before the onset"),
+        current: Known::or_missing(good(since), "no event since the onset"),
         delta: delta(good(before), good(since)),
         good: Some(since.good),
         total: since.total(),
@@ -40,54 +73,18 @@ fn delta(before: Option<f64>, since: Option<f64>) -> Known<f64> {
 }
 
 /// The 95th percentile of the objective's requests; none where the objective is not about anything timed.
-fn latency(fault: &Fault<'_>) -> Option<SliDelta> {
+fn latency(fault: &ObservedFault<'_>) -> Option<SliDelta> {
     let since = times(fault, fault.onset.at, fault.end())?;
     let before = times(fault, fault.baseline_from(), Until::Before(fault.onset.at))?;
     let p95 = |times: &Distribution| times.quantile(Ratio::new(0.95).ok()?).map(Nanos::as_secs_f64);
     Some(SliDelta {
         name: "latency_p95".to_owned(),
         unit: SliUnit::Seconds,
-        baseline: p95(&before)
-            .map_or_else(|| Known::missing("nothing was timed before the onset"), Known::Value),
-        current: p95(&since)
-            .map_or_else(|| Known::missing("nothing was timed since the onset"), Known::Value),
+        baseline: Known::or_missing(p95(&before), "nothing was timed before the onset"),
+        current: Known::or_missing(p95(&since), "nothing was timed since the onset"),
         delta: delta(p95(&before), p95(&since)),
         good: None,
         total: since.count(),
         confidence: None,
     })
-}
-
-/// The times of the requests or operations that the objective is about; none where none were told.
-fn times(fault: &Fault<'_>, from: UnixNanos, until: Until) -> Option<Distribution> {
-    let (service, now) = (&fault.objective.definition.service, fault.view.now);
-    let mut times = Distribution::default();
-    let mut is_timed = false;
-    let scope = match &fault.objective.definition.about {
-        About::Scope(scope) => &**scope,
-        About::Metric(_) => SPANS,
-        About::Derived(_) => return None,
-        About::Map(map) => {
-            let (_, map) = fault.view.maps().find(|(key, _)| key.0 == *service && key.1 == *map)?;
-            for ring in map.all_times() {
-                times.merge(&ring.between(from, until, now));
-                is_timed = true;
-            }
-            return is_timed.then_some(times);
-        }
-    };
-    for (_, traffic) in fault.view.requests().filter(|(key, _)| key.0 == *service && *key.1 == *scope) {
-        times.merge(&traffic.times().between(from, until, now));
-        is_timed = true;
-    }
-    is_timed.then_some(times)
-}
-
-/// How slow it was since the onset.
-pub(super) fn percentiles(fault: &Fault<'_>) -> Known<Percentiles> {
-    let measured = times(fault, fault.onset.at, fault.end()).and_then(|times| {
-        let quantile = |share| times.quantile(Ratio::new(share).ok()?);
-        Some(Percentiles { p95: quantile(0.95)?, p99: quantile(0.99)? })
-    });
-    measured.map_or_else(|| Known::missing("no request was timed since the onset"), Known::Value)
 }

@@ -1,25 +1,25 @@
-//! Whose the bad events of a fault are: by version, region, map and operation. Comes in: what the ledger tells apart. Goes
-//! out: parts and a rest that sum to the whole. Never a part that was not counted.
+//! The bad events of a fault by version, region, map and operation. Comes in: the ledger's attribution. Goes out: parts and
+//! a rest that sum to the whole. Never a part that was not counted.
 
 use jiff::Timestamp;
 use mapwarden_contract::Count;
 use serde::{Deserialize, Serialize};
 
-use super::Fault;
+use super::fault::ObservedFault;
 use crate::aggregate::timestamp;
-use crate::ledger::{Attribution, Part, Rest, Share, of_fault};
-use crate::notice::Known;
+use crate::ledger::{AttributedPart, Attribution, Division, Unattributed, of_fault};
+use crate::notice::known::Known;
 
-/// Who spent the budget since the onset of a fault.
+/// What spent the budget since the onset of a fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpentBy {
-    /// From when bad events are counted: the onset, or the start of the two hours that hold one of more than six hours ago.
+    /// From when bad events are counted: the onset, or the start of its two-hour slot if that is more than six hours ago.
     pub since: Timestamp,
-    /// The last moment of which they are counted: the fault went on until then.
+    /// The last moment that is counted: the fault lasted until then.
     pub until: Timestamp,
     /// The bad events that each division below adds up to.
     pub bad: Count,
-    /// The same bad events, divided in each way by which any of them is told apart.
+    /// The same bad events, divided in each way for which any part is known.
     pub by: Vec<SpentShare>,
 }
 
@@ -29,20 +29,20 @@ pub struct SpentShare {
     /// `version`, `region`, `map` or `operation`.
     pub dimension: String,
     /// The parts, the largest first; none of them is zero.
-    pub parts: Vec<Part>,
-    /// What is not told apart; none where everything is.
-    pub rest: Option<Rest>,
+    pub parts: Vec<AttributedPart>,
+    /// Bad events of no known part; none where every part is known.
+    pub rest: Option<Unattributed>,
 }
 
 impl SpentBy {
-    /// What a notice says that was written before this was told.
-    pub(in crate::notice) fn untold() -> Known<Self> {
-        Known::missing("not told when the notice was written")
+    /// The value in a notice that an older version stored without it.
+    pub(in crate::notice) fn not_recorded() -> Known<Self> {
+        Known::missing("not recorded in this notice")
     }
 }
 
-/// Whose the bad events are.
-pub(in crate::notice) fn spent_by(fault: &Fault<'_>) -> Known<SpentBy> {
+/// Returns the bad events of a fault by what is known of them.
+pub(in crate::notice) fn spent_by(fault: &ObservedFault<'_>) -> Known<SpentBy> {
     let raw = fault.objective.period(fault.view.now).1;
     let interval = (fault.onset.at, fault.end());
     let Attribution { since, bad, spent: _, by } = of_fault(fault.view, fault.objective, interval, raw);
@@ -57,6 +57,6 @@ pub(in crate::notice) fn spent_by(fault: &Fault<'_>) -> Known<SpentBy> {
     Known::Value(SpentBy { since: timestamp(since), until: timestamp(fault.until), bad, by })
 }
 
-fn share(Share { dimension, parts, rest }: Share) -> SpentShare {
+fn share(Division { dimension, parts, rest }: Division) -> SpentShare {
     SpentShare { dimension: dimension.name().to_owned(), parts, rest }
 }

@@ -1,103 +1,103 @@
-//! Objectives whose telemetry has ended. Comes in: until when each is measured. Goes out: notices that say so, opened and
-//! resolved. Never takes silence for good or bad, and never touches the notice of a fault.
+//! Notices of missing telemetry. Comes in: until when each objective is measured. Goes out: notices, opened and resolved.
+//! Never counts silence as good or bad, and never changes the notice of a fault.
 
 use std::collections::BTreeMap;
 
 use mapwarden_contract::{Nanos, UnixNanos};
+use mapwarden_objective::Severity;
 
-use super::engine::Case;
-use super::open::{Cause, blank};
-use super::{Event, Known, Notice, State, trigger};
+use super::content::{Notice, Transition};
+use super::evaluated::EvaluatedObjective;
+use super::known::Known;
+use super::open_notice::{OpeningCause, blank};
+use super::trigger::Trigger;
 use crate::aggregate::objective::ObjectiveState;
 use crate::aggregate::slot::Counts;
 use crate::aggregate::terms::EnabledAlerts;
 use crate::aggregate::timestamp;
 use crate::budget::Tier;
-use mapwarden_objective::Severity;
 
-/// After how long without telemetry somebody is told. Raised, a sender that is gone is missed longer; lowered, each
-/// restart of a service is told.
+/// How long telemetry may be missing before a notice opens. Raised, a sender that is gone is noticed later; lowered, each
+/// restart of a service opens a notice.
 const SILENT: Nanos = Nanos::from_secs(300);
 
 /// How many of a sender's own intervals may be missed, where those are long.
 const MISSED: u64 = 3;
 
-/// When what is silent is taken for gone, and its notice ends: its series are forgotten then, too. Raised, the notice
+/// When a silent objective is considered gone, and its notice ends: its series are forgotten then, too. Raised, the notice
 /// of a service that was taken out of use stays open for longer.
 const GONE: Nanos = Nanos::from_secs(86_400);
 
-/// The open notices of objectives whose telemetry has ended, and since when it is watched at all.
+/// The open notices of missing telemetry, and since when telemetry is watched.
 #[derive(Default)]
-pub(super) struct Silences {
+pub(super) struct NoDataNotices {
     open: BTreeMap<String, Notice>,
     watching_since: Option<UnixNanos>,
 }
 
-impl Silences {
-    /// What has happened to the telemetry of one objective.
-    pub(super) fn look(&mut self, case: Case<'_>) -> Option<(Event, Notice)> {
-        let Case { id, objective, view, budget } = case;
+impl NoDataNotices {
+    /// Opens or resolves the notice of one objective.
+    pub(super) fn step(&mut self, evaluated: EvaluatedObjective<'_>) -> Option<(Transition, Notice)> {
+        let EvaluatedObjective { id, objective, view, budget } = evaluated;
         let watching_since = *self.watching_since.get_or_insert(view.now);
         let last = objective.covered_until;
         let silence = view.now.since(last.max(watching_since));
         let is_gone = view.now.since(last) >= GONE;
         let Some(mut notice) = self.open.remove(id) else {
-            let is_told = silence >= patience(objective) && !is_gone && !budget.is_planned;
-            let is_measured = objective.totals != Counts::default();
-            let notice = (is_told && is_measured).then(|| begin(case)).flatten()?;
+            let is_missing = silence >= patience(objective) && !is_gone && !budget.is_planned;
+            let was_measured = objective.totals != Counts::default();
+            let notice = (is_missing && was_measured).then(|| begin(evaluated)).flatten()?;
             self.open.insert(id.to_owned(), notice.clone());
-            return Some((Event::Opened, notice));
+            return Some((Transition::Opened, notice));
         };
-        let ending = match (last > onset_of(&notice), is_gone) {
+        let reason = match (last > onset_of(&notice), is_gone) {
             (true, _) => "; telemetry is back",
-            (false, true) => "; taken for gone after a day",
+            (false, true) => "; considered gone after a day",
             (false, false) => {
                 self.open.insert(id.to_owned(), notice);
                 return None;
             }
         };
-        notice.state = State::Resolved;
-        notice.resolved = Some(timestamp(view.now));
+        notice.resolve(timestamp(view.now), reason);
         notice.updated = timestamp(view.now);
-        notice.summary.push_str(ending);
-        Some((Event::Resolved, notice))
+        Some((Transition::Resolved, notice))
     }
 
-    /// Takes out the notices of objectives that are no more.
-    pub(super) fn orphans(&mut self, is_known: impl Fn(&String) -> bool) -> Vec<Notice> {
+    /// Removes and returns the notices of objectives that no longer exist.
+    pub(super) fn take_orphans(&mut self, is_known: impl Fn(&String) -> bool) -> Vec<Notice> {
         self.open.extract_if(.., |id, _| !is_known(id)).map(|(_, notice)| notice).collect()
     }
 
-    /// Puts back an open one that the store kept.
+    /// Puts back an open notice from the store.
     pub(super) fn restore(&mut self, notice: Notice) {
         self.open.insert(notice.slo.clone(), notice);
     }
 
-    /// The open ones.
+    /// Returns the open notices.
     pub(super) fn all(&self) -> impl Iterator<Item = &Notice> {
         self.open.values()
     }
 }
 
-/// How long an objective may be silent.
+/// How long an objective's telemetry may be missing.
 fn patience(objective: &ObjectiveState) -> Nanos {
     SILENT.max(Nanos::new(objective.interval().get().saturating_mul(MISSED)))
 }
 
-/// The moment at which telemetry had ended, to the nanosecond, as the notice has it.
+/// The moment at which telemetry ended, to the nanosecond, from the notice.
 fn onset_of(notice: &Notice) -> UnixNanos {
     UnixNanos::new(u64::try_from(notice.onset.as_nanosecond()).unwrap_or(0))
 }
 
-/// The notice; none where nobody is to be told.
-fn begin(case: Case<'_>) -> Option<Notice> {
-    let Case { id, objective, view, budget } = case;
+/// Opens a notice; none where the objective has neither pages nor tickets.
+fn begin(evaluated: EvaluatedObjective<'_>) -> Option<Notice> {
+    let EvaluatedObjective { id, objective, view, budget } = evaluated;
     let severity = match objective.terms().alerts {
         EnabledAlerts::Both | EnabledAlerts::Tickets => Severity::Ticket,
         EnabledAlerts::Pages => Severity::Page,
         EnabledAlerts::Neither => return None,
     };
-    let cause = Cause { tier: Tier::SLOW_TICKET, trigger: trigger::ended(patience(objective)) };
+    let cause = OpeningCause { tier: Tier::SLOW_TICKET, trigger: Trigger::no_data(patience(objective)) };
     let mut notice = blank(id, objective, &cause, view.now);
     notice.severity = severity;
     notice.onset = timestamp(objective.covered_until);

@@ -1,34 +1,54 @@
-//! What may be behind a fault: known patterns, each scored by the evidence of the notice and never asserted.
+//! Possible causes of a fault: known patterns, each scored by the evidence in the notice and never asserted. Comes in: a
+//! notice with its evidence. Goes out: [`Hypothesis`]es. A new pattern is a function, and a line in [`PATTERNS`].
 
 use std::collections::BTreeMap;
 
 use mapwarden_contract::Ratio;
+use serde::{Deserialize, Serialize};
 
-use super::{Health, Hypothesis, Impact, Known, MapEvidence, Notice, SuspectChange, Suspicion};
+use super::content::Notice;
+use super::evidence::{HealthStatus, Impact, MapEvidence, SuspectChange, Suspicion};
+use super::known::Known;
 
-/// Below which score a pattern is not worth a reader's time.
+/// The score below which a pattern is not shown.
 const WORTH: f64 = 0.3;
 
-/// From which share of the operations on a key is hot enough to be a reason. Lowered, every popular key is one.
+/// The share of the operations from which on a key is hot. Lowered, every popular key is a hypothesis.
 const HOT: f64 = 0.2;
 
-/// From which share of its bound on a map is full: entries are told once a batch, and removed in between.
+/// The share of its bound from which on a map is full: entries are sent once a batch, and removed in between.
 const FULL: f64 = 0.98;
 
-/// Every pattern that the evidence speaks for, the likeliest first. `traffic` is each region's share of all events.
-pub(super) fn hypotheses(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> Vec<Hypothesis> {
-    let mut found: Vec<_> = [
-        bad_change(notice),
-        failing_dependency(notice),
-        failing_lookups(notice),
-        hot_key(notice),
-        full_map(notice),
-        one_region(notice, traffic),
-    ]
-    .into_iter()
-    .flatten()
-    .filter(|hypothesis| hypothesis.score >= WORTH)
-    .collect();
+/// What may be the cause of a fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hypothesis {
+    /// The pattern's name, e.g. `bad-deploy`.
+    pub pattern: String,
+    /// How well the evidence fits, in [0, 1].
+    pub score: f64,
+    /// The evidence for it.
+    pub supports: Vec<String>,
+    /// The observations that would refute it.
+    pub would_refute: Vec<String>,
+}
+
+/// Each region's share of all events.
+type RegionTraffic = BTreeMap<String, Ratio>;
+
+/// Every pattern: a function that returns a hypothesis where the evidence in the notice supports it.
+const PATTERNS: [fn(&Notice, &RegionTraffic) -> Option<Hypothesis>; 6] = [
+    |notice, _| bad_change(notice),
+    |notice, _| failing_dependency(notice),
+    |notice, _| failing_lookups(notice),
+    |notice, _| hot_key(notice),
+    |notice, _| full_map(notice),
+    one_region,
+];
+
+/// Returns a hypothesis for every pattern that the evidence supports, the likeliest first.
+pub(super) fn hypotheses(notice: &Notice, traffic: &RegionTraffic) -> Vec<Hypothesis> {
+    let found = PATTERNS.iter().filter_map(|pattern| pattern(notice, traffic));
+    let mut found: Vec<_> = found.filter(|hypothesis| hypothesis.score >= WORTH).collect();
     for hypothesis in &mut found {
         hypothesis.score = (hypothesis.score * 100.0).round() / 100.0;
     }
@@ -36,7 +56,7 @@ pub(super) fn hypotheses(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> 
     found
 }
 
-/// The most suspicious change.
+/// Returns the most suspicious change, if it is suspicious at all.
 pub(super) fn suspect(notice: &Notice) -> Option<&SuspectChange> {
     let changes = notice.recent_changes.value()?;
     changes
@@ -45,7 +65,7 @@ pub(super) fn suspect(notice: &Notice) -> Option<&SuspectChange> {
         .filter(|change| change.suspicion > Suspicion::Low)
 }
 
-/// A change's name for people.
+/// Returns a change's name for people.
 pub(super) fn name_of(change: &SuspectChange) -> String {
     match (change.version.value(), change.sha.value()) {
         (Some(version), Some(sha)) => format!("{} {version} ({sha})", change.kind.name()),
@@ -64,7 +84,7 @@ fn bad_change(notice: &Notice) -> Option<Hypothesis> {
         supports: vec![format!("{name}: {}", change.why)],
         would_refute: vec![
             format!("bad events on versions other than {version}"),
-            format!("bad events that go on after {version} is rolled back"),
+            format!("bad events that continue after {version} is rolled back"),
         ],
     })
 }
@@ -72,16 +92,16 @@ fn bad_change(notice: &Notice) -> Option<Hypothesis> {
 fn failing_dependency(notice: &Notice) -> Option<Hypothesis> {
     let worst = notice.dependencies.value()?.first()?;
     let score = match worst.health {
-        Health::Down => 0.8,
-        Health::Degraded => 0.5,
-        Health::Healthy | Health::Unknown => return None,
+        HealthStatus::Down => 0.8,
+        HealthStatus::Degraded => 0.5,
+        HealthStatus::Healthy | HealthStatus::Unknown => return None,
     };
     let failed = worst.error_ratio.value().map_or(0.0, |ratio| ratio.get() * 100.0);
     Some(Hypothesis {
         pattern: "failing-dependency".to_owned(),
         score,
         supports: vec![format!("{failed:.1}% of the calls to {} failed in the last minute", worst.name)],
-        would_refute: vec![format!("{} was as bad before the onset", worst.name)],
+        would_refute: vec![format!("{} failed as often before the onset", worst.name)],
     })
 }
 
@@ -97,14 +117,14 @@ fn failing_lookups(notice: &Notice) -> Option<Hypothesis> {
         pattern: "map-outcome-shift".to_owned(),
         score: (0.3 + (to - from) / 100.0).min(0.7),
         supports: vec![format!(
-            "{} of the map {} ends in {}: {from:.1}% before, {to:.1}% now",
+            "{} on the map {} ends in {}: {from:.1}% before, {to:.1}% now",
             shift.op, map.name, shift.outcome
         )],
-        would_refute: vec![format!("requests that do not use {} fail as often", map.name)],
+        would_refute: vec![format!("requests that do not use the map {} fail as often", map.name)],
     })
 }
 
-/// A key that takes far more of the operations than before.
+/// A key with far more of the operations than before.
 fn hot_key(notice: &Notice) -> Option<Hypothesis> {
     let map: &MapEvidence = notice.map.value()?;
     let (share, hot) = (map.hot_key_share.value()?.get(), map.hot_key.as_ref()?);
@@ -113,7 +133,7 @@ fn hot_key(notice: &Notice) -> Option<Hypothesis> {
         Known::Value(before) => {
             (0.2 + (share - before.get()) / 2.0, format!("{:.0}% before", before.get() * 100.0))
         }
-        // It may have been told under another name; that one key is so hot has to be new all the same.
+        // The key may have had another name before: that any key is so hot must be new.
         Known::Missing { .. } => {
             let hottest = hot.hottest_before.value()?.get();
             if share - hottest < HOT / 2.0 {
@@ -135,7 +155,7 @@ fn hot_key(notice: &Notice) -> Option<Hypothesis> {
             share * 100.0,
             map.name
         )],
-        would_refute: vec!["requests for other keys fail as often, or are as slow".to_owned()],
+        would_refute: vec!["requests for other keys fail as often or are as slow".to_owned()],
     })
 }
 
@@ -151,14 +171,14 @@ fn full_map(notice: &Notice) -> Option<Hypothesis> {
         score: 0.75,
         supports: vec![
             format!("the map {} is {:.0}% full", map.name, full.get() * 100.0),
-            format!("{} ends in rejected: {from:.1}% before, {to:.1}% now", rejected.op),
+            format!("{} is rejected: {from:.1}% before, {to:.1}% now", rejected.op),
         ],
-        would_refute: vec![format!("{} goes on rejecting below its bound", map.name)],
+        would_refute: vec![format!("the map {} still rejects keys when it is below its bound", map.name)],
     })
 }
 
-/// A region that has far more of the bad events than of all events.
-fn one_region(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> Option<Hypothesis> {
+/// A region with far more of the bad events than of all events.
+fn one_region(notice: &Notice, traffic: &RegionTraffic) -> Option<Hypothesis> {
     let Impact { regions: Known::Value(regions), .. } = &notice.impact else { return None };
     let (region, share) = regions.iter().max_by(|a, b| a.1.get().total_cmp(&b.1.get()))?;
     let (bad, all) = (share.get(), traffic.get(region)?.get());
@@ -166,7 +186,7 @@ fn one_region(notice: &Notice, traffic: &BTreeMap<String, Ratio>) -> Option<Hypo
         pattern: "one-region".to_owned(),
         score: 0.3 + 0.3 * (bad - all),
         supports: vec![format!(
-            "{:.0}% of the bad events but {:.0}% of all in {region}",
+            "{:.0}% of the bad events but {:.0}% of all events are in {region}",
             bad * 100.0,
             all * 100.0
         )],

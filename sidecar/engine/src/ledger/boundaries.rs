@@ -1,6 +1,6 @@
-//! Boundaries of exclusions. Comes in: an objective's events, while fine slices still reach back. Goes out: how much had been
-//! counted at a boundary, for as long as a period may hold it. Never measures anew what could only be measured more
-//! coarsely: that is why an exclusion keeps its numbers when slices grow coarse.
+//! Boundaries of exclusions. Comes in: an objective's events, while fine slots still reach back. Goes out: how much had been
+//! counted at a boundary, for as long as a period may hold it. Never measures again with coarser slots, so an exclusion keeps
+//! its numbers when slots grow coarse.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +9,12 @@ use mapwarden_contract::{Nanos, UnixNanos};
 use crate::aggregate::objective::ObjectiveState;
 use crate::aggregate::slot::{Counts, Level};
 
-/// How many boundaries of one objective are kept; further ones are measured as coarsely as slices are by then. 64 bytes
+/// How many boundaries of one objective are kept; further ones are measured with the slots that are left by then. 64 bytes
 /// each.
 const MOST: usize = 4_096;
 
-/// The widths at which boundaries are told apart, the finest first.
+/// The widths at which boundaries are resolved, the finest first.
 const LEVELS: [Level; 4] = [Level::Minute, Level::Quarter, Level::TwoHours, Level::EightHours];
-
-/// What had been counted at a boundary.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cut {
-    /// Everything that was counted before, since the objective is measured, but for what a clock that was set back made
-    /// forget: what lies between two boundaries is a
-    /// difference.
-    pub before: Counts,
-}
 
 /// A boundary of one objective, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,58 +23,60 @@ pub struct Boundary {
     pub slo: String,
     /// The boundary: a whole minute.
     pub at: UnixNanos,
-    /// What lay before it.
-    pub cut: Cut,
+    /// Everything counted before it since the objective is measured, except what was forgotten when a clock was set back.
+    /// The events between two boundaries are a difference.
+    pub before: Counts,
 }
 
-/// Which side of a boundary counts: an exclusion is never made longer than it was asked for.
+/// Which end of an exclusion a boundary is: an exclusion never becomes longer than it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// An exclusion begins: later, where it cannot be told apart.
+    /// An exclusion begins: later, where no slot begins there.
     Start,
-    /// An exclusion ends: earlier.
+    /// An exclusion ends: earlier, where no slot ends there.
     End,
 }
 
 /// The boundaries of one objective.
 #[derive(Debug, Default)]
-pub(super) struct Cuts {
-    kept: BTreeMap<UnixNanos, Cut>,
+pub(super) struct Boundaries {
+    /// What had been counted before each.
+    kept: BTreeMap<UnixNanos, Counts>,
     changed: BTreeSet<UnixNanos>,
-    /// Boundaries up to this one are not measured again: none, unless a clock was set back.
+    /// Boundaries up to this moment are not measured again: none, unless a clock was set back.
     settled: UnixNanos,
 }
 
-impl Cuts {
-    pub(super) fn restore(&mut self, at: UnixNanos, cut: Cut) {
-        self.kept.insert(at, cut);
+impl Boundaries {
+    pub(super) fn restore(&mut self, at: UnixNanos, before: Counts) {
+        self.kept.insert(at, before);
     }
 
-    /// The moment nearest to `asked`, on the side that shortens an exclusion, at which slices can be told apart, and what
-    /// had been counted then: a whole minute while minutes reach back or where it was measured while they did; else a
-    /// whole quarter of an hour, then two hours, then eight; a start of before all of these is where they begin. None of an
-    /// end of before every slice. What is measured is kept. Slots of time that began before a start are not part of it.
-    pub(super) fn place(
+    /// Returns the moment nearest to `asked`, on the side that shortens an exclusion, that slots resolve, and what had been
+    /// counted then: a whole minute while minutes reach back or where it was measured while they did; else a whole quarter of
+    /// an hour, then two hours, then eight. A start before all of these is where they begin; an end before every slot is
+    /// none. What is measured is kept. Time slices that began before a start are not part of it.
+    pub(super) fn resolve(
         &mut self,
         asked: UnixNanos,
         side: Side,
         objective: &ObjectiveState,
         now: UnixNanos,
-    ) -> Option<(UnixNanos, Cut)> {
+    ) -> Option<(UnixNanos, Counts)> {
         let asked = match (side, objective.slice()) {
             (Side::Start, Some(slice)) => rounded(asked, slice, side),
             (Side::Start | Side::End, _) => asked,
         };
-        let mut place = |asked| {
+        let mut resolve = |asked| {
             LEVELS.into_iter().find_map(|level| {
                 let at = rounded(asked, level.width(), side);
                 Some((at, self.measure(at, level, objective, now)?))
             })
         };
-        place(asked).or_else(|| {
+        resolve(asked).or_else(|| {
             let reach = LEVELS.into_iter().filter_map(|level| objective.slots().reach_of(level)).max()?;
             let known = now.before(reach) + Nanos::new(1);
-            (side == Side::Start && asked < known).then(|| place(known)).flatten()
+            (side == Side::Start && asked < known).then(|| resolve(known)).flatten()
         })
     }
 
@@ -93,33 +86,33 @@ impl Cuts {
         level: Level,
         objective: &ObjectiveState,
         now: UnixNanos,
-    ) -> Option<Cut> {
+    ) -> Option<Counts> {
         let kept = self.kept.get(&at).copied();
         let is_fine = level == Level::Minute && now.since(at) < level.reach();
         let is_there = is_fine || now.since(at) < objective.slots().reach_of(level)?;
-        // What was measured finely is not measured coarsely; while minutes reach back, late events are still let in, but for
-        // those of before a clock that was set back: fine slices do not reach there any more.
+        // What was measured with fine slots is not measured with coarse ones. While minutes reach back, late events still
+        // count, except those from before a clock was set back: fine slots no longer reach there.
         if !is_there || kept.is_some() && (!is_fine || at <= self.settled) {
             return kept;
         }
         // A boundary is a whole slot of its level; finer ones may have lost it to a clock that was set back.
         let mut since = Counts::default();
         objective.slots().at_level(level, at).for_each(|(_, slice)| since.add(&slice));
-        let cut = Cut { before: objective.counted().less(&since) };
+        let before = objective.counted().less(&since);
         let has_room = kept.is_some() || self.kept.len() < MOST;
-        if kept != Some(cut) && has_room {
-            self.kept.insert(at, cut);
+        if kept != Some(before) && has_room {
+            self.kept.insert(at, before);
             self.changed.insert(at);
         }
-        Some(cut)
+        Some(before)
     }
 
-    /// The clock was set back to `now`: what was measured of before stays as it is.
+    /// Keeps what was measured up to `now` as it is, because the clock was set back to `now`.
     pub(super) fn settle(&mut self, now: UnixNanos) {
         self.settled = now;
     }
 
-    pub(super) fn take_changed(&mut self) -> Vec<(UnixNanos, Cut)> {
+    pub(super) fn take_changed(&mut self) -> Vec<(UnixNanos, Counts)> {
         let changed = std::mem::take(&mut self.changed);
         changed.into_iter().filter_map(|at| Some((at, *self.kept.get(&at)?))).collect()
     }

@@ -1,60 +1,60 @@
-//! What stands of the audit log: corrections with their times worked out. Comes in: entries. Goes out: what acts on one
-//! objective. Never looks at events.
+//! The corrections that act, with the times of their exclusions. Comes in: the audit log. Goes out: the corrections of one
+//! objective in one period. Never counts events.
 
 use jiff::{SignedDuration, Timestamp};
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
-use super::Maintenance;
 use super::audit::Audit;
-use super::cuts::REACH;
-use super::exclusion::Stretch;
+use super::boundaries::REACH;
+use super::state::Maintenance;
+use super::time_range::TimeRange;
 use crate::aggregate::timestamp;
 use crate::correction::{Action, Booking, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern};
 
 /// How many corrections act or are planned at once. Raised, each objective is compared with more of them each second.
 pub(super) const MOST: usize = 500;
 
-/// How far ahead occurrences are worked out; as long as that, a stretch that was worked out is good.
+/// How far ahead the occurrences of an exclusion are computed.
 const AHEAD: SignedDuration = SignedDuration::from_hours(2 * 24);
 
-/// After how long occurrences are worked out again: half of what they were worked out ahead.
+/// How often occurrences are computed again: half of how far ahead they reach.
 const AGAIN: Nanos = Nanos::from_secs(86_400);
 
-/// Corrections that are not withdrawn and not over, oldest first.
+/// The corrections that are neither withdrawn nor over, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Booked {
-    all: Vec<Acting>,
-    looked_at: UnixNanos,
+pub(super) struct ActiveCorrections {
+    all: Vec<ActiveCorrection>,
+    computed_at: UnixNanos,
 }
 
-/// One of them.
+/// A correction that acts.
 #[derive(Debug)]
-struct Acting {
+struct ActiveCorrection {
     id: String,
     slo: ObjectivePattern,
     recorded: UnixNanos,
     effect: Effect,
 }
 
-/// What it does.
+/// What a correction does.
 #[derive(Debug)]
 enum Effect {
-    Excludes { alerts: ExclusionAlerts, times: Vec<Stretch> },
+    Excludes { alerts: ExclusionAlerts, times: Vec<TimeRange> },
     Deducts { at: UnixNanos, events: Count },
     Refunds { at: UnixNanos, events: Count },
 }
 
-/// What acts on one objective in one period.
+/// What the corrections of one objective do in one period.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     pub(super) ids: Vec<String>,
     pub(super) deducted: Count,
     pub(super) refunded: Count,
-    pub(super) exclusions: Vec<Stretch>,
+    pub(super) exclusions: Vec<TimeRange>,
 }
 
-impl Booked {
-    /// Works out what stands of a log.
+impl ActiveCorrections {
+    /// Returns the corrections of a log that act.
     pub(super) fn of(audit: &Audit, now: UnixNanos) -> Self {
         let mut all = Vec::new();
         for (entry, correction) in audit.standing() {
@@ -68,15 +68,15 @@ impl Booked {
                 };
             if let Some(effect) = effect {
                 let (id, slo) = (entry.id.clone(), correction.slo.clone());
-                all.push(Acting { id, slo, recorded: nanos(entry.recorded), effect });
+                all.push(ActiveCorrection { id, slo, recorded: nanos(entry.recorded), effect });
             }
         }
-        Self { all, looked_at: now }
+        Self { all, computed_at: now }
     }
 
-    /// Whether it has to be worked out again: once a day, and when the clock was set back, times come near or are over.
+    /// Whether the occurrences have to be computed again: once a day, and when the clock was set back.
     pub(super) fn is_due(&self, now: UnixNanos) -> bool {
-        now.since(self.looked_at) >= AGAIN || now < self.looked_at
+        now.since(self.computed_at) >= AGAIN || now < self.computed_at
     }
 
     pub(super) fn has_room(&self, action: &Action) -> bool {
@@ -94,10 +94,10 @@ impl Booked {
         self.all.iter().any(|acting| acting.id == id)
     }
 
-    /// What acts on an objective in a period.
-    pub(super) fn acting(&self, slo: &str, period: Stretch) -> Effects {
+    /// Returns what acts on an objective in a period.
+    pub(super) fn acting(&self, slo: &str, period: TimeRange) -> Effects {
         let mut effects = Effects::default();
-        for Acting { id, slo: _, recorded: _, effect } in
+        for ActiveCorrection { id, slo: _, recorded: _, effect } in
             self.all.iter().filter(|acting| acting.slo.matches(slo))
         {
             let before = (effects.deducted, effects.refunded, effects.exclusions.len());
@@ -106,7 +106,7 @@ impl Booked {
                 Effect::Refunds { at, events } if period.holds(*at) => effects.refunded += *events,
                 Effect::Deducts { .. } | Effect::Refunds { .. } => {}
                 Effect::Excludes { alerts: _, times } => {
-                    effects.exclusions.extend(times.iter().filter(|time| time.touches(period)));
+                    effects.exclusions.extend(times.iter().filter(|time| time.overlaps(period)));
                 }
             }
             if before != (effects.deducted, effects.refunded, effects.exclusions.len()) {
@@ -116,20 +116,20 @@ impl Booked {
         effects
     }
 
-    /// The planned maintenance that goes on; of several, the one that ends last.
+    /// Returns the planned maintenance that is going on; of several, the one that ends last.
     pub(super) fn maintenance(&self, slo: &str, now: UnixNanos) -> Option<Maintenance> {
-        let planned = self.planned(slo, Stretch { from: now, to: now + Nanos::new(1) });
+        let planned = self.planned(slo, TimeRange { from: now, to: now + Nanos::new(1) });
         let until = planned.map(|(id, time)| Maintenance { correction: id.to_owned(), until: time.to });
         until.max_by_key(|maintenance| maintenance.until)
     }
 
-    /// Whether any maintenance was planned for a time between two others.
+    /// Whether any maintenance was planned for a time between `from` and `to`.
     pub(super) fn is_planned(&self, slo: &str, from: UnixNanos, to: UnixNanos) -> bool {
-        self.planned(slo, Stretch { from, to: to + Nanos::new(1) }).next().is_some()
+        self.planned(slo, TimeRange { from, to: to + Nanos::new(1) }).next().is_some()
     }
 
-    /// What was booked before it began, and suppresses alerts.
-    fn planned(&self, slo: &str, within: Stretch) -> impl Iterator<Item = (&str, &Stretch)> {
+    /// Exclusions that were booked before they began and suppress alerts.
+    fn planned(&self, slo: &str, within: TimeRange) -> impl Iterator<Item = (&str, &TimeRange)> {
         self.all.iter().flat_map(move |acting| {
             let times = match &acting.effect {
                 Effect::Excludes { alerts: ExclusionAlerts::Suppress, times } => times.as_slice(),
@@ -138,18 +138,18 @@ impl Booked {
                 | Effect::Refunds { .. } => &[],
             };
             let planned =
-                times.iter().filter(move |time| time.from >= acting.recorded && time.touches(within));
+                times.iter().filter(move |time| time.from >= acting.recorded && time.overlaps(within));
             planned.filter(move |_| acting.slo.matches(slo)).map(|time| (acting.id.as_str(), time))
         })
     }
 }
 
-/// The times of an exclusion that a period may hold, or will soon; none where there are none and it is over.
+/// The times of an exclusion that a period may hold, or will soon; none once it is over.
 fn excludes(exclusion: &Exclusion, now: UnixNanos) -> Option<Effect> {
     let since = timestamp(now.before(REACH));
     let until = timestamp(now).saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
     let times = exclusion.occurrences(since, until).into_iter();
-    let times: Vec<_> = times.map(|(from, to)| Stretch { from: nanos(from), to: nanos(to) }).collect();
+    let times: Vec<_> = times.map(|(from, to)| TimeRange { from: nanos(from), to: nanos(to) }).collect();
     let is_over = times.is_empty() && !exclusion.may_come_after(until);
     (!is_over).then_some(Effect::Excludes { alerts: exclusion.alerts, times })
 }

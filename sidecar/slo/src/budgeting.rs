@@ -1,5 +1,5 @@
-//! Comes in: the budgeting method that OpenSLO files and the sidecar's configuration declare. Goes out: a [`Method`]. Never
-//! reads events.
+//! Comes in: the budgeting method that OpenSLO files and the sidecar's configuration declare. Goes out: a [`Method`].
+//! Never reads events.
 
 use mapwarden_contract::{Nanos, Ratio};
 
@@ -102,8 +102,8 @@ fn time_slice(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Nanos>
     minutes.map(|minutes| Nanos::from_secs(minutes * 60))
 }
 
-/// Checks that a time slice is shorter than a rolling period. Calendar periods have at least a day, so that they are not
-/// checked.
+/// Checks that a time slice is shorter than a rolling period. Calendar periods have at least a day, so that they are
+/// not checked.
 pub fn check_time_slice(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,

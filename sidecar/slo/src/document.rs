@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_saphyr::Location;
-
 use crate::yaml::{self, Node, Problem, Reader, YamlValue};
 
 /// The largest file in bytes. Raised, larger generated files are read; lowered, a file without objectives is refused
@@ -54,11 +52,7 @@ impl Document {
 
 /// Returns the documents of a text. The members of a list at its top are documents too.
 pub(super) fn documents(path: &Path, text: &str) -> Result<Vec<Document>, Problem> {
-    let nodes = yaml::parse_all(text).map_err(|error| {
-        let reader = Reader::new(path);
-        let place = error.location().unwrap_or(Location::UNKNOWN);
-        Problem { origin: reader.origin(place), message: format!("is not YAML: {}", error.without_snippet()) }
-    })?;
+    let nodes = yaml::read_all(path, text)?;
     let (path, text) = (Arc::new(path.to_owned()), Arc::<str>::from(text));
     let documents = nodes.into_iter().flat_map(|node| match node.value {
         YamlValue::List(members) => members,

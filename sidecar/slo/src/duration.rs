@@ -1,5 +1,5 @@
-//! Comes in: durations as OpenSLO and Prometheus write them. Goes out: nanoseconds, or counts of calendar units. Never guesses
-//! a unit.
+//! Comes in: durations as OpenSLO and Prometheus write them. Goes out: nanoseconds, or counts of calendar units. Never
+//! guesses a unit.
 
 use mapwarden_contract::Nanos;
 use mapwarden_objective::{CalendarUnit, Period};

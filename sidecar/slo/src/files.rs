@@ -1,5 +1,5 @@
-//! Comes in: paths of files and folders. Goes out: the texts of the files that may hold objectives, each once, in a fixed
-//! order. Never follows a folder into itself.
+//! Comes in: paths of files and folders. Goes out: the texts of the files that may hold objectives, each once, in a
+//! fixed order. Never follows a folder into itself.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::document::MAX_FILE;
 use crate::yaml::Problem;
 
-/// The depth to which folders are followed. Raised, deeper trees are read; a link to a parent folder ends here at the latest.
+/// The depth to which folders are followed. Raised, deeper trees are read; a link to a parent folder ends here at the
+/// latest.
 const MAX_DEPTH: usize = 16;
 
 /// A file that may hold objectives.
@@ -23,8 +24,8 @@ pub(super) struct SloFile {
     pub(super) is_named: bool,
 }
 
-/// Reads every file, and every `.yaml` and `.yml` below every folder. Names that begin with a dot are left out: Kubernetes keeps
-/// the versions of mounted files under such names.
+/// Reads every file, and every `.yaml` and `.yml` below every folder. Names that begin with a dot are left out:
+/// Kubernetes keeps the versions of mounted files under such names.
 pub(super) fn read(paths: &[PathBuf]) -> (Vec<SloFile>, Vec<Problem>) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for path in paths {

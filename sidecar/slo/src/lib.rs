@@ -1,5 +1,5 @@
-//! Reads objectives from files. Comes in: documents of OpenSLO and Sloth. Goes out: [`Slo`](mapwarden_objective::Slo)s, and
-//! every problem with its file, line and column. Never reads telemetry, and never contacts a server.
+//! Reads objectives from files. Comes in: documents of OpenSLO and Sloth. Goes out: [`Slo`](mapwarden_objective::Slo)s,
+//! and every problem with its file, line and column. Never reads telemetry, and never contacts a server.
 //!
 //! ```
 //! use std::path::Path;

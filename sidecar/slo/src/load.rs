@@ -1,5 +1,5 @@
-//! Comes in: files of both formats. Goes out: their objectives, resolved across all files, with every error and every warning.
-//! Never leaves out an objective without a problem that says why.
+//! Comes in: files of both formats. Goes out: their objectives, resolved across all files, with every error and every
+//! warning. Never leaves out an objective without a problem that says why.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use mapwarden_objective::{Period, Slo};
 
 /// Reads files and folders.
 ///
-/// `period` is the period of objectives without one: Sloth's files never declare it, OpenSLO's may leave it out. `declared` are
-/// objectives from other places; they come first, and the ids of both must differ.
+/// `period` is the period of objectives without one: Sloth's files never declare it, OpenSLO's may leave it out.
+/// `declared` are objectives from other places; they come first, and the ids of both must differ.
 pub fn load(paths: &[PathBuf], period: &Period, declared: Vec<Slo>) -> Loaded {
     let (files, problems) = files::read(paths);
     let loaded = Loaded { slos: declared, files: files.len(), problems, ..Loaded::default() };

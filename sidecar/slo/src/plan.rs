@@ -1,5 +1,5 @@
-//! Comes in: the queries of an objective. Goes out: the query for each step and how its answer is read, or why events cannot be
-//! counted with these queries. Never contacts a server.
+//! Comes in: the queries of an objective. Goes out: the query for each step and how its answer is read, or why events
+//! cannot be counted with these queries. Never contacts a server.
 
 use mapwarden_contract::{Nanos, Verdict};
 
@@ -55,8 +55,8 @@ pub struct Amount {
 }
 
 impl Plan {
-    /// Plans queries for steps of this length. Expressions that are plain sums of counters are counted from samples, where the
-    /// source permits samples.
+    /// Plans queries for steps of this length. Expressions that are plain sums of counters are counted from samples,
+    /// where the source permits samples.
     ///
     /// # Errors
     /// The queries give no number of events for a step; the message says what is accepted.

@@ -1,5 +1,5 @@
-//! Comes in: PromQL. Goes out: the functions that it calls, and whether it is the plain sum of the increase of one counter.
-//! Never parses more of the language than that.
+//! Comes in: PromQL. Goes out: the functions that it calls, and whether it is the plain sum of the increase of one
+//! counter. Never parses more of the language than that.
 
 use mapwarden_objective::Expression;
 
@@ -36,8 +36,8 @@ pub(super) fn calls(text: &str) -> Vec<String> {
     found
 }
 
-/// Returns the selector of a counter where the expression is the sum over its series of increases, rates over the window, or
-/// values; none where the expression is anything else.
+/// Returns the selector of a counter where the expression is the sum over its series of increases, rates over the
+/// window, or values; none where the expression is anything else.
 pub(super) fn plain_counter(text: &str) -> Option<String> {
     let text = normal(text);
     let inside = within(&text, &["sum"])?;

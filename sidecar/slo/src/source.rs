@@ -2,8 +2,8 @@
 
 use mapwarden_objective::Origin;
 
-/// A Prometheus-compatible server that an OpenSLO `DataSource` declares. It has no credentials: SLO files are shared, so that
-/// credentials belong into the configuration, under the same name.
+/// A Prometheus-compatible server that an OpenSLO `DataSource` declares. It has no credentials: SLO files are shared,
+/// so that credentials belong into the configuration, under the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSource {
     /// The name, to which [`Queried::source`](mapwarden_objective::Queried::source) refers.

@@ -1,5 +1,5 @@
-//! Comes in: everything that was loaded. Goes out: problems between objectives, and warnings of tiers that can never fire. Never
-//! changes an objective.
+//! Comes in: everything that was loaded. Goes out: problems between objectives, and warnings of tiers that can never
+//! fire. Never changes an objective.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Comes in: the time window of an OpenSLO file or of the sidecar's configuration. Goes out: the period of a budget. Never reads
-//! a clock.
+//! Comes in: the time window of an OpenSLO file or of the sidecar's configuration. Goes out: the period of a budget.
+//! Never reads a clock.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

@@ -1,5 +1,5 @@
-//! Comes in: alert policies, conditions and notification targets. Goes out: burn-rate tiers, and labels that route alerts. Never
-//! contacts a target.
+//! Comes in: alert policies, conditions and notification targets. Goes out: burn-rate tiers, and labels that route
+//! alerts. Never contacts a target.
 
 use mapwarden_contract::Nanos;
 

@@ -20,7 +20,8 @@ pub(super) enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// Every kind. Kinds that refer to others come before them, so that objects that only an unused object uses are found.
+    /// Every kind. Kinds that refer to others come before them, so that objects that only an unused object uses are
+    /// found.
     pub(super) const ALL: [Self; 7] = [
         Self::Slo,
         Self::Service,

@@ -1,5 +1,5 @@
-//! Comes in: the `spec` of an SLI. Goes out: what it measures, before an objective says which values are good. Never reads an
-//! objective.
+//! Comes in: the `spec` of an SLI. Goes out: what it measures, before an objective says which values are good. Never
+//! reads an objective.
 
 use super::resolver::Resolver;
 use super::source::{MetricSource, source};

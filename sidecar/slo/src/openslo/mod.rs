@@ -1,5 +1,5 @@
-//! Comes in: all OpenSLO documents of one run. Goes out: objectives with references resolved across documents, and the servers
-//! that the documents declare. Never reads a query language other than PromQL.
+//! Comes in: all OpenSLO documents of one run. Goes out: objectives with references resolved across documents, and the
+//! servers that the documents declare. Never reads a query language other than PromQL.
 
 mod alerts;
 mod catalogue;

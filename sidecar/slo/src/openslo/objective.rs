@@ -1,4 +1,5 @@
-//! Comes in: one member of `objectives`. Goes out: a target, a budgeting method, and which values are good. Never reads an SLI.
+//! Comes in: one member of `objectives`. Goes out: a target, a budgeting method, and which values are good. Never reads
+//! an SLI.
 
 use mapwarden_contract::{Nanos, Ratio};
 

@@ -1,5 +1,5 @@
-//! Comes in: an `SLO`. Goes out: one objective for each of its `objectives`, and one for all of them where they make a composite.
-//! Never keeps a part of a wrong `SLO`.
+//! Comes in: an `SLO`. Goes out: one objective for each of its `objectives`, and one for all of them where they make a
+//! composite. Never keeps a part of a wrong `SLO`.
 
 use std::collections::BTreeSet;
 
@@ -156,8 +156,8 @@ fn inline(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Opti
     measure(resolver, reader, node)
 }
 
-/// Returns the names of objectives. A single objective has the name of the SLO. Each of several adds its display name, so that their
-/// order does not matter, or its number where display names are missing or equal.
+/// Returns the names of objectives. A single objective has the name of the SLO. Each of several adds its display name,
+/// so that their order does not matter, or its number where display names are missing or equal.
 fn names(name: &str, objectives: &[OpenSloObjective<'_>], is_composite: bool) -> Vec<String> {
     if objectives.len() == 1 && !is_composite {
         return vec![name.to_owned()];
@@ -178,8 +178,8 @@ fn slug(text: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Returns all objectives as one, weighted by `compositeWeight`; its target is the mean of theirs by the same weights. Without
-/// any weight all of them must keep their targets, and the target is the lowest of theirs.
+/// Returns all objectives as one, weighted by `compositeWeight`; its target is the mean of theirs by the same weights.
+/// Without any weight all of them must keep their targets, and the target is the lowest of theirs.
 fn composite(objectives: &[OpenSloObjective<'_>], slos: &[Slo]) -> Option<(Ratio, Indicator)> {
     let is_weighted = objectives.iter().any(|one| one.weight.is_some());
     let weight =

@@ -1,5 +1,5 @@
-//! Comes in: a `metricSource`, or a `DataSource`. Goes out: a query and the server that answers it, or series that the sidecar
-//! holds. Never reads credentials.
+//! Comes in: a `metricSource`, or a `DataSource`. Goes out: a query and the server that answers it, or series that the
+//! sidecar holds. Never reads credentials.
 
 use mapwarden_contract::Nanos;
 

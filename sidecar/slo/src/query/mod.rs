@@ -1,5 +1,5 @@
-//! Comes in: PromQL as files hold it, with a template for the window or without. Goes out: expressions that parse once a window
-//! is inserted, or problems with their origin. Never contacts a server.
+//! Comes in: PromQL as files hold it, with a template for the window or without. Goes out: expressions that parse once
+//! a window is inserted, or problems with their origin. Never contacts a server.
 
 mod over;
 mod parse;
@@ -95,8 +95,8 @@ pub(super) fn warn_of_thresholds(reader: &mut Reader<'_>, queries: &[&Query]) {
     }
 }
 
-/// Returns the text with one spelling of the template, and the text with a padded window in place of each template, so that errors
-/// keep their offset.
+/// Returns the text with one spelling of the template, and the text with a padded window in place of each template, so
+/// that errors keep their offset.
 ///
 /// # Errors
 /// The first other template.
@@ -121,8 +121,8 @@ fn windows(text: &str) -> Result<(String, String), &str> {
     Ok((written, padded))
 }
 
-/// Returns the origin of a byte of a text: on the line of a plain or quoted text, or below the `|` of a block. Returns none where
-/// the text was folded or escaped, so that its bytes are not those of the file.
+/// Returns the origin of a byte of a text: on the line of a plain or quoted text, or below the `|` of a block. Returns
+/// none where the text was folded or escaped, so that its bytes are not those of the file.
 fn within(reader: &Reader<'_>, node: &Node, text: &str, at: usize) -> Option<Origin> {
     let location = node.defined;
     let start = usize::try_from(location.span().byte_offset()?).ok()?;

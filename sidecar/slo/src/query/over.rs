@@ -1,6 +1,6 @@
-//! Comes in: PromQL without a template. Goes out: the same over the window `{{.window}}`. Counters are increased per series
-//! before they are summed, so that a reset of one series is not a fall of the sum. Never changes what is measured, only over
-//! which time.
+//! Comes in: PromQL without a template. Goes out: the same over the window `{{.window}}`. Counters are increased per
+//! series before they are summed, so that a reset of one series is not a fall of the sum. Never changes what is
+//! measured, only over which time.
 
 use std::time::Duration;
 
@@ -158,7 +158,8 @@ fn increase(series: VectorSelector) -> Result<Expr, String> {
     Ok(Expr::Call(call))
 }
 
-/// Prints the tree. The parser prints matchers in the order of their text; the printed text must parse as the same tree.
+/// Prints the tree. The parser prints matchers in the order of their text; the printed text must parse as the same
+/// tree.
 fn printed(tree: &Expr, fold: &Fold<'_>) -> Result<String, String> {
     let text = tree.to_string();
     if parse(&text).as_ref() != Ok(tree) {

@@ -1,5 +1,5 @@
-//! Comes in: PromQL. Goes out: its tree, or the message of the parser and the byte at which the text stops being PromQL. Never
-//! spends more than a bounded time or stack on a text, however it nests.
+//! Comes in: PromQL. Goes out: its tree, or the message of the parser and the byte at which the text stops being
+//! PromQL. Never spends more than a bounded time or stack on a text, however it nests.
 
 use std::fmt;
 
@@ -12,7 +12,8 @@ const MAX_LENGTH: usize = 16 << 10;
 /// stack than a thread has.
 const MAX_OPERATORS: usize = 400;
 
-/// The longest wrong query in which the error is located. Raised, longer ones are searched, in a time that grows with the square.
+/// The longest wrong query in which the error is located. Raised, longer ones are searched, in a time that grows with
+/// the square.
 const MAX_SEARCHED: usize = 1_000;
 
 /// Why a text is not a query.

@@ -1,5 +1,5 @@
-//! Comes in: PromQL of classic histograms, or a metric and a threshold. Goes out: why no series measures the threshold, where
-//! that is known without a server. Never contacts a server.
+//! Comes in: PromQL of classic histograms, or a metric and a threshold. Goes out: why no series measures the threshold,
+//! where that is known without a server. Never contacts a server.
 
 use mapwarden_contract::Nanos;
 use mapwarden_objective::Expression;
@@ -19,7 +19,8 @@ const ADVISED: [(&str, &[u64]); 4] = [
 
 const HTTP: [u64; 14] = [5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000];
 
-/// Returns a warning where a latency threshold is probably not the bound of a bucket, for a metric by its OpenTelemetry name.
+/// Returns a warning where a latency threshold is probably not the bound of a bucket, for a metric by its OpenTelemetry
+/// name.
 pub(crate) fn off_bound(metric: &str, threshold: Nanos) -> Option<String> {
     let (_, bounds) = ADVISED.iter().find(|(name, _)| *name == metric)?;
     if bounds.iter().any(|bound| Nanos::from_millis(*bound) == threshold) {

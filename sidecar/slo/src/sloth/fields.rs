@@ -1,4 +1,5 @@
-//! Comes in: an object of either of Sloth's forms. Goes out: its fields by one name each, and what is unknown among them.
+//! Comes in: an object of either of Sloth's forms. Goes out: its fields by one name each, and what is unknown among
+//! them.
 
 use crate::spelling::Spelling;
 use crate::yaml::{Fields, Node, Reader};

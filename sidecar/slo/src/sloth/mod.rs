@@ -1,5 +1,5 @@
-//! Comes in: Sloth's documents, `prometheus/v1` and its Kubernetes form. Goes out: objectives over PromQL, and catalogues
-//! of burn-rate tiers. Never runs a plugin.
+//! Comes in: Sloth's documents, `prometheus/v1` and its Kubernetes form. Goes out: objectives over PromQL, and
+//! catalogues of burn-rate tiers. Never runs a plugin.
 
 mod alerting;
 mod fields;

@@ -1,5 +1,5 @@
-//! Comes in: the plugins that a document names. Goes out: problems and warnings. A plugin is code that Sloth runs, so that only the
-//! effect of a known one is covered. Never runs a plugin.
+//! Comes in: the plugins that a document names. Goes out: problems and warnings. A plugin is code that Sloth runs, so
+//! that only the effect of a known one is covered. Never runs a plugin.
 
 use super::fields::SlothFields;
 use crate::field;

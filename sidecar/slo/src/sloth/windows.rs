@@ -1,5 +1,5 @@
-//! Comes in: an `AlertWindows` document. Goes out: the burn-rate tiers of every objective of that period. Never reads an
-//! objective.
+//! Comes in: an `AlertWindows` document. Goes out: the burn-rate tiers of every objective of that period. Never reads
+//! an objective.
 
 use mapwarden_contract::Nanos;
 
@@ -54,7 +54,8 @@ fn part<'n>(
     reader.object(name, node, accepted)
 }
 
-/// Reads one tier. Its factor is the burn rate that spends the share of the budget within the long window (SRE workbook, chapter 5).
+/// Reads one tier. Its factor is the burn rate that spends the share of the budget within the long window (SRE
+/// workbook, chapter 5).
 fn tier(
     reader: &mut Reader<'_>,
     (severity, of): (Severity, &Fields<'_>),

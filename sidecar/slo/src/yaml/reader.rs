@@ -1,5 +1,5 @@
-//! Comes in: nodes of a document, and texts of flags. Goes out: valid values, and every problem found on the way. Never stops
-//! at the first problem.
+//! Comes in: nodes of a document, and texts of flags. Goes out: valid values, and every problem found on the way. Never
+//! stops at the first problem.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_saphyr::{Location, Spanned};
 use url::Url;
 
 use super::problem::Problem;
-use super::value::{Node, YamlValue};
+use super::value::{Node, YamlValue, parse_all};
 use mapwarden_objective::Origin;
 
 /// Reads nodes of one file and collects problems.
@@ -173,7 +173,8 @@ impl<'a> Reader<'a> {
         self.text(name, node)
     }
 
-    /// Reads a text. Whole numbers and truths are read as they were written; floats are not accepted: 1.10 would become 1.1.
+    /// Reads a text. Whole numbers and truths are read as they were written; floats are not accepted: 1.10 would become
+    /// 1.1.
     pub fn text(&mut self, name: &str, node: &Node) -> Option<String> {
         match &node.value {
             YamlValue::Text(text) if !text.trim().is_empty() => Some(text.clone()),
@@ -308,6 +309,18 @@ fn bytes(text: &str) -> Option<usize> {
 fn duration(text: &str) -> Option<Nanos> {
     let duration = text.trim().parse::<SignedDuration>().ok()?;
     std::time::Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).map(Nanos::from)
+}
+
+/// Reads all documents of a file; empty ones are left out.
+///
+/// # Errors
+/// The text is not YAML, or exceeds a limit; the problem has the location.
+pub fn read_all(path: &Path, text: &str) -> Result<Vec<Node>, Problem> {
+    parse_all(text).map_err(|error| {
+        let location = error.location().unwrap_or(Location::UNKNOWN);
+        let message = format!("is not YAML: {}", error.without_snippet());
+        Problem { origin: Reader::new(path).origin(location), message }
+    })
 }
 
 /// Parses an address to listen on.

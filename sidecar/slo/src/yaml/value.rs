@@ -1,5 +1,5 @@
-//! Comes in: YAML, one document or several. Goes out: trees in which every key and value knows its line. Never checks the
-//! content, and never takes more memory than its limits, whatever aliases multiply.
+//! Comes in: YAML, one document or several. Goes out: trees in which every key and value knows its line. Never checks
+//! the content, and never takes more memory than its limits, whatever aliases multiply.
 
 use std::cell::Cell;
 use std::fmt;
@@ -47,8 +47,8 @@ impl fmt::Display for YamlValue {
 /// The most values of one text. Raised, a larger generated file is read, at some 200 bytes a value.
 const MAX_NODES: usize = 250_000;
 
-/// The most values that aliases may add to the written ones. Raised, a file with many large anchors is read, and a hostile
-/// one takes more memory before it is refused.
+/// The most values that aliases may add to the written ones. Raised, a file with many large anchors is read, and a
+/// hostile one takes more memory before it is refused.
 const MAX_REPEATED: usize = 50_000;
 
 /// The most bytes of text of one file, aliases included. Raised, longer texts may be repeated by aliases, at
@@ -56,8 +56,8 @@ const MAX_REPEATED: usize = 50_000;
 const MAX_TEXT: usize = 16 << 20;
 
 thread_local! {
-    /// The rest of [`MAX_TEXT`] while this thread reads a text: the parser counts written text, not the text that aliases
-    /// repeat.
+    /// The rest of [`MAX_TEXT`] while this thread reads a text: the parser counts written text, not the text that
+    /// aliases repeat.
     static TEXT_LEFT: Cell<usize> = const { Cell::new(MAX_TEXT) };
 }
 
@@ -77,7 +77,7 @@ pub fn parse(text: &str) -> Result<Node, serde_saphyr::Error> {
 ///
 /// # Errors
 /// The text is not YAML, or exceeds a limit.
-pub fn parse_all(text: &str) -> Result<Vec<Node>, serde_saphyr::Error> {
+pub(super) fn parse_all(text: &str) -> Result<Vec<Node>, serde_saphyr::Error> {
     if is_empty(text) {
         return Ok(Vec::new());
     }

@@ -34,7 +34,7 @@
 //!     .objective(Objective::availability(0.999)?)
 //!     .objective(Objective::latency(Duration::from_micros(50), 0.99)?)
 //!     .build();
-//! # Ok::<(), mapwarden::contract::ObjectiveError>(())
+//! # Ok::<(), mapwarden::ObjectiveError>(())
 //! ```
 //!
 //! One [`Telemetry`] in `main` sends everything to the sidecar for as long as it lives. It refuses to begin without
@@ -168,7 +168,7 @@
 //! | `otlp` | yes | [`Telemetry`]: OTLP over HTTP to the sidecar |
 //! | `tower` | yes | `ScopeLayer` |
 //! | `single-flight` | | `SingleFlight` |
-//! | `serde` | | maps and sets as papaya serialises them; units of [`contract`] |
+//! | `serde` | | maps and sets as papaya serialises them; units |
 //! | `metrics`, `opentelemetry-metrics`, `tracing` | | `bridge`: the same counts and events to what the service has already |
 //!
 //! # Limits
@@ -179,7 +179,7 @@
 //! - A thread's very last destructors may use a map as long as papaya's own thread-local lives, as under papaya.
 //! - On a bounded map `try_insert` is no lock, see [A bounded map](HashMap#a-bounded-map).
 //!
-//! The folders of the source read in the order of the data: [`contract`] says what the words and the bytes are,
+//! The folders of the source read in the order of the data: `mapwarden-contract` holds the names and the bytes,
 //! `record` counts, `map`, `set` and `scope` are what a service touches, `ship` sends what was counted, `bridge`
 //! tells it to what the service uses besides.
 
@@ -191,27 +191,38 @@
         reason = "users, spans and process ids are there to be shipped; the usual build finds dead code"
     )
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "metrics", feature = "opentelemetry-metrics", feature = "tracing"))]
 pub mod bridge;
-pub use mapwarden_contract as contract;
 mod map;
-pub mod record;
-pub mod scope;
+mod record;
+mod scope;
 mod set;
 #[cfg(feature = "otlp")]
-pub mod ship;
+mod ship;
+pub mod snapshot;
 
-pub use contract::Objective;
+#[cfg(feature = "tower")]
+#[doc(no_inline)]
+pub use http;
 #[cfg(feature = "single-flight")]
 pub use map::SingleFlight;
 pub use map::{
     BuildError, Collector, Compute, Equivalent, Guard, HashMap, HashMapBuilder, HashMapRef, Iter, Keys,
     LocalGuard, OccupiedError, Operation, OwnedGuard, Rejected, ResizeMode, Values,
 };
+pub use mapwarden_contract::{
+    Count, Nanos, Objective, ObjectiveError, Op, OutOfRange, Outcome, OutcomeSet, Ratio, SliKind, UnixNanos,
+};
+#[doc(no_inline)]
+pub use opentelemetry;
+pub use scope::{DependencyCall, Entered, Scope, ScopeBuilder, ScopeObjectiveError};
 #[cfg(feature = "tower")]
-pub use scope::ScopeLayer;
-pub use scope::{DependencyCall, PromiseError, Scope, ScopeBuilder};
+pub use scope::{ResponseFuture, ScopeLayer, ScopeService};
 pub use set::{HashSet, HashSetBuilder, HashSetRef, SetIter};
 #[cfg(feature = "otlp")]
 pub use ship::{FlushError, Health, InstallError, Telemetry, TelemetryBuilder, TelemetryHandle};
+#[cfg(feature = "tracing")]
+#[doc(no_inline)]
+pub use tracing;

@@ -16,9 +16,9 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Barrier;
 
-use mapwarden::contract::{Op, Outcome};
-use mapwarden::record::registry;
+use mapwarden::snapshot::Snapshot;
 use mapwarden::{HashMap, Objective};
+use mapwarden::{Op, Outcome};
 use ruzstd::decoding::StreamingDecoder;
 
 /// A ninth of the trace's keys, so that a third of the references miss and the map is full most of the time.
@@ -165,7 +165,7 @@ fn a_replayed_trace_is_counted_to_the_last_event() {
     let entries = map.len();
     kept.insert((Op::Len, Outcome::Unchanged), 1);
 
-    let snapshot = registry().snapshot().maps.into_iter().find(|it| &*it.name == "replayed").unwrap();
+    let snapshot = Snapshot::take().maps.into_iter().find(|it| &*it.name == "replayed").unwrap();
     let told: Counts = snapshot
         .operations
         .iter()

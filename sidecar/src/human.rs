@@ -1,9 +1,10 @@
-//! What comes in: numbers in base units. What goes out: what people read, with its unit. Never rounds a number
-//! to a claim that it does not make: 99.9996 % is not 100 %, and one user in a million is not 0 %.
+//! What comes in: numbers in base units. What goes out: text for people, with its unit. Never rounds to all or nothing:
+//! 99.9996 % is not 100 %, and one user in a million is not 0 %.
 
 use jiff::{Timestamp, Unit};
 
-/// `99.94%`; no decimals from 1000 % (an overspent budget) on. Shows more digits than asked where fewer would say 0 % or 100 % of what is neither.
+/// Formats a ratio as `99.94%`; without decimals from 1000 % (an overspent budget) on. Adds digits where fewer would show
+/// 0 % or 100 % for a ratio that is neither.
 pub(crate) fn percent(ratio: f64, digits: usize) -> String {
     let value = ratio * 100.0;
     let digits = if value.abs() >= 1000.0 { 0 } else { digits };
@@ -19,7 +20,7 @@ pub(crate) fn percent(ratio: f64, digits: usize) -> String {
     format!("{text}%")
 }
 
-/// `41.3% left`, or how many times over the budget is spent: `spent 9.9x`.
+/// Formats what is left of a budget as `41.3% left`, or how many times it is spent as `spent 9.9x`.
 pub(crate) fn budget(remaining: f64) -> String {
     if remaining >= 0.0 {
         format!("{} left", percent(remaining, 1))
@@ -28,18 +29,18 @@ pub(crate) fn budget(remaining: f64) -> String {
     }
 }
 
-/// `99.9%`: an objective's target, every digit of it.
+/// Formats an objective's target as `99.9%`, with every digit.
 pub(crate) fn target(ratio: f64) -> String {
     let digits = format!("{:.6}", ratio * 100.0);
     format!("{}%", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// `-7.84pp`: a difference of two ratios.
+/// Formats a difference of two ratios as `-7.84pp`.
 pub(crate) fn points(delta: f64) -> String {
     format!("{:+.2}pp", delta * 100.0)
 }
 
-/// `410ms`, `2.9s`, `2h10m`: two to three digits, the largest units that say it.
+/// Formats a duration as `410ms`, `2.9s` or `2h10m`: two to three digits, the largest units that show them.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 0.0 {
         return format!("-{}", duration(-seconds));
@@ -71,7 +72,7 @@ pub(crate) fn duration(seconds: f64) -> String {
     "centuries".to_owned()
 }
 
-/// `2850ms`: a latency as an SLI, whole milliseconds where there are ten.
+/// Formats a latency SLI as `2850ms`, in whole milliseconds from 10 ms on.
 pub(crate) fn latency(seconds: f64) -> String {
     let millis = seconds.abs() * 1e3;
     match millis {
@@ -80,12 +81,12 @@ pub(crate) fn latency(seconds: f64) -> String {
     }
 }
 
-/// A number with its sign in front, also when it is positive.
+/// Puts a `+` before the text of a number that is not negative.
 pub(crate) fn signed(number: f64, text: String) -> String {
     if number < 0.0 { text } else { format!("+{text}") }
 }
 
-/// `1,284`; fractions below ten keep a digit.
+/// Formats a number as `1,284`; fractions below ten keep one digit.
 pub(crate) fn thousands(number: f64) -> String {
     let is_small = number.abs() < 9.95 && number.fract() != 0.0;
     let digits = if is_small { format!("{number:.1}") } else { format!("{number:.0}") };
@@ -103,19 +104,19 @@ pub(crate) fn thousands(number: f64) -> String {
     text
 }
 
-/// `10:15:21Z`.
+/// Formats a point in time as `10:15:21Z`.
 pub(crate) fn time_of_day(at: Timestamp) -> String {
     at.strftime("%H:%M:%SZ").to_string()
 }
 
-/// `2026-11-21T10:15:32Z`.
+/// Formats a point in time as `2026-11-21T10:15:32Z`.
 pub(crate) fn moment(at: Timestamp) -> String {
     at.round(Unit::Second).unwrap_or(at).to_string()
 }
 
-/// Cuts a text to at most `limit` bytes at a line's end, and says how much is left out and where it is. The
-/// forms put what matters most first, so that what goes is what matters least.
-pub(crate) fn shorten(text: &str, limit: usize, rest_at: &str) -> String {
+/// Cuts a text to at most `limit` bytes at a line's end, and appends how many lines are left out and where they are. The
+/// templates put the most important lines first, so that the least important ones are cut.
+pub(crate) fn shorten(text: &str, limit: usize, full_text_at: &str) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }
@@ -123,7 +124,7 @@ pub(crate) fn shorten(text: &str, limit: usize, rest_at: &str) -> String {
     for kept in (1..lines.len()).rev() {
         let left_out = lines.len() - kept;
         let head = lines.iter().take(kept).copied().collect::<Vec<_>>().join("\n");
-        let short = format!("{head}\n({left_out} more lines: {rest_at})\n");
+        let short = format!("{head}\n({left_out} more lines: {full_text_at})\n");
         if short.len() <= limit {
             return short;
         }
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_time_use_the_largest_units_that_say_them() {
+    fn durations_use_the_largest_units() {
         let cases = [
             (0.0, "0s"),
             (0.000_000_85, "850ns"),

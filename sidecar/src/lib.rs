@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 mod http;
 mod human;
+pub mod metric_names;
 pub mod problem;
 
 pub mod accept;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mapwarden_contract::UnixNanos;
-use mapwarden_contract::names::exposition;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Input;
 use crate::config::Config;
+use crate::metric_names;
 use crate::store::{Commit, Removed, Store, StoreError};
 use crate::view;
 use crate::view::SourceBoard;
@@ -86,7 +86,7 @@ impl Owner {
     ) -> Result<(Self, watch::Receiver<Arc<View>>), StoreError> {
         let now = UnixNanos::now();
         for result in [WRITTEN, FAILED] {
-            metrics::counter!(exposition::STORE_COMMITS.name, "result" => result).absolute(0);
+            metrics::counter!(metric_names::STORE_COMMITS.name, "result" => result).absolute(0);
         }
         let store = config.data_dir.as_deref().map(Store::open).transpose()?;
         let restored = store.as_ref().map(Store::load).transpose()?.unwrap_or_default();
@@ -212,7 +212,7 @@ impl Owner {
 
     fn note_change(&mut self, change: &Change) {
         metrics::counter!(
-            exposition::CHANGES.name,
+            metric_names::CHANGES.name,
             "service" => change.service.clone(), "kind" => change.kind.name(), "source" => change.source.name()
         )
         .increment(1);
@@ -251,7 +251,7 @@ impl Owner {
         }
         self.view.send_replace(view);
         self.is_stale = false;
-        metrics::histogram!(exposition::EVALUATION_DURATION.name).record(began.elapsed());
+        metrics::histogram!(metric_names::EVALUATION_DURATION.name).record(began.elapsed());
         for event in happened {
             log(&event);
             if self.events.send(event).await.is_err() {
@@ -310,8 +310,8 @@ impl Owner {
                 FAILED
             }
         };
-        metrics::counter!(exposition::STORE_COMMITS.name, "result" => result).increment(1);
-        metrics::histogram!(exposition::STORE_DURATION.name).record(began.elapsed());
+        metrics::counter!(metric_names::STORE_COMMITS.name, "result" => result).increment(1);
+        metrics::histogram!(metric_names::STORE_DURATION.name).record(began.elapsed());
     }
 }
 
@@ -347,8 +347,8 @@ fn confirm(waiting: &mut Vec<(oneshot::Sender<Result<WrittenEntry, ProposalError
 
 fn tell_queue(inputs: &mpsc::Receiver<Input>) {
     let gauge = |value: usize| f64::from(u32::try_from(value).unwrap_or(u32::MAX));
-    metrics::gauge!(exposition::QUEUE_DEPTH.name).set(gauge(inputs.len()));
-    metrics::gauge!(exposition::QUEUE_CAPACITY.name).set(gauge(inputs.max_capacity()));
+    metrics::gauge!(metric_names::QUEUE_DEPTH.name).set(gauge(inputs.len()));
+    metrics::gauge!(metric_names::QUEUE_CAPACITY.name).set(gauge(inputs.max_capacity()));
 }
 
 fn durability(store: Option<&Durable>) -> Durability {

@@ -1,20 +1,20 @@
-//! The bucket bounds of every latency histogram: 8 buckets an octave from 1 ns to 252 s, which are exactly the
-//! buckets of an OTLP exponential histogram of scale 3 in nanoseconds. A quantile read from them is within 4.5 %
-//! of the truth (half a bucket, 2^(1/16)).
+//! The bucket bounds of every latency histogram: 8 buckets an octave from 1 ns to 252 s, which are exactly the buckets
+//! of an OTLP exponential histogram of scale 3 in nanoseconds. A quantile read from them is within 4.5 % of the exact one
+//! (half a bucket, 2^(1/16)).
 
 use super::Nanos;
 
-/// OTLP's `scale`: a bucket's upper bound is 2^(1/8) times its lower bound. Raised by one, a histogram takes
-/// twice the memory and halves the error; both ends of the wire must agree.
+/// OTLP's `scale`: the upper bound of a bucket is 2^(1/8) times its lower bound. Raised by one, a histogram takes twice
+/// the memory and halves the error; both ends of the wire must agree.
 pub const SCALE: i32 = 3;
 
-/// How many buckets there are. Raised by 8, the longest time told apart doubles.
+/// The number of buckets. Raised by 8, the longest time that has a bucket of its own doubles.
 pub const BUCKETS: usize = 304;
 
 /// Buckets in an octave, `2^SCALE`.
 const PER_OCTAVE: u32 = 8;
 
-/// `floor(2^(63 + k/8))`: where each bucket of an octave ends, for a time shifted so that its top bit is bit 63.
+/// `floor(2^(63 + k/8))`: the end of each bucket of an octave, for a time shifted so that its top bit is bit 63.
 /// The bounds but the first are irrational, so no integer time lies on one.
 const OCTAVE_BOUNDS: [u64; 8] = [
     9_223_372_036_854_775_808,
@@ -27,7 +27,7 @@ const OCTAVE_BOUNDS: [u64; 8] = [
     16_915_738_899_553_466_670,
 ];
 
-/// The bucket that holds `time`: the first whose upper bound, see [`bucket_bounds`], is not below it. Times
+/// Returns the bucket that holds `time`: the first with an upper bound (see [`bucket_bounds`]) that is not below it. Times
 /// above the last bound count in the last bucket, 0 ns counts in the first. No loop, no float, no allocation.
 ///
 /// A bucket `b` is OTLP's bucket index `b - 1`, so that `offset` is -1 on the wire.
@@ -40,7 +40,7 @@ pub fn bucket_of(time: Nanos) -> usize {
     ((octave * PER_OCTAVE + below) as usize).min(BUCKETS - 1)
 }
 
-/// The bounds `(lower, upper]` of a bucket in nanoseconds: `2^((b-1)/8)` and `2^(b/8)`.
+/// Returns the bounds `(lower, upper]` of a bucket in nanoseconds: `2^((b-1)/8)` and `2^(b/8)`.
 pub fn bucket_bounds(bucket: usize) -> (f64, f64) {
     let exponent = f64::from(u32::try_from(bucket).unwrap_or(u32::MAX));
     let octave = f64::from(PER_OCTAVE);

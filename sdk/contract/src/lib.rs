@@ -1,7 +1,15 @@
-//! What both ends of the wire agree on: words, units, bucket bounds and the sketch of users.
+//! What both ends of the wire agree on: names, units, operations, outcomes, objectives, bucket bounds and the sketch of
+//! users.
 //!
-//! Comes in: nothing. Goes out: names and small pure types that the SDK and the sidecar share. Never does IO,
-//! reads a clock or allocates behind a caller's back.
+//! Comes in: nothing. Goes out: names and small pure types that the SDK `mapwarden` and the sidecar share. Never does IO
+//! and never allocates without saying so; only [`UnixNanos::now`] reads a clock. A service depends on `mapwarden`, which
+//! re-exports the few of these types that its signatures need.
+//!
+//! # Compatibility
+//! [`Op`], [`Outcome`], [`SliKind`] and [`Verdict`] can be matched exhaustively: the SDK and the sidecar must decide what
+//! a new member means before they compile, so that adding one is a breaking change. Errors are `#[non_exhaustive]`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod buckets;
 pub mod names;
@@ -14,8 +22,7 @@ mod sketch;
 mod units;
 
 pub use buckets::{BUCKETS, SCALE, bucket_bounds, bucket_of};
-pub use objective::USUAL_BAD;
-pub use objective::{Objective, ObjectiveError, Sli};
+pub use objective::{Objective, ObjectiveError, SliKind, USUAL_BAD};
 pub use op::Op;
 pub use outcome::{Outcome, OutcomeSet, Verdict};
 pub use sketch::{SKETCH_CAPACITY, SketchError, UserHash, UserSketch};

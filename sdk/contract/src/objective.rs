@@ -1,12 +1,15 @@
-//! What a service promises about a map or a request scope.
+//! The objectives that a service declares for its maps and request scopes.
 
 use std::time::Duration;
 
 use super::{Nanos, Outcome, OutcomeSet, Ratio};
 
 /// What an objective measures.
+///
+/// Exhaustive, so that both ends of the wire handle every kind; see [Compatibility](crate#compatibility).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sli {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum SliKind {
     /// Events that did not fail, of all events.
     Availability,
     /// Events at or below the threshold, of all events that were timed.
@@ -16,15 +19,15 @@ pub enum Sli {
     },
     /// Lookups that found their key, of all lookups.
     HitRatio,
-    /// Seconds at whose end the map's last successful write was at most so long ago, of all seconds.
+    /// Seconds at the end of which the map's last successful write was recent enough, of all seconds.
     Freshness {
         /// The oldest last write that is still good.
         threshold: Nanos,
     },
 }
 
-impl Sli {
-    /// The value of the attribute `mapwarden.sli`.
+impl SliKind {
+    /// Returns the value of the attribute `mapwarden.sli`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Availability => "availability",
@@ -35,14 +38,14 @@ impl Sli {
     }
 }
 
-/// A share of good events that a service promises, for one map or request scope.
+/// The share of good events that a map or a request scope is to keep.
 ///
-/// Objectives travel with the telemetry: the sidecar makes a budget, notices, alerts and dashboards of each
+/// Objectives travel with the telemetry: the sidecar keeps a budget for each and makes its notices, alerts and dashboards
 /// without any file.
 ///
 /// ```
 /// use std::time::Duration;
-/// use mapwarden::contract::Objective;
+/// use mapwarden_contract::Objective;
 ///
 /// let objective = Objective::latency(Duration::from_millis(250), 0.99)?;
 /// assert_eq!(objective.target().get(), 0.99);
@@ -50,40 +53,41 @@ impl Sli {
 ///     Objective::availability(1.0).unwrap_err().to_string(),
 ///     "objective `availability`: target 1 is not in (0, 1): a target of 1 leaves no error budget",
 /// );
-/// # Ok::<(), mapwarden::contract::ObjectiveError>(())
+/// # Ok::<(), mapwarden_contract::ObjectiveError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
-    sli: Sli,
+    sli: SliKind,
     target: Ratio,
-    /// The outcomes that spend an availability budget; empty for the other kinds.
+    /// The outcomes that spend an availability budget; empty for the other kinds of SLI.
     bad: OutcomeSet,
 }
 
-/// What spends an availability budget unless the objective says otherwise.
+/// The outcomes that spend an availability budget unless the objective names others.
 pub const USUAL_BAD: OutcomeSet = OutcomeSet::new(&[Outcome::Rejected, Outcome::Failed]);
 
-/// An objective that nothing could keep or nothing could miss.
+/// The reason why an objective is refused: no event could keep it, or none could miss it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ObjectiveError {
     /// The target is not strictly between 0 and 1.
     #[error("objective `{sli}`: target {target} is not in (0, 1): a target of 1 leaves no error budget")]
     Target {
         /// What the objective measures.
         sli: &'static str,
-        /// What was asked for.
+        /// The target that was given.
         target: f64,
     },
-    /// A threshold is too small to be kept or measured.
+    /// The threshold is too small to be kept or measured.
     #[error(
         "objective `{sli}`: threshold {threshold:?} can be kept by no event: accepted is {least:?} or more"
     )]
     Threshold {
         /// What the objective measures.
         sli: &'static str,
-        /// What was asked for.
+        /// The threshold that was given.
         threshold: Duration,
-        /// The smallest that is accepted.
+        /// The smallest threshold that is accepted.
         least: Duration,
     },
     /// An availability objective without a bad outcome, which nothing could miss.
@@ -91,7 +95,7 @@ pub enum ObjectiveError {
         "objective `availability`: no outcome is bad, so that nothing could miss it: accepted is at least one"
     )]
     NoBadOutcome,
-    /// Bad outcomes were given to an objective that judges events otherwise.
+    /// Bad outcomes were given to an objective that does not judge events by outcome.
     #[error("objective `{sli}`: bad outcomes are chosen for `availability` only")]
     NotByOutcome {
         /// What the objective measures.
@@ -100,68 +104,68 @@ pub enum ObjectiveError {
 }
 
 impl Objective {
-    /// Promises that this share of events does not fail, e.g. 0.999.
+    /// Sets the share of events that must not fail, e.g. 0.999.
     ///
     /// # Errors
     /// A target that is not strictly between 0 and 1.
     pub fn availability(target: f64) -> Result<Self, ObjectiveError> {
-        Self::new(Sli::Availability, target)
+        Self::new(SliKind::Availability, target)
     }
 
-    /// Promises that this share of events takes at most `threshold`.
+    /// Sets the share of events that must take at most `threshold`.
     ///
     /// # Errors
     /// A target that is not strictly between 0 and 1, or a threshold of zero.
     pub fn latency(threshold: Duration, target: f64) -> Result<Self, ObjectiveError> {
         Self::with_threshold(
-            |threshold| Sli::Latency { threshold },
+            |threshold| SliKind::Latency { threshold },
             threshold,
             Duration::from_nanos(1),
             target,
         )
     }
 
-    /// Promises that in this share of seconds a map's last successful write (an entry inserted, replaced or
-    /// updated) is at most `threshold` ago; before the first write the map's creation counts as one. For tables that
-    /// something refreshes: routes, configuration, prices.
+    /// Sets the share of seconds at the end of which a map's last successful write (an entry inserted, replaced or updated) must
+    /// be at most `threshold` ago; before the first write the map's creation counts as one. For tables that something
+    /// refreshes: routes, configuration, prices.
     ///
     /// # Errors
     /// A target that is not strictly between 0 and 1, or a threshold below one second, which is how finely it is
     /// measured.
     pub fn freshness(threshold: Duration, target: f64) -> Result<Self, ObjectiveError> {
         Self::with_threshold(
-            |threshold| Sli::Freshness { threshold },
+            |threshold| SliKind::Freshness { threshold },
             threshold,
             Duration::from_secs(1),
             target,
         )
     }
 
-    /// Promises that this share of lookups finds its key.
+    /// Sets the share of lookups that must find their key.
     ///
     /// # Errors
     /// A target that is not strictly between 0 and 1.
     pub fn hit_ratio(target: f64) -> Result<Self, ObjectiveError> {
-        Self::new(Sli::HitRatio, target)
+        Self::new(SliKind::HitRatio, target)
     }
 
-    /// Says which outcomes of a map's operations are bad, instead of `rejected` and `failed`.
+    /// Sets the outcomes of a map's operations that are bad, instead of `rejected` and `failed`.
     ///
     /// # Errors
     /// No outcome, or an objective that is not about availability.
     pub fn bad_outcomes(self, outcomes: &[Outcome]) -> Result<Self, ObjectiveError> {
         let bad = OutcomeSet::new(outcomes);
         match self.sli {
-            Sli::Availability if bad.is_empty() => Err(ObjectiveError::NoBadOutcome),
-            Sli::Availability => Ok(Self { bad, ..self }),
-            Sli::Latency { .. } | Sli::HitRatio | Sli::Freshness { .. } => {
+            SliKind::Availability if bad.is_empty() => Err(ObjectiveError::NoBadOutcome),
+            SliKind::Availability => Ok(Self { bad, ..self }),
+            SliKind::Latency { .. } | SliKind::HitRatio | SliKind::Freshness { .. } => {
                 Err(ObjectiveError::NotByOutcome { sli: self.sli.name() })
             }
         }
     }
 
     fn with_threshold(
-        sli: impl FnOnce(Nanos) -> Sli,
+        sli: impl FnOnce(Nanos) -> SliKind,
         threshold: Duration,
         least: Duration,
         target: f64,
@@ -173,10 +177,10 @@ impl Objective {
         Self::new(sli, target)
     }
 
-    fn new(sli: Sli, target: f64) -> Result<Self, ObjectiveError> {
+    fn new(sli: SliKind, target: f64) -> Result<Self, ObjectiveError> {
         let bad = match sli {
-            Sli::Availability => USUAL_BAD,
-            Sli::Latency { .. } | Sli::HitRatio | Sli::Freshness { .. } => OutcomeSet::default(),
+            SliKind::Availability => USUAL_BAD,
+            SliKind::Latency { .. } | SliKind::HitRatio | SliKind::Freshness { .. } => OutcomeSet::default(),
         };
         match Ratio::new(target) {
             Ok(ratio) if target > 0.0 && target < 1.0 => Ok(Self { sli, target: ratio, bad }),
@@ -184,17 +188,17 @@ impl Objective {
         }
     }
 
-    /// What is measured.
-    pub const fn sli(&self) -> Sli {
+    /// Returns what is measured.
+    pub const fn sli(&self) -> SliKind {
         self.sli
     }
 
-    /// The outcomes that spend its budget: of an availability objective, else none.
+    /// Returns the outcomes that spend its budget; none unless it measures availability.
     pub const fn bad(&self) -> OutcomeSet {
         self.bad
     }
 
-    /// The promised share of good events, in (0, 1).
+    /// Returns the share of good events to keep, in (0, 1).
     pub const fn target(&self) -> Ratio {
         self.target
     }
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_kept_or_missed_by_nothing_is_refused_in_words() {
+    fn impossible_objectives_are_refused_with_a_reason() {
         let availability = Objective::availability(0.9).unwrap();
         let latency = Objective::latency(Duration::from_millis(1), 0.9).unwrap();
         let cases = [

@@ -1,6 +1,8 @@
-//! The operations of a map, a closed set.
+//! The operations of a map. A closed set.
 
 /// An operation on an instrumented map, under the name of papaya's method.
+///
+/// Exhaustive, so that both ends of the wire handle every operation; see [Compatibility](crate#compatibility).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Op {
     /// `get`
@@ -61,7 +63,7 @@ impl Op {
         Self::Reserve,
     ];
 
-    /// The value of the attribute `mapwarden.op`.
+    /// Returns the value of the attribute `mapwarden.op`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Get => "get",

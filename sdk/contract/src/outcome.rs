@@ -1,6 +1,8 @@
-//! How an operation ended, and what that means for an SLI. Both are closed sets.
+//! The outcomes of operations, and the verdicts of an SLI on them. Both are closed sets.
 
-/// How an operation on a map or a request ended.
+/// How an operation on a map ended.
+///
+/// Exhaustive, so that both ends of the wire handle every outcome; see [Compatibility](crate#compatibility).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
     /// The key was there.
@@ -15,7 +17,7 @@ pub enum Outcome {
     Updated,
     /// An entry was taken out.
     Removed,
-    /// The operation looked and left everything as it was; whole-map reads end so too.
+    /// The operation read and changed nothing; reads of the whole map end so too.
     Unchanged,
     /// The entry was there already, or did not match what the caller expected.
     Conflict,
@@ -40,7 +42,7 @@ impl Outcome {
         Self::Failed,
     ];
 
-    /// The value of the attribute `mapwarden.outcome`.
+    /// Returns the value of the attribute `mapwarden.outcome`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -57,12 +59,12 @@ impl Outcome {
     }
 }
 
-/// A set of outcomes, as an objective names the bad ones.
+/// A set of outcomes, such as the bad ones of an objective.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OutcomeSet(u16);
 
 impl OutcomeSet {
-    /// The set of these outcomes.
+    /// Creates the set of these outcomes.
     pub const fn new(outcomes: &[Outcome]) -> Self {
         let mut set = 0;
         let mut rest = outcomes;
@@ -73,17 +75,17 @@ impl OutcomeSet {
         Self(set)
     }
 
-    /// Whether this outcome is one of them.
+    /// Returns whether the set contains this outcome.
     pub const fn contains(self, outcome: Outcome) -> bool {
         self.0 & Self::bit(outcome) != 0
     }
 
-    /// Whether there is no outcome in it.
+    /// Returns whether the set contains no outcome.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Its outcomes, in the order of [`Outcome::ALL`].
+    /// Iterates over the outcomes of the set in the order of [`Outcome::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Outcome> {
         Outcome::ALL.into_iter().filter(move |outcome| self.contains(*outcome))
     }
@@ -107,7 +109,7 @@ impl Verdict {
     /// Both verdicts.
     pub const ALL: [Self; 2] = [Self::Good, Self::Bad];
 
-    /// The value of the attribute `mapwarden.verdict`.
+    /// Returns the value of the attribute `mapwarden.verdict`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Good => "good",

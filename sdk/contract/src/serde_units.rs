@@ -1,4 +1,4 @@
-//! The units as serde numbers: a span of time in seconds, a count, ratio, budget or burn rate as it is.
+//! The units as serde numbers: a time in seconds; a count, a ratio, a budget or a burn rate as a plain number.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,10 +1,9 @@
-//! How many different users: a set that is exact while small and a bottom-k sketch when it is not.
+//! The number of different users: an exact set while it is small, a bottom-k sketch above that.
 //!
-//! A bottom-k (KMV) sketch keeps the k smallest of uniformly distributed 64-bit hashes. While fewer than k are
-//! seen it is the set itself; after that `(k - 1) / kth smallest` estimates the whole set's size with a relative
-//! standard error of `1 / sqrt(k - 2)` (Beyer et al., "On synopses for distinct-value estimation", SIGMOD 2007).
-//! The union of two sketches is the sketch of the union, and a merge repeated changes nothing: a batch that was
-//! sent twice does no harm.
+//! A bottom-k (KMV) sketch keeps the k smallest of uniformly distributed 64-bit hashes. Below k hashes it is the set
+//! itself; above, `(k - 1) / kth smallest` estimates the size of the whole set with a relative standard error of
+//! `1 / sqrt(k - 2)` (Beyer et al., "On synopses for distinct-value estimation", SIGMOD 2007). The union of two sketches is
+//! the sketch of the union. Merging is idempotent: a batch that is sent twice does no harm.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;
@@ -12,52 +11,52 @@ use std::hash::Hasher as _;
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher24Wide};
 
-/// k: how many hashes a sketch keeps. 4,096 gives a standard error of 1.6 % above that and takes 32 KiB on the
-/// wire; raised fourfold, the error halves.
+/// k: the number of hashes that a sketch keeps. 4,096 gives a standard error of 1.6 % above that many users and takes
+/// 32 KiB on the wire; raised fourfold, the error halves.
 pub const SKETCH_CAPACITY: usize = 4096;
 
-/// A user's or tenant's pseudonym: a keyed 64-bit hash. The raw id never leaves the process that saw it.
+/// The pseudonym of a user or a tenant: a keyed 64-bit hash. The raw id never leaves the process that hashes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserHash(u64);
 
 impl UserHash {
-    /// Pseudonymises a user's id with SipHash-2-4 under a 128-bit key. Pods that share a key give one user one
-    /// pseudonym; without the key the id cannot be found by trying.
+    /// Hashes an id with SipHash-2-4 under a 128-bit key. Pods that share a key give one user one pseudonym; without the
+    /// key the id cannot be found by trying ids.
     pub fn keyed(key: &[u8; 16], id: &str) -> Self {
         let mut hasher = SipHasher24::new_with_key(key);
         hasher.write(id.as_bytes());
         Self(hasher.finish())
     }
 
-    /// The key that a configured secret (`MAPWARDEN_PSEUDONYM_KEY`) stands for: SipHash-2-4-128 of its UTF-8 bytes
-    /// under the all-zero key. Services and sidecars that are told one secret derive one key. The key is as hard
-    /// to guess as the secret: give it 16 random bytes or more, in any spelling.
+    /// Derives the key from a configured secret (`MAPWARDEN_PSEUDONYM_KEY`): SipHash-2-4-128 of its UTF-8 bytes under the
+    /// all-zero key. Services and sidecars with the same secret derive the same key. The key is as hard to guess as the
+    /// secret: use 16 random bytes or more, in any spelling.
     pub fn key(secret: &str) -> [u8; 16] {
         let mut hasher = SipHasher24Wide::new_with_key(&[0; 16]);
         hasher.write(secret.as_bytes());
         hasher.finish128().as_bytes()
     }
 
-    /// The key of tenants that belongs to a key of users: SipHash-2-4-128 of `mapwarden.tenants` under it. Under keys
-    /// of their own, a tenant and a user of the same id have nothing to do with each other.
+    /// Derives the key of tenants from the key of users: SipHash-2-4-128 of `mapwarden.tenants` under it. With separate
+    /// keys, a tenant and a user of the same id have unrelated pseudonyms.
     pub fn tenant_key(key: &[u8; 16]) -> [u8; 16] {
         let mut hasher = SipHasher24Wide::new_with_key(key);
         hasher.write(b"mapwarden.tenants");
         hasher.finish128().as_bytes()
     }
 
-    /// Takes the number that [`UserHash::get`] gave.
+    /// Creates a pseudonym from the number that [`UserHash::get`] returned.
     pub const fn new(hash: u64) -> Self {
         Self(hash)
     }
 
-    /// The hash, uniformly distributed.
+    /// Returns the hash, uniformly distributed.
     pub const fn get(self) -> u64 {
         self.0
     }
 }
 
-/// The bytes of a sketch were not what [`UserSketch::encode`] writes.
+/// The error for bytes that [`UserSketch::encode`] does not write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "user sketch of {length} bytes: accepted are ascending 8-byte big-endian hashes, at most {SKETCH_CAPACITY}"
@@ -73,12 +72,12 @@ pub struct UserSketch {
 }
 
 impl UserSketch {
-    /// The sketch of nobody.
+    /// Creates an empty sketch.
     pub const fn new() -> Self {
         Self { smallest: BTreeSet::new() }
     }
 
-    /// Adds a user; adding one again changes nothing. O(log k).
+    /// Adds a user. Idempotent, O(log k).
     pub fn insert(&mut self, user: UserHash) {
         if self.smallest.len() < SKETCH_CAPACITY {
             self.smallest.insert(user.0);
@@ -89,24 +88,24 @@ impl UserSketch {
         }
     }
 
-    /// Adds all users of another sketch.
+    /// Adds all users of another sketch. Idempotent.
     pub fn merge(&mut self, other: &Self) {
         for hash in &other.smallest {
             self.insert(UserHash(*hash));
         }
     }
 
-    /// Whether nobody was added.
+    /// Returns whether the sketch has no user.
     pub fn is_empty(&self) -> bool {
         self.smallest.is_empty()
     }
 
-    /// Whether [`UserSketch::estimate`] is the exact number.
+    /// Returns whether [`UserSketch::estimate`] is the exact number.
     pub fn is_exact(&self) -> bool {
         self.smallest.len() < SKETCH_CAPACITY
     }
 
-    /// The number of different users, exact below [`SKETCH_CAPACITY`].
+    /// Returns the number of different users, exact below [`SKETCH_CAPACITY`].
     pub fn estimate(&self) -> f64 {
         match self.smallest.last() {
             Some(largest) if !self.is_exact() => {
@@ -116,7 +115,7 @@ impl UserSketch {
         }
     }
 
-    /// The 95 % confidence interval of [`UserSketch::estimate`]; a single point while exact.
+    /// Returns the 95 % confidence interval of [`UserSketch::estimate`]; a single point while exact.
     pub fn interval(&self) -> (f64, f64) {
         let estimate = self.estimate();
         if self.is_exact() {
@@ -126,12 +125,12 @@ impl UserSketch {
         ((estimate * (1.0 - relative)).floor(), (estimate * (1.0 + relative)).ceil())
     }
 
-    /// The kept hashes in ascending order, 8 bytes each, big-endian.
+    /// Encodes the kept hashes in ascending order, 8 bytes each, big-endian.
     pub fn encode(&self) -> Vec<u8> {
         self.smallest.iter().flat_map(|hash| hash.to_be_bytes()).collect()
     }
 
-    /// Reads what [`UserSketch::encode`] wrote.
+    /// Decodes what [`UserSketch::encode`] wrote.
     ///
     /// # Errors
     /// A length that is not a multiple of 8, hashes out of order, or more than [`SKETCH_CAPACITY`] of them.
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_stands_for_one_key_on_every_machine() {
+    fn a_secret_derives_the_same_key_everywhere() {
         // Computed by another implementation of SipHash-2-4-128.
         let expected = 0x1928_4f03_3565_88b9_de17_e78a_e13a_ee6a_u128.to_be_bytes();
         assert_eq!(UserHash::key("correct horse"), expected);
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_have_a_key_of_their_own_that_follows_from_the_users() {
+    fn tenant_key_derives_from_the_user_key() {
         // Computed by another implementation of SipHash-2-4-128.
         let expected = 0xa4bb_0a78_c1a7_02ea_ab25_dbce_bc9b_fcdf_u128.to_be_bytes();
         assert_eq!(UserHash::tenant_key(&UserHash::key("correct horse")), expected);
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_commutes_and_repeats_without_effect() {
+    fn merging_commutes_and_is_idempotent() {
         let (a, b) = (users(0..5000), users(3000..9000));
         let (mut ab, mut ba) = (a.clone(), b.clone());
         ab.merge(&b);
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_back_as_they_went() {
+    fn encoding_round_trips() {
         for sketch in [UserSketch::new(), users(0..10), users(0..9000)] {
             assert_eq!(UserSketch::decode(&sketch.encode()), Ok(sketch));
         }
@@ -227,7 +226,7 @@ mod tests {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(16))]
 
         #[test]
-        fn however_users_are_split_and_merged_the_sketch_is_that_of_all(
+        fn merging_any_split_gives_the_sketch_of_all_users(
             bounds in proptest::array::uniform6(0..7_000_u32),
         ) {
             let [a, b, c] = [0, 2, 4].map(|at| users(bounds[at].min(bounds[at + 1])..bounds[at].max(bounds[at + 1])));
@@ -251,7 +250,7 @@ mod tests {
             for order in [[&a, &b, &c], [&c, &a, &b], [&b, &c, &a], [&c, &b, &a]] {
                 proptest::prop_assert_eq!(&merged(order), &everybody);
             }
-            proptest::prop_assert_eq!(&merged([&nested, &right, &a]), &everybody, "again without effect");
+            proptest::prop_assert_eq!(&merged([&nested, &right, &a]), &everybody, "merging is idempotent");
         }
     }
 }

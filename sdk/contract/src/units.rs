@@ -1,10 +1,10 @@
-//! Quantities as types: a number enters as one of these at the edge and leaves as text at the edge.
+//! Quantities as types. A number becomes one of these at the edge of the system and text at the other edge.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A number was outside the range of its unit.
+/// The error for a number outside the range of its unit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{quantity} {value} is not in {accepted}")]
 pub struct OutOfRange {
@@ -18,41 +18,41 @@ pub struct OutOfRange {
 pub struct Nanos(u64);
 
 impl Nanos {
-    /// No time at all.
+    /// Zero nanoseconds.
     pub const ZERO: Self = Self(0);
 
-    /// Takes a number of nanoseconds.
+    /// Creates a span of this many nanoseconds.
     pub const fn new(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// Takes a number of whole seconds; saturates at 584 years.
+    /// Creates a span of whole seconds; saturates at 584 years.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds.saturating_mul(1_000_000_000))
     }
 
-    /// Takes a number of whole milliseconds; saturates at 584 years.
+    /// Creates a span of whole milliseconds; saturates at 584 years.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// The number of nanoseconds.
+    /// Returns the number of nanoseconds.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The span in seconds; exact to 53 bits.
+    /// Returns the span in seconds; exact to 53 bits.
     #[expect(clippy::as_conversions, reason = "u64 to f64 rounds at 2^53 ns, which is 104 days")]
     pub const fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
     }
 
-    /// The span as a standard duration.
+    /// Returns the span as a standard duration.
     pub const fn to_duration(self) -> Duration {
         Duration::from_nanos(self.0)
     }
 
-    /// The difference, or zero where `other` is longer.
+    /// Returns the difference, or zero if `other` is longer.
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
@@ -65,7 +65,7 @@ impl From<Duration> for Nanos {
     }
 }
 
-/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, as OTLP's `time_unix_nano`. Zero is "not told".
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, as OTLP's `time_unix_nano`. Zero means unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixNanos(u64);
 
@@ -73,27 +73,27 @@ impl UnixNanos {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
-    /// Takes nanoseconds since 1970.
+    /// Creates a point in time from nanoseconds since 1970.
     pub const fn new(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// Reads the system's clock. Only the edges of the system call this; the stages take `now` as an argument.
+    /// Reads the clock of the system. Only the edges of the system call this; the stages take `now` as an argument.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the nanoseconds since 1970.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The time from `earlier` to `self`, or zero where `earlier` is later.
+    /// Returns the time from `earlier` to `self`, or zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Nanos {
         Nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The time `span` before `self`, not before 1970.
+    /// Returns the point in time that is `span` before `self`, at the earliest 1970.
     pub const fn before(self, span: Nanos) -> Self {
         Self(self.0.saturating_sub(span.0))
     }
@@ -118,26 +118,26 @@ impl Add<Nanos> for UnixNanos {
 pub struct Count(u64);
 
 impl Count {
-    /// No event.
+    /// Zero events.
     pub const ZERO: Self = Self(0);
 
-    /// Takes a number of events.
+    /// Creates a count of this many events.
     pub const fn new(count: u64) -> Self {
         Self(count)
     }
 
-    /// The number of events.
+    /// Returns the number of events.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The count as a float, for a ratio; exact to 2^53.
+    /// Returns the count as a float, for a ratio; exact to 2^53.
     #[expect(clippy::as_conversions, reason = "a count above 2^53 rounds, far below any printed digit")]
     pub const fn as_f64(self) -> f64 {
         self.0 as f64
     }
 
-    /// The difference, or zero where `other` is larger.
+    /// Returns the difference, or zero if `other` is larger.
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
@@ -182,12 +182,12 @@ impl fmt::Display for Count {
 pub struct Ratio(f64);
 
 impl Ratio {
-    /// Nothing of the whole.
+    /// The ratio 0.
     pub const ZERO: Self = Self(0.0);
-    /// All of it.
+    /// The ratio 1.
     pub const ONE: Self = Self(1.0);
 
-    /// Takes a number in [0, 1].
+    /// Creates a ratio from a number in [0, 1].
     ///
     /// # Errors
     /// Any other number, NaN included.
@@ -199,18 +199,18 @@ impl Ratio {
         }
     }
 
-    /// `part / whole`; none where the whole is empty, because 0/0 is not a measurement. A part above the whole
+    /// Returns `part / whole`, or `None` if the whole is empty, because 0/0 is not a measurement. A part above the whole
     /// counts as the whole.
     pub fn of(part: Count, whole: Count) -> Option<Self> {
         (whole > Count::ZERO).then(|| Self((part.as_f64() / whole.as_f64()).min(1.0)))
     }
 
-    /// The number in [0, 1].
+    /// Returns the number in [0, 1].
     pub const fn get(self) -> f64 {
         self.0
     }
 
-    /// What is left of the whole.
+    /// Returns the rest of the whole, `1 - self`.
     pub fn complement(self) -> Self {
         Self(1.0 - self.0)
     }
@@ -221,7 +221,7 @@ impl Ratio {
 pub struct BudgetFraction(f64);
 
 impl BudgetFraction {
-    /// Takes a share of at most 1.
+    /// Creates a share of at most 1.
     ///
     /// # Errors
     /// A number above 1, or one that is not finite.
@@ -233,7 +233,7 @@ impl BudgetFraction {
         }
     }
 
-    /// The share.
+    /// Returns the share.
     pub const fn get(self) -> f64 {
         self.0
     }
@@ -245,7 +245,7 @@ impl BudgetFraction {
 pub struct BurnRate(f64);
 
 impl BurnRate {
-    /// Takes a rate of at least 0.
+    /// Creates a rate of at least 0.
     ///
     /// # Errors
     /// A negative number, or one that is not finite.
@@ -257,7 +257,7 @@ impl BurnRate {
         }
     }
 
-    /// The rate.
+    /// Returns the rate.
     pub const fn get(self) -> f64 {
         self.0
     }
@@ -268,13 +268,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ratio_of_nothing_is_no_measurement() {
+    fn ratio_of_an_empty_whole_is_none() {
         assert_eq!(Ratio::of(Count::ZERO, Count::ZERO), None);
         assert_eq!(Ratio::of(Count::new(1), Count::new(4)), Some(Ratio(0.25)));
     }
 
     #[test]
-    fn numbers_outside_their_unit_are_refused_by_name() {
+    fn out_of_range_numbers_name_their_unit() {
         let cases = [
             ("above", Ratio::new(1.2).map(Ratio::get), "ratio 1.2 is not in [0, 1]"),
             ("burn", BurnRate::new(-1.0).map(BurnRate::get), "burn rate -1 is not in [0, inf)"),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn time_never_goes_below_zero() {
+    fn time_saturates_at_zero() {
         let (early, late) = (UnixNanos::new(10), UnixNanos::new(30));
         assert_eq!(late.since(early), Nanos::new(20));
         assert_eq!(early.since(late), Nanos::ZERO);

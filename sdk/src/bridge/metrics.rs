@@ -24,7 +24,7 @@
 //! ```
 //! # let prometheus = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
 //! let scrape = || {
-//!     mapwarden::bridge::metrics::publish(&mapwarden::record::registry().snapshot());
+//!     mapwarden::bridge::metrics::publish(&mapwarden::snapshot::Snapshot::take());
 //!     prometheus.render()
 //! };
 //! # drop(scrape());
@@ -53,7 +53,8 @@ use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Un
 
 use crate::record::points::{PointValue, each};
 use crate::record::{Distribution, Snapshot, registry};
-use mapwarden_contract::names::{Kind, Metric, facade, wire};
+use mapwarden_contract::names::published::{self, Published};
+use mapwarden_contract::names::{Metric, MetricKind, wire};
 use mapwarden_contract::{Count, Nanos, bucket_bounds};
 
 /// Where the buckets of map operations end, as powers of two in nanoseconds: 64 ns to 17 ms. Widened, every map has a
@@ -133,8 +134,10 @@ pub fn publish(snapshot: &Snapshot) {
     with_recorder(|recorder| {
         describe(recorder);
         each(snapshot, &mut |metric, attributes, value| {
-            // Hot keys have no name in the facade; everything else that is told has, see its tests.
-            let Some(published) = facade::of(metric) else { return };
+            // Only hot keys have no name in the facade; a test of the contract checks that.
+            let Some(published) = Published::of(metric).and_then(|published| published.facade) else {
+                return;
+            };
             let labels = published.labels.iter().zip(attributes);
             let labels: Vec<Label> =
                 labels.map(|(label, (_, value))| Label::new(*label, value.to_string())).collect();
@@ -151,7 +154,7 @@ pub fn publish(snapshot: &Snapshot) {
 
 /// Recorders keep the last description; a recorder that was installed later needs it again.
 fn describe(recorder: &dyn Recorder) {
-    for (_, metric) in facade::ALL {
+    for metric in published::ALL.iter().filter_map(|published| published.facade) {
         let unit = match metric.unit {
             "s" => Some(Unit::Seconds),
             // Ratios are named so already, and an exporter would take `Percent` for a hundred times as much.
@@ -160,9 +163,9 @@ fn describe(recorder: &dyn Recorder) {
         };
         let (name, help) = (KeyName::from_const_str(metric.name), SharedString::const_str(metric.help));
         match metric.kind {
-            Kind::Counter => recorder.describe_counter(name, unit, help),
-            Kind::Gauge => recorder.describe_gauge(name, unit, help),
-            Kind::Histogram => {
+            MetricKind::Counter => recorder.describe_counter(name, unit, help),
+            MetricKind::Gauge => recorder.describe_gauge(name, unit, help),
+            MetricKind::Histogram => {
                 for (part, unit) in [("bucket", unit), ("sum", unit), ("count", Some(Unit::Count))] {
                     let name = KeyName::from(format!("{}_{part}", metric.name));
                     recorder.describe_gauge(name, unit, help.clone());
@@ -174,11 +177,11 @@ fn describe(recorder: &dyn Recorder) {
 
 fn whole(recorder: &dyn Recorder, metric: &Metric, labels: Vec<Label>, count: Count) {
     match metric.kind {
-        Kind::Counter => {
+        MetricKind::Counter => {
             let key = Key::from_parts(metric.name, labels);
             recorder.register_counter(&key, &METADATA).absolute(count.get());
         }
-        Kind::Gauge | Kind::Histogram => {
+        MetricKind::Gauge | MetricKind::Histogram => {
             let is_time = metric.unit == "s";
             let value = if is_time { Nanos::new(count.get()).as_secs_f64() } else { count.as_f64() };
             gauge(recorder, metric.name, labels, value);

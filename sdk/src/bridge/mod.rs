@@ -10,7 +10,7 @@
 //! Bridges go beside the shipper or instead of it: without the default feature `otlp` a service compiles neither OTLP nor
 //! an HTTP client. Counts are kept from the first event of the process on, whatever is installed, and objectives of maps
 //! with them; objectives of request scopes from when [`Telemetry`](crate::Telemetry) is, or from
-//! [`Scope::promise`](crate::Scope::promise) on. What is told of the time since the snapshot before, as the longest that a
+//! [`Scope::set_objectives`](crate::Scope::set_objectives) on. What is told of the time since the snapshot before, as the longest that a
 //! pin of a map was held, is told to whoever takes the next one: beside the shipper, to one of both.
 
 #[cfg(feature = "metrics")]

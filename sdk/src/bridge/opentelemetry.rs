@@ -36,7 +36,8 @@ use ::opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use crate::record::points::{PointValue, each};
 use crate::record::registry;
-use mapwarden_contract::names::{Kind, Metric, attribute, meter, wire};
+use mapwarden_contract::names::published::{self, Published};
+use mapwarden_contract::names::{Metric, MetricKind, attribute};
 use mapwarden_contract::{BUCKETS, Count, bucket_bounds};
 
 /// How long a snapshot serves the instruments of one collection. Raised, a reader that leaves instruments out may be told
@@ -50,20 +51,20 @@ const PERCENTILES: [(&str, f64); 3] = [("50", 0.5), ("95", 0.95), ("99", 0.99)];
 /// The instruments live as long as the meter's provider.
 pub fn observe(meter: &Meter) {
     let collector = Arc::new(Collector::default());
-    for metric in wire::ALL.iter().filter_map(meter::of) {
+    for metric in published::ALL.iter().filter_map(|published| published.meter) {
         let collector = Arc::clone(&collector);
         match (metric.kind, metric.unit) {
-            (Kind::Counter, _) => {
+            (MetricKind::Counter, _) => {
                 let counter = meter.u64_observable_counter(metric.name).with_unit(metric.unit);
                 let counter = counter.with_description(metric.help);
                 counter.with_callback(move |observer| collector.whole(&metric, observer)).build();
             }
-            (Kind::Gauge | Kind::Histogram, "1") => {
+            (MetricKind::Gauge | MetricKind::Histogram, "1") => {
                 let gauge = meter.f64_observable_gauge(metric.name).with_unit(metric.unit);
                 let gauge = gauge.with_description(metric.help);
                 gauge.with_callback(move |observer| collector.shares(&metric, observer)).build();
             }
-            (Kind::Gauge | Kind::Histogram, _) => {
+            (MetricKind::Gauge | MetricKind::Histogram, _) => {
                 let gauge = meter.u64_observable_gauge(metric.name).with_unit(metric.unit);
                 let gauge = gauge.with_description(metric.help);
                 gauge.with_callback(move |observer| collector.whole(&metric, observer)).build();
@@ -131,8 +132,8 @@ impl State {
         let (points, now) = (&mut self.points, &mut self.times);
         points.clear();
         each(&registry().snapshot(), &mut |metric, attributes, value| {
-            let Some(told) = meter::of(metric) else { return };
-            let points = points.entry(told.name).or_default();
+            let Some(given) = Published::of(metric).and_then(|published| published.meter) else { return };
+            let points = points.entry(given.name).or_default();
             let keys = attributes.iter().map(|(name, value)| KeyValue::new(*name, value.to_string()));
             let keys: Vec<KeyValue> = keys.collect();
             match value {
@@ -187,6 +188,7 @@ fn quantile(counts: &[u64; BUCKETS], share: f64) -> Option<Count> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mapwarden_contract::names::wire;
     use mapwarden_contract::{Nanos, bucket_of};
 
     fn times(events: &[(u64, u64)]) -> Box<[u64; BUCKETS]> {
@@ -216,7 +218,21 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_tells_of_the_time_since_the_collection_before() {
+    fn one_snapshot_serves_all_instruments_of_a_collection() {
+        let mut state = State::default();
+        let mut collect = |metric| {
+            state.points(metric);
+            state.taken
+        };
+        let first = collect(&wire::MAP_OPERATIONS);
+        assert!(first.is_some());
+        assert_eq!(collect(&wire::REQUESTS), first);
+        assert_eq!(collect(&wire::DROPPED), first);
+        assert!(collect(&wire::MAP_OPERATIONS) > first, "an instrument that asks again starts a collection");
+    }
+
+    #[test]
+    fn percentiles_cover_the_time_since_the_last_collection() {
         let before = times(&[(1_000, 1_000)]);
         let now = times(&[(1_000, 1_000), (1_000_000, 3)]);
         assert_eq!(quantile(&since(&now, Some(&before)), 0.5), quantile(&times(&[(1_000_000, 1)]), 0.5));

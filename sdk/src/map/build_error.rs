@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::record::{DeclareError, MAX_OBJECTIVES};
-use mapwarden_contract::{Objective, Outcome, Sli, USUAL_BAD};
+use mapwarden_contract::{Objective, Outcome, SliKind, USUAL_BAD};
 
 /// An objective that a map cannot have beside those that it has. Names are those in the telemetry, see
 /// [`objective`](super::HashMapBuilder::objective).
@@ -68,16 +68,16 @@ pub(super) fn check_unique(names: &[Arc<str>]) -> Result<(), BuildError> {
 fn values(objective: &Objective) -> String {
     let target = objective.target().get();
     match objective.sli() {
-        Sli::Latency { threshold } => {
+        SliKind::Latency { threshold } => {
             format!("target {target} within {:?}", Duration::from_nanos(threshold.get()))
         }
-        Sli::Freshness { threshold } => {
+        SliKind::Freshness { threshold } => {
             format!("target {target} with a write each {:?}", Duration::from_nanos(threshold.get()))
         }
-        Sli::Availability if objective.bad() != USUAL_BAD => {
+        SliKind::Availability if objective.bad() != USUAL_BAD => {
             let bad: Vec<_> = objective.bad().iter().map(Outcome::name).collect();
             format!("target {target} with the bad outcomes {}", bad.join(", "))
         }
-        Sli::Availability | Sli::HitRatio => format!("target {target}"),
+        SliKind::Availability | SliKind::HitRatio => format!("target {target}"),
     }
 }

@@ -30,7 +30,7 @@ use crate::record::Meter;
 /// sessions.insert("ada".to_owned(), 1815);
 /// assert_eq!(sessions.get("ada"), Some(&1815));
 /// assert_eq!(sessions.get("bob"), None);
-/// # Ok::<(), mapwarden::contract::ObjectiveError>(())
+/// # Ok::<(), mapwarden::ObjectiveError>(())
 /// ```
 ///
 /// # Names

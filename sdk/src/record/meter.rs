@@ -252,8 +252,7 @@ impl Meter {
             return;
         }
         let at = UnixNanos::now();
-        let start = at.before(duration);
-        let told = span_hook(&SpanFacts { map: &self.name, op, outcome, error, start, duration });
+        let told = span_hook(&SpanFacts { map: &self.name, op, outcome, error, duration });
         let histogram = self.durations.get(position(op)).and_then(OnceLock::get);
         if let (Some((trace, span)), Some(histogram)) = (told, histogram) {
             histogram.keep(Exemplar { at, duration, trace, span });

@@ -41,11 +41,14 @@ pub(crate) use objective_names::objective_names;
 pub(crate) use objectives::{DeclareError, MAX_OBJECTIVES};
 pub(crate) use pseudonym::{key_hash, set_key_secret};
 pub(crate) use random::random;
-pub use registry::{Registry, SnapshotSource, SpanFacts, SpanIds, current_scope, registry, span_hook};
-pub(crate) use registry::{has_span_hook, set_scope_hook, set_span_hook};
+pub(crate) use registry::{
+    SnapshotSource, SpanFacts, SpanIds, current_scope, has_span_hook, registry, set_scope_hook,
+    set_span_hook, span_hook,
+};
 
 /// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// Maps by name; maps of one name are one.
     pub maps: Vec<MapSnapshot>,
@@ -53,12 +56,20 @@ pub struct Snapshot {
     pub scopes: Vec<ScopeSnapshot>,
     /// Dependencies by name.
     pub dependencies: Vec<DependencySnapshot>,
-    /// Who was there, in slots that no receiver has confirmed yet.
-    pub users: Vec<UsersSnapshot>,
+    /// Sketches of users and tenants, in slots that no receiver has confirmed yet.
+    pub(crate) users: Vec<UsersSnapshot>,
+}
+
+impl Snapshot {
+    /// Collects everything that was counted so far. Takes no lock that a map operation waits for.
+    pub fn take() -> Self {
+        registry().snapshot()
+    }
 }
 
 /// One map.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MapSnapshot {
     /// Its name.
     pub name: Arc<str>,
@@ -87,6 +98,7 @@ pub struct MapSnapshot {
 
 /// Estimates out of the timed operations on single keys; each timed operation stands for as many as its weight.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Sampled {
     /// All of them: what the others are a share of.
     pub operations: Count,
@@ -98,6 +110,7 @@ pub struct Sampled {
 
 /// A key that many operations ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HotKey {
     /// Its pseudonym, or what the map's `display_key` makes of it.
     pub key: Arc<str>,
@@ -109,6 +122,7 @@ pub struct HotKey {
 
 /// One request scope.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ScopeSnapshot {
     /// Its name.
     pub name: Arc<str>,
@@ -120,6 +134,7 @@ pub struct ScopeSnapshot {
 
 /// Requests of one scope from one region.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RegionSnapshot {
     /// The region.
     pub region: Arc<str>,
@@ -135,6 +150,7 @@ pub struct RegionSnapshot {
 
 /// Calls to one dependency.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DependencySnapshot {
     /// Its name.
     pub name: Arc<str>,
@@ -148,6 +164,7 @@ pub struct DependencySnapshot {
 
 /// One objective of a map or a scope.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ObjectiveSnapshot {
     /// Its name, unique in the process: `sessions-availability`.
     pub name: Arc<str>,
@@ -157,19 +174,37 @@ pub struct ObjectiveSnapshot {
     pub events: Vec<(Arc<str>, Count, Count)>,
 }
 
-/// Times in the buckets of [`mapwarden_contract::bucket_bounds`].
+/// A distribution of times, in buckets of 9 % width.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// Counts by bucket, weighted where operations are sampled.
-    pub counts: Box<[u64; BUCKETS]>,
+    /// Counts by bucket, weighted where operations are sampled; for bounds see [`mapwarden_contract::bucket_bounds`].
+    pub(crate) counts: Box<[u64; BUCKETS]>,
     /// The sum of all times, weighted alike.
-    pub sum: Nanos,
-    /// The last slow or failed one of which a span was made.
-    pub exemplar: Option<Exemplar>,
+    pub(crate) sum: Nanos,
+    /// The last slow or failed event that has a span.
+    pub(crate) exemplar: Option<Exemplar>,
+}
+
+impl Distribution {
+    /// Returns the number of events. An event that was sampled counts as often as its weight.
+    pub fn count(&self) -> Count {
+        Count::new(self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count)))
+    }
+
+    /// Returns the sum of all times, with the same weights.
+    pub const fn sum(&self) -> Nanos {
+        self.sum
+    }
+
+    /// Returns the last slow or failed event that has a span.
+    pub const fn exemplar(&self) -> Option<&Exemplar> {
+        self.exemplar.as_ref()
+    }
 }
 
 /// One event of a distribution, with the span that tells about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Exemplar {
     /// When it ended.
     pub at: UnixNanos,
@@ -183,22 +218,22 @@ pub struct Exemplar {
 
 /// Who, users or tenants, used one scope or met a bad event of one objective, in one slot.
 #[derive(Clone, Debug)]
-pub struct UsersSnapshot {
+pub(crate) struct UsersSnapshot {
     /// Whether it holds users or tenants.
-    pub who: IdentityKind,
+    pub(crate) who: IdentityKind,
     /// What the sketch is about.
-    pub about: UsersAbout,
+    pub(crate) about: UsersAbout,
     /// The region.
-    pub region: Arc<str>,
+    pub(crate) region: Arc<str>,
     /// When the slot starts.
-    pub slot: UnixNanos,
+    pub(crate) slot: UnixNanos,
     /// The users so far.
-    pub sketch: UserSketch,
+    pub(crate) sketch: UserSketch,
 }
 
 /// Whom a sketch tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum IdentityKind {
+pub(crate) enum IdentityKind {
     /// Users.
     User,
     /// Tenants: the customers, each of many users, of a service that serves organisations.
@@ -207,7 +242,7 @@ pub enum IdentityKind {
 
 /// What a sketch of users is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum UsersAbout {
+pub(crate) enum UsersAbout {
     /// All users of this scope.
     Scope(Arc<str>),
     /// The users who met a bad event of this objective.

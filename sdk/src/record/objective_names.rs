@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Snapshot;
-use mapwarden_contract::{Nanos, Objective, Outcome, Sli};
+use mapwarden_contract::{Nanos, Objective, Outcome, SliKind};
 
 /// Returns the names of what one declaration gives a map or scope, in order: `<owner>-<sli>` for the first objective of
 /// a kind, `<owner>-<sli>-<what it judges by>` for the others of that kind: `sessions-latency`, then
@@ -29,9 +29,11 @@ pub(crate) fn objective_names(owner: &str, objectives: &[Objective]) -> Vec<Arc<
 /// What tells an objective from another one of its kind.
 fn suffix(objective: &Objective) -> String {
     match objective.sli() {
-        Sli::Latency { threshold } | Sli::Freshness { threshold } => format!("-{}", plain(threshold)),
-        Sli::Availability => objective.bad().iter().map(|bad| format!("-{}", Outcome::name(bad))).collect(),
-        Sli::HitRatio => String::new(),
+        SliKind::Latency { threshold } | SliKind::Freshness { threshold } => format!("-{}", plain(threshold)),
+        SliKind::Availability => {
+            objective.bad().iter().map(|bad| format!("-{}", Outcome::name(bad))).collect()
+        }
+        SliKind::HitRatio => String::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::outcomes::{is_lookup, sum};
 use super::{Dropped, ObjectiveSnapshot};
-use mapwarden_contract::{Count, Nanos, Objective, Op, Outcome, Sli};
+use mapwarden_contract::{Count, Nanos, Objective, Op, Outcome, SliKind};
 
 /// Objectives of one map name. Raised, a map may have more of them, and every map name takes 16 bytes more for each.
 pub(crate) const MAX_OBJECTIVES: usize = 8;
@@ -80,7 +80,7 @@ impl Objectives {
     pub(super) fn judge(&self, duration: Nanos, weight: u64) -> Option<Nanos> {
         let mut lowest = None;
         for DeclaredObjective { name: _, objective, met, missed } in self.declared() {
-            if let Sli::Latency { threshold } = objective.sli() {
+            if let SliKind::Latency { threshold } = objective.sli() {
                 let count = if duration <= threshold { met } else { missed };
                 count.fetch_add(weight, Relaxed);
                 lowest = lowest.map_or(Some(threshold), |lowest| Some(threshold.min(lowest)));
@@ -100,14 +100,14 @@ impl Objectives {
         declared.sort_by_key(|declared| declared.objective.sli());
         let snapshot = |DeclaredObjective { name, objective, met, missed }: &DeclaredObjective| {
             let (good, bad) = match objective.sli() {
-                Sli::Availability => {
+                SliKind::Availability => {
                     let is_bad = |outcome| objective.bad().contains(outcome);
                     let good = sum(operations, |_, outcome| !is_bad(outcome));
                     (good, sum(operations, |_, outcome| is_bad(outcome)))
                 }
-                Sli::Latency { .. } => (Count::new(met.load(Relaxed)), Count::new(missed.load(Relaxed))),
-                Sli::HitRatio => (sum(operations, is_hit), sum(operations, is_miss)),
-                Sli::Freshness { threshold } => freshness(threshold),
+                SliKind::Latency { .. } => (Count::new(met.load(Relaxed)), Count::new(missed.load(Relaxed))),
+                SliKind::HitRatio => (sum(operations, is_hit), sum(operations, is_miss)),
+                SliKind::Freshness { threshold } => freshness(threshold),
             };
             let events = vec![(Arc::from(""), good, bad)];
             ObjectiveSnapshot { name: Arc::clone(name), objective: *objective, events }

@@ -12,7 +12,7 @@ use mapwarden_contract::names::attribute::{
     DEPENDENCY, ERROR_TYPE, KEY, MAP, OP, OUTCOME, REASON, REGION, SCOPE, SLI, SLO, THRESHOLD, VERDICT,
 };
 use mapwarden_contract::names::{Metric, wire};
-use mapwarden_contract::{Count, Ratio, Sli, UnixNanos, Verdict};
+use mapwarden_contract::{Count, Ratio, SliKind, UnixNanos, Verdict};
 
 /// What a point says.
 #[derive(Clone, Copy, Debug)]
@@ -151,12 +151,12 @@ fn each_of_objective(objective: &ObjectiveSnapshot, about: Attribute<'_>, emit: 
     let attributes = [(SLO, Text(name)), (SLI, Text(sli.name())), about];
     let target = PointValue::Share(objective.target());
     match sli {
-        Sli::Latency { threshold } | Sli::Freshness { threshold } => {
+        SliKind::Latency { threshold } | SliKind::Freshness { threshold } => {
             let [slo, sli, about] = attributes;
             let threshold = AttributeValue::Whole(Count::new(threshold.get()));
             emit(&wire::OBJECTIVE, &[slo, sli, about, (THRESHOLD, threshold)], target);
         }
-        Sli::Availability | Sli::HitRatio => emit(&wire::OBJECTIVE, &attributes, target),
+        SliKind::Availability | SliKind::HitRatio => emit(&wire::OBJECTIVE, &attributes, target),
     }
 }
 

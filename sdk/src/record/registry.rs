@@ -6,28 +6,28 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::Snapshot;
 use super::objective_names::name_objectives_apart;
-use mapwarden_contract::{Nanos, Op, Outcome, UnixNanos};
+use mapwarden_contract::{Nanos, Op, Outcome};
 
 /// Something that counts: the maps and the request scopes of this process.
-pub trait SnapshotSource: Send + Sync {
+pub(crate) trait SnapshotSource: Send + Sync {
     /// Adds what was counted so far.
     fn snapshot(&self, into: &mut Snapshot);
 }
 
 /// Everything in this process that counts.
 #[derive(Default)]
-pub struct Registry {
+pub(crate) struct Registry {
     sources: Mutex<Vec<Arc<dyn SnapshotSource>>>,
 }
 
 impl Registry {
     /// Adds a source for the life of the process.
-    pub fn register(&self, source: Arc<dyn SnapshotSource>) {
+    pub(crate) fn register(&self, source: Arc<dyn SnapshotSource>) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(source);
     }
 
     /// What every source counted so far.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut snapshot = Snapshot::default();
         for source in sources {
@@ -45,31 +45,29 @@ impl fmt::Debug for Registry {
 }
 
 /// The process-wide register.
-pub fn registry() -> &'static Registry {
+pub(crate) fn registry() -> &'static Registry {
     static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::default);
     &REGISTRY
 }
 
 /// What is known about a slow or failed map operation when it ends.
 #[derive(Clone, Copy, Debug)]
-pub struct SpanFacts<'a> {
+pub(crate) struct SpanFacts<'a> {
     /// The map's name.
-    pub map: &'a str,
+    pub(crate) map: &'a str,
     /// The operation.
-    pub op: Op,
+    pub(crate) op: Op,
     /// How it ended.
-    pub outcome: Outcome,
-    /// When it began.
-    pub start: UnixNanos,
+    pub(crate) outcome: Outcome,
     /// How long it took.
-    pub duration: Nanos,
+    pub(crate) duration: Nanos,
     /// The kind of its error, the span's `error.type`; where none is given, a rejected or failed operation has its
     /// outcome's name.
-    pub error: Option<&'a str>,
+    pub(crate) error: Option<&'a str>,
 }
 
 /// The trace id and the span id of a span that somebody will find.
-pub type SpanIds = ([u8; 16], [u8; 8]);
+pub(crate) type SpanIds = ([u8; 16], [u8; 8]);
 
 static SPAN_HOOK: OnceLock<fn(&SpanFacts<'_>) -> Option<SpanIds>> = OnceLock::new();
 
@@ -84,7 +82,7 @@ pub(crate) fn has_span_hook() -> bool {
 }
 
 /// Offers an operation to the hook, if there is one; tells the span that was made of it.
-pub fn span_hook(facts: &SpanFacts<'_>) -> Option<SpanIds> {
+pub(crate) fn span_hook(facts: &SpanFacts<'_>) -> Option<SpanIds> {
     SPAN_HOOK.get().and_then(|hook| hook(facts))
 }
 
@@ -98,6 +96,6 @@ pub(crate) fn set_scope_hook(hook: fn() -> Option<Arc<str>>) {
 /// The name of the request scope that the code on this thread works for; none outside of every scope, before
 /// telemetry is installed and in the last destructors of a thread. Never panics and takes no lock: a look at the
 /// thread's context and one reference more.
-pub fn current_scope() -> Option<Arc<str>> {
+pub(crate) fn current_scope() -> Option<Arc<str>> {
     SCOPE_HOOK.get().and_then(|hook| hook())
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::record::{
     Distribution, Dropped, Exemplar, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot, TimeHistogram,
 };
-use mapwarden_contract::{Count, Nanos, Objective, Sli, Verdict};
+use mapwarden_contract::{Count, Nanos, Objective, SliKind, Verdict};
 
 /// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
 /// more series; a service in more regions than this sees the rest as one.
@@ -114,15 +114,18 @@ impl Promise {
     fn judge(&self, time: Nanos, ending: Ending) -> Option<Verdict> {
         let of = |good| if good { Verdict::Good } else { Verdict::Bad };
         match (self.promised.objective.sli(), ending) {
-            (Sli::Availability, Ending::Ok) => Some(Verdict::Good),
-            (Sli::Availability, Ending::Failed) => Some(Verdict::Bad),
-            (Sli::Availability, Ending::Cancelled) => None,
-            (Sli::Latency { threshold }, Ending::Ok | Ending::Failed) => Some(of(time <= threshold)),
+            (SliKind::Availability, Ending::Ok) => Some(Verdict::Good),
+            (SliKind::Availability, Ending::Failed) => Some(Verdict::Bad),
+            (SliKind::Availability, Ending::Cancelled) => None,
+            (SliKind::Latency { threshold }, Ending::Ok | Ending::Failed) => Some(of(time <= threshold)),
             // Nobody knows how long the rest would have taken, but too long is too long already: a service that
             // hangs until its clients leave must not look idle.
-            (Sli::Latency { threshold }, Ending::Cancelled) => (time > threshold).then_some(Verdict::Bad),
+            (SliKind::Latency { threshold }, Ending::Cancelled) => (time > threshold).then_some(Verdict::Bad),
             // Requests look nothing up and write nothing; the builder refuses such objectives.
-            (Sli::HitRatio | Sli::Freshness { .. }, Ending::Ok | Ending::Failed | Ending::Cancelled) => None,
+            (
+                SliKind::HitRatio | SliKind::Freshness { .. },
+                Ending::Ok | Ending::Failed | Ending::Cancelled,
+            ) => None,
         }
     }
 }

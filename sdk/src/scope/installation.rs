@@ -117,7 +117,7 @@ fn current_scope() -> Option<Arc<str>> {
 }
 
 fn map_operation(operation: &SpanFacts<'_>) -> Facts {
-    let SpanFacts { map, op, outcome, start: _, duration, error } = *operation;
+    let SpanFacts { map, op, outcome, duration, error } = *operation;
     let usual = match outcome {
         Outcome::Rejected | Outcome::Failed => Some(outcome.name()),
         Outcome::Hit
@@ -151,11 +151,11 @@ mod tests {
     use crate::record::{self, span_hook};
     use crate::scope::{Limits, PlannedIds, Scope, Target};
     use crate::ship::SpanQueue;
-    use mapwarden_contract::{Nanos, Op, Ratio, UnixNanos};
+    use mapwarden_contract::{Nanos, Op, Ratio};
 
     fn operation(map: &str, outcome: Outcome, error: Option<&str>) -> Option<SpanIds> {
-        let (op, start, duration) = (Op::Get, UnixNanos::EPOCH, Nanos::from_millis(3));
-        span_hook(&SpanFacts { map, op, outcome, start, duration, error })
+        let (op, duration) = (Op::Get, Nanos::from_millis(3));
+        span_hook(&SpanFacts { map, op, outcome, duration, error })
     }
 
     fn named<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {

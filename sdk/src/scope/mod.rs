@@ -1,5 +1,5 @@
 //! What comes in: requests and calls to dependencies, from their start to their end. What goes out: exact counts,
-//! times and verdicts in the [`Snapshot`](crate::record::Snapshot), sketches of users and tenants, and spans. Never
+//! times and verdicts in the [`Snapshot`](crate::snapshot::Snapshot), sketches of users and tenants, and spans. Never
 //! does IO, and never lets the raw id of a user or tenant out of the process.
 //!
 //! # Cost
@@ -31,7 +31,7 @@ pub use current::Entered;
 pub use dependency::DependencyCall;
 #[cfg(feature = "tower")]
 pub use layer::{ResponseFuture, ScopeLayer, ScopeService};
-pub use promises::PromiseError;
+pub use promises::ScopeObjectiveError;
 pub use request::{Scope, ScopeBuilder};
 
 pub(crate) use counters::{NamedObjective, ScopeCounters};

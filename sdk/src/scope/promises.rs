@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::counters::NamedObjective;
-use mapwarden_contract::{Objective, Outcome, Sli};
+use mapwarden_contract::{Objective, Outcome, SliKind};
 
 /// Something that requests cannot be measured by.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PromiseError {
+pub enum ScopeObjectiveError {
     /// An objective was given twice.
     #[error("objective `{name}` is given twice: an SLI of a scope has one objective")]
     Duplicate {
@@ -30,20 +30,20 @@ pub enum PromiseError {
 /// Objectives by scope, named `<scope>-<sli>`.
 pub(crate) fn named(
     objectives: impl IntoIterator<Item = (String, Objective)>,
-) -> Result<BTreeMap<String, Vec<NamedObjective>>, PromiseError> {
+) -> Result<BTreeMap<String, Vec<NamedObjective>>, ScopeObjectiveError> {
     let mut by_scope: BTreeMap<String, Vec<NamedObjective>> = BTreeMap::new();
     for (scope, objective) in objectives {
         let name: Arc<str> = format!("{scope}-{}", objective.sli().name()).into();
         match objective.sli() {
-            Sli::Availability if objective.bad().contains(Outcome::Failed) => {}
-            Sli::Latency { .. } => {}
-            Sli::Availability | Sli::HitRatio | Sli::Freshness { .. } => {
-                return Err(PromiseError::NotOfRequests { name: name.to_string() });
+            SliKind::Availability if objective.bad().contains(Outcome::Failed) => {}
+            SliKind::Latency { .. } => {}
+            SliKind::Availability | SliKind::HitRatio | SliKind::Freshness { .. } => {
+                return Err(ScopeObjectiveError::NotOfRequests { name: name.to_string() });
             }
         }
         let of_scope = by_scope.entry(scope).or_default();
         if of_scope.iter().any(|known| known.name == name) {
-            return Err(PromiseError::Duplicate { name: name.to_string() });
+            return Err(ScopeObjectiveError::Duplicate { name: name.to_string() });
         }
         of_scope.push(NamedObjective { name, objective });
     }
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_promise_counts_without_telemetry_and_a_wrong_one_is_refused() {
         let availability = Objective::availability(0.999).unwrap();
-        Scope::promise("promised", [availability]).unwrap();
+        Scope::set_objectives("promised", [availability]).unwrap();
         Scope::request("promised").region("eu").start().ok();
         Scope::request("promised").region("eu").start().fail("x");
         let scopes = registry().snapshot().scopes;
@@ -69,10 +69,10 @@ mod tests {
         assert_eq!(&*objective.name, "promised-availability");
         assert_eq!(objective.events, [(Arc::from("eu"), Count::new(1), Count::new(1))]);
 
-        let twice = Scope::promise("promised", [availability, availability]).unwrap_err();
-        assert_eq!(twice, PromiseError::Duplicate { name: "promised-availability".to_owned() });
+        let twice = Scope::set_objectives("promised", [availability, availability]).unwrap_err();
+        assert_eq!(twice, ScopeObjectiveError::Duplicate { name: "promised-availability".to_owned() });
         let hits = Objective::hit_ratio(0.9).unwrap();
-        let of_maps = Scope::promise("promised", [hits]).unwrap_err();
-        assert_eq!(of_maps, PromiseError::NotOfRequests { name: "promised-hit_ratio".to_owned() });
+        let of_maps = Scope::set_objectives("promised", [hits]).unwrap_err();
+        assert_eq!(of_maps, ScopeObjectiveError::NotOfRequests { name: "promised-hit_ratio".to_owned() });
     }
 }

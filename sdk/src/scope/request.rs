@@ -13,13 +13,13 @@ use super::dependency::DependencyCall;
 use super::directory::scopes;
 use super::installation::{Installation, installed};
 use super::limits::Why;
-use super::promises::{PromiseError, named};
+use super::promises::{ScopeObjectiveError, named};
 use super::spans::{Facts, Identity};
 use super::subscriber::Lent;
 use super::users::Group;
 use crate::record::{Exemplar, IdentityKind, UsersAbout};
 use mapwarden_contract::names::{attribute, wire};
-use mapwarden_contract::{Nanos, Objective, Sli, UnixNanos, UserHash};
+use mapwarden_contract::{Nanos, Objective, SliKind, UnixNanos, UserHash};
 
 /// A running request. It ends by [`ok`](Self::ok), [`fail`](Self::fail) or [`cancel`](Self::cancel); dropped without
 /// an ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
@@ -71,11 +71,14 @@ impl Scope {
 
     /// Counts these objectives of the scope of this name from now on, in place of those that it had. For services without
     /// [`Telemetry`](crate::Telemetry), whose builder takes objectives otherwise; what is counted is in the
-    /// [`Snapshot`](crate::record::Snapshot), and the bridges publish it.
+    /// [`Snapshot`](crate::snapshot::Snapshot), and the bridges publish it.
     ///
     /// # Errors
-    /// Whatever [`PromiseError`] names.
-    pub fn promise(name: &str, objectives: impl IntoIterator<Item = Objective>) -> Result<(), PromiseError> {
+    /// Whatever [`ScopeObjectiveError`] names.
+    pub fn set_objectives(
+        name: &str,
+        objectives: impl IntoIterator<Item = Objective>,
+    ) -> Result<(), ScopeObjectiveError> {
         let objectives = objectives.into_iter().map(|objective| (name.to_owned(), objective));
         for (name, objectives) in named(objectives)? {
             scopes().requests.find_or_make(&name, ScopeCounters::new).promise(objectives);
@@ -154,7 +157,7 @@ impl Scope {
         let now = UnixNanos::now();
         let mut slow = false;
         self.counters.record(duration, ending, |missed| {
-            slow |= matches!(missed.objective.sli(), Sli::Latency { .. });
+            slow |= matches!(missed.objective.sli(), SliKind::Latency { .. });
             self.saw(now, &UsersAbout::Objective(Arc::clone(&missed.name)));
         });
         self.saw(now, &UsersAbout::Scope(Arc::clone(&self.counters.scope)));

@@ -24,7 +24,7 @@ use crate::map::{Equivalent, Guard, HashMap, LocalGuard, OwnedGuard, Rejected};
 /// assert!(seen.insert("ada".to_owned()));
 /// assert!(!seen.insert("ada".to_owned()));
 /// assert!(!seen.contains("bob"));
-/// # Ok::<(), mapwarden::contract::ObjectiveError>(())
+/// # Ok::<(), mapwarden::ObjectiveError>(())
 /// ```
 ///
 /// # Operations

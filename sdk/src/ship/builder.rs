@@ -13,7 +13,7 @@ use super::resource::Attributes;
 use super::telemetry::Telemetry;
 #[cfg(feature = "tracing")]
 use crate::scope::Subscriber;
-use crate::scope::{Limits, NamedObjective, PromiseError, PseudonymKey, Target, named};
+use crate::scope::{Limits, NamedObjective, PseudonymKey, ScopeObjectiveError, Target, named};
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Objective, Ratio};
 
@@ -71,7 +71,7 @@ pub enum InstallError {
     },
     /// An objective of a scope was given twice, or is one that only maps can keep.
     #[error(transparent)]
-    Promise(#[from] PromiseError),
+    Promise(#[from] ScopeObjectiveError),
     /// The interval is too short or too long.
     #[error("interval {interval:?} is not in [10 ms, 1 h]")]
     Interval {

@@ -1,4 +1,4 @@
-//! What comes in: a [`Snapshot`](crate::record::Snapshot) each interval, and spans. What goes out: OTLP over HTTP
+//! What comes in: a [`Snapshot`](crate::snapshot::Snapshot) each interval, and spans. What goes out: OTLP over HTTP
 //! to the sidecar. Never blocks the service's threads, never grows without bound, and never fails the service:
 //! with a dead receiver everything goes on but the telling.
 //!

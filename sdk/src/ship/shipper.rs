@@ -89,10 +89,14 @@ impl Shipper {
         }
     }
 
-    /// Sends what there is to tell. Whatever panics, e.g. a source of counts that the service registered, costs this
-    /// batch and no more.
+    /// Sends everything that is due.
     fn batch(&mut self, occasion: Occasion) -> Result<(), FlushError> {
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.send(occasion)));
+        self.guarded(|shipper| shipper.send(occasion))
+    }
+
+    /// Makes a batch, and notes how it went. A panic costs this batch and no more.
+    fn guarded(&mut self, make: impl FnOnce(&mut Self) -> Result<(), FlushError>) -> Result<(), FlushError> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| make(self)));
         let outcome = outcome.unwrap_or_else(|panic| Err(self.panicked(&*panic)));
         let consecutive_failures = self.lanes.failures();
         self.control.note(|health| {
@@ -240,5 +244,41 @@ struct Ending(Arc<Control>);
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+
+    use super::super::post::client;
+    use super::*;
+
+    #[test]
+    fn a_panicking_batch_is_counted_and_the_next_one_is_made() {
+        let control = Arc::new(Control::new());
+        let mut shipper = Shipper {
+            client: client(),
+            endpoint: String::new(),
+            resource: Resource::default(),
+            spans: SpanQueue::default(),
+            start: UnixNanos::EPOCH,
+            interval: Duration::from_secs(1),
+            control: Arc::clone(&control),
+            lanes: Lanes::default(),
+            patience: PATIENCE,
+            confirmed: UnixNanos::EPOCH,
+            random: Rng::with_seed(1),
+        };
+        let before = Dropped::BatchPanicked.count();
+        let panicked = shipper.guarded(|_| panic!("on purpose")).unwrap_err();
+        assert_eq!(panicked, FlushError::Panicked { why: "on purpose".to_owned() });
+        assert_eq!(Dropped::BatchPanicked.count().saturating_sub(before), Count::new(1));
+        let health = control.health();
+        assert_eq!(health.consecutive_failures, 1);
+        assert_eq!(health.last_error, Some("making the batch panicked: on purpose".to_owned()));
+        let now = Instant::now();
+        assert!(shipper.lanes.all().into_iter().all(|lane| !lane.is_over(now)), "every signal pauses");
+        assert_eq!(shipper.guarded(|_| Ok(())), Ok(()));
     }
 }

@@ -15,7 +15,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mapwarden::record::registry;
+use mapwarden::snapshot::Snapshot;
 
 struct Counting;
 
@@ -108,12 +108,9 @@ fn operations_allocate_what_papaya_allocates_and_threads_leave_nothing() {
     let grown = LIVE.load(Ordering::Relaxed) - before;
     assert!(grown < 20_000, "10,000 threads in turn left {grown} bytes");
 
-    let snapshot = registry().snapshot();
+    let snapshot = Snapshot::take();
     let counted = &snapshot.maps.iter().find(|map| &*map.name == "allocation").unwrap().operations;
-    let gets: u64 = counted
-        .iter()
-        .filter(|(op, _, _)| *op == mapwarden::contract::Op::Get)
-        .map(|(_, _, count)| count.get())
-        .sum();
+    let gets: u64 =
+        counted.iter().filter(|(op, _, _)| *op == mapwarden::Op::Get).map(|(_, _, count)| count.get()).sum();
     assert_eq!(gets, 2 * 20_000 + 1 + 200_000 + 50_000 + 50_000 + 10_100, "no thread's count is lost");
 }

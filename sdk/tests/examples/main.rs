@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mapwarden::contract::names::{attribute as name, wire};
+use mapwarden_contract::names::{attribute as name, wire};
 
 use crate::receiver::Receiver;
 #[cfg(feature = "tower")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::metrics::with_local_recorder;
 use mapwarden::bridge::metrics::{BridgeError, MetricsBridge, publish};
-use mapwarden::record::registry;
+use mapwarden::snapshot::Snapshot;
 use mapwarden::{HashMap, Objective, Scope};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
@@ -24,7 +24,7 @@ fn series(text: &str, named: &str) -> BTreeMap<String, f64> {
 
 fn scraped(builder: PrometheusBuilder) -> String {
     let recorder = builder.build_recorder();
-    with_local_recorder(&recorder, || publish(&registry().snapshot()));
+    with_local_recorder(&recorder, || publish(&Snapshot::take()));
     recorder.handle().render()
 }
 

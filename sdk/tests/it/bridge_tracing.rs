@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mapwarden::bridge::tracing::{InUse, install};
-use mapwarden::contract::names::{attribute as name, wire};
-use mapwarden::record::registry;
+use mapwarden::snapshot::Snapshot;
 use mapwarden::{HashMap, InstallError, Objective, Scope};
+use mapwarden_contract::names::{attribute as name, wire};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
@@ -305,7 +305,7 @@ fn a_subscriber_that_is_gone_in_the_last_destructors_of_a_thread_ends_nothing() 
     });
     thread(|| AT_THE_END.with_borrow(|_| ()));
     drop(bridge);
-    let scopes = registry().snapshot().scopes;
+    let scopes = Snapshot::take().scopes;
     let scope = scopes.iter().find(|scope| &*scope.name == "traced-end").unwrap();
     assert_eq!(scope.regions[0].failed.get(), 5);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{Objective, Scope};
+use mapwarden_contract::names::{attribute as name, wire};
 use opentelemetry_proto::tonic::metrics::v1::{Exemplar, exemplar};
 
 use crate::receiver::{Batch, Receiver, orders, turn};

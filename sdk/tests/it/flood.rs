@@ -1,8 +1,8 @@
 //! More users than may wait while no receiver is well: what is kept is bounded, and nothing is lost in silence.
 
 use mapwarden::Scope;
-use mapwarden::contract::UserSketch;
-use mapwarden::contract::names::{attribute as name, wire};
+use mapwarden_contract::UserSketch;
+use mapwarden_contract::names::{attribute as name, wire};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
 use crate::alone;

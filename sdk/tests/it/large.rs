@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{FlushError, HashMap};
+use mapwarden_contract::names::{attribute as name, wire};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{Objective, Scope, ScopeLayer};
+use mapwarden_contract::names::{attribute as name, wire};
 use tower::{Layer as _, Service as _};
 
 use crate::receiver::{Receiver, attribute, orders, turn};

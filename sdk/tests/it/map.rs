@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{HashMap, Objective};
+use mapwarden_contract::names::{attribute as name, wire};
 
 use crate::receiver::{Receiver, attribute, orders, turn};
 

@@ -1,7 +1,7 @@
 //! Maps within requests, as a receiver sees both.
 
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{HashMap, Objective, Scope};
+use mapwarden_contract::names::{attribute as name, wire};
 
 use crate::receiver::{Batch, Receiver, attribute, orders, turn};
 use crate::scope::span;

@@ -2,14 +2,11 @@
 //! are exact once there is a receiver that is well.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mapwarden::contract::names::{attribute as name, wire};
-use mapwarden::contract::{Count, UnixNanos};
-use mapwarden::record::{Snapshot, SnapshotSource, registry};
+use mapwarden::{Count, UnixNanos};
 use mapwarden::{FlushError, HashMap, Scope};
+use mapwarden_contract::names::{attribute as name, wire};
 
 use crate::faulty::{Fault, Faulty};
 use crate::receiver::{Receiver, orders, turn};
@@ -175,38 +172,6 @@ fn a_wrong_endpoint_is_told_and_not_hammered() {
         assert_eq!(telemetry.flush().unwrap_err().to_string(), error);
         assert!(refused() > before);
     }
-}
-
-/// A source of counts that panics while it is told to, as one that a service registered might.
-struct Panics(AtomicBool);
-
-impl SnapshotSource for Panics {
-    fn snapshot(&self, _: &mut Snapshot) {
-        assert!(!self.0.load(Ordering::SeqCst), "a source that panics on purpose");
-    }
-}
-
-#[test]
-fn a_batch_that_panics_is_counted_and_the_next_one_is_made() {
-    let _turn = turn();
-    let receiver = Receiver::start();
-    let telemetry = orders(receiver.address).install().unwrap();
-    let source = Arc::new(Panics(AtomicBool::new(true)));
-    registry().register(Arc::<Panics>::clone(&source));
-    Scope::request("panicked over").start().ok();
-    let panicked = telemetry.flush().unwrap_err();
-    let why = "a source that panics on purpose".to_owned();
-    assert_eq!(panicked, FlushError::Panicked { why });
-    assert!(!telemetry.health().is_well());
-    assert!(receiver.bodies("/v1/metrics").is_empty());
-
-    source.0.store(false, Ordering::SeqCst);
-    telemetry.flush().unwrap();
-    assert!(telemetry.health().is_well());
-    let batch = receiver.metrics();
-    assert_eq!(batch.value(wire::DROPPED.name, &[(name::REASON, "batch_panicked")]), Some(1.0));
-    let of = [(name::SCOPE, "panicked over"), (name::REGION, ""), (name::OUTCOME, "ok")];
-    assert_eq!(batch.value(wire::REQUESTS.name, &of), Some(1.0));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use mapwarden::contract::UserHash;
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{HashMap, Scope};
+use mapwarden_contract::UserHash;
+use mapwarden_contract::names::{attribute as name, wire};
 use siphasher::sip::SipHasher13;
 
 use crate::receiver::{Batch, Receiver, attribute as text, orders, turn};

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{Objective, Scope, Telemetry};
+use mapwarden_contract::names::{attribute as name, wire};
 use opentelemetry::Context;
 use opentelemetry::trace::{Status, TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry_proto::tonic::trace::v1::Span;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use mapwarden::contract::names::{attribute as name, wire};
-use mapwarden::contract::{UserHash, UserSketch};
 use mapwarden::{FlushError, InstallError, Objective, Scope, Telemetry};
+use mapwarden_contract::names::{attribute as name, published, wire};
+use mapwarden_contract::{UserHash, UserSketch};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
@@ -93,7 +93,7 @@ fn a_batch_says_who_when_and_what_was_promised() {
     assert_eq!(keys, expected);
     assert_eq!(told(second.resource()), resource, "one process, one instance");
 
-    let declared: BTreeSet<_> = wire::ALL.iter().map(|metric| (metric.name, metric.unit)).collect();
+    let declared: BTreeSet<_> = published::ALL.iter().map(|it| (it.wire.name, it.wire.unit)).collect();
     let sent: BTreeSet<_> = first.metrics().map(|metric| (&*metric.name, &*metric.unit)).collect();
     assert!(sent.is_subset(&declared), "{sent:?}");
 

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mapwarden::contract::names::{attribute as name, wire};
 use mapwarden::{Scope, TelemetryHandle};
+use mapwarden_contract::names::{attribute as name, wire};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::alone::{self, Running};

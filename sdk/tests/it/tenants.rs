@@ -1,8 +1,8 @@
 //! Tenants beside users: counted alike, pseudonymised apart.
 
-use mapwarden::contract::names::{attribute as name, wire};
-use mapwarden::contract::{UserHash, UserSketch};
 use mapwarden::{Objective, Scope};
+use mapwarden_contract::names::{attribute as name, wire};
+use mapwarden_contract::{UserHash, UserSketch};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use mapwarden::contract::{Count, Op, Outcome};
 use mapwarden::{Compute, HashMap, OccupiedError, Operation};
+use mapwarden::{Count, Op, Outcome};
 
 use crate::snapshots::{counts, snapshot, table};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use mapwarden::contract::Outcome;
+use mapwarden::Outcome;
 use mapwarden::{BuildError, HashMap, HashMapBuilder, HashSet, Objective};
 
 use crate::snapshots::snapshot;
@@ -57,8 +57,7 @@ fn duplicate_objectives_are_refused_and_nothing_is_made() {
              outcomes"
         );
     }
-    let names: Vec<_> =
-        mapwarden::record::registry().snapshot().maps.into_iter().map(|map| map.name).collect();
+    let names: Vec<_> = mapwarden::snapshot::Snapshot::take().maps.into_iter().map(|map| map.name).collect();
     assert!(!names.contains(&"twice".into()));
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 
-use mapwarden::contract::{Op, Outcome};
 use mapwarden::{Compute, HashMap, HashMapRef, Operation};
+use mapwarden::{Op, Outcome};
 use papaya::Guard;
 
 use crate::snapshots::counts;

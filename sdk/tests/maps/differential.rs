@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap as Model};
 
-use mapwarden::contract::{Count, Op, Outcome};
 use mapwarden::{Compute, HashMap, Operation};
+use mapwarden::{Count, Op, Outcome};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use mapwarden::HashMap;
-use mapwarden::contract::{Count, Op, Outcome};
+use mapwarden::{Count, Op, Outcome};
 
 use super::snapshots::{counts, snapshot, table};
 
@@ -98,7 +98,7 @@ fn a_load_is_timed_and_no_event_of_a_latency_objective() {
         map.pin().try_get_or_insert_with(key, || Ok::<_, Unreachable>(key)).unwrap();
     }
     let snapshot = snapshot("fallible-timed");
-    let timed: u64 = snapshot.durations.iter().flat_map(|(_, duration)| duration.counts.iter()).sum();
+    let timed: u64 = snapshot.durations.iter().map(|(_, duration)| duration.count().get()).sum();
     assert_eq!(timed, 100);
     assert_eq!(snapshot.objectives[0].events, [("".into(), Count::ZERO, Count::ZERO)]);
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use mapwarden::HashMap;
-use mapwarden::contract::Nanos;
+use mapwarden::Nanos;
 
 use super::snapshots::snapshot;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mapwarden::contract::{Count, Outcome};
+use mapwarden::{Count, Outcome};
 use mapwarden::{HashMap, Objective};
 
 use super::snapshots::snapshot;

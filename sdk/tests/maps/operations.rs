@@ -4,8 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mapwarden::contract::{Count, Op, Outcome};
 use mapwarden::{Compute, HashMap, HashMapRef, Objective, Operation, OwnedGuard};
+use mapwarden::{Count, Op, Outcome};
 
 use crate::snapshots::{counts, snapshot, table};
 
@@ -236,7 +236,7 @@ fn objectives_judge_every_operation_at_low_rates() {
         [("judged-availability", 41, 10), ("judged-latency", 0, 50), ("judged-hit_ratio", 10, 10)]
     );
     let timed: Vec<(Op, u64)> =
-        snapshot.durations.iter().map(|(op, times)| (*op, times.counts.iter().sum())).collect();
+        snapshot.durations.iter().map(|(op, times)| (*op, times.count().get())).collect();
     assert_eq!(timed, [(Op::Get, 20), (Op::Insert, 30), (Op::Clear, 1)]);
     assert_eq!(snapshot.entries, Count::ZERO);
 }

@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
-use mapwarden::contract::{Op, Outcome};
 use mapwarden::{HashMap, HashSet};
+use mapwarden::{Op, Outcome};
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mapwarden::contract::{Count, Op, Outcome};
+use mapwarden::{Count, Op, Outcome};
 use mapwarden::{HashSet, HashSetRef, Objective, OwnedGuard};
 use proptest::collection::vec;
 use proptest::prelude::*;

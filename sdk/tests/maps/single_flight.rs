@@ -4,8 +4,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mapwarden::contract::{Op, Outcome};
 use mapwarden::{HashMap, SingleFlight};
+use mapwarden::{Op, Outcome};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
@@ -121,7 +121,7 @@ async fn a_loader_that_panics_fails_alone() {
     assert_eq!(prices.get_or_load(1, || async { Ok("tea".to_owned()) }).await, Ok("tea".to_owned()));
     let expected = table([(Op::Load, Outcome::Failed, 1), (Op::Load, Outcome::Inserted, 1)]);
     assert_eq!(counts("flight-panic"), expected);
-    assert_eq!(snapshot("flight-panic").failures, [(Op::Load, "panic", mapwarden::contract::Count::new(1))]);
+    assert_eq!(snapshot("flight-panic").failures, [(Op::Load, "panic", mapwarden::Count::new(1))]);
 }
 
 #[tokio::test]

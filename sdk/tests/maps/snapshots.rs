@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mapwarden::contract::{Op, Outcome};
-use mapwarden::record::{MapSnapshot, registry};
+use mapwarden::snapshot::{MapSnapshot, Snapshot};
+use mapwarden::{Op, Outcome};
 
 /// The snapshot of the map of this name.
 pub(crate) fn snapshot(name: &str) -> MapSnapshot {
-    registry().snapshot().maps.into_iter().find(|map| &*map.name == name).expect("the map was made")
+    Snapshot::take().maps.into_iter().find(|map| &*map.name == name).expect("the map was made")
 }
 
 /// The counts of the map that are not 0.

@@ -5,8 +5,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mapwarden::HashMap;
-use mapwarden::contract::{Op, Outcome};
-use mapwarden::record::MapSnapshot;
+use mapwarden::snapshot::MapSnapshot;
+use mapwarden::{Op, Outcome};
 
 use crate::snapshots::{counts, snapshot, table};
 
@@ -93,7 +93,7 @@ fn snapshots_beside_writers_never_go_back() {
     fn numbers(snapshot: &MapSnapshot) -> Vec<u64> {
         let operations = snapshot.operations.iter().map(|(_, _, count)| count.get());
         let times = Op::ALL.into_iter().map(|op| {
-            snapshot.durations.iter().find(|(of, _)| *of == op).map_or(0, |(_, it)| it.counts.iter().sum())
+            snapshot.durations.iter().find(|(of, _)| *of == op).map_or(0, |(_, it)| it.count().get())
         });
         operations.chain(times).chain([snapshot.retries.get()]).collect()
     }
@@ -137,7 +137,7 @@ fn the_weights_of_timed_operations_estimate_their_number() {
     (0..gets).for_each(|_| assert!(map.pin().get(&1).is_some()));
     let snapshot = snapshot("weighed");
     let (_, times) = snapshot.durations.iter().find(|(op, _)| *op == Op::Get).unwrap();
-    let estimate: u64 = times.counts.iter().sum();
+    let estimate: u64 = times.count().get();
     // N is at most 1,024: the standard error is at most sqrt(1,024 / 3,000,000) = 1.8 %; 10 % is 5 of them.
     assert!((gets * 90 / 100..=gets * 110 / 100).contains(&estimate), "{estimate} of {gets}");
 }

@@ -1,4 +1,4 @@
-//! What a sender told: the engine's input. Comes in: telemetry that the receiver has decoded and checked. Goes out:
+//! What senders report: the engine's input. Comes in: telemetry that the receiver has decoded and checked. Goes out:
 //! [`Batch`]es of [`Observation`]s and [`Change`]s. Never knows what an objective is.
 
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use mapwarden_contract::{Count, Nanos, UnixNanos, UserHash, UserSketch};
 use serde::{Deserialize, Serialize};
 
-/// What one sender told at one time.
+/// What one sender reports at one time.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Who told it.
+    /// The sender.
     pub resource: Arc<Resource>,
     /// When it arrived here.
     pub received: UnixNanos,
-    /// What it told, in the order of the request.
+    /// What it reports, in the order of the request.
     pub observations: Vec<Observation>,
 }
 
@@ -23,7 +23,7 @@ pub struct Batch {
 pub struct Resource {
     /// A hash of all its attributes: two resources are one exactly if this is equal.
     pub id: u64,
-    /// `service.name`, `unknown_service` where it was not told (as the OpenTelemetry specification asks).
+    /// `service.name`, `unknown_service` where it is absent (as the OpenTelemetry specification asks).
     pub service: Arc<str>,
     /// `service.version`.
     pub version: Option<Arc<str>>,
@@ -42,18 +42,18 @@ pub struct Resource {
 /// Attributes of a series, sorted by name; every value as text (`200`, `true`, `eu-west-1`).
 pub type Attributes = Arc<[(Arc<str>, Arc<str>)]>;
 
-/// One thing that a sender told. A closed set.
+/// One thing that a sender reports. A closed set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
     /// A data point of a metric.
     Point(Point),
-    /// Who was there, from the SDK.
+    /// Users or tenants, from the SDK.
     Users(Users),
-    /// A request that a server or consumer span described.
+    /// A request that a server or consumer span describes.
     Request(Request),
-    /// A call to a dependency that a client or producer span or a probe described.
+    /// A call to a dependency that a client or producer span or a probe describes.
     Call(Call),
-    /// A failure that a span of our own SDK described; it is counted by the SDK's metrics.
+    /// A failure that a span of our own SDK describes; the SDK's metrics count it.
     Failure(Failure),
 }
 
@@ -64,12 +64,19 @@ pub struct Point {
     pub metric: Arc<str>,
     /// The point's attributes.
     pub attributes: Attributes,
-    /// When the series began to count; zero where the sender did not say.
+    /// When the series began to count; zero where it is absent.
     pub start: UnixNanos,
     /// The end of the time that the value covers.
     pub time: UnixNanos,
     /// The value.
     pub value: PointValue,
+}
+
+impl Point {
+    /// Returns the value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<&Arc<str>> {
+        self.attributes.iter().find(|attribute| *attribute.0 == *name).map(|attribute| &attribute.1)
+    }
 }
 
 /// Whether a value counts from `start` on or since the point before.
@@ -108,25 +115,25 @@ pub enum PointValue {
 pub struct Histogram {
     /// How many values.
     pub count: Count,
-    /// Their sum, where it was told.
+    /// Their sum, where it is known.
     pub sum: Option<f64>,
     /// The factor from the metric's unit to nanoseconds (`s` 1e9, `ms` 1e6, `us` 1e3, `ns` 1); none where the
     /// unit is not a time.
     pub to_nanos: Option<f64>,
     /// The buckets.
     pub buckets: Buckets,
-    /// Single events of it that a trace tells about; none where the unit is not a time.
+    /// Single events of it that have traces; none where the unit is not a time.
     pub exemplars: Vec<Exemplar>,
 }
 
-/// One event that a trace tells about.
+/// One event that has a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exemplar {
     /// When it ended.
     pub at: UnixNanos,
     /// How long it took.
     pub duration: Nanos,
-    /// Where to read about it.
+    /// Its trace.
     pub trace: Trace,
 }
 
@@ -140,7 +147,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Takes the ids as OTLP tells them; none where they are absent or not valid.
+    /// Reads the ids of OTLP; none where they are absent or not valid.
     pub fn of(id: &[u8], span: &[u8]) -> Option<Self> {
         let (id, span) = (id.try_into().ok()?, span.try_into().ok()?);
         (id != [0; 16] && span != [0; 8]).then_some(Self { id, span })
@@ -171,14 +178,14 @@ pub enum Buckets {
     },
 }
 
-/// Who, users or tenants, used something during one slot of time. Told again, it changes nothing.
+/// The users or tenants who used something during one slot. Idempotent: reporting it again changes nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Users {
-    /// Whom the sketch tells apart.
+    /// Whom the sketch counts.
     pub who: IdentityKind,
     /// What they did there.
     pub role: UserRole,
-    /// Where they came from; empty where it was not told.
+    /// Where they came from; empty where it is unknown.
     pub region: Arc<str>,
     /// When the slot starts.
     pub slot: UnixNanos,
@@ -188,7 +195,7 @@ pub struct Users {
     pub sketch: UserSketch,
 }
 
-/// Whom a sketch tells apart. A closed set.
+/// Whom a sketch counts. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityKind {
     /// Users.
@@ -197,7 +204,7 @@ pub enum IdentityKind {
     Tenant,
 }
 
-/// What a sketch of users says about them.
+/// What the users of a sketch did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserRole {
     /// They met an event that missed this objective (by name, within the service).
@@ -219,11 +226,11 @@ pub enum Completion {
     Ok,
     /// It failed.
     Failed,
-    /// Whoever asked went away before it ended: neither good nor bad. Only on requests of the SDK.
+    /// The caller went away before it ended: neither good nor bad. Only on requests of the SDK.
     Cancelled,
 }
 
-/// A request that a span described.
+/// A request that a span describes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// The span's name.
@@ -234,9 +241,9 @@ pub struct Request {
     pub duration: Nanos,
     /// How it ended.
     pub completion: Completion,
-    /// Who asked, pseudonymised at the edge.
+    /// The user, pseudonymised at the edge.
     pub user: Option<UserHash>,
-    /// Where from.
+    /// The user's region.
     pub region: Option<Arc<str>>,
     /// Its span.
     pub trace: Option<Trace>,
@@ -253,7 +260,7 @@ pub struct Call {
     pub duration: Nanos,
     /// How it ended.
     pub completion: Completion,
-    /// Who saw it.
+    /// How the call is known.
     pub source: CallSource,
 }
 
@@ -282,7 +289,7 @@ pub enum FailureAbout {
     Scope(Arc<str>),
 }
 
-/// How a call to a dependency became known.
+/// How a call to a dependency is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallSource {
     /// A client span; senders may have sampled it.
@@ -291,18 +298,18 @@ pub enum CallSource {
     Probe,
 }
 
-/// A change of a service, announced or seen.
+/// A change of a service, announced or seen in its telemetry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The service.
     pub service: String,
-    /// What kind of change.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// The version.
     pub version: Option<String>,
     /// The commit.
     pub sha: Option<String>,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// How it became known.
     pub source: ChangeSource,
@@ -342,7 +349,7 @@ impl ChangeKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeSource {
-    /// Somebody announced it at `/api/v1/deploys`.
+    /// It was announced at `/api/v1/deploys`.
     Webhook,
     /// A new `service.version` came with the telemetry.
     Telemetry,

@@ -1,14 +1,15 @@
-//! What a Prometheus-compatible server counted of one objective, step by step. Comes in: answers that are understood
-//! already. Goes out: [`Steps`]. Never asks.
+//! The events of one objective as a Prometheus-compatible server counts them, step by step. Comes in: decoded answers.
+//! Goes out: [`Steps`]. Never queries a server.
 
 use mapwarden_contract::UnixNanos;
 
-/// What was measured of one objective, step by step, the oldest first. Empty, it only asks how far the objective is.
+/// What was measured of one objective, step by step, the oldest first. Without a step it only asks for the objective's
+/// [`Progress`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steps {
     /// The objective's id.
     pub slo: String,
-    /// When it was measured, by our clock.
+    /// When it was measured, by the sidecar's clock.
     pub received: UnixNanos,
     /// The steps.
     pub steps: Vec<Step>,
@@ -32,7 +33,7 @@ pub struct Step {
 pub enum Progress {
     /// The sidecar keeps no such objective.
     Unknown,
-    /// Nothing of it was ever measured.
+    /// It was never measured.
     Never,
     /// It is accounted for until then; earlier steps are not taken again.
     Until(UnixNanos),

@@ -25,6 +25,8 @@
 //! assert!(rules.test().contains("a total outage"));
 //! ```
 
+pub mod series;
+
 mod periods;
 mod tier;
 mod window;

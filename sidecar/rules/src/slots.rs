@@ -2,12 +2,12 @@
 //! events and the number of bad events. Zero events are recorded as 0; without telemetry there is no sample. Never
 //! divides.
 
-use mapwarden_contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
 use mapwarden_contract::{Count, Verdict};
 
 use super::document::{Rule, RuleOutput};
 use super::promql::{count_of_slot, counted, over};
 use super::resolved::{CompositeMember, ResolvedSlo, series, text, time_slice};
+use super::series::{SLI_EVENTS, SLI_GOOD};
 use super::tier::number;
 use super::window::{RuleWindow, SLOT};
 use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};

@@ -1,6 +1,6 @@
-//! How each number of an objective comes about. Comes in: the view of one objective. Goes out: for every number in it a
-//! formula, its inputs, its window and its coverage, by JSON pointer, so that a reader can compute it again. Never a number
-//! that is not in the view.
+//! How each number of an objective is made. Comes in: the view of one objective. Goes out: for every number in it a formula,
+//! its inputs, its window and its coverage, by JSON pointer, so that a reader can compute it again. Never a number that is
+//! not in the view.
 //!
 //! Formulas are arithmetic: `+ - * / ^`, `min`, `max`, `sqrt`, and `sum` over lists, element by element.
 
@@ -15,9 +15,9 @@ use mapwarden_engine::budget::Window;
 use mapwarden_engine::correction::{Action, CorrectionKind};
 use mapwarden_engine::notice::Known;
 
-/// An objective and how each of its numbers comes about.
+/// An objective, and how each of its numbers is made.
 #[derive(Clone, Debug, Serialize)]
-pub struct Explained {
+pub struct ExplainedSlo {
     /// The objective.
     #[serde(flatten)]
     pub slo: SloView,
@@ -25,18 +25,18 @@ pub struct Explained {
     pub explain: BTreeMap<String, Explanation>,
 }
 
-/// How one number comes about.
+/// How one number is made.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     /// `declared`, `counted` or `computed`: what is computed has a formula over its inputs.
     pub kind: &'static str,
     /// The formula, or what was declared or counted.
     pub formula: &'static str,
-    /// What the formula is of.
-    pub inputs: BTreeMap<&'static str, Input>,
-    /// The time that it is about.
+    /// The variables of the formula.
+    pub inputs: BTreeMap<&'static str, FormulaInput>,
+    /// The time that the number covers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<Over>,
+    pub window: Option<CoveredTime>,
     /// Share of that time for which telemetry arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Ratio>,
@@ -45,23 +45,23 @@ pub struct Explanation {
 /// An input of a formula.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Input {
+pub enum FormulaInput {
     /// One number.
     Number(f64),
     /// A list.
     Numbers(Vec<f64>),
 }
 
-/// The time that a number is about: it ends with the view.
+/// The time that a number covers; it ends at the time of the view.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Over {
+pub struct CoveredTime {
     /// How long.
     pub length: Nanos,
-    /// How wide the slices are that it is summed from.
+    /// The width of the slots that are summed.
     pub resolution: Nanos,
 }
 
-/// The normal distribution's 97.5th percentile, as Wilson's interval takes it.
+/// The 97.5th percentile of the normal distribution, for Wilson's interval.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// The two bounds of a burn rate: the wider of Wilson's interval and that of a ratio of sums over parts that differ.
@@ -73,76 +73,97 @@ const COVERAGE: &str = "min(1, measured / min(length, known_for))";
 const LEFT: &str = "1 - bad / ((1 - target) * (good + bad))";
 
 /// Explains an objective of a view.
-pub fn explain(view: &View, slo: &SloView) -> Explained {
-    let mut book = Book { numbers: BTreeMap::new() };
-    book.says("/target", "declared", "the promised share of good events");
-    book.says("/period", "declared", "the time over which the budget is kept");
+pub fn explain(view: &View, slo: &SloView) -> ExplainedSlo {
+    let mut explanations = Explanations(BTreeMap::new());
+    explanations.declared("/target", "the share of good events that the service is to keep");
+    explanations.declared("/period", "the time over which the budget is counted");
     if slo.threshold.is_some() {
-        book.says("/threshold", "declared", "the slowest good event, or the oldest good last write");
+        explanations.declared(
+            "/threshold",
+            "the duration of the slowest good event, or the age of the oldest good last write",
+        );
     }
-    book.says("/good", "counted", "good events since `since`");
-    book.says("/total", "counted", "good and bad events since `since`");
+    explanations.counted("/good", "good events since `since`", (None, None));
+    explanations.counted("/total", "good and bad events since `since`", (None, None));
     let known_for = view.at.duration_since(slo.since).as_secs_f64().max(0.0);
     for (at, window) in slo.windows.iter().enumerate() {
-        book.window(at, window, slo, known_for);
+        explanations.window(at, window, slo, known_for);
     }
     for at in 0..slo.tiers.len() {
-        book.says(&format!("/tiers/{at}/factor"), "declared", "the burn rate above which the tier fires");
+        explanations.declared(&format!("/tiers/{at}/factor"), "the burn rate above which the tier fires");
     }
-    book.budget(view, slo, known_for);
-    book.forecast(slo);
-    Explained { slo: slo.clone(), explain: book.numbers }
+    explanations.budget(view, slo, known_for);
+    explanations.forecast(slo);
+    ExplainedSlo { slo: slo.clone(), explain: explanations.0 }
 }
 
-struct Book {
-    numbers: BTreeMap<String, Explanation>,
-}
+/// The time that a number covers, and the share of it for which telemetry arrived.
+type Over = (Option<CoveredTime>, Option<Ratio>);
 
-impl Book {
-    fn says(&mut self, pointer: &str, kind: &'static str, formula: &'static str) {
-        let said = Explanation { kind, formula, inputs: BTreeMap::new(), window: None, coverage: None };
-        self.numbers.insert(pointer.to_owned(), said);
+/// Explanations by JSON pointer.
+struct Explanations(BTreeMap<String, Explanation>);
+
+impl Explanations {
+    fn declared(&mut self, pointer: &str, formula: &'static str) {
+        self.without_inputs(pointer, "declared", formula, (None, None));
     }
 
-    fn computes<const N: usize>(
+    fn counted(&mut self, pointer: &str, formula: &'static str, over: Over) {
+        self.without_inputs(pointer, "counted", formula, over);
+    }
+
+    fn computed_from<const N: usize>(
         &mut self,
         pointer: &str,
         formula: &'static str,
-        inputs: [(&'static str, f64); N],
-        over: (Option<Over>, Option<Ratio>),
+        numbers: [(&'static str, f64); N],
+        over: Over,
     ) {
-        let inputs = inputs.map(|(name, value)| (name, Input::Number(value))).into();
-        let (window, coverage) = over;
-        let computed = Explanation { kind: "computed", formula, inputs, window, coverage };
-        self.numbers.insert(pointer.to_owned(), computed);
+        let inputs = numbers.map(|(name, value)| (name, FormulaInput::Number(value)));
+        self.computed(pointer, formula, inputs.into(), over);
     }
 
-    fn counts(&mut self, pointer: &str, formula: &'static str, over: (Option<Over>, Option<Ratio>)) {
-        self.says(pointer, "counted", formula);
-        if let Some(said) = self.numbers.get_mut(pointer) {
-            (said.window, said.coverage) = over;
-        }
+    fn computed(
+        &mut self,
+        pointer: &str,
+        formula: &'static str,
+        inputs: BTreeMap<&'static str, FormulaInput>,
+        (window, coverage): Over,
+    ) {
+        let explanation = Explanation { kind: "computed", formula, inputs, window, coverage };
+        self.0.insert(pointer.to_owned(), explanation);
+    }
+
+    fn without_inputs(
+        &mut self,
+        pointer: &str,
+        kind: &'static str,
+        formula: &'static str,
+        (window, coverage): Over,
+    ) {
+        let explanation = Explanation { kind, formula, inputs: BTreeMap::new(), window, coverage };
+        self.0.insert(pointer.to_owned(), explanation);
     }
 
     fn window(&mut self, at: usize, window: &SloWindow, slo: &SloView, known_for: f64) {
         let over = (Some(over(window.length)), window.coverage);
         let pointer = |name: &str| format!("/windows/{at}/{name}");
         let (good, bad) = (window.good.as_f64(), window.bad.as_f64());
-        self.counts(&pointer("good"), "good events in the window", over);
-        self.counts(&pointer("bad"), "bad events in the window", over);
+        self.counted(&pointer("good"), "good events in the window", over);
+        self.counted(&pointer("bad"), "bad events in the window", over);
         if window.error_ratio.is_some() {
             let inputs = [("good", good), ("bad", bad)];
-            self.computes(&pointer("error_ratio"), "bad / (good + bad)", inputs, over);
+            self.computed_from(&pointer("error_ratio"), "bad / (good + bad)", inputs, over);
         }
         if window.burn_rate.is_some() {
             let inputs = [("good", good), ("bad", bad), ("target", slo.target.get())];
-            self.computes(&pointer("burn_rate"), "bad / (good + bad) / (1 - target)", inputs, over);
+            self.computed_from(&pointer("burn_rate"), "bad / (good + bad) / (1 - target)", inputs, over);
         }
         if window.coverage.is_some() {
             let length = over.0.map_or(0.0, |over| over.length.as_secs_f64());
             let inputs =
                 [("measured", window.covered.as_secs_f64()), ("length", length), ("known_for", known_for)];
-            self.computes(&pointer("coverage"), COVERAGE, inputs, over);
+            self.computed_from(&pointer("coverage"), COVERAGE, inputs, over);
         }
     }
 
@@ -154,15 +175,15 @@ impl Book {
         let of_raw = [("good", raw.good.as_f64()), ("bad", raw.bad.as_f64()), ("target", slo.target.get())];
         for (pointer, left) in [("/remaining", &slo.remaining), ("/budget/raw/remaining", &raw.remaining)] {
             if left.value().is_some() {
-                self.computes(pointer, LEFT, of_raw, over);
+                self.computed_from(pointer, LEFT, of_raw, over);
             }
         }
-        self.counts("/budget/raw/good", "good events in the period", over);
-        self.counts("/budget/raw/bad", "bad events in the period", over);
+        self.counted("/budget/raw/good", "good events in the period", over);
+        self.counted("/budget/raw/bad", "bad events in the period", over);
         if budget.coverage.value().is_some() {
             let inputs =
                 [("measured", budget.covered.as_secs_f64()), ("length", passed), ("known_for", known_for)];
-            self.computes("/budget/coverage", COVERAGE, inputs, over);
+            self.computed_from("/budget/coverage", COVERAGE, inputs, over);
         }
         self.corrected(view, slo, over);
         let hour = slo.windows.iter().find(|window| window.length == Window::H1.length());
@@ -171,29 +192,29 @@ impl Book {
         {
             let inputs =
                 [("period", slo.period.as_secs_f64()), ("remaining", left.get()), ("burn_rate", rate.get())];
-            self.computes("/exhausted_in", "period * min(100, remaining / burn_rate)", inputs, over);
+            self.computed_from("/exhausted_in", "period * min(100, remaining / burn_rate)", inputs, over);
         }
     }
 
-    fn corrected(&mut self, view: &View, slo: &SloView, over: (Option<Over>, Option<Ratio>)) {
+    fn corrected(&mut self, view: &View, slo: &SloView, over: Over) {
         let raw = &slo.ledger.budget.raw;
         let CorrectedBudget { good, bad, remaining, excluded, deducted, refunded, corrections, .. } =
             &slo.ledger.budget.corrected;
         let at = |name: &str| format!("/budget/corrected/{name}");
-        self.counts(&at("excluded/good"), "good events within `excluded.times`", over);
-        self.counts(&at("excluded/bad"), "bad events within `excluded.times`", over);
+        self.counted(&at("excluded/good"), "good events within `excluded.times`", over);
+        self.counted(&at("excluded/bad"), "bad events within `excluded.times`", over);
         let inputs = [("raw", raw.good.as_f64()), ("excluded", excluded.good.as_f64())];
-        self.computes(&at("good"), "max(0, raw - excluded)", inputs, over);
+        self.computed_from(&at("good"), "max(0, raw - excluded)", inputs, over);
         let inputs = [
             ("raw", raw.bad.as_f64()),
             ("excluded", excluded.bad.as_f64()),
             ("deducted", deducted.as_f64()),
             ("refunded", refunded.as_f64()),
         ];
-        self.computes(&at("bad"), "max(0, max(0, raw - excluded) + deducted - refunded)", inputs, over);
+        self.computed_from(&at("bad"), "max(0, max(0, raw - excluded) + deducted - refunded)", inputs, over);
         if remaining.value().is_some() {
             let inputs = [("good", good.as_f64()), ("bad", bad.as_f64()), ("target", slo.target.get())];
-            self.computes(&at("remaining"), LEFT, inputs, over);
+            self.computed_from(&at("remaining"), LEFT, inputs, over);
         }
         for (name, is_refund) in [("deducted", false), ("refunded", true)] {
             let lines = view.corrections.iter().filter(|line| corrections.contains(&line.entry.id));
@@ -208,29 +229,25 @@ impl Book {
                 },
                 Action::Withdrawn { .. } => None,
             });
-            let inputs = BTreeMap::from([("events", Input::Numbers(events.collect()))]);
-            let (window, coverage) = (over.0, None);
-            let said = Explanation { kind: "computed", formula: "sum(events)", inputs, window, coverage };
-            self.numbers.insert(at(name), said);
+            let inputs = BTreeMap::from([("events", FormulaInput::Numbers(events.collect()))]);
+            self.computed(&at(name), "sum(events)", inputs, (over.0, None));
         }
     }
 
     fn forecast(&mut self, slo: &SloView) {
-        self.says("/forecast/confidence", "declared", "how sure the ranges are, two-sided");
+        self.declared("/forecast/confidence", "the confidence level of the ranges, two-sided");
         for (at, scenario) in slo.ledger.forecast.scenarios.iter().enumerate() {
             let of_window = slo.windows.iter().find(|known| known.window == scenario.as_in);
             let over =
                 (of_window.map(|window| over(window.length)), of_window.and_then(|window| window.coverage));
             let pointer = |name: &str| format!("/forecast/scenarios/{at}/{name}");
-            self.counts(&pointer("parts"), "parts of the window that held events", over);
+            self.counted(&pointer("parts"), "parts of the window that held events", over);
             let Some(burn) = scenario.burn_rate else { continue };
             for (name, formula) in
                 [("low", LOW), ("measured", "sum(bad) / sum(all) / (1 - target)"), ("high", HIGH)]
             {
                 let inputs = burn_inputs(slo, scenario);
-                let (window, coverage) = over;
-                let said = Explanation { kind: "computed", formula, inputs, window, coverage };
-                self.numbers.insert(pointer(&format!("burn_rate/{name}")), said);
+                self.computed(&pointer(&format!("burn_rate/{name}")), formula, inputs, over);
             }
             let BurnView { low, measured: _, high } = burn;
             for (name, time, rate) in
@@ -244,33 +261,33 @@ impl Book {
                         ("remaining", left.get()),
                         ("burn_rate", rate.get()),
                     ];
-                    self.computes(&pointer(name), "period * remaining / burn_rate", inputs, over);
+                    self.computed_from(&pointer(name), "period * remaining / burn_rate", inputs, over);
                 }
             }
         }
     }
 }
 
-fn burn_inputs(slo: &SloView, scenario: &ScenarioView) -> BTreeMap<&'static str, Input> {
-    let held = || scenario.counts.iter().filter(|part| part.total() > Count::ZERO);
+fn burn_inputs(slo: &SloView, scenario: &ScenarioView) -> BTreeMap<&'static str, FormulaInput> {
+    let filled = || scenario.counts.iter().filter(|part| part.total() > Count::ZERO);
     let (bad, all): (Count, Count) =
-        (held().map(|part| part.bad).sum(), held().map(|part| part.total()).sum());
+        (filled().map(|part| part.bad).sum(), filled().map(|part| part.total()).sum());
     let list = |each: fn(&mapwarden_engine::aggregate::slot::Counts) -> Count| {
-        Input::Numbers(held().map(|part| each(part).as_f64()).collect())
+        FormulaInput::Numbers(filled().map(|part| each(part).as_f64()).collect())
     };
     BTreeMap::from([
         ("bad", list(|part| part.bad)),
         ("all", list(|part| part.total())),
-        ("m", Input::Number(Count::new(u64::try_from(scenario.parts).unwrap_or(u64::MAX)).as_f64())),
-        ("n", Input::Number(all.as_f64())),
-        ("r", Input::Number(bad.as_f64() / all.as_f64())),
-        ("t", Input::Number(scenario.student)),
-        ("target", Input::Number(slo.target.get())),
-        ("z", Input::Number(Z)),
+        ("m", FormulaInput::Number(Count::new(u64::try_from(scenario.parts).unwrap_or(u64::MAX)).as_f64())),
+        ("n", FormulaInput::Number(all.as_f64())),
+        ("r", FormulaInput::Number(bad.as_f64() / all.as_f64())),
+        ("t", FormulaInput::Number(scenario.student)),
+        ("target", FormulaInput::Number(slo.target.get())),
+        ("z", FormulaInput::Number(Z)),
     ])
 }
 
-fn over(length: Nanos) -> Over {
+fn over(length: Nanos) -> CoveredTime {
     let finest = Level::ALL.into_iter().find(|level| level.reach() >= length);
-    Over { length, resolution: finest.unwrap_or(Level::EightHours).width() }
+    CoveredTime { length, resolution: finest.unwrap_or(Level::EightHours).width() }
 }

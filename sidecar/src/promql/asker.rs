@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mapwarden_contract::names::exposition as names;
 use mapwarden_contract::{Nanos, UnixNanos};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -15,6 +14,7 @@ use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
 use crate::accept::Input;
+use crate::metric_names as names;
 use crate::view::{QueriedState, SourceTrouble};
 use mapwarden_engine::aggregate::timestamp;
 use mapwarden_engine::steps::{Progress, Step, Steps};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mapwarden_contract::UnixNanos;
-use mapwarden_contract::names::exposition as names;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response, Url};
 
 use super::answer::{self, Series, short};
 use super::grid::Span;
 use crate::config::{Authentication, HeaderText, Secret, Source};
+use crate::metric_names as names;
 
 /// The largest answer in bytes. Raised, one answer takes more memory (some times its size while it is read); lowered, samples
 /// of many series are asked for in smaller portions, until one step does not fit any more.

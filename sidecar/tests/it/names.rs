@@ -1,12 +1,13 @@
 //! Every metric and attribute name in dashboards, alerts, manifests and documents is declared in
-//! `sdk/src/contract/names.rs` or recorded by the written rules, and every label in a query belongs to its metric.
+//! `sdk/contract/src/names` or `sidecar/src/metric_names.rs`, or recorded by the written rules, and every label in a query belongs to its metric.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use mapwarden_contract::names::{Kind, Metric, exposition};
+use mapwarden_contract::names::{Metric, MetricKind};
 use mapwarden_objective::Period;
 use mapwarden_rules::{ObjectiveRules, RuleTarget};
+use mapwarden_sidecar::metric_names;
 
 use crate::repository::{Text, parse, root, strings, texts};
 
@@ -79,12 +80,14 @@ fn dotted() -> BTreeSet<&'static str> {
 }
 
 fn metric(word: &str) -> Option<Metric> {
-    let exact = exposition::ALL.into_iter().find(|metric| metric.name == word);
+    let exact = metric_names::ALL.into_iter().find(|metric| metric.name == word);
     exact.or_else(|| {
-        exposition::ALL.into_iter().filter(|metric| metric.kind == Kind::Histogram).find(|histogram| {
-            word.strip_prefix(histogram.name)
-                .is_some_and(|suffix| ["_bucket", "_sum", "_count"].contains(&suffix))
-        })
+        metric_names::ALL.into_iter().filter(|metric| metric.kind == MetricKind::Histogram).find(
+            |histogram| {
+                word.strip_prefix(histogram.name)
+                    .is_some_and(|suffix| ["_bucket", "_sum", "_count"].contains(&suffix))
+            },
+        )
     })
 }
 
@@ -105,7 +108,7 @@ fn is_declared(word: &str) -> bool {
         return RECORDED.contains_key(word) || is_beginning(word);
     }
     if word.ends_with('_') {
-        return exposition::ALL.iter().any(|metric| metric.name.starts_with(word));
+        return metric_names::ALL.iter().any(|metric| metric.name.starts_with(word));
     }
     metric(word).is_some()
 }
@@ -201,7 +204,11 @@ fn every_name_is_declared() {
             unknown.extend(undeclared.map(|name| format!("{}:{}: {name}", document.path, number + 1)));
         }
     }
-    assert!(unknown.is_empty(), "not declared in sdk/src/contract/names.rs:\n{}", unknown.join("\n"));
+    assert!(
+        unknown.is_empty(),
+        "not declared in sdk/contract/src/names or sidecar/src/metric_names.rs:\n{}",
+        unknown.join("\n")
+    );
     let seen: BTreeSet<_> = documents.iter().flat_map(|document| names_in(&document.text)).collect();
     assert!(seen.len() > 30, "only {} names were found: are the folders still there?", seen.len());
 }
@@ -219,7 +226,7 @@ fn every_label_belongs_to_its_metric() {
             }
         }
         for label in listed(query) {
-            let served = exposition::ALL.iter().any(|metric| metric.labels.contains(&label));
+            let served = metric_names::ALL.iter().any(|metric| metric.labels.contains(&label));
             let recorded = RECORDED.values().any(|labels| labels.contains(label));
             if !served && !recorded && !TARGET_LABELS.contains(&label) {
                 unknown.push(format!("{path}: no metric has a label {label}: {query}"));
@@ -234,7 +241,8 @@ fn every_served_metric_can_be_seen() {
     let queries: String = queries().into_iter().map(|(_, query)| query + "\n").collect();
     let seen: BTreeSet<_> =
         names_in(&queries).into_iter().filter_map(metric).map(|metric| metric.name).collect();
-    let ours = exposition::ALL.iter().map(|metric| metric.name).filter(|name| name.starts_with("mapwarden_"));
+    let ours =
+        metric_names::ALL.iter().map(|metric| metric.name).filter(|name| name.starts_with("mapwarden_"));
     let unseen: Vec<_> = ours.filter(|name| !seen.contains(name)).collect();
     assert!(unseen.is_empty(), "on no dashboard and in no alert: {unseen:?}");
 }

@@ -1,4 +1,4 @@
-//! The admin endpoints: what they answer, and how they refuse.
+//! The admin endpoints: their responses, and their refusals.
 
 use std::io::Read as _;
 
@@ -163,7 +163,7 @@ async fn every_route_refuses_unknown_query_parameters() {
 }
 
 #[tokio::test]
-async fn refusals_are_problem_documents_that_name_what_there_is() {
+async fn refusals_name_what_is_accepted() {
     let (router, _tx) = admin(view());
     let cases = [
         ("/nowhere", 404, "/api/v1/notices"),
@@ -204,7 +204,7 @@ async fn two_services_may_have_a_map_of_one_name() {
 }
 
 #[tokio::test]
-async fn it_is_ready_while_views_arrive() {
+async fn readiness_follows_the_views() {
     let (router, tx) = admin(empty());
     assert_eq!(get(&router, "/livez").await.0, StatusCode::OK);
     assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
@@ -224,7 +224,7 @@ async fn it_is_ready_while_views_arrive() {
 }
 
 #[tokio::test]
-async fn a_scrape_is_the_text_format_whatever_the_scraper_says() {
+async fn a_scrape_is_always_the_text_format() {
     let (router, _tx) = admin(view());
     let health = get(&router, "/metrics/health").await.2;
     assert!(health.contains("\nlast_successful_scrape_timestamp_seconds 0\n"), "{health}");
@@ -265,7 +265,7 @@ async fn requests_are_counted_by_route_and_never_stored() {
 }
 
 #[tokio::test]
-async fn the_status_page_is_as_its_golden_file() {
+async fn the_status_page_equals_its_golden_file() {
     let (router, _tx) = admin(view());
     let (head, body) = ask(&router, Request::get("/").body(Body::empty()).unwrap()).await;
     assert_eq!(head.status(), StatusCode::OK);
@@ -276,7 +276,17 @@ async fn the_status_page_is_as_its_golden_file() {
 }
 
 #[tokio::test]
-async fn the_status_page_of_an_idle_sidecar_claims_nothing() {
+async fn the_list_of_notices_equals_its_golden_file() {
+    let (router, _tx) = admin(view());
+    for (format, extension) in [("html", "html"), ("markdown", "md"), ("yaml", "yaml"), ("text", "txt")] {
+        let (status, _, body) = get(&router, &format!("/api/v1/notices?format={format}")).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_golden(&format!("notices.{extension}"), &body);
+    }
+}
+
+#[tokio::test]
+async fn an_idle_status_page_shows_no_percentage() {
     let (router, _tx) = admin(empty());
     let (status, _, body) = get(&router, "/").await;
     assert_eq!(status, StatusCode::OK, "{body}");
@@ -305,7 +315,7 @@ async fn every_dashboard_rule_file_and_runbook_is_served() {
             entry["groups"].as_array().unwrap().len()
         );
     }
-    // The alerts that the delivery links to.
+    // The runbooks that the delivery links to.
     for name in ["MapwardenErrorBudgetBurnPage", "MapwardenErrorBudgetBurnTicket.md"] {
         let (status, kind, _) = get(&router, &format!("/alerts/runbooks/{name}")).await;
         assert_eq!((status, kind.as_str()), (StatusCode::OK, "text/markdown; charset=utf-8"), "{name}");

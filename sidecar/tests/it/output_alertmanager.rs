@@ -1,4 +1,4 @@
-//! A real Alertmanager takes our alerts, and ends them.
+//! A real Alertmanager accepts the alerts of notices, and ends them.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::output_deliver::Delivery;
 use crate::output_fixture::{empty, measured};
 
-/// An Alertmanager of our own, ended with the test.
+/// An Alertmanager process, killed at the end of the test.
 struct Alertmanager {
     process: Child,
     folder: PathBuf,
@@ -49,15 +49,15 @@ impl Alertmanager {
         Self { process, folder, url: format!("http://127.0.0.1:{port}"), client }
     }
 
-    /// The active alerts, once they are as wanted.
-    async fn alerts(&self, are_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    /// Waits until the active alerts meet a condition, and returns them.
+    async fn alerts(&self, meet: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let mut ticks = tokio::time::interval(Duration::from_millis(50));
         for _ in 0..600 {
             ticks.tick().await;
-            let asked = self.client.get(format!("{}/api/v2/alerts", self.url)).send().await;
-            let Ok(answer) = asked else { continue };
+            let sent = self.client.get(format!("{}/api/v2/alerts", self.url)).send().await;
+            let Ok(answer) = sent else { continue };
             let alerts: Vec<Value> = answer.json().await.unwrap();
-            if are_so(&alerts) {
+            if meet(&alerts) {
                 return alerts;
             }
         }
@@ -66,7 +66,7 @@ impl Alertmanager {
 }
 
 #[tokio::test]
-async fn a_real_alertmanager_takes_a_notice_and_ends_it() {
+async fn a_real_alertmanager_accepts_and_ends_an_alert() {
     if std::env::var_os("MAPWARDEN_TEST_ALERTMANAGER").is_none() {
         eprintln!("skipped: MAPWARDEN_TEST_ALERTMANAGER=1 runs it against Debian's prometheus-alertmanager");
         return;
@@ -77,7 +77,7 @@ async fn a_real_alertmanager_takes_a_notice_and_ends_it() {
     let onset = Timestamp::now() - SignedDuration::from_secs(30);
     let notice = Notice { onset, ..measured() };
     // Alertmanager may still be starting: the delivery tries until it answers.
-    delivery.tell_of(Transition::Opened, notice.clone()).await;
+    delivery.send_notice(Transition::Opened, notice.clone()).await;
     let alerts = alertmanager.alerts(|alerts| alerts.len() == 1).await;
     let labels = &alerts[0]["labels"];
     assert_eq!(labels["alertname"], "MapwardenFault");
@@ -92,7 +92,9 @@ async fn a_real_alertmanager_takes_a_notice_and_ends_it() {
     let starts: Timestamp = alerts[0]["startsAt"].as_str().unwrap().parse().unwrap();
     assert_eq!(starts.as_millisecond(), onset.as_millisecond());
     let resolved = Some(Timestamp::now());
-    delivery.tell_of(Transition::Resolved, Notice { state: NoticeState::Resolved, resolved, ..notice }).await;
+    delivery
+        .send_notice(Transition::Resolved, Notice { state: NoticeState::Resolved, resolved, ..notice })
+        .await;
     alertmanager.alerts(<[Value]>::is_empty).await;
     delivery.stop().await;
 }

@@ -22,18 +22,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output_fixture::{empty, measured};
 
-/// Far longer than anything here takes: what fails does so by this, not by being slow.
+/// Far longer than any of these tests takes: a test that hangs fails after this.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A receiver of messages. It answers as it is told, and 200 otherwise; with status 0 it does not answer.
+/// A receiver of messages. It answers with the statuses of a script, then with 200; at status 0 it does not answer.
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    pub(crate) told: mpsc::UnboundedReceiver<(String, Value)>,
+    pub(crate) received: mpsc::UnboundedReceiver<(String, Value)>,
     task: JoinHandle<()>,
 }
 
 type Script = Arc<Mutex<VecDeque<u16>>>;
-type Told = mpsc::UnboundedSender<(String, Value)>;
+type ReceivedSender = mpsc::UnboundedSender<(String, Value)>;
 
 impl Drop for Peer {
     fn drop(&mut self) {
@@ -42,7 +42,7 @@ impl Drop for Peer {
 }
 
 async fn answer(
-    State((script, told)): State<(Script, Told)>,
+    State((script, received)): State<(Script, ReceivedSender)>,
     uri: Uri,
     Json(message): Json<Value>,
 ) -> (StatusCode, HeaderMap) {
@@ -55,7 +55,7 @@ async fn answer(
         headers.insert("retry-after", "0".parse().unwrap());
     }
     if status == 200 {
-        told.send((uri.path().to_owned(), message)).unwrap();
+        received.send((uri.path().to_owned(), message)).unwrap();
     }
     (StatusCode::from_u16(status).unwrap(), headers)
 }
@@ -66,16 +66,19 @@ impl Peer {
     }
 
     fn on(listener: TcpListener, script: &[u16]) -> Self {
-        let (tx, told) = mpsc::unbounded_channel();
+        let (tx, received) = mpsc::unbounded_channel();
         let script: Script = Arc::new(Mutex::new(script.iter().copied().collect()));
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state((script, tx));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, told, task }
+        Self { address, received, task }
     }
 
     async fn next(&mut self) -> (String, Value) {
-        tokio::time::timeout(PATIENCE, self.told.recv()).await.expect("the sink was told nothing").unwrap()
+        tokio::time::timeout(PATIENCE, self.received.recv())
+            .await
+            .expect("the sink received nothing")
+            .unwrap()
     }
 
     async fn next_event(&mut self) -> (String, String) {
@@ -85,7 +88,7 @@ impl Peer {
     }
 }
 
-/// A delivery that runs.
+/// A running delivery.
 pub(crate) struct Delivery {
     events: mpsc::Sender<NoticeEvent>,
     _view: watch::Sender<Arc<View>>,
@@ -102,18 +105,18 @@ impl Delivery {
         Self { events, _view: tx, task }
     }
 
-    pub(crate) async fn tell(&self, event: Transition, summary: &str) {
+    pub(crate) async fn send(&self, event: Transition, summary: &str) {
         let notice = Notice { summary: summary.to_owned(), ..measured() };
-        self.tell_of(event, notice).await;
+        self.send_notice(event, notice).await;
     }
 
-    pub(crate) async fn tell_of(&self, event: Transition, notice: Notice) {
+    pub(crate) async fn send_notice(&self, event: Transition, notice: Notice) {
         let event = NoticeEvent { event, notice: Arc::new(notice) };
         let sent = tokio::time::timeout(PATIENCE, self.events.send(event)).await;
         sent.expect("the delivery made the state's owner wait").unwrap();
     }
 
-    /// Ends the events, as a sidecar that stops does.
+    /// Ends the events, as a stopping sidecar does.
     pub(crate) async fn stop(self) {
         drop(self.events);
         tokio::time::timeout(PATIENCE, self.task).await.expect("the delivery does not end").unwrap();
@@ -130,7 +133,7 @@ fn attempts(sink: &str, result: &str) -> u64 {
     text.lines().find_map(|line| line.strip_prefix(&key)).map_or(0, |value| value.parse().unwrap())
 }
 
-/// Waits until something was counted.
+/// Waits until a condition holds.
 async fn until(mut is_so: impl FnMut() -> bool) {
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
     let waiting = async {
@@ -142,10 +145,10 @@ async fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn a_webhook_is_told_everything_in_order() {
+async fn a_webhook_receives_every_event_in_order() {
     let mut peer = Peer::start(&[]).await;
     let delivery = Delivery::start(vec![webhook("in-order", peer.address)], empty());
-    delivery.tell(Transition::Opened, "one").await;
+    delivery.send(Transition::Opened, "one").await;
     let (path, message) = peer.next().await;
     assert_eq!(path, "/hook");
     assert_eq!(message["event"], "opened");
@@ -159,70 +162,70 @@ async fn a_webhook_is_told_everything_in_order() {
         "{}",
         message["text"]
     );
-    delivery.tell(Transition::Updated, "two").await;
+    delivery.send(Transition::Updated, "two").await;
     assert_eq!(peer.next_event().await, ("updated".to_owned(), "two".to_owned()));
-    delivery.tell(Transition::Resolved, "three").await;
+    delivery.send(Transition::Resolved, "three").await;
     assert_eq!(peer.next_event().await, ("resolved".to_owned(), "three".to_owned()));
     delivery.stop().await;
     assert_eq!(attempts("in-order", "delivered"), 3);
 }
 
 #[tokio::test]
-async fn what_fails_for_now_is_tried_again() {
+async fn a_failed_attempt_is_tried_again() {
     let mut peer = Peer::start(&[503, 429, 408, 500]).await;
     let delivery = Delivery::start(vec![webhook("for-now", peer.address)], empty());
-    delivery.tell(Transition::Opened, "kept").await;
+    delivery.send(Transition::Opened, "kept").await;
     assert_eq!(peer.next_event().await, ("opened".to_owned(), "kept".to_owned()));
     delivery.stop().await;
     assert_eq!((attempts("for-now", "retried"), attempts("for-now", "delivered")), (4, 1));
 }
 
 #[tokio::test]
-async fn what_is_refused_makes_way() {
+async fn a_refused_notice_does_not_block_the_next() {
     let mut peer = Peer::start(&[400, 302]).await;
     let delivery = Delivery::start(vec![webhook("refused", peer.address)], empty());
-    delivery.tell(Transition::Opened, "first").await;
+    delivery.send(Transition::Opened, "first").await;
     until(|| attempts("refused", "refused") == 1).await;
-    delivery.tell(Transition::Updated, "second").await;
+    delivery.send(Transition::Updated, "second").await;
     until(|| attempts("refused", "refused") == 2).await;
-    delivery.tell(Transition::Resolved, "third").await;
+    delivery.send(Transition::Resolved, "third").await;
     assert_eq!(peer.next_event().await, ("resolved".to_owned(), "third".to_owned()));
     delivery.stop().await;
     assert_eq!(attempts("refused", "retried"), 0);
 }
 
 #[tokio::test]
-async fn an_outage_loses_no_notice_and_only_the_last_update_counts() {
+async fn an_outage_loses_only_older_updates() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let delivery = Delivery::start(vec![webhook("outage", address)], empty());
-    delivery.tell(Transition::Opened, "begins").await;
+    delivery.send(Transition::Opened, "begins").await;
     until(|| attempts("outage", "retried") >= 1).await;
     for n in 0..50 {
-        delivery.tell(Transition::Updated, &format!("update {n}")).await;
+        delivery.send(Transition::Updated, &format!("update {n}")).await;
     }
-    delivery.tell(Transition::Resolved, "ends").await;
+    delivery.send(Transition::Resolved, "ends").await;
     let other = Notice { id: "01KAJ3V9QG5T8W6YB2N4C7D0EZ".to_owned(), ..measured() };
-    delivery.tell_of(Transition::Opened, other.clone()).await;
+    delivery.send_notice(Transition::Opened, other.clone()).await;
     let mut peer = Peer::on(TcpListener::bind(address).await.unwrap(), &[]);
-    let told = [peer.next_event().await, peer.next_event().await, peer.next_event().await];
+    let received = [peer.next_event().await, peer.next_event().await, peer.next_event().await];
     let expected = [("opened", "begins"), ("resolved", "ends"), ("opened", other.summary.as_str())]
         .map(|(event, summary)| (event.to_owned(), summary.to_owned()));
-    assert_eq!(told, expected);
+    assert_eq!(received, expected);
     delivery.stop().await;
     let text = Exposition::install().unwrap().render(&empty());
     assert!(text.contains("mapwarden_notice_deliveries_pending{sink=\"outage\"} 0\n"), "{text}");
 }
 
 #[tokio::test]
-async fn a_sink_that_hangs_holds_up_no_other() {
+async fn a_hanging_sink_delays_no_other() {
     let hanging = Peer::start(&[0]).await;
     let mut quick = Peer::start(&[]).await;
     let sinks = vec![webhook("hanging", hanging.address), webhook("quick", quick.address)];
     let delivery = Delivery::start(sinks, empty());
     for n in 0..20 {
-        delivery.tell(Transition::Opened, &n.to_string()).await;
+        delivery.send(Transition::Opened, &n.to_string()).await;
         assert_eq!(quick.next_event().await.1, n.to_string());
     }
     until(|| attempts("quick", "delivered") == 20).await;
@@ -231,28 +234,28 @@ async fn a_sink_that_hangs_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn stopping_tells_what_is_still_waiting() {
+async fn stopping_sends_waiting_events() {
     let mut peer = Peer::start(&[503]).await;
     let delivery = Delivery::start(vec![webhook("stopping", peer.address)], empty());
-    delivery.tell(Transition::Opened, "late").await;
+    delivery.send(Transition::Opened, "late").await;
     until(|| attempts("stopping", "retried") == 1).await;
     delivery.stop().await;
     assert_eq!(peer.next_event().await, ("opened".to_owned(), "late".to_owned()));
 }
 
 #[tokio::test]
-async fn stopping_does_not_wait_for_a_sink_that_is_gone() {
+async fn stopping_does_not_wait_for_a_dead_sink() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let delivery = Delivery::start(vec![webhook("gone", address)], empty());
-    delivery.tell(Transition::Opened, "nobody hears this").await;
+    delivery.send(Transition::Opened, "not delivered").await;
     delivery.stop().await;
     assert!(attempts("gone", "retried") >= 1);
 }
 
 #[tokio::test]
-async fn alertmanager_is_reminded_of_what_was_open_before_the_start() {
+async fn alertmanager_receives_notices_opened_before_the_start() {
     let mut peer = Peer::start(&[]).await;
     let url = format!("http://{}/am/", peer.address);
     let mut view = empty();

@@ -1,21 +1,21 @@
-//! `/metrics` says what the view says, in a form that Prometheus reads.
+//! `/metrics` has every number of the view, in a format that Prometheus reads.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use mapwarden_contract::Count;
-use mapwarden_contract::names::exposition as names;
-use mapwarden_contract::names::{Kind, Metric};
+use mapwarden_contract::names::{Metric, MetricKind};
 use mapwarden_engine::ledger::{AttributedPart, Unattributed};
 use mapwarden_engine::notice::Known;
+use mapwarden_sidecar::metric_names as names;
 use mapwarden_sidecar::output::exposition::Exposition;
 use mapwarden_sidecar::view::SloView;
 use mapwarden_sidecar::view::{AttributionView, ShareView};
 
 use crate::output_fixture::{empty, view};
 
-/// Renamed so that tests, which share the process's recorder, do not share series.
+/// A view of a service with this name: tests share the process's recorder, but no series.
 fn view_of(service: &str) -> mapwarden_sidecar::view::View {
     let mut view = view();
     let renamed =
@@ -112,14 +112,14 @@ fn every_number_of_the_view_is_a_sample() {
 }
 
 #[test]
-fn whose_the_bad_events_are_is_at_most_four_parts_and_a_rest_that_sum_to_the_whole() {
+fn attribution_sums_to_the_whole() {
     let share = |dimension, bad: &[u64], rest: Option<u64>| ShareView {
         dimension,
         parts: (1..)
             .zip(bad)
             .map(|(part, bad)| AttributedPart { name: format!("v{part}"), bad: Count::new(*bad) })
             .collect(),
-        rest: rest.map(|bad| Unattributed { bad: Count::new(bad), why: "not told".to_owned() }),
+        rest: rest.map(|bad| Unattributed { bad: Count::new(bad), why: "not reported".to_owned() }),
     };
     let by = vec![
         share("version", &[50, 20, 10, 9, 6, 4], Some(1)),
@@ -179,7 +179,7 @@ fn every_number_of_a_source_is_a_sample() {
 }
 
 #[test]
-fn what_is_not_measured_has_no_sample() {
+fn a_missing_value_has_no_sample() {
     let exposition = Exposition::install().unwrap();
     let mut view = view_of("gaps");
     let text = exposition.render(&view);
@@ -201,7 +201,7 @@ fn what_is_not_measured_has_no_sample() {
 }
 
 #[test]
-fn no_series_is_told_twice() {
+fn no_series_occurs_twice() {
     let exposition = Exposition::install().unwrap();
     let mut view = view_of("twice");
     let mut back = view.changes[0].clone();
@@ -210,8 +210,8 @@ fn no_series_is_told_twice() {
     let text = exposition.render(&view);
     let series: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let series: Vec<&str> = series.into_iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
-    let told: std::collections::BTreeSet<&str> = series.iter().copied().collect();
-    assert_eq!(told.len(), series.len(), "{text}");
+    let unique: std::collections::BTreeSet<&str> = series.iter().copied().collect();
+    assert_eq!(unique.len(), series.len(), "{text}");
     let version = back.version.as_deref().unwrap();
     let line = |line: &&str| line.starts_with("mapwarden_change_timestamp_seconds") && line.contains(version);
     let last = text.lines().find(line).unwrap();
@@ -219,7 +219,7 @@ fn no_series_is_told_twice() {
 }
 
 #[test]
-fn closed_label_sets_are_there_before_anything_happens() {
+fn closed_label_sets_exist_from_the_start() {
     let exposition = Exposition::install().unwrap();
     let text = exposition.render(&view_of("zeros"));
     let samples = samples(&text);
@@ -239,7 +239,7 @@ fn labels_and_kinds_are_as_declared() {
     let declared = |name: &str| -> Metric {
         let histogram = name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
         let found = names::ALL.into_iter().find(|metric| {
-            metric.name == name || (metric.kind == Kind::Histogram && metric.name == histogram)
+            metric.name == name || (metric.kind == MetricKind::Histogram && metric.name == histogram)
         });
         found.unwrap_or_else(|| panic!("{name} is not declared"))
     };
@@ -258,7 +258,7 @@ fn labels_and_kinds_are_as_declared() {
 
 /// Needs promtool; the full test command installs it.
 #[test]
-fn promtool_has_nothing_to_say() {
+fn promtool_accepts_the_exposition() {
     let exposition = Exposition::install().unwrap();
     metrics::histogram!(names::EVALUATION_DURATION.name).record(0.0004);
     let text = exposition.render(&view_of("promtool"));

@@ -1,4 +1,4 @@
-//! A view as the demo makes it: one service with a bad deploy, one other sender that tells little.
+//! A view as the demo makes it: one service with a bad deploy, and a second sender with little telemetry.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,17 +33,17 @@ use mapwarden_sidecar::view::{
 };
 use tokio::sync::watch;
 
-/// The notice in which everything is measured.
+/// The sample notice with everything measured.
 pub(crate) fn measured() -> Notice {
     serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
 }
 
-/// The notice in which nothing but its SLI is.
+/// The sample notice with nothing measured but its SLI.
 pub(crate) fn missing() -> Notice {
     serde_json::from_str(mapwarden_engine::notice::samples::MISSING).unwrap()
 }
 
-/// The router over a view, and what keeps the view published.
+/// The admin router over a view, and the sender that keeps the view published.
 pub(crate) fn admin(view: View) -> (Router, watch::Sender<Arc<View>>) {
     let (tx, rx) = watch::channel(Arc::new(view));
     let exposition = Exposition::install().unwrap();
@@ -165,7 +165,7 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
             to: at("2026-11-21T10:18:05Z"),
             coverage: match period_error {
                 Some(_) => Known::Value(Ratio::new(0.9998).unwrap()),
-                None => Known::missing("the objective is known for too short a time"),
+                None => Known::missing("the objective was not known for long enough"),
             },
             raw: RawBudget { good: count(92_100), bad: count(7_900), remaining: left(1.0) },
             corrected: CorrectedBudget {
@@ -197,7 +197,7 @@ fn ledger(period_error: Option<f64>, allowed: f64) -> LedgerView {
     }
 }
 
-/// Only the first tier that fires is told outside.
+/// Only the first firing tier is not inhibited.
 fn inhibited(mut tiers: Vec<TierView>) -> Vec<TierView> {
     tiers.iter_mut().filter(|tier| tier.is_firing).skip(1).for_each(|tier| tier.is_inhibited = true);
     tiers
@@ -222,8 +222,8 @@ fn map(name: &str, entries: u64, rate: f64, operations: Vec<OperationView>) -> M
         service: "order-service".to_owned(),
         name: name.to_owned(),
         entries: Known::Value(entries),
-        max_entries: Known::missing("the map has no bound, or the service tells of none"),
-        full: Known::missing("the map has no bound, or the service tells of none"),
+        max_entries: Known::missing("the map has no bound, or the service does not report one"),
+        full: Known::missing("the map has no bound, or the service does not report one"),
         last_write: Known::Value(at("2026-11-21T10:17:53Z")),
         guard_held: Known::Value(Nanos::from_millis(2)),
         retries: Count::new(31),
@@ -306,7 +306,7 @@ fn dependency(name: &str, health: HealthStatus, ratio: Option<f64>, p99: Option<
     }
 }
 
-/// Everything that the demo shows while a bad deploy is out.
+/// The view of the demo while the bad deploy serves.
 pub(crate) fn view() -> View {
     let bad = [0.0790, 0.0790, 0.0412, 0.0212, 0.0074, 0.0021, 0.0007, 0.00059].map(Some);
     let slow = [0.0690, 0.0601, 0.0320, 0.0170, 0.0062, 0.0031, 0.0021, 0.0019].map(Some);
@@ -366,7 +366,7 @@ pub(crate) fn view() -> View {
     }
 }
 
-/// A source of which one objective is measured and agrees, and one is not.
+/// A source with one objective that is measured and agrees with the rules, and one that is not measured.
 fn source() -> SourceView {
     let queried = |name: &str, trouble: Option<&str>| QueriedState {
         slo: format!("order-service/{name}"),
@@ -479,7 +479,7 @@ fn maps() -> Vec<MapView> {
     ]
 }
 
-/// The view of a sidecar that nobody has sent anything to.
+/// The view of a sidecar that received nothing.
 pub(crate) fn empty() -> View {
     let started = Timestamp::now() - SignedDuration::from_secs(3);
     View {

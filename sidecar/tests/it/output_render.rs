@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::output_fixture::{assert_golden, measured, missing};
 
 #[test]
-fn every_form_is_as_its_golden_file() {
+fn every_form_equals_its_golden_file() {
     let templates = Templates::load(None).unwrap();
     for (name, notice) in [("measured", measured()), ("missing", missing())] {
         for form in NoticeForm::ALL {
@@ -41,7 +41,7 @@ fn the_yaml_form_is_yaml() {
 }
 
 #[test]
-fn what_others_wrote_stays_text() {
+fn untrusted_text_stays_text() {
     let templates = Templates::load(None).unwrap();
     let mut notice = measured();
     let hostile = "<script>alert(1)</script> | \"x\": [y]\n- z\u{1b}[31m";
@@ -63,7 +63,7 @@ fn what_others_wrote_stays_text() {
     assert!(!markdown.contains("<script>") && !markdown.contains("\n- z"), "{markdown}");
 }
 
-/// A folder of templates that goes away with the test.
+/// A folder of templates, removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -99,7 +99,7 @@ fn a_folder_replaces_the_templates_that_it_holds() {
 }
 
 #[test]
-fn a_broken_template_is_told_at_the_start_with_file_and_line() {
+fn a_broken_template_is_an_error_with_file_and_line() {
     let cases = [
         ("syntax", "notice.md", "fine\n{% if notice.id %}\nnever closed\n", "notice.md line 3: syntax error"),
         ("field", "notice.txt", "a\nb\n{{ notice.summry }}\n", "notice.txt line 3: undefined value"),

@@ -1,19 +1,20 @@
-//! Attribute names on the wire, our own and those of the OpenTelemetry semantic conventions that we read.
+//! Attribute names on the wire: our own, and those of the OpenTelemetry semantic conventions that the SDK writes or the
+//! sidecar reads.
 
-/// A map's name.
+/// The name of a map.
 pub const MAP: &str = "mapwarden.map";
 /// An [`Op`](crate::Op) by name.
 pub const OP: &str = "mapwarden.op";
 /// An [`Outcome`](crate::Outcome) by name; on a request `ok`, `failed` or
 /// `cancelled`, on a call to a dependency `ok` or `failed`.
 pub const OUTCOME: &str = "mapwarden.outcome";
-/// A request scope's name.
+/// The name of a request scope.
 pub const SCOPE: &str = "mapwarden.scope";
-/// A dependency's name.
+/// The name of a dependency.
 pub const DEPENDENCY: &str = "mapwarden.dependency";
-/// The region a request came from; empty where the service did not say.
+/// The region that a request came from; empty if the service did not set it.
 pub const REGION: &str = "mapwarden.region";
-/// An objective's name, unique within its service.
+/// The name of an objective, unique within its service.
 pub const SLO: &str = "mapwarden.slo";
 /// What an objective measures: `availability`, `latency`, `hit_ratio` or `freshness`.
 pub const SLI: &str = "mapwarden.sli";
@@ -23,11 +24,11 @@ pub const THRESHOLD: &str = "mapwarden.threshold_ns";
 pub const VERDICT: &str = "mapwarden.verdict";
 /// Why something was dropped.
 pub const REASON: &str = "mapwarden.reason";
-/// The width in nanoseconds of a user sketch's slot, which starts at the log record's time.
+/// The width in nanoseconds of the slot of a user sketch, which starts at the time of the log record.
 pub const SLOT: &str = "mapwarden.slot_ns";
-/// A hot key: the first 16 hexadecimal digits of its keyed hash, or what the map's `display_key` makes of it.
+/// A hot key: the first 16 hexadecimal digits of its keyed hash, or the result of the map's `display_key`.
 pub const KEY: &str = "mapwarden.key";
-/// `50`, `95` or `99`, on latencies that are told as percentiles.
+/// `50`, `95` or `99`, on latencies that are published as percentiles.
 pub const PERCENTILE: &str = "mapwarden.percentile";
 /// A pseudonymous tenant, on spans.
 pub const TENANT_PSEUDONYM: &str = "mapwarden.tenant.pseudo.id";
@@ -60,5 +61,5 @@ pub const SERVER_PORT: &str = "server.port";
 /// The callee of a client span, by database system.
 pub const DB_SYSTEM: &str = "db.system.name";
 
-/// What every sender should tell, see the README on the resource contract.
+/// The resource attributes that every sender should set; see the README on the resource contract.
 pub const REQUIRED: [&str; 4] = [SERVICE_NAME, SERVICE_VERSION, ENVIRONMENT, TEAM];

@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use super::{instrumentation, integer, signed, text};
 use crate::record::points::{self, Attribute, AttributeValue};
 use crate::record::{self, Distribution, Snapshot};
-use mapwarden_contract::names::{self, Kind, wire};
+use mapwarden_contract::names::{self, MetricKind, published, wire};
 use mapwarden_contract::{Count, Nanos, SCALE, UnixNanos};
 
 /// What the shipper says about itself.
@@ -112,11 +112,11 @@ impl Points {
 
     /// Every metric that has a point, as it is declared. That every point fits its metric's kind is tested below.
     fn into_metrics(mut self) -> Vec<Metric> {
-        let sent = wire::ALL.iter().filter_map(|metric| {
+        let sent = published::ALL.iter().map(|published| &published.wire).filter_map(|metric| {
             let data = match metric.kind {
-                Kind::Counter => sum(self.numbers.remove(metric.name)?),
-                Kind::Gauge => Data::Gauge(Gauge { data_points: self.numbers.remove(metric.name)? }),
-                Kind::Histogram => histogram(self.times.remove(metric.name)?),
+                MetricKind::Counter => sum(self.numbers.remove(metric.name)?),
+                MetricKind::Gauge => Data::Gauge(Gauge { data_points: self.numbers.remove(metric.name)? }),
+                MetricKind::Histogram => histogram(self.times.remove(metric.name)?),
             };
             Some(described(metric, data))
         });
@@ -281,14 +281,15 @@ mod tests {
             .into_iter()
             .map(|metric| {
                 let kind = match metric.data {
-                    Some(Data::Sum(_)) => Kind::Counter,
-                    Some(Data::Gauge(_)) => Kind::Gauge,
-                    _ => Kind::Histogram,
+                    Some(Data::Sum(_)) => MetricKind::Counter,
+                    Some(Data::Gauge(_)) => MetricKind::Gauge,
+                    _ => MetricKind::Histogram,
                 };
                 (metric.name, kind)
             })
             .collect();
-        let declared: Vec<_> = wire::ALL.iter().map(|metric| (metric.name.to_owned(), metric.kind)).collect();
+        let declared = published::ALL.iter().map(|published| published.wire);
+        let declared: Vec<_> = declared.map(|metric| (metric.name.to_owned(), metric.kind)).collect();
         assert_eq!(sent, declared);
     }
 

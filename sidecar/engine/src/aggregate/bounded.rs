@@ -1,15 +1,15 @@
-//! A table whose keys come from senders: it never holds more than it may.
+//! A table with keys that come from senders. Never holds more than [`KEYS`] of them and the one of all others.
 
 use std::collections::BTreeMap;
 
-/// How many keys a table tells apart. Raised, a sender that makes up names takes more memory: up to 60 kB for each
+/// How many keys a table holds one by one. Raised, a sender that makes up names takes more memory: up to 60 kB for each
 /// that is busy all day.
 const KEYS: usize = 500;
 
-/// What the names of a key are when the table is full.
+/// The names of the key that holds what a full table cannot hold one by one.
 pub const OTHER: &str = "other";
 
-/// A table of at most [`KEYS`] keys; what further keys would hold is held together under the key `other`.
+/// A table of at most [`KEYS`] keys; what further keys would hold is summed under the key `other`.
 #[derive(Debug)]
 pub(super) struct Bounded<K, V> {
     entries: BTreeMap<K, V>,

@@ -9,7 +9,7 @@ use mapwarden_contract::{Nanos, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::slot::Counts;
-use super::timestamp;
+use super::time::timestamp;
 use mapwarden_objective::{Calendar, CalendarUnit};
 
 /// How many periods are kept: the present one and the one before, for events that come late.
@@ -101,7 +101,7 @@ impl CalendarSums {
     }
 
     /// Puts back what the store kept, as far as it is of this calendar: one that was changed begins with what
-    /// `otherwise` says happened since the start of the period.
+    /// `otherwise` returns for the time since the start of the period.
     pub(super) fn restore(
         &mut self,
         kept: &[KeptPeriod],

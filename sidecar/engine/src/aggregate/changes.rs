@@ -1,4 +1,5 @@
-//! Changes of services: announced, or seen because a process of another version began to tell.
+//! The changes part: changes of services, announced or seen because a process of another version reports. Comes in:
+//! announcements and senders. Goes out: [`Change`]s, newest first. Never shows one deploy twice.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ const CHANGES: usize = 500;
 /// How far apart an announcement and the first telemetry of one deploy may be and still be one change.
 const SAME_DEPLOY: SignedDuration = SignedDuration::from_mins(15);
 
-/// How many processes of one service are told apart; beyond that the memory of them starts anew.
+/// How many processes of one service are remembered; beyond that, the memory of them starts anew.
 const INSTANCES: usize = 4096;
 
 /// All changes known, newest first.
@@ -31,7 +32,7 @@ struct RunningVersion {
 
 impl Changes {
     /// Adds a change. An announcement takes the place of what telemetry showed of the same deploy; telemetry
-    /// adds nothing to a deploy that was announced. Says whether the change is new.
+    /// adds nothing to a deploy that was announced. Returns whether the change is new.
     pub fn add(&mut self, change: Change) -> bool {
         if self.newest_first.contains(&change) {
             return false;
@@ -56,8 +57,13 @@ impl Changes {
         true
     }
 
+    /// Looks at the sender of a batch, and returns the change that it shows, if it is new.
+    pub fn observe(&mut self, resource: &Resource, at: Timestamp) -> Option<Change> {
+        self.see(resource, at).filter(|change| self.add(change.clone()))
+    }
+
     /// Looks at a sender: the first process of another version than the service's last one is a deploy.
-    pub fn see(&mut self, resource: &Resource, at: Timestamp) -> Option<Change> {
+    fn see(&mut self, resource: &Resource, at: Timestamp) -> Option<Change> {
         let version = resource.version.as_ref()?;
         let running = self.services.entry(resource.service.clone()).or_default();
         if running.instances.len() >= INSTANCES {
@@ -108,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn one_deploy_told_twice_is_one_change() {
+    fn a_deploy_announced_and_seen_is_one_change() {
         let mut changes = Changes::default();
         changes.see(&resource(1, "v1"), at(0));
         let seen = changes.see(&resource(2, "v2"), at(10)).unwrap();

@@ -1,15 +1,12 @@
-//! Objectives that are made of others. Comes in: the slices of their members. Goes out: the share of good of each slice
-//! of time that is over. Never counts an event itself.
+//! Objectives that are made of others. Comes in: the slots of their members. Goes out: the share of good of each time
+//! slice that is over. Never counts an event itself.
 //!
-//! With weights, a slice is as good as the weighted mean of its members' shares of good events; a member that was measured
-//! and had no event has no say in it. Without, it is good while each of its members kept its target in it. A slice in
-//! which any member was not measured is not measured.
-
-use std::collections::BTreeMap;
+//! With weights, a time slice is as good as the weighted mean of its members' shares of good events; a member that was measured
+//! and had no event does not count in it. Without weights, it is good if each of its members kept its target in it. A time
+//! slice in which any member was not measured is not measured.
 
 use mapwarden_contract::{Nanos, Ratio, UnixNanos};
 
-use super::Aggregate;
 use super::objective::ObjectiveState;
 use super::slot::{Counts, Level};
 use super::slots::Until;
@@ -19,7 +16,7 @@ use mapwarden_objective::Member;
 /// How far back members are still read, when the sidecar was not running or had no time: as far as their seconds reach.
 const CATCH_UP: Nanos = Level::Second.reach();
 
-/// What one member did in a slice.
+/// What one member did in a time slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum MemberShare {
     /// Good events of all.
@@ -30,39 +27,19 @@ enum MemberShare {
     Unmeasured,
 }
 
-impl Aggregate {
-    /// Judges the slices of time that are over at `now`, then the objectives that are made of others. Call before the
-    /// state is evaluated.
-    pub fn advance(&mut self, now: UnixNanos) {
-        let single = self.objectives.values_mut().filter(|known| known.terms().members.is_empty());
-        single.for_each(|objective| objective.advance(now));
-        let composites = self.objectives.iter().filter(|(_, known)| !known.terms().members.is_empty());
-        let judged: Vec<_> = composites
-            .filter_map(|(id, known)| {
-                let (verdicts, until) = judge(known, &known.terms().members, &self.objectives, now)?;
-                Some((id.clone(), verdicts, until))
-            })
-            .collect();
-        for (id, verdicts, until) in judged {
-            if let Some(objective) = self.objectives.get_mut(&id) {
-                objective.compose(&verdicts, until);
-            }
-        }
-    }
-}
-
-/// The slices of a composite objective that are over at `now` and not judged yet, and until when they now are.
-fn judge(
+/// Returns the time slices of a composite objective that are over at `now` and were not judged before, and until when they
+/// are judged now.
+pub(super) fn judge<'a>(
     composite: &ObjectiveState,
-    members: &[Member],
-    objectives: &BTreeMap<String, ObjectiveState>,
+    objective: impl Fn(&str) -> Option<&'a ObjectiveState>,
     now: UnixNanos,
 ) -> Option<(Vec<JudgedTimeslice>, UnixNanos)> {
-    let judging = composite.judging()?;
-    let width = judging.slice().get();
+    let members = &composite.terms().members;
+    let rule = composite.timeslice_rule()?;
+    let width = rule.length().get();
     let known: Vec<(&Member, &ObjectiveState)> =
-        members.iter().filter_map(|member| Some((member, objectives.get(&member.slo)?))).collect();
-    // Members that are judged by slices themselves are so a grace later, and only then to be read.
+        members.iter().filter_map(|member| Some((member, objective(&member.slo)?))).collect();
+    // Members that are judged by time slices themselves are judged a grace later, and can be read only then.
     let ready = known.iter().map(|(_, member)| member.judged_until(now)).min().unwrap_or(now);
     let until = ready.before(GRACE).get() / width;
     let first = composite.composed_until().max(now.before(CATCH_UP)).get().div_ceil(width);
@@ -77,7 +54,7 @@ fn judge(
             .collect();
         let good = if known.len() == members.len() { share(&parts) } else { None };
         if let Some(good) = good {
-            let (good, bad) = judging.parts(good);
+            let (good, bad) = rule.parts(good);
             verdicts.push(JudgedTimeslice { start, counts: Counts { good, bad, covered: end.since(start) } });
         }
     }
@@ -94,7 +71,7 @@ fn part(member: &ObjectiveState, start: UnixNanos, end: UnixNanos, now: UnixNano
     }
 }
 
-/// The share of good of a slice; none where it is not measured.
+/// Returns the share of good of a time slice; none where it is not measured.
 fn share(parts: &[(&Member, MemberShare, Ratio)]) -> Option<Ratio> {
     if parts.is_empty() || parts.iter().any(|(_, part, _)| *part == MemberShare::Unmeasured) {
         return None;
@@ -126,7 +103,7 @@ mod tests {
         let weighed = [Some(3.0), Some(1.0)];
         let cases = [
             ("weighed", weighed, [half, full], Some(0.625)),
-            ("quiet has no say", weighed, [MemberShare::Quiet, half], Some(0.5)),
+            ("quiet does not count", weighed, [MemberShare::Quiet, half], Some(0.5)),
             ("all quiet", weighed, [MemberShare::Quiet, MemberShare::Quiet], Some(1.0)),
             ("one is not measured", weighed, [half, MemberShare::Unmeasured], None),
             ("both hold", [None, None], [full, MemberShare::Share(ratio(0.9))], Some(1.0)),

@@ -1,25 +1,26 @@
-//! What an objective promises, and about what. Comes in: what the configuration or the SDK declares. Goes out: its id. Never
+//! What an objective is about, and its target. Comes in: what the configuration or the SDK declares. Goes out: its id. Never
 //! counts anything.
 
 use std::sync::Arc;
 
-use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_contract::Ratio;
+pub use mapwarden_contract::SliKind;
 use serde::{Deserialize, Serialize};
 
-/// What an objective promises, and about what.
+/// What an objective is about, and its target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
     /// The service.
     pub service: Arc<str>,
     /// The objective's name, unique within the service.
     pub name: Arc<str>,
-    /// The team, where it was told.
+    /// The team, where it is known.
     pub team: Option<Arc<str>>,
     /// What is measured.
     pub sli: SliKind,
     /// What it is about.
     pub about: About,
-    /// The promised share of good events.
+    /// The share of good events that the service is to keep.
     pub target: Ratio,
 }
 
@@ -27,37 +28,6 @@ impl Definition {
     /// The id: `service/name`.
     pub fn id(&self) -> String {
         format!("{}/{}", self.service, self.name)
-    }
-}
-
-/// What is measured. A closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum SliKind {
-    /// Events that did not fail.
-    Availability,
-    /// Events at or below the threshold.
-    Latency {
-        /// The slowest good event.
-        threshold: Nanos,
-    },
-    /// Lookups that found their key.
-    HitRatio,
-    /// Seconds at whose end a map's last write was at most so long ago.
-    Freshness {
-        /// The oldest last write that is still good.
-        threshold: Nanos,
-    },
-}
-
-impl SliKind {
-    /// The name as on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Availability => "availability",
-            Self::Latency { .. } => "latency",
-            Self::HitRatio => "hit_ratio",
-            Self::Freshness { .. } => "freshness",
-        }
     }
 }
 
@@ -70,6 +40,6 @@ pub enum About {
     Scope(Arc<str>),
     /// A metric that the configuration names.
     Metric(Arc<str>),
-    /// What the sidecar sees no single events of: queries, other objectives; in words.
+    /// Queries or other objectives, of which the sidecar sees no single events; in words.
     Derived(Arc<str>),
 }

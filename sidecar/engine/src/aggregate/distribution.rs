@@ -1,4 +1,5 @@
-//! Distributions of times over the last minutes and the last hour, in the buckets of the contract.
+//! Distributions of times over the last minutes and the last hour, in the buckets of the contract. Comes in: histograms of
+//! any OTLP kind. Goes out: quantiles. Never keeps a single time.
 
 use std::collections::VecDeque;
 
@@ -142,7 +143,7 @@ impl DistributionRing {
         }
     }
 
-    /// All times in the slots from the one that holds `from` on: slots of 5 s for a stretch that begins within
+    /// All times in the slots from the one that holds `from` on: slots of 5 s for an interval that begins within
     /// the last six minutes, else of a minute.
     pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Distribution {
         let is_recent = now.since(from) < Nanos::from_secs(350);

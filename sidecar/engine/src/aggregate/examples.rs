@@ -1,4 +1,5 @@
-//! Traces of single events: the last few of each map, request scope and metric. Told again, they change nothing.
+//! Single events that have traces: the last few of one map, request scope or metric. Comes in: [`Example`]s. Goes out: those
+//! of an interval. Never keeps an event twice.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use mapwarden_contract::UnixNanos;
 
 use crate::observation::Exemplar;
 
-/// How many events are remembered of one thing. Raised, a long fault still has its first ones, at some 150 bytes each.
+/// How many events are kept. Raised, a long fault still has its first ones, at some 150 bytes each.
 const EXAMPLES: usize = 32;
 
-/// One event that a trace tells about.
+/// One event that has a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// When it ended, how long it took, and its trace.
@@ -24,7 +25,7 @@ pub struct Example {
 /// Why an event is an example. A closed set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExampleReason {
-    /// It failed; of which kind its error was, where it was told.
+    /// It failed, with the type of its error where it is known.
     Failed(Option<Arc<str>>),
     /// The SDK made a span of it because it was slow or failed.
     SlowOrFailed,
@@ -39,14 +40,14 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Adds an event. Of one that is known, a failure says more.
+    /// Adds an event. A failure replaces what is known of the same event.
     pub fn add(&mut self, example: Example) {
         let known = self.last.iter_mut().find(|known| known.exemplar.trace == example.exemplar.trace);
         match (known, &example.why) {
             (Some(known), ExampleReason::Failed(_)) => *known = example,
             (Some(_), ExampleReason::SlowOrFailed | ExampleReason::Sampled) => {}
             (None, ExampleReason::Failed(_) | ExampleReason::SlowOrFailed | ExampleReason::Sampled) => {
-                self.last.push_back(example)
+                self.last.push_back(example);
             }
         }
         while self.last.len() > EXAMPLES {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_kept_once_and_its_failure_says_more() {
+    fn an_event_is_kept_once_and_a_failure_replaces_it() {
         let mut examples = Examples::default();
         let (from, to) = (UnixNanos::EPOCH, UnixNanos::new(u64::MAX));
         let failed = ExampleReason::Failed(Some(Arc::from("timeout")));

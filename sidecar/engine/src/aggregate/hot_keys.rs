@@ -1,38 +1,39 @@
-//! The hot keys of one map: how often each was used, by time, out of what its processes tell of the few hottest.
-//! Never holds more keys than it may, however often they change, and never counts an operation twice.
+//! The hot keys of one map. Comes in: what its processes report of their few hottest keys. Goes out: how often each key was
+//! used, by time. Never holds more than [`KEYS`] keys, however often they change, and never counts an operation twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
+use super::ignored::Ignored;
 use super::last_values::{ReportTimes, trim};
-use super::series::{self, Ignored, Mark, Reading};
+use super::series::{self, Mark, Reading};
 use super::slots::{Slots, Until, most_first};
 
 /// How far back keys are remembered.
 pub const REACH: Nanos = Nanos::from_secs(3_600);
 
 /// How many keys a map has. Raised, a map whose hot keys change all the time takes more memory: up to 33 kB for a
-/// key that is told each second for an hour.
+/// key that is reported each second for an hour.
 const KEYS: usize = 64;
 
-/// How long a key must not have been told before it makes room for another one.
+/// How long a key must have been silent before it makes room for another one.
 const IDLE: Nanos = Nanos::from_secs(30);
 
 /// The hot keys of one map.
 #[derive(Clone, Debug, Default)]
 pub struct HotKeys {
     keys: BTreeMap<Arc<str>, KeyCounts>,
-    /// When each process told the hot keys of this map last, and before that.
-    rounds: ReportTimes,
-    is_told: bool,
+    /// When each process last reported hot keys of this map, and before that.
+    reported: ReportTimes,
+    is_reported: bool,
 }
 
 #[derive(Clone, Debug)]
 struct KeyCounts {
     slots: Slots,
-    /// How far each process's points were taken into account.
+    /// How far each process's points were counted.
     marks: BTreeMap<u64, Mark>,
     last: UnixNanos,
 }
@@ -51,18 +52,18 @@ pub struct KeyPoint {
 }
 
 impl HotKeys {
-    /// Takes a point of a key into account.
+    /// Counts a point of a key.
     ///
-    /// A process tells a key only while it is one of its hottest. A key that it has not told so far counts in full
-    /// if it became hot since the process told keys the time before; what an older one counted is not ours to place in
-    /// time, so it is only the base.
+    /// A process reports a key only while it is one of its hottest. A key that is new from this process counts in full if it
+    /// became hot after the process's previous report; the count of an older one cannot be placed in time, so it is only
+    /// the base.
     ///
     /// # Errors
     /// The point is a duplicate or comes late, or there are too many keys.
-    pub fn take(&mut self, key: &Arc<str>, told: KeyPoint) -> Result<(), Ignored> {
-        let KeyPoint { sender, reading, at, watching_since } = told;
-        self.is_told = true;
-        let before = self.rounds.tell(sender, reading.time).unwrap_or(watching_since);
+    pub fn take(&mut self, key: &Arc<str>, point: KeyPoint) -> Result<(), Ignored> {
+        let KeyPoint { sender, reading, at, watching_since } = point;
+        self.is_reported = true;
+        let before = self.reported.record(sender, reading.time).unwrap_or(watching_since);
         if !self.keys.contains_key(key) {
             self.make_room(at)?;
         }
@@ -92,9 +93,9 @@ impl HotKeys {
         Ok(())
     }
 
-    /// Whether any process ever told of a hot key.
-    pub const fn is_told(&self) -> bool {
-        self.is_told
+    /// Whether any process ever reported a hot key.
+    pub const fn is_reported(&self) -> bool {
+        self.is_reported
     }
 
     /// Whether a key is held.
@@ -112,7 +113,7 @@ impl HotKeys {
         self.keys.is_empty()
     }
 
-    /// Operations on one key between two times; none where it was no hot key then.
+    /// Operations on one key between two times; zero where it was no hot key then.
     pub fn of(&self, key: &str, from: UnixNanos, until: Until, now: UnixNanos) -> Count {
         self.keys.get(key).map_or(Count::ZERO, |hot| hot.slots.between(from, until, now).good)
     }
@@ -122,7 +123,7 @@ impl HotKeys {
         most_first(self.keys.iter().map(|(key, hot)| (key, &hot.slots)), from, until, now)
     }
 
-    /// Forgets keys that were told too long ago to say anything.
+    /// Forgets keys that were not reported for longer than [`REACH`].
     pub fn forget_silent(&mut self, now: UnixNanos) {
         self.keys.retain(|_, hot| now.since(hot.last) <= REACH);
     }
@@ -134,7 +135,7 @@ impl HotKeys {
             hot.last = hot.last.min(now);
             hot.marks.values_mut().for_each(|mark| mark.time = mark.time.min(now.get()));
         }
-        self.rounds.forget_after(now);
+        self.reported.forget_after(now);
     }
 }
 
@@ -152,7 +153,7 @@ mod tests {
     /// A cumulative point of process 1: since when, until when, how many.
     type At = (u64, u64, u64);
 
-    fn told((since, second, value): At) -> KeyPoint {
+    fn point((since, second, value): At) -> KeyPoint {
         let temporality = Temporality::Cumulative;
         let reading = Reading { temporality, start: at(since), time: at(second), value, part: 0 };
         KeyPoint { sender: 1, reading, at: at(second), watching_since: at(0) }
@@ -164,24 +165,24 @@ mod tests {
 
     #[test]
     fn a_key_is_counted_once_however_it_comes_and_goes() {
-        // Other keys keep the rounds going while the key is not told.
+        // Another key keeps the process reporting while the key is silent.
         let cases: [(&str, &[At], u64); 6] = [
-            ("told each second", &[(9, 10, 5), (9, 11, 8)], 8),
+            ("reported each second", &[(9, 10, 5), (9, 11, 8)], 8),
             ("sent twice", &[(9, 10, 5), (9, 10, 5)], 5),
             ("left and came back, counted anew", &[(9, 10, 5), (19, 20, 3)], 8),
             ("left and came back, counted on", &[(9, 10, 5), (9, 20, 11)], 11),
-            ("became hot before it was told: only the base", &[(4, 10, 500), (4, 11, 501)], 1),
+            ("became hot before its first report: only the base", &[(4, 10, 500), (4, 11, 501)], 1),
             ("overtaken", &[(9, 10, 5), (9, 12, 9), (9, 11, 7)], 9),
         ];
         for (name, points, expected) in cases {
             let mut keys = HotKeys::default();
             for second in 1..=30 {
-                keys.take(&Arc::from("another"), told((0, second, second))).unwrap();
-                for point in points.iter().filter(|point| point.1 == second) {
-                    let _ = keys.take(&Arc::from("key"), told(*point));
+                keys.take(&Arc::from("another"), point((0, second, second))).unwrap();
+                for reported in points.iter().filter(|point| point.1 == second) {
+                    let _ = keys.take(&Arc::from("key"), point(*reported));
                 }
-                for point in points.iter().filter(|point| second == 13 && point.1 == 11 && point.2 == 7) {
-                    let _ = keys.take(&Arc::from("key"), told(*point));
+                for reported in points.iter().filter(|point| second == 13 && point.1 == 11 && point.2 == 7) {
+                    let _ = keys.take(&Arc::from("key"), point(*reported));
                 }
             }
             assert_eq!(operations(&keys, "key", 30), expected, "{name}");
@@ -195,7 +196,7 @@ mod tests {
         for second in 1..=200 {
             for index in 0..10 {
                 let key = format!("key {second} {index}");
-                refused += u64::from(keys.take(&Arc::from(key), told((second - 1, second, 7))).is_err());
+                refused += u64::from(keys.take(&Arc::from(key), point((second - 1, second, 7))).is_err());
             }
             assert!(keys.len() <= KEYS);
         }
@@ -204,30 +205,30 @@ mod tests {
             keys.holds("key 200 9") || keys.between(at(170), Until::Through(at(200)), at(200)).len() > 20
         );
         keys.forget_silent(at(200 + 3_601));
-        assert!(keys.is_empty() && keys.is_told());
+        assert!(keys.is_empty() && keys.is_reported());
     }
 
     #[test]
-    fn a_key_that_was_forgotten_and_is_counted_on_is_not_counted_twice() {
+    fn a_key_that_was_forgotten_is_not_counted_twice() {
         let mut keys = HotKeys::default();
-        keys.take(&Arc::from("key"), told((9, 10, 1_000))).unwrap();
+        keys.take(&Arc::from("key"), point((9, 10, 1_000))).unwrap();
         for second in 11..=60 {
             for index in 0..KEYS {
-                let _ = keys.take(&Arc::from(format!("{index}")), told((10, second, second)));
+                let _ = keys.take(&Arc::from(format!("{index}")), point((10, second, second)));
             }
         }
         assert!(!keys.holds("key"), "it made room");
         keys.forget_silent(at(10_000));
-        keys.take(&Arc::from("another"), told((0, 10_000, 0))).unwrap();
-        keys.take(&Arc::from("key"), told((9, 10_001, 1_010))).unwrap();
-        keys.take(&Arc::from("key"), told((9, 10_002, 1_017))).unwrap();
+        keys.take(&Arc::from("another"), point((0, 10_000, 0))).unwrap();
+        keys.take(&Arc::from("key"), point((9, 10_001, 1_010))).unwrap();
+        keys.take(&Arc::from("key"), point((9, 10_002, 1_017))).unwrap();
         let since = keys.of("key", at(9_990), Until::Through(at(10_002)), at(10_002));
         assert_eq!(since, Count::new(7));
     }
 
     proptest! {
         #[test]
-        fn no_key_is_used_more_often_than_was_told(
+        fn no_key_is_counted_more_often_than_reported(
             steps in prop::collection::vec((0_usize..6, 0_u64..50, any::<bool>()), 1..120)
         ) {
             let mut keys = HotKeys::default();
@@ -241,7 +242,7 @@ mod tests {
                 counted[*key].1 += used;
                 all[*key] += used;
                 let (since, value) = counted[*key];
-                let _ = keys.take(&Arc::from(format!("{key}")), told((since, second, value)));
+                let _ = keys.take(&Arc::from(format!("{key}")), point((since, second, value)));
             }
             for (key, used) in all.iter().enumerate() {
                 let got = operations(&keys, &key.to_string(), 121);

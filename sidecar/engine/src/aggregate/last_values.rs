@@ -1,22 +1,23 @@
-//! What several processes tell of one map: when each told last, the last value of each, the largest of late. Never
-//! believes the value of a process that has fallen silent.
+//! Values that several processes report of one map. Comes in: a value, its process and its time. Goes out: when each process
+//! last reported, the least of the last values, the longest time of the last minute. Never uses the value of a process that
+//! has fallen silent.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
-/// After how long without a word the value of a process that spoke once is no longer true. Raised, a process that
-/// ended at once is believed for longer.
+/// For how long the value of a process that reported once is used. Raised, the value of a process that ended at once is
+/// used for longer.
 const SILENT: Nanos = Nanos::from_secs(120);
 
-/// How many of its own intervals a process may be silent. Raised, a process that ended is believed for longer, which
-/// after a deploy looks like a map that nobody writes; lowered, a batch that is late makes its value come and go.
+/// How many of its own intervals a process may be silent. Raised, the value of a process that ended is used for longer,
+/// which after a deploy looks like a map without writes; lowered, a batch that is late makes its value come and go.
 const MISSED: u64 = 3;
 
-/// What is never taken for silence. Lowered, a process with a short interval is forgotten over a pause of its machine.
+/// A time that is never taken for silence. Lowered, a process with a short interval is forgotten over a pause of its machine.
 const PAUSE: Nanos = Nanos::from_secs(5);
 
-/// How many processes are told apart; of more, the one that was silent for longest is forgotten.
+/// How many processes are kept; beyond that, the one that was silent for longest is forgotten.
 const SENDERS: usize = 64;
 
 /// Forgets the process that was silent for longest, beyond the bound.
@@ -27,15 +28,15 @@ pub(super) fn trim<V>(by_sender: &mut BTreeMap<u64, V>, time: impl Fn(&V) -> u64
     }
 }
 
-/// When each process told of something last, and the time before.
+/// When each process last reported something, and the time before.
 #[derive(Clone, Debug, Default)]
 pub struct ReportTimes {
     by_sender: BTreeMap<u64, (Option<UnixNanos>, UnixNanos)>,
 }
 
 impl ReportTimes {
-    /// Notes that a process told at `time`, and says when it had told before; none where it had not.
-    pub fn tell(&mut self, sender: u64, time: UnixNanos) -> Option<UnixNanos> {
+    /// Notes that a process reports at `time`, and returns when it reported before; none where it did not.
+    pub fn record(&mut self, sender: u64, time: UnixNanos) -> Option<UnixNanos> {
         let round = self.by_sender.entry(sender).or_insert((None, time));
         if time > round.1 {
             *round = (Some(round.1), time);
@@ -45,7 +46,7 @@ impl ReportTimes {
         before
     }
 
-    /// When a process had told before the last time.
+    /// When a process reported before its last report.
     pub fn before(&self, sender: u64) -> Option<UnixNanos> {
         self.by_sender.get(&sender).and_then(|round| round.0)
     }
@@ -58,7 +59,7 @@ impl ReportTimes {
     }
 }
 
-/// The last value of each process.
+/// The last value of each process, while it reports.
 #[derive(Clone, Debug, Default)]
 pub struct LastValues {
     by_sender: BTreeMap<u64, Last>,
@@ -68,12 +69,12 @@ pub struct LastValues {
 struct Last {
     time: UnixNanos,
     value: u64,
-    /// The time to the word before, if there was one.
+    /// The time since the report before, if there was one.
     interval: Option<Nanos>,
 }
 
 impl Last {
-    fn is_heard(&self, now: UnixNanos) -> bool {
+    fn is_current(&self, now: UnixNanos) -> bool {
         let patience = self
             .interval
             .map_or(SILENT, |interval| Nanos::new(interval.get().saturating_mul(MISSED)).max(PAUSE));
@@ -82,8 +83,8 @@ impl Last {
 }
 
 impl LastValues {
-    /// Notes what a process told at `time`; what comes late changes nothing.
-    pub fn tell(&mut self, sender: u64, time: UnixNanos, value: u64) {
+    /// Notes the value that a process reports at `time`; a late one changes nothing.
+    pub fn record(&mut self, sender: u64, time: UnixNanos, value: u64) {
         let last = self.by_sender.entry(sender).or_insert(Last { time, value, interval: None });
         if time > last.time {
             *last = Last { time, value, interval: Some(time.since(last.time)) };
@@ -93,9 +94,9 @@ impl LastValues {
         trim(&mut self.by_sender, |last| last.time.get());
     }
 
-    /// The smallest value of the processes that still tell.
+    /// The smallest value of the processes that still report.
     pub fn least(&self, now: UnixNanos) -> Option<u64> {
-        self.by_sender.values().filter(|last| last.is_heard(now)).map(|last| last.value).min()
+        self.by_sender.values().filter(|last| last.is_current(now)).map(|last| last.value).min()
     }
 
     /// Lets values that lie ahead of `now` be as old as `now`.
@@ -110,15 +111,15 @@ const SLOT: Nanos = Nanos::from_secs(5);
 /// How many slots are kept: the last minute and the slot that it begins in.
 const SLOTS: u64 = 13;
 
-/// The longest of the times that were told in the last minute.
+/// The longest of the times that were reported in the last minute.
 #[derive(Clone, Debug, Default)]
 pub struct LongestOfMinute {
     slots: VecDeque<(u64, Nanos)>,
 }
 
 impl LongestOfMinute {
-    /// Notes a time that was told at `time`.
-    pub fn tell(&mut self, time: UnixNanos, span: Nanos) {
+    /// Notes a time that is reported at `time`.
+    pub fn record(&mut self, time: UnixNanos, span: Nanos) {
         let slot = time.get() / SLOT.get();
         let at = self.slots.partition_point(|entry| entry.0 < slot);
         match self.slots.get_mut(at).filter(|entry| entry.0 == slot) {
@@ -131,7 +132,7 @@ impl LongestOfMinute {
         }
     }
 
-    /// The longest of the last minute; none where nothing was told in it.
+    /// The longest of the last minute; none where none was reported in it.
     pub fn longest(&self, now: UnixNanos) -> Option<Nanos> {
         let first = (now.get() / SLOT.get() + 1).saturating_sub(SLOTS);
         self.slots.iter().filter(|entry| entry.0 >= first).map(|entry| entry.1).max()
@@ -152,32 +153,36 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_fell_silent_is_not_believed_any_more() {
+    fn the_value_of_a_silent_process_is_not_used() {
         let mut latest = LastValues::default();
-        latest.tell(1, at(0), 10);
-        latest.tell(2, at(0), 7);
-        latest.tell(1, at(100), 30);
-        latest.tell(1, at(90), 5);
+        latest.record(1, at(0), 10);
+        latest.record(2, at(0), 7);
+        latest.record(1, at(100), 30);
+        latest.record(1, at(90), 5);
         assert_eq!(latest.least(at(100)), Some(7));
         assert_eq!(latest.least(at(121)), Some(30));
         assert_eq!(latest.least(at(401)), None, "three times its 100 s are over");
         for second in 500..510 {
-            latest.tell(3, at(second), 1);
-            latest.tell(4, at(second), 2);
+            latest.record(3, at(second), 1);
+            latest.record(4, at(second), 2);
         }
-        latest.tell(4, at(514), 3);
-        assert_eq!((latest.least(at(514)), latest.least(at(515))), (Some(1), Some(3)), "it told each second");
+        latest.record(4, at(514), 3);
+        assert_eq!(
+            (latest.least(at(514)), latest.least(at(515))),
+            (Some(1), Some(3)),
+            "it reported each second"
+        );
         for sender in 0..1_000 {
-            latest.tell(sender, at(300 + sender), sender);
+            latest.record(sender, at(300 + sender), sender);
         }
         assert_eq!(latest.by_sender.len(), SENDERS);
     }
 
     #[test]
-    fn a_round_is_what_a_process_told_before() {
+    fn the_report_before_is_known_per_process() {
         let mut rounds = ReportTimes::default();
-        let told = [(1, 10), (2, 10), (1, 11), (1, 11), (1, 9), (2, 30), (1, 12)];
-        let before = told.map(|(sender, second)| rounds.tell(sender, at(second)));
+        let reports = [(1, 10), (2, 10), (1, 11), (1, 11), (1, 9), (2, 30), (1, 12)];
+        let before = reports.map(|(sender, second)| rounds.record(sender, at(second)));
         let expected = [None, None, Some(10), Some(10), Some(10), Some(10), Some(11)];
         assert_eq!(before, expected.map(|second| second.map(at)));
         rounds.forget_after(at(5));
@@ -188,14 +193,14 @@ mod tests {
     fn the_longest_of_the_last_minute_is_kept_for_a_minute() {
         let mut longest = LongestOfMinute::default();
         assert_eq!(longest.longest(at(0)), None);
-        longest.tell(at(0), Nanos::from_secs(40));
+        longest.record(at(0), Nanos::from_secs(40));
         for second in 1..=60 {
-            longest.tell(at(second), Nanos::from_secs(1));
+            longest.record(at(second), Nanos::from_secs(1));
         }
         assert_eq!(longest.longest(at(60)), Some(Nanos::from_secs(40)));
         assert_eq!(longest.longest(at(70)), Some(Nanos::from_secs(1)));
         assert_eq!(longest.longest(at(140)), None);
-        (0..10_000).for_each(|second| longest.tell(at(second), Nanos::ZERO));
+        (0..10_000).for_each(|second| longest.record(at(second), Nanos::ZERO));
         assert!(longest.slots.len() <= 13);
     }
 }

@@ -1,4 +1,5 @@
-//! One map: its operations by outcome, how long they took, and how full it is.
+//! One map. Comes in: what its series add. Goes out: its operations by outcome and time, how long they took, how full it is.
+//! Never knows which series they came from.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub type OpError = (Arc<str>, Arc<str>);
 /// How many readings of the number of entries are kept: one each ten seconds for an hour.
 const READINGS: usize = 360;
 
-/// One map and what was told about it.
+/// One map and what is known of it.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     operations: BTreeMap<OpOutcome, Operations>,
@@ -29,8 +30,8 @@ pub struct Map {
     failures: BTreeMap<OpError, Operations>,
     sampled: Option<Operations>,
     scopes: BTreeMap<Arc<str>, Operations>,
-    /// When each process told of it.
-    pub rounds: ReportTimes,
+    /// When each process reported it.
+    pub reported: ReportTimes,
     /// Its hottest keys.
     pub hot_keys: HotKeys,
     /// How many entries it takes at most, where it is bounded.
@@ -68,8 +69,8 @@ impl Operations {
 
 impl Map {
     /// Counts operations; zero makes the pair known.
-    pub fn count(&mut self, pair: OpOutcome, time: UnixNanos, happened: u64) {
-        self.operations.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    pub fn count(&mut self, pair: &OpOutcome, time: UnixNanos, happened: u64) {
+        known_or_new(&mut self.operations, pair, Operations::new).count(time, happened);
     }
 
     /// Counts closure retries.
@@ -78,8 +79,8 @@ impl Map {
     }
 
     /// Counts operations that failed.
-    pub fn fail(&mut self, pair: OpError, time: UnixNanos, happened: u64) {
-        self.failures.entry(pair).or_insert_with(Operations::new).count(time, happened);
+    pub fn fail(&mut self, pair: &OpError, time: UnixNanos, happened: u64) {
+        known_or_new(&mut self.failures, pair, Operations::new).count(time, happened);
     }
 
     /// Counts operations on single keys, estimated from the timed ones.
@@ -89,7 +90,7 @@ impl Map {
 
     /// Counts those within a request scope; the scope is empty outside of every one.
     pub fn sample_in(&mut self, scope: &Arc<str>, time: UnixNanos, happened: u64) {
-        self.scopes.entry(scope.clone()).or_insert_with(Operations::like_keys).count(time, happened);
+        known_or_new(&mut self.scopes, scope, Operations::like_keys).count(time, happened);
     }
 
     /// Adds how long operations took.
@@ -98,7 +99,7 @@ impl Map {
     }
 
     /// Notes the number of entries.
-    pub fn holds(&mut self, time: UnixNanos, entries: u64) {
+    pub fn set_entries(&mut self, time: UnixNanos, entries: u64) {
         let is_new = self.entries.len() < 2
             || self
                 .entries
@@ -122,7 +123,7 @@ impl Map {
         all.for_each(|operations| operations.slots.forget_after(now));
         self.times.values_mut().for_each(|ring| ring.forget_after(now));
         self.entries.retain(|reading| reading.0 <= now);
-        self.rounds.forget_after(now);
+        self.reported.forget_after(now);
         self.hot_keys.forget_after(now);
         self.max_entries.forget_after(now);
         self.last_write.forget_after(now);
@@ -166,7 +167,7 @@ impl Map {
         most_first(named(&self.failures), from, until, now)
     }
 
-    /// Operations on single keys between two times, estimated; none where they are not told.
+    /// Operations on single keys between two times, estimated; none where they are not reported.
     pub fn sampled_between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Option<Count> {
         self.sampled.as_ref().map(|sampled| sampled.slots.between(from, until, now).good)
     }
@@ -186,15 +187,24 @@ impl Map {
         self.times.values()
     }
 
-    /// Entries as last told.
+    /// Entries as last reported.
     pub fn entries(&self) -> Option<u64> {
         self.entries.back().map(|last| last.1)
     }
 
-    /// Entries as told last before `time`, and when.
+    /// Entries as last reported before `time`, and when.
     pub fn entries_before(&self, time: UnixNanos) -> Option<(UnixNanos, u64)> {
         self.entries.iter().rev().find(|reading| reading.0 <= time).copied()
     }
+}
+
+/// Returns what a key holds, from now on at the latest.
+fn known_or_new<'a, K: Clone + Ord>(
+    all: &'a mut BTreeMap<K, Operations>,
+    key: &K,
+    new: fn() -> Operations,
+) -> &'a mut Operations {
+    all.entry(key.clone()).or_insert_with(new)
 }
 
 fn named<K>(all: &BTreeMap<K, Operations>) -> impl Iterator<Item = (&K, &Slots)> {
@@ -210,7 +220,7 @@ mod tests {
         let mut map = Map::default();
         let at = |second: u64| UnixNanos::new(second * 1_000_000_000);
         for second in 1..=100 {
-            map.holds(at(second), second);
+            map.set_entries(at(second), second);
         }
         assert_eq!(map.entries(), Some(100));
         let (time, entries) = map.entries_before(at(55)).unwrap();

@@ -1,11 +1,11 @@
-//! One objective: what it promises, every event measured against it, and who met the bad ones.
+//! One objective and its counts. Comes in: events with their place and time, users, terms. Goes out: events by time and
+//! place, the sums of its period, who met the bad ones. Never knows which series they came from.
 
 use std::collections::BTreeMap;
 
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Window;
 use super::calendar::{Bounds, CalendarSums, KeptPeriod};
 pub use super::definition::{About, Definition, SliKind};
 pub use super::places::Place;
@@ -15,6 +15,7 @@ use super::slots::{Slots, Until};
 use super::terms::Terms;
 use super::timeslices::{GRACE, JudgedTimeslice, KeptTimeslice, OpenTimeslices, TimesliceRule};
 use super::users::UserRing;
+use super::window::Window;
 use mapwarden_objective::Period;
 
 /// How long a bad event waits for its total.
@@ -23,7 +24,7 @@ const DEBT_LIFE: Nanos = Nanos::from_secs(120);
 /// One objective and its events.
 #[derive(Clone, Debug)]
 pub struct ObjectiveState {
-    /// What it promises.
+    /// What it is about, and its target.
     pub definition: Definition,
     /// When it was first measured; when it was declared until then.
     pub since: UnixNanos,
@@ -41,19 +42,19 @@ pub struct ObjectiveState {
     pub affected_tenants: UserRing,
     /// Until when telemetry accounts for the time.
     pub covered_until: UnixNanos,
-    /// Bad events whose totals have not arrived yet, where both are counted by different series; and since when.
+    /// Bad events and since when they wait for their totals, where different series count the two.
     debts: BTreeMap<Place, (u64, UnixNanos)>,
-    /// How far apart points lie: the largest time that one of late accounted for.
+    /// How far apart points lie: the largest time that a recent one accounts for.
     interval: Nanos,
-    /// Over which time it is kept, and how.
+    /// Over which period it is evaluated, and how.
     terms: Terms,
     /// Sums by periods of the calendar, where the terms name one.
     calendar: Option<CalendarSums>,
-    /// Slots of time that are not judged yet, where the terms count those.
-    gathering: Option<OpenTimeslices>,
-    /// Until when it was made of its members.
+    /// Time slices that are not judged yet, where the terms count those.
+    timeslices: Option<OpenTimeslices>,
+    /// Until when it is composed of its members.
     composed_until: UnixNanos,
-    /// From which time on it changed since the store was last written.
+    /// From which time on it changed since the last commit.
     unsaved_from: Option<UnixNanos>,
 }
 
@@ -70,19 +71,26 @@ pub struct Events {
     pub bad: u64,
 }
 
-/// Events that were told and do not count as they were told.
+/// Events that do not count as they were reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uncounted {
     /// Bad events for which no total has come in time.
     pub bad_above_total: u64,
-    /// Events of slices of time that were judged already.
+    /// Events of time slices that were judged already.
     pub late: u64,
 }
 
-/// What the store keeps of an objective beside its slices.
+impl Uncounted {
+    pub(super) const fn add(&mut self, other: Self) {
+        self.bad_above_total += other.bad_above_total;
+        self.late += other.late;
+    }
+}
+
+/// What the store keeps of an objective beside its slots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptObjective {
-    /// What it promises.
+    /// What it is about, and its target.
     pub definition: Definition,
     /// When it was first measured.
     pub since: u64,
@@ -90,22 +98,22 @@ pub struct KeptObjective {
     pub totals: Counts,
     /// Until when telemetry accounts for the time.
     pub covered_until: u64,
-    /// Sums by periods of the calendar; rows of before there were any end before.
-    #[serde(deserialize_with = "told_or_none")]
+    /// Sums by periods of the calendar; older rows end before this field.
+    #[serde(deserialize_with = "or_none")]
     pub calendar: Vec<KeptPeriod>,
-    /// Slots of time that are not judged yet; likewise.
-    #[serde(deserialize_with = "told_or_none")]
-    pub gathering: Vec<KeptTimeslice>,
-    /// Events that a clock which was set back made forget, at most one sum; likewise.
-    #[serde(deserialize_with = "told_or_none")]
+    /// Time slices that are not judged yet; older rows end before this field.
+    #[serde(deserialize_with = "or_none")]
+    pub timeslices: Vec<KeptTimeslice>,
+    /// Events that were forgotten because the clock was set back, at most one sum; older rows end before this field.
+    #[serde(deserialize_with = "or_none")]
     pub forgotten: Vec<Counts>,
-    /// The only place of all its events, if there is one; likewise.
-    #[serde(deserialize_with = "told_or_none")]
+    /// The only place of all its events, if there is one; older rows end before this field.
+    #[serde(deserialize_with = "or_none")]
     pub only_place: Vec<Place>,
 }
 
-/// Reads what stands at the end of newer rows only.
-fn told_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Result<Vec<T>, D::Error> {
+/// Reads a field at the end of newer rows only; older rows have none.
+fn or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::deserialize(row).unwrap_or_default())
 }
 
@@ -126,7 +134,7 @@ impl ObjectiveState {
             interval: Nanos::ZERO,
             terms: Terms::default(),
             calendar: None,
-            gathering: None,
+            timeslices: None,
             composed_until: since,
             unsaved_from: None,
         }
@@ -147,9 +155,8 @@ impl ObjectiveState {
         &self.terms
     }
 
-    /// Puts it under other terms, as of `now`. A calendar that it was not under before begins with the slices since the
-    /// start of the period.
-    pub fn agree(&mut self, terms: Terms, now: UnixNanos) {
+    /// Changes the terms as of `now`. A calendar that is new begins with the slots since the start of the period.
+    pub fn set_terms(&mut self, terms: Terms, now: UnixNanos) {
         self.slots.reach(terms.length());
         match &terms.period {
             Period::Rolling(_) => self.calendar = None,
@@ -160,63 +167,63 @@ impl ObjectiveState {
                 }
             }
         }
-        let judging = terms.judging();
-        if self.judging() != judging {
-            self.gathering = judging.map(OpenTimeslices::new);
-            // Slots of time are not events of a place.
+        let rule = terms.timeslice_rule();
+        if self.timeslice_rule() != rule {
+            self.timeslices = rule.map(OpenTimeslices::new);
+            // Time slices are not events of a place.
             self.places.divide(&self.slots);
         }
         self.terms = terms;
     }
 
-    /// How slices of time are judged; none where every event counts.
-    pub(super) fn judging(&self) -> Option<TimesliceRule> {
-        self.gathering.as_ref().map(OpenTimeslices::judging)
+    /// How time slices are judged; none where every event counts.
+    pub(super) fn timeslice_rule(&self) -> Option<TimesliceRule> {
+        self.timeslices.as_ref().map(OpenTimeslices::rule)
     }
 
-    /// How long the slices of time are that are counted; none where every event counts.
-    pub fn slice(&self) -> Option<Nanos> {
-        self.judging().map(TimesliceRule::slice)
+    /// How long the time slices are that are counted; none where every event counts.
+    pub fn timeslice(&self) -> Option<Nanos> {
+        self.timeslice_rule().map(TimesliceRule::length)
     }
 
-    /// All events but those that a clock which was set back made forget: what windows of any length may hold.
+    /// All events but those that were forgotten because the clock was set back: what windows of any length may hold.
     pub fn counted(&self) -> Counts {
         self.totals.less(&self.forgotten)
     }
 
-    /// Whether every event counts, and not slices of time.
+    /// Whether every event counts, and not time slices.
     pub const fn counts_events(&self) -> bool {
-        self.gathering.is_none()
+        self.timeslices.is_none()
     }
 
-    /// Until when a composite objective was made of its members.
+    /// Until when a composite objective is composed of its members.
     pub(super) const fn composed_until(&self) -> UnixNanos {
         self.composed_until
     }
 
-    /// Until when its slices hold everything, but for late events.
+    /// Until when its slots hold everything, but for late events.
     pub(super) fn judged_until(&self, now: UnixNanos) -> UnixNanos {
-        match (&self.gathering, self.terms.members.is_empty()) {
+        match (&self.timeslices, self.terms.members.is_empty()) {
             (None, _) => now,
-            (Some(gathering), true) => {
-                let width = gathering.judging().slice().get();
-                // The grace of whoever reads is on top of ours.
+            (Some(timeslices), true) => {
+                let width = timeslices.rule().length().get();
+                // The reader's own grace is on top of ours.
                 UnixNanos::new(now.before(GRACE).get() / width * width) + GRACE
             }
             (Some(_), false) => self.composed_until + GRACE,
         }
     }
 
-    /// Judges the slices of time that are over, and has the sums of the usual windows at hand.
+    /// Judges the time slices that are over, and keeps the sums of the usual windows up to date.
     pub(super) fn advance(&mut self, now: UnixNanos) {
-        if let Some(gathering) = &mut self.gathering {
-            gathering.judge(now).iter().for_each(|verdict| self.hear(verdict));
+        if let Some(timeslices) = &mut self.timeslices {
+            timeslices.judge(now).iter().for_each(|verdict| self.count_timeslice(verdict));
         }
         let usual = Window::ALL.into_iter().filter(|window| window.length() <= self.terms.length());
         usual.for_each(|window| self.slots.keep_window(window, now));
     }
 
-    /// Takes what a composite objective's members did.
+    /// Counts the judged time slices of a composite objective.
     pub(super) fn compose(&mut self, verdicts: &[JudgedTimeslice], until: UnixNanos) {
         self.composed_until = self.composed_until.max(until);
         for verdict in verdicts {
@@ -224,15 +231,15 @@ impl ObjectiveState {
                 self.since = verdict.start;
             }
             self.covered_until = self.covered_until.max(verdict.start + verdict.counts.covered);
-            self.hear(verdict);
+            self.count_timeslice(verdict);
         }
     }
 
-    /// Takes a judged slice of time: its parts in its last second, its measured time from its start on.
-    fn hear(&mut self, verdict: &JudgedTimeslice) {
-        let Some(judging) = self.judging() else { return };
+    /// Counts a judged time slice: its parts in its last second, its measured time from its start on.
+    fn count_timeslice(&mut self, verdict: &JudgedTimeslice) {
+        let Some(rule) = self.timeslice_rule() else { return };
         let JudgedTimeslice { start, counts: Counts { good, bad, covered } } = *verdict;
-        let last = (start + judging.slice()).before(Nanos::new(1));
+        let last = (start + rule.length()).before(Nanos::new(1));
         self.touch(start);
         self.totals.add(&verdict.counts);
         self.slots.add(last, good, bad);
@@ -243,24 +250,24 @@ impl ObjectiveState {
         }
     }
 
-    /// Counts as evidence: where a slice of time is of many parts, they are not as many events.
+    /// Returns counts as evidence: the parts of one time slice are not independent events.
     pub fn as_evidence(&self, counts: Counts) -> Counts {
-        let unit = self.judging().map_or(1, TimesliceRule::unit);
+        let unit = self.timeslice_rule().map_or(1, TimesliceRule::unit);
         let whole = |count: Count| Count::new(count.get() / unit);
         let bad = whole(counts.bad);
         Counts { good: whole(counts.total()) - bad, bad, ..counts }
     }
 
-    /// Puts back the sums that the store kept, once its slices are there.
+    /// Puts back the sums that the store kept, once its slots are there.
     pub(crate) fn restore_sums(
         &mut self,
         calendar: &[KeptPeriod],
-        gathering: &[KeptTimeslice],
+        timeslices: &[KeptTimeslice],
         now: UnixNanos,
     ) {
         self.restore_calendar(calendar, now);
-        if let Some(known) = &mut self.gathering {
-            known.restore(gathering);
+        if let Some(known) = &mut self.timeslices {
+            known.restore(timeslices);
         }
     }
 
@@ -279,14 +286,14 @@ impl ObjectiveState {
         self.period_with(now, |window| self.slots.window(window, now))
     }
 
-    /// The same, where somebody has summed windows already.
+    /// The same, with windows that the caller has summed already.
     pub(crate) fn period_with(&self, now: UnixNanos, sum: impl Fn(Window) -> Counts) -> (Bounds, Counts) {
         let length = self.terms.length();
         let rolling = || (Bounds { start: now.before(length), end: now }, sum(Window::new(length)));
         self.calendar.as_ref().and_then(|sums| sums.period(now)).unwrap_or_else(rolling)
     }
 
-    /// Counts events at a place, and says what it could not.
+    /// Counts events at a place, and returns what could not be counted.
     pub fn count(&mut self, events: Events, place: &Place) -> Uncounted {
         let Events { from, to, good, bad } = events;
         self.touch(from);
@@ -298,7 +305,7 @@ impl ObjectiveState {
         }
         let (paid, unmatched) = self.pay(place, good, to);
         let (good, bad) = (Count::new(good - paid), Count::new(bad));
-        if self.gathering.is_some() {
+        if self.timeslices.is_some() {
             self.places.of_part(place, to).add(to, good, bad);
         } else if good > Count::ZERO || bad > Count::ZERO {
             if self.totals.total() == Count::ZERO {
@@ -309,8 +316,8 @@ impl ObjectiveState {
         }
         self.cover(from, to);
         let mut late = 0;
-        if let Some(gathering) = &mut self.gathering {
-            late = gathering.add(to, &Counts { good, bad, covered: Nanos::ZERO });
+        if let Some(timeslices) = &mut self.timeslices {
+            late = timeslices.add(to, &Counts { good, bad, covered: Nanos::ZERO });
         } else if good > Count::ZERO || bad > Count::ZERO {
             self.totals.good += good;
             self.totals.bad += bad;
@@ -322,8 +329,8 @@ impl ObjectiveState {
         Uncounted { bad_above_total: unmatched, late }
     }
 
-    /// Counts bad events whose totals are counted by another series: each takes one good event of its place away,
-    /// now or when it arrives.
+    /// Counts bad events while another series counts all events: each takes one good event of its place away, now or when it
+    /// arrives.
     pub fn count_bad_of_total(&mut self, events: Events, place: &Place) -> Uncounted {
         if events.bad > 0 {
             let debt = self.debts.entry(place.clone()).or_insert((0, events.to));
@@ -332,7 +339,7 @@ impl ObjectiveState {
         self.count(events, place)
     }
 
-    /// Takes good events for the bad ones of a place; a debt that is too old is let go.
+    /// Takes good events for the bad ones of a place; a debt that is too old is dropped.
     fn pay(&mut self, place: &Place, good: u64, now: UnixNanos) -> (u64, u64) {
         let Some((debt, since)) = self.debts.get_mut(place) else { return (0, 0) };
         let paid = good.min(*debt);
@@ -349,8 +356,8 @@ impl ObjectiveState {
         let from = from.max(self.covered_until);
         if to > from {
             self.covered_until = to;
-            if let Some(gathering) = &mut self.gathering {
-                gathering.cover(from, to);
+            if let Some(timeslices) = &mut self.timeslices {
+                timeslices.cover(from, to);
                 return;
             }
             self.slots.cover(from, to);
@@ -379,8 +386,8 @@ impl ObjectiveState {
                 self.forgotten.add(&self.slots.between(next, Until::Through(newest), newest));
             }
         }
-        if let Some(gathering) = &mut self.gathering {
-            gathering.forget_after(now);
+        if let Some(timeslices) = &mut self.timeslices {
+            timeslices.forget_after(now);
         }
         self.composed_until = self.composed_until.min(now);
         self.slots.forget_after(now);
@@ -394,7 +401,7 @@ impl ObjectiveState {
 
     /// How far apart its points lie: an event happened up to this long before the slot that it is counted in.
     pub fn interval(&self) -> Nanos {
-        self.judging().map_or(self.interval, |judging| judging.slice().max(self.interval))
+        self.timeslice_rule().map_or(self.interval, |rule| rule.length().max(self.interval))
     }
 
     /// Events in a window.
@@ -412,14 +419,14 @@ impl ObjectiveState {
         self.places.iter(&self.slots)
     }
 
-    /// Share of the last `span`, since the objective is known, for which telemetry arrived; none where that
-    /// time is too short to say (two seconds, twice the shortest interval of a sender).
+    /// The share of the last `span`, since the objective is known, that telemetry accounts for; none where that time is too
+    /// short (two seconds, twice the shortest interval of a sender).
     pub fn coverage(&self, covered: Nanos, span: Nanos, now: UnixNanos) -> Option<Ratio> {
         let known = now.since(self.since).get().min(span.get());
         (known > 2_000_000_000).then(|| Ratio::of(Count::new(covered.get()), Count::new(known))).flatten()
     }
 
-    /// What the store keeps.
+    /// Returns what the store keeps.
     pub fn keep(&self) -> KeptObjective {
         KeptObjective {
             definition: self.definition.clone(),
@@ -427,13 +434,13 @@ impl ObjectiveState {
             totals: self.totals,
             covered_until: self.covered_until.get(),
             calendar: self.calendar.as_ref().map_or_else(Vec::new, CalendarSums::keep),
-            gathering: self.gathering.as_ref().map_or_else(Vec::new, OpenTimeslices::keep),
+            timeslices: self.timeslices.as_ref().map_or_else(Vec::new, OpenTimeslices::keep),
             forgotten: Some(self.forgotten).filter(|sum| *sum != Counts::default()).into_iter().collect(),
             only_place: self.places.only().cloned().into_iter().collect(),
         }
     }
 
-    /// What the store kept, before its slices are put back.
+    /// Returns what the store kept, before its slots are put back.
     pub fn restore(kept: KeptObjective) -> Self {
         let mut objective = Self::new(kept.definition, UnixNanos::new(kept.since));
         objective.totals = kept.totals;
@@ -444,7 +451,7 @@ impl ObjectiveState {
         objective
     }
 
-    /// Puts back a slice that the store kept.
+    /// The slots, to put back what the store kept.
     pub fn slots_mut(&mut self) -> &mut Slots {
         &mut self.slots
     }

@@ -44,17 +44,17 @@ fn places_add_up_to_the_whole() {
 #[test]
 fn events_of_one_place_are_kept_once_and_divided_when_another_one_comes() {
     let mut objective = objective();
-    let tell = |objective: &mut ObjectiveState, second, version| {
+    let count = |objective: &mut ObjectiveState, second, version| {
         let events = Events { from: at(second - 1), to: at(second), good: 7, bad: 1 };
         objective.count(events, &place(version));
     };
-    let told = |objective: &ObjectiveState, now| {
+    let by_place = |objective: &ObjectiveState, now| {
         let sum = |slots: &Slots| slots.since(at(0), at(now)).total().get();
         objective.places().map(|(place, slots)| (place.version.to_string(), sum(slots))).collect::<Vec<_>>()
     };
-    (1..=10).for_each(|second| tell(&mut objective, second, "v1"));
+    (1..=10).for_each(|second| count(&mut objective, second, "v1"));
     assert!(objective.places().all(|(_, slots)| std::ptr::eq(slots, objective.slots())));
-    assert_eq!(told(&objective, 10), [("v1".to_owned(), 80)]);
+    assert_eq!(by_place(&objective, 10), [("v1".to_owned(), 80)]);
     let slots: Vec<_> = Level::ALL
         .into_iter()
         .flat_map(|level| objective.slots().at_level(level, at(0)).map(move |slot| (level, slot)))
@@ -64,9 +64,9 @@ fn events_of_one_place_are_kept_once_and_divided_when_another_one_comes() {
         restored.slots_mut().restore(level, Slot { number: start.get() / level.width().get(), counts });
     }
     for mut objective in [objective, restored] {
-        tell(&mut objective, 11, "v2");
-        tell(&mut objective, 12, "v1");
-        assert_eq!(told(&objective, 12), [("v1".to_owned(), 88), ("v2".to_owned(), 8)]);
+        count(&mut objective, 11, "v2");
+        count(&mut objective, 12, "v1");
+        assert_eq!(by_place(&objective, 12), [("v1".to_owned(), 88), ("v2".to_owned(), 8)]);
         assert!(objective.places().all(|(_, slots)| !std::ptr::eq(slots, objective.slots())));
         assert!(objective.keep().only_place.is_empty());
     }

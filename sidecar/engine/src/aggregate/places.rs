@@ -1,25 +1,39 @@
-//! Where events happened. Comes in: the place of each event. Goes out: the events of each place by time. Never counts an
-//! event twice: as long as an objective is told of one place, that place's events are the objective's own.
+//! Where events happened. Comes in: the place of each event. Goes out: the events of each place by time. Never keeps
+//! an event twice: as long as all events of an objective have one place, that place's slots are the objective's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mapwarden_contract::names::attribute;
 use mapwarden_contract::{Nanos, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::bounded::OTHER;
 use super::slots::Slots;
+use crate::observation::{Point, Resource};
 
-/// Where an event happened: the finest that bad events are told apart by.
+/// Where an event happened: the finest division of bad events.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
-    /// The service's version, empty where it was not told.
+    /// The service's version, empty where it is unknown.
     pub version: Arc<str>,
-    /// The region, empty where it was not told.
+    /// The region, empty where it is unknown.
     pub region: Arc<str>,
 }
 
-/// How many places are told apart; events of further ones go to the last place, `other`.
+impl Place {
+    /// Returns the place of a sender's point: the region of the point, else that of the sender.
+    pub(super) fn of(resource: &Resource, point: &Point) -> Self {
+        let region = point.attribute(attribute::REGION).or_else(|| point.attribute(attribute::CLOUD_REGION));
+        let region = region.or(resource.region.as_ref());
+        Self {
+            version: resource.version.clone().unwrap_or_else(|| Arc::from("")),
+            region: region.cloned().unwrap_or_else(|| Arc::from("")),
+        }
+    }
+}
+
+/// How many places an objective has; events of further ones go to the last place, `other`.
 const MAX_PLACES: usize = 64;
 
 /// After how long without an event a place makes room for another one.
@@ -28,7 +42,7 @@ const QUIET: Nanos = Nanos::from_secs(3_600);
 /// The places of one objective.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
-    /// The only place of all events that the objective's slices hold; then none has slices of its own.
+    /// The only place of all events that the objective's slots hold; then none has slots of its own.
     only: Option<Place>,
     slots: BTreeMap<Place, Slots>,
 }
@@ -41,7 +55,7 @@ impl Places {
         }
     }
 
-    /// The slices that events of a place are to be added to, beside the objective's own, which are `whole`; none where those
+    /// The slots that events of a place are to be added to, beside the objective's own, which are `whole`; none where those
     /// are the place's, too.
     pub(super) fn of_event(&mut self, place: &Place, whole: &Slots, now: UnixNanos) -> Option<&mut Slots> {
         if self.only.as_ref() == Some(place) {
@@ -51,7 +65,7 @@ impl Places {
         Some(self.of_part(place, now))
     }
 
-    /// The slices that events of a place are to be added to where the objective's own do not hold them one by one. Where
+    /// The slots that events of a place are to be added to where the objective's own do not hold them one by one. Where
     /// there are too many places, one that has been quiet for long makes room.
     pub(super) fn of_part(&mut self, place: &Place, now: UnixNanos) -> &mut Slots {
         let is_full = self.slots.len() >= MAX_PLACES && !self.slots.contains_key(place);
@@ -68,7 +82,7 @@ impl Places {
         self.slots.entry(if has_room { place.clone() } else { other() }).or_insert_with(Slots::for_places)
     }
 
-    /// Gives the only place slices of its own.
+    /// Gives the only place slots of its own.
     pub(super) fn divide(&mut self, whole: &Slots) {
         if let Some(only) = self.only.take() {
             self.slots.insert(only, whole.of_place());

@@ -1,6 +1,6 @@
-//! The slices of one width, ascending, without the empty ones. Comes in: counts by slot. Goes out: sums. Nearly every slot
-//! is of few events and wholly measured or not at all, so that it takes 8 bytes instead of 32; every other one is kept
-//! in full beside. What comes out is exactly what went in.
+//! The slots of one width, ascending, without the empty ones. Comes in: counts by slot. Goes out: sums. Never loses or
+//! rounds a count: nearly every slot has few events and is wholly measured or not at all, so that it takes 8 bytes instead of
+//! 32; every other one is kept in full beside.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use mapwarden_contract::{Count, Nanos, UnixNanos};
 
 use super::slot::{Counts, Level, Slot};
 
-/// The slices of one level.
+/// The slots of one level.
 #[derive(Clone, Debug)]
 pub(super) struct Ring {
     pub(super) level: Level,
@@ -21,7 +21,7 @@ pub(super) struct Ring {
     running: Vec<RunningSum>,
 }
 
-/// The sum of the last so many slots, which is kept up from slot to slot so that nobody has to add them all again.
+/// The sum of the last slots, which is updated from slot to slot instead of added up again.
 #[derive(Clone, Copy, Debug)]
 struct RunningSum {
     slots: u64,
@@ -35,7 +35,7 @@ impl RunningSum {
     }
 }
 
-/// One slice in few bytes.
+/// One slot in few bytes.
 #[derive(Clone, Copy, Debug)]
 struct PackedSlot {
     good: u32,
@@ -47,19 +47,19 @@ struct PackedSlot {
 /// Where the bits of the bad events begin.
 const BAD: u32 = 16;
 
-/// Where the bits begin that say how much is measured.
+/// Where the bits of how much is measured begin.
 const MEASURED: u32 = 30;
 
 /// How many bad events are packed at most.
 const MOST_BAD: u32 = (1 << (MEASURED - BAD)) - 1;
 
-/// No time of a packed slice is measured.
+/// No time of a packed slot is measured.
 const NOTHING: u32 = 0;
 
 /// All of it is.
 const ALL: u32 = 1;
 
-/// The slice is kept in full.
+/// The slot is kept in full.
 const BESIDE: u32 = 2;
 
 impl PackedSlot {
@@ -97,7 +97,7 @@ const fn low(slot: u32) -> u16 {
     slot as u16
 }
 
-/// Sums of few enough packed slices that 32 bits hold them: then a loop over them adds several at once.
+/// Sums of few enough packed slots that 32 bits hold them: then a loop over them adds several at once.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     /// The low and the high half of the good events.
@@ -170,7 +170,7 @@ impl Ring {
         self.newest = newest;
     }
 
-    /// Where the slices of a slot of the reach and of later ones begin; nearly always asked for the newest.
+    /// The index of a slot within the reach, or of the next one; nearly always called for the newest.
     fn first_at(&self, slot: u32) -> usize {
         let newest = low(self.newest);
         if slot == self.newest {
@@ -190,12 +190,12 @@ impl Ring {
         }
     }
 
-    /// The slot of one slice.
+    /// The number of a packed slot.
     fn slot(&self, packed: PackedSlot) -> u64 {
         u64::from(self.newest - u32::from(low(self.newest).wrapping_sub(packed.slot())))
     }
 
-    /// Keeps the sum of so many slots up to the last, for [`Ring::sum`] to have at hand.
+    /// Keeps the sum of this many slots up to the last, for [`Ring::sum`].
     pub(super) fn keep_sum(&mut self, slots: u64, last: u64) {
         let known = self.running.iter().position(|running| running.slots == slots);
         let known = known.map(|at| self.running.swap_remove(at));
@@ -232,23 +232,23 @@ impl Ring {
         sum
     }
 
-    /// The slices from a slot on, ascending.
+    /// The slots from a number on, ascending.
     pub(super) fn from(&self, slot: u64) -> impl Iterator<Item = Slot> {
         let unpack = |packed: &PackedSlot| Slot { number: self.slot(*packed), counts: self.counts(*packed) };
         self.packed.range(self.first_from(slot)..).map(unpack)
     }
 
-    /// The slice of one slot; none where nothing is known of it.
+    /// One slot; none where nothing is known of it.
     pub(super) fn at(&self, slot: u64) -> Option<Slot> {
         self.from(slot).next().filter(|held| held.number == slot)
     }
 
-    /// The start of the newest slice.
+    /// The start of the newest slot.
     pub(super) fn newest(&self) -> Option<UnixNanos> {
         self.packed.back().map(|packed| self.level.start(self.slot(*packed)))
     }
 
-    /// Forgets the slices after a slot.
+    /// Forgets the slots after a number.
     pub(super) fn forget_after(&mut self, last: u64) {
         self.running.clear();
         self.packed.truncate(self.first_from(last.saturating_add(1)));
@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_that_is_usual_takes_eight_bytes_and_a_level_no_more_than_it_holds() {
+    fn a_usual_slot_takes_eight_bytes() {
         assert_eq!(size_of::<PackedSlot>(), 8);
         let mut ring = Ring::new(Level::Second);
         let usual = Counts { good: Count::new(1), bad: Count::new(1), covered: Nanos::from_secs(1) };
@@ -347,7 +347,7 @@ mod tests {
 
         /// Sums that are kept up are those of the slots, whatever comes when, early or late.
         #[test]
-        fn sums_that_are_kept_are_those_of_the_slots(
+        fn kept_sums_are_those_of_the_slots(
             steps in prop::collection::vec(
                 (prop_oneof![3 => 0_u64..4, 1 => 0_u64..40], 0_u64..700, 0_u64..3, 0_u64..9, 0_u64..12), 1..150),
         ) {

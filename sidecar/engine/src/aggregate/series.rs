@@ -1,12 +1,14 @@
-//! Series: what a point adds to what was known. Cumulative and delta points, resets, duplicates and late
-//! arrivals all come out as the increase since the last point, or as a reason why there is none.
+//! What a point adds to its series. Comes in: a reading and the mark of the last one. Goes out: the increase and the next
+//! mark, or a reason why there is none; for cumulative and delta points, resets, duplicates and late arrivals alike. Never
+//! counts an event twice.
 
 use mapwarden_contract::UnixNanos;
 use serde::{Deserialize, Serialize};
 
+use super::ignored::Ignored;
 use crate::observation::Temporality;
 
-/// The last point of a series: how far it was taken into account.
+/// The last point of a series: how far it was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Its start, in nanoseconds since 1970.
@@ -32,60 +34,6 @@ pub struct Increase {
     pub is_reset: bool,
 }
 
-/// Why a point adds nothing. A closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ignored {
-    /// It was told before, or is older than what was told: a retry, or a late arrival that a newer cumulative
-    /// point has overtaken.
-    Duplicate,
-    /// The sidecar holds as many series as it may.
-    TooManySeries,
-    /// SLI events of an objective that was never declared.
-    UnknownObjective,
-    /// One of our own metrics without the attributes or the kind that it has by contract.
-    Malformed,
-    /// A latency objective's threshold is not a bound of the histogram.
-    ThresholdOffBound,
-    /// It lies more than five minutes ahead of the sidecar's clock.
-    FromTheFuture,
-    /// Bad events for which no total arrived within two minutes: they were counted bad and beside the total.
-    BadAboveTotal,
-    /// A hot key of a map that has as many as it may, all of them told of late.
-    TooManyHotKeys,
-    /// Events of a slice of time, of an objective that counts slices, that came more than ten seconds after its end.
-    AfterSlice,
-}
-
-impl Ignored {
-    /// Every reason.
-    pub const ALL: [Self; 9] = [
-        Self::Duplicate,
-        Self::TooManySeries,
-        Self::UnknownObjective,
-        Self::Malformed,
-        Self::ThresholdOffBound,
-        Self::FromTheFuture,
-        Self::BadAboveTotal,
-        Self::TooManyHotKeys,
-        Self::AfterSlice,
-    ];
-
-    /// The label's value.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Duplicate => "duplicate",
-            Self::TooManySeries => "too_many_series",
-            Self::UnknownObjective => "unknown_objective",
-            Self::Malformed => "malformed",
-            Self::ThresholdOffBound => "threshold_off_bound",
-            Self::FromTheFuture => "from_the_future",
-            Self::BadAboveTotal => "bad_above_total",
-            Self::TooManyHotKeys => "too_many_hot_keys",
-            Self::AfterSlice => "after_slice",
-        }
-    }
-}
-
 /// A point's position and value.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
@@ -101,10 +49,10 @@ pub struct Reading {
     pub part: u64,
 }
 
-/// What a reading adds to a series whose last point is `mark`, and the mark after it.
+/// Returns what a reading adds to a series with this last point, and the mark after it.
 ///
 /// A cumulative series that is met for the first time counts in full if it started at `watching_since` or
-/// later; what an older series counted before is not ours to place in time, so it is only the base.
+/// later; the count of an older series cannot be placed in time, so it is only the base.
 ///
 /// # Errors
 /// The reading is a duplicate or comes late.
@@ -177,7 +125,7 @@ mod tests {
         let cases: [Case<'_>; 7] = [
             ("born non-zero", &[(10, 20, 7), (10, 30, 9)], (9, 0)),
             ("older than the sidecar", &[(5, 20, 1_000), (5, 30, 1_003)], (3, 0)),
-            ("start not told", &[(0, 20, 50), (0, 30, 53)], (3, 0)),
+            ("without a start", &[(0, 20, 50), (0, 30, 53)], (3, 0)),
             ("reset by start", &[(10, 20, 7), (25, 30, 8)], (15, 1)),
             ("reset by value", &[(10, 20, 7), (10, 30, 2)], (9, 1)),
             ("sent twice", &[(10, 20, 7), (10, 20, 7), (10, 30, 8)], (8, 0)),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::window::Window;
 
-/// Events and measured time in some stretch of time.
+/// Events and measured time of an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Events that kept the objective.
@@ -57,7 +57,7 @@ mod nanos_as_integer {
     }
 }
 
-/// A width at which slices are kept. A closed set, finest first.
+/// A width at which slots are kept. A closed set, finest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// 1 s for 10 minutes: the onset of a fault.
@@ -91,8 +91,8 @@ impl Level {
         }
     }
 
-    /// The width of a slice. It is the resolution of every window read from the level: a window's far edge is
-    /// the start of a slice.
+    /// The width of a slot. It is the resolution of every window read from the level: a window's far edge is the start of a
+    /// slot.
     pub const fn width(self) -> Nanos {
         Nanos::from_secs(match self {
             Self::Second => 1,

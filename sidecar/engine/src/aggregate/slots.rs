@@ -1,5 +1,6 @@
-//! Good and bad events in slices of time: half-open slots of a fixed width, kept at several widths so that a
-//! window of any length is a short sum. Every level counts every event; nothing is rolled up or estimated.
+//! Good and bad events in slots: half-open intervals of a fixed width, kept at several widths so that a window of any length
+//! is a short sum. Comes in: events and measured time. Goes out: sums. Never rolls up or estimates: every level counts every
+//! event.
 
 use std::cmp::Reverse;
 
@@ -12,7 +13,7 @@ use super::window::Window;
 /// What is kept of places.
 const OF_PLACES: [Level; 4] = [Level::Second, Level::TenSeconds, Level::Minute, Level::TwoHours];
 
-/// Where a stretch of time ends.
+/// Where an interval ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Before the slot that holds this moment.
@@ -22,7 +23,7 @@ pub enum Until {
 }
 
 impl Until {
-    /// The last slot that belongs to the stretch, for slots of this width; none where there is none.
+    /// The last slot that belongs to the interval, for slots of this width; none where there is none.
     pub fn last_slot(self, width: Nanos) -> Option<u64> {
         match self {
             Self::Before(moment) => (moment.get() / width.get()).checked_sub(1),
@@ -44,7 +45,7 @@ impl Slots {
         Self { rings: levels.map(Ring::new).into() }
     }
 
-    /// Keeps slices for as long as the longest window, too: the level for more than 31 days begins with what is known.
+    /// Keeps slots for as long as the longest window, too: the level for more than 31 days begins with what is known.
     pub fn reach(&mut self, longest: Nanos) {
         let Some(known) = self.rings.last().filter(|ring| ring.level.reach() < longest) else { return };
         let mut ring = Ring::new(Level::EightHours);
@@ -66,7 +67,7 @@ impl Slots {
         Self { rings: OF_PLACES.map(Ring::new).into() }
     }
 
-    /// These slices, as those of a place.
+    /// These slots, as those of a place.
     pub(super) fn of_place(&self) -> Self {
         Self { rings: OF_PLACES.iter().filter_map(|level| self.ring(*level).cloned()).collect() }
     }
@@ -118,7 +119,7 @@ impl Slots {
         })
     }
 
-    /// Keeps the sum of a window as of now at hand: windows that are asked for every second need not be added up each time.
+    /// Keeps the sum of a window as of now: windows that are read every second need not be added up each time.
     pub(super) fn keep_window(&mut self, window: Window, now: UnixNanos) {
         let level = self.level_of(window);
         if let Some(ring) = self.rings.iter_mut().find(|ring| ring.level == level) {
@@ -142,7 +143,7 @@ impl Slots {
         self.between(from, Until::Through(now), now)
     }
 
-    /// The slices of one level that start at `from` or later, ascending, with their start.
+    /// The slots of one level that start at `from` or later, ascending, with their start.
     pub fn at_level(&self, level: Level, from: UnixNanos) -> impl Iterator<Item = (UnixNanos, Counts)> {
         let first = level.slot(from);
         self.ring(level)
@@ -151,24 +152,24 @@ impl Slots {
             .map(move |slot| (level.start(slot.number), slot.counts))
     }
 
-    /// The slices that changed can only be the ones around `time`: what the store writes after an addition.
+    /// The slot of one level that holds `time`; none where nothing is known of it.
     pub fn at(&self, level: Level, time: UnixNanos) -> Option<Slot> {
         self.ring(level)?.at(level.slot(time))
     }
 
-    /// Forgets the slices that start after `now`.
+    /// Forgets the slots that start after `now`.
     pub fn forget_after(&mut self, now: UnixNanos) {
         for ring in &mut self.rings {
             ring.forget_after(ring.level.slot(now));
         }
     }
 
-    /// The start of the newest slice of a second or more; none where there is none.
+    /// The start of the newest slot; none where there is none.
     pub fn newest(&self) -> Option<UnixNanos> {
         self.rings.iter().filter_map(Ring::newest).max()
     }
 
-    /// Puts back a slice that the store kept.
+    /// Puts back a slot that the store kept.
     pub fn restore(&mut self, level: Level, slot: Slot) {
         if let Some(ring) = self.rings.iter_mut().find(|ring| ring.level == level) {
             ring.add(slot.number, &slot.counts);

@@ -1,4 +1,4 @@
-//! The terms of an objective: over which time it is kept, how events become a budget, who is told. Comes in: an [`Slo`].
+//! The terms of an objective: its period, how events become a budget, which alerts are enabled. Comes in: an [`Slo`].
 //! Goes out: what the budget stage evaluates by. Never holds an event.
 
 use mapwarden_contract::Nanos;
@@ -6,14 +6,14 @@ use mapwarden_contract::Nanos;
 use super::timeslices::TimesliceRule;
 use mapwarden_objective::{Alerting, BurnTier, Indicator, Member, Method, Period, Slo};
 
-/// The terms of an objective. An objective that its service declares is kept over 30 rolling days, event by event.
+/// The terms of an objective. By default, as for the objectives of the SDK: 30 rolling days, event by event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Terms {
-    /// The time over which the promise is kept.
+    /// The time over which the target is to be kept.
     pub period: Period,
     /// How events become a budget.
     pub method: Method,
-    /// The other objectives that it is made of; empty where it counts events.
+    /// The objectives that a composite is made of; empty where it counts events.
     pub members: Vec<Member>,
     /// Burn-rate tiers of its own; empty for those of the SRE workbook.
     pub tiers: Vec<BurnTier>,
@@ -36,7 +36,7 @@ pub enum EnabledAlerts {
 }
 
 impl Terms {
-    /// What an objective's declaration says of them.
+    /// Returns the terms of a declaration.
     pub fn of(slo: &Slo) -> Self {
         let Alerting { page, ticket, tiers, .. } = &slo.alerting;
         let alerts = match (page.is_disabled, ticket.is_disabled) {
@@ -52,8 +52,8 @@ impl Terms {
         Self { period: slo.period.clone(), method: slo.method, members, tiers: tiers.clone(), alerts }
     }
 
-    /// How slices of time are judged; none where every event counts.
-    pub(super) fn judging(&self) -> Option<TimesliceRule> {
+    /// How time slices are judged; none where every event counts.
+    pub(super) fn timeslice_rule(&self) -> Option<TimesliceRule> {
         let of_members = || {
             let is_weighed = self.members.iter().any(|member| member.weight.is_some());
             if is_weighed { TimesliceRule::by_share() } else { TimesliceRule::whole() }
@@ -62,7 +62,7 @@ impl Terms {
     }
 
     /// How long the period is; for one of the calendar, what it is in round numbers: a month has 30 days, a quarter 90,
-    /// a year 365. Burn rates are told over this length.
+    /// a year 365. Burn rates are relative to this length.
     pub fn length(&self) -> Nanos {
         match &self.period {
             Period::Rolling(length) => *length,

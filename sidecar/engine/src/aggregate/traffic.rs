@@ -1,4 +1,5 @@
-//! Requests or calls of one kind: how many ended how, and how long they took.
+//! Requests or calls of one kind. Comes in: how each ended and how long it took. Goes out: counts by completion and time.
+//! Never keeps a single one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub struct Traffic {
     pub ok: Count,
     /// Failed, since it is known.
     pub failed: Count,
-    /// Given up by whoever asked, since it is known.
+    /// Cancelled by the caller, since it is known.
     pub cancelled: Count,
     /// Ended, by time.
     slots: Slots,
@@ -75,7 +76,7 @@ impl Traffic {
         self.times.add(time, times);
     }
 
-    /// Counts one that a span or a probe described.
+    /// Counts one that a span or a probe describes.
     pub fn one(&mut self, time: UnixNanos, completion: Completion, duration: Nanos) {
         self.count(time, completion, 1);
         let mut times = Distribution::default();
@@ -112,13 +113,13 @@ impl Default for Dependency {
     }
 }
 
-/// The users of a scope, or those that spans described.
+/// The users of a scope, or of the requests that spans describe.
 #[derive(Clone, Debug, Default)]
 pub struct Audience {
     /// Everyone.
     pub active: UserRing,
     /// Every tenant.
     pub tenants: UserRing,
-    /// Those whose request failed, where spans told.
+    /// Users of failed requests, from spans.
     pub failed: UserRing,
 }

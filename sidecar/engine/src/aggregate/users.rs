@@ -1,4 +1,5 @@
-//! Who was there, in slots of five seconds for ten minutes.
+//! Users in slots of five seconds for ten minutes. Comes in: users and sketches with their time. Goes out: the sketch of an
+//! interval. Never knows a name: users are keyed hashes.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ const SLOTS: usize = 120;
 /// How far back the slots reach.
 pub const REACH: Nanos = Nanos::from_secs(600);
 
-/// Users by slot. Told again, they change nothing.
+/// Users by slot. Idempotent: adding a user again changes nothing.
 #[derive(Clone, Debug, Default)]
 pub struct UserRing {
     slots: BTreeMap<u64, UserSketch>,

@@ -112,7 +112,7 @@ fn a_period_of_the_calendar_has_a_budget_of_its_own() {
     // NOW is 2027-01-15T08:00:00Z, so the day of the zone is nine hours old.
     let midnight = 9 * 3_600;
     let mut objective = objective(0.99, &[]);
-    objective.agree(Terms { period: Period::Calendar(calendar), ..Terms::default() }, at(midnight + 100));
+    objective.set_terms(Terms { period: Period::Calendar(calendar), ..Terms::default() }, at(midnight + 100));
     let place = Place { version: Arc::from(""), region: Arc::from("") };
     let mut count = |age: u64, good, bad| {
         objective.count(Events { from: at(age + 10), to: at(age), good, bad }, &place);
@@ -133,7 +133,7 @@ fn a_period_of_the_calendar_has_a_budget_of_its_own() {
     assert_eq!(before.period.bad.get(), 501);
     let restored = {
         let mut restored = ObjectiveState::restore(objective.keep());
-        restored.agree(objective.terms().clone(), at(0));
+        restored.set_terms(objective.terms().clone(), at(0));
         restored.restore_sums(&objective.keep().calendar, &[], at(0));
         restored
     };
@@ -164,7 +164,7 @@ fn ones_own_tiers_fire_over_their_own_windows() {
         factor: 20.0,
     };
     let mut objective = objective(0.99, &[(500, 0, 1_000), (400, 100, 0), (30, 60, 40)]);
-    objective.agree(Terms { tiers: vec![tier], ..Terms::default() }, at(0));
+    objective.set_terms(Terms { tiers: vec![tier], ..Terms::default() }, at(0));
     let state = evaluate(&objective, None, at(0));
     assert!(!state.tiers[0].is_firing && state.windows.iter().any(|burn| burn.window.name() == "7m"));
     let place = Place { version: Arc::from(""), region: Arc::from("") };

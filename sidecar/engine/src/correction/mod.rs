@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The longest single exclusion: longer than any period's slices reach, nothing could be told apart any more.
+/// The longest single exclusion: beyond the reach of the slots of 31 days, its events cannot be separated from others.
 const MAX_SINGLE: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The longest exclusion that recurs. Raised, a rule of a line may silence more of a year.
@@ -43,7 +43,7 @@ pub enum CorrectionKind {
     Refund(Booking),
 }
 
-/// Bad events that are added or taken away.
+/// Bad events that are added or forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booking {
     /// When they happened: they count in the periods that hold this moment.
@@ -52,20 +52,20 @@ pub struct Booking {
     pub events: u64,
 }
 
-/// Time whose events do not count, once or again and again.
+/// A time in which events do not count, once or repeatedly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exclusion {
     /// Where it begins, the first time.
     pub from: Timestamp,
     /// Where it ends, the first time: this moment is not part of it any more.
     pub to: Timestamp,
-    /// When it comes again, as RFC 5545 writes it: `FREQ=WEEKLY;BYDAY=SA`.
+    /// When it recurs, as RFC 5545 writes it: `FREQ=WEEKLY;BYDAY=SA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rrule: Option<String>,
-    /// The IANA time zone in which it comes again, e.g. `Europe/Berlin`.
+    /// The IANA time zone of the rule, e.g. `Europe/Berlin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
-    /// What alerts do meanwhile, where it was booked before.
+    /// What alerts do meanwhile, where it was booked before it begins.
     #[serde(default)]
     pub alerts: ExclusionAlerts,
 }
@@ -77,11 +77,11 @@ pub enum ExclusionAlerts {
     /// No tier fires and no notice opens.
     #[default]
     Suppress,
-    /// They go on as ever.
+    /// They go on.
     Keep,
 }
 
-/// When something comes again.
+/// When an exclusion recurs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recurrence {
     /// As RFC 5545 writes it, without `RRULE:`.
@@ -91,7 +91,7 @@ pub struct Recurrence {
 }
 
 impl Exclusion {
-    /// Takes an exclusion.
+    /// Returns an exclusion.
     ///
     /// # Errors
     /// A field's name and what is wrong with it: an end that is not after the start, a length above 31 days (7 where it
@@ -135,13 +135,13 @@ impl Exclusion {
         Ok(Self { from, to, rrule, zone, alerts })
     }
 
-    /// Whether it may occur after a moment, for all that is known without looking ahead.
+    /// Whether it may occur after a moment; a rule is not expanded for this.
     pub fn may_come_after(&self, moment: Timestamp) -> bool {
         self.rrule.is_some() || self.to > moment
     }
 
-    /// The occurrences that touch `[since, until)`, ascending. A rule that was valid when it was booked is valid here;
-    /// one that is not any more (a zone that is gone) occurs once.
+    /// Returns the occurrences that overlap `[since, until)`, ascending. A rule that is no longer valid (a zone that is
+    /// gone) occurs once.
     pub fn occurrences(&self, since: Timestamp, until: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let length = self.to.duration_since(self.from);
         let touches =
@@ -160,18 +160,18 @@ impl Exclusion {
     }
 }
 
-/// What somebody asks to write into the audit log.
+/// A request to write into the audit log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proposal {
-    /// Who asks.
+    /// Who requests it.
     pub author: String,
     /// Why.
     pub reason: String,
-    /// What tells a repeated request from a second one: told by the sender, or the digest.
+    /// What identifies a repeated request: the caller's idempotency key, else the digest.
     pub key: String,
-    /// Made of all that was asked, as it was asked.
+    /// A digest of the whole request.
     pub digest: String,
-    /// What is asked.
+    /// What the entry is to do.
     pub action: Action,
 }
 
@@ -182,15 +182,15 @@ pub struct AuditEntry {
     pub id: String,
     /// When it was written, by this sidecar's clock.
     pub recorded: Timestamp,
-    /// Who asked for it.
+    /// Who requested it.
     pub author: String,
     /// Why.
     pub reason: String,
-    /// What tells a repeated request from a second one.
+    /// What identifies a repeated request.
     pub key: String,
-    /// Made of all that was asked, as it was asked.
+    /// A digest of the whole request.
     pub digest: String,
-    /// What was done.
+    /// What the entry does.
     #[serde(flatten)]
     pub action: Action,
 }
@@ -201,7 +201,7 @@ pub struct AuditEntry {
 pub enum Action {
     /// It books a correction.
     Booked(Correction),
-    /// It withdraws one: budgets are as if that had never been booked.
+    /// It withdraws one: budgets are as if it had never been booked.
     Withdrawn {
         /// The id of the entry that booked it.
         withdraws: String,
@@ -214,19 +214,19 @@ pub struct WrittenEntry {
     /// The entry.
     #[serde(flatten)]
     pub entry: AuditEntry,
-    /// The objectives that it is about now; others may come.
+    /// The objectives that match it now; others may follow.
     pub objectives: Vec<String>,
-    /// Whether the request was written before: it changed nothing this time.
+    /// Whether the request repeats an earlier one, and changes nothing.
     pub is_repeated: bool,
 }
 
-/// Why something was not written. A closed set.
+/// Why a proposal is refused. A closed set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposalError {
     /// There is no such correction.
     #[error("there is no correction `{0}`")]
     Unknown(String),
-    /// It was withdrawn before.
+    /// It is withdrawn already.
     #[error("correction `{0}` is withdrawn already")]
     Withdrawn(String),
     /// It was booked by the same request and withdrawn since.

@@ -1,4 +1,5 @@
-//! Which objectives are meant. Comes in: an id, or a pattern with `*`. Goes out: whether an id is one of them.
+//! Which objectives a correction is about. Comes in: an id, or a pattern with `*`. Goes out: whether it matches an id.
+//! Never knows which objectives there are.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,17 +9,17 @@ use serde::{Deserialize, Serialize};
 pub struct ObjectivePattern(String);
 
 impl ObjectivePattern {
-    /// Takes a pattern.
+    /// Returns a pattern; every text is one.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// As it was written.
+    /// The pattern as it was written.
     pub fn text(&self) -> &str {
         &self.0
     }
 
-    /// Whether an objective is meant. Costs at most the product of the lengths.
+    /// Whether an id matches. Costs at most the product of the lengths.
     pub fn matches(&self, id: &str) -> bool {
         let Some((head, rest)) = self.0.split_once('*') else { return self.0 == id };
         let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));

@@ -1,5 +1,5 @@
-//! When something comes again. Comes in: a rule of RFC 5545, a time zone, a first time. Goes out: the times between two
-//! others, at most so many. Never takes longer than a bounded number of steps, whatever the rule.
+//! When an exclusion recurs. Comes in: a rule of RFC 5545, a time zone, a first time. Goes out: the times between two
+//! others, at most a given number. Never takes more than a bounded number of steps, whatever the rule.
 //!
 //! The rule is expanded over times without a zone, and each is then placed in the zone: a time that a clock skips is
 //! taken by the offset before the gap, one that comes twice the first time, as RFC 5545, 3.3.5, asks.
@@ -12,10 +12,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use recurrence::{Frequency, RRule, Tz, Unvalidated};
 
-/// How much wider than asked times without a zone are looked at: no zone is further from UTC.
+/// By how much the range is widened for times without a zone: no zone is further from UTC.
 const ZONES: SignedDuration = SignedDuration::from_hours(26);
 
-/// The times of a rule whose first time is `first`, that lie in `[between.0, between.1)`, ascending.
+/// Returns the times of a rule in `[between.0, between.1)`, ascending; the rule begins at `first`.
 ///
 /// # Errors
 /// What is wrong with the rule, and what is accepted; also more than `most` times.
@@ -38,7 +38,7 @@ pub(super) fn starts(
         return Err(format!("`{rule}` is not a rule of RFC 5545: accepted is e.g. FREQ=WEEKLY;BYDAY=SA"));
     }
     let until_placed = place_until(rule, zone)?;
-    // The library's own arithmetic is unchecked in places, and the rule is anybody's: a panic is a refusal.
+    // The library's arithmetic is unchecked in places, and any caller may send the rule: a panic is a refusal.
     let expanded = catch_unwind(AssertUnwindSafe(|| expand(&until_placed, local, wide, most)));
     let times = expanded.unwrap_or_else(|_| Err("cannot be expanded".to_owned())).map_err(|problem| {
         format!("`{rule}`: {problem}: accepted is a rule of RFC 5545, e.g. FREQ=WEEKLY;BYDAY=SA")
@@ -87,16 +87,16 @@ fn expand(rule: &str, first: DateTime, wide: (Timestamp, Timestamp), most: u16) 
 fn place_until(rule: &str, zone: &TimeZone) -> Result<String, String> {
     let parts = rule.split(';').map(|part| match part.strip_prefix("UNTIL=") {
         None => Ok(part.to_owned()),
-        Some(told) => {
-            let accepted = || format!("`{told}` is no end: accepted is UNTIL=20261231T230000Z");
-            let until = if let Some(utc) = told.strip_suffix('Z') {
+        Some(text) => {
+            let accepted = || format!("`{text}` is no end: accepted is UNTIL=20261231T230000Z");
+            let until = if let Some(utc) = text.strip_suffix('Z') {
                 let utc = DateTime::strptime("%Y%m%dT%H%M%S", utc).map_err(|_| accepted())?;
                 let utc = utc.to_zoned(TimeZone::UTC).map_err(|_| accepted())?;
                 utc.with_time_zone(zone.clone()).datetime()
-            } else if told.contains('T') {
-                DateTime::strptime("%Y%m%dT%H%M%S", told).map_err(|_| accepted())?
+            } else if text.contains('T') {
+                DateTime::strptime("%Y%m%dT%H%M%S", text).map_err(|_| accepted())?
             } else {
-                let day = jiff::civil::Date::strptime("%Y%m%d", told).map_err(|_| accepted())?;
+                let day = jiff::civil::Date::strptime("%Y%m%d", text).map_err(|_| accepted())?;
                 day.at(23, 59, 59, 0)
             };
             Ok(format!("UNTIL={}Z", until.strftime("%Y%m%dT%H%M%S")))
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_end_where_they_say() {
+    fn a_rule_ends_at_its_until_or_count() {
         let weekly = "FREQ=WEEKLY;BYDAY=SA,SU;UNTIL=20261205T230000Z";
         let days = all(weekly, "Europe/Berlin", "2026-11-28T23:00:00Z", "2027-12-01T00:00:00Z").unwrap();
         assert_eq!(days, ["2026-11-28T23:00:00Z", "2026-12-04T23:00:00Z", "2026-12-05T23:00:00Z"]);
@@ -144,6 +144,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the law is how long it takes")]
     fn hostile_rules_end_soon_and_are_refused_or_empty() {
         let began = std::time::Instant::now();
         let cases = [
@@ -167,7 +168,7 @@ mod tests {
         ];
         for (rule, problem) in cases {
             match (all(rule, "UTC", "2026-11-21T00:00:00Z", "2027-11-21T00:00:00Z"), problem) {
-                (Err(told), Some(problem)) => assert!(told.contains(problem), "{rule}: {told}"),
+                (Err(error), Some(problem)) => assert!(error.contains(problem), "{rule}: {error}"),
                 (Err(_), None) => {}
                 (Ok(times), None) => assert!(times.len() <= 1, "{rule}: {times:?}"),
                 (Ok(times), Some(problem)) => panic!("{rule}: {problem}: {times:?}"),

@@ -63,7 +63,7 @@ impl Boundaries {
         objective: &ObjectiveState,
         now: UnixNanos,
     ) -> Option<(UnixNanos, Counts)> {
-        let asked = match (side, objective.slice()) {
+        let asked = match (side, objective.timeslice()) {
             (Side::Start, Some(slice)) => rounded(asked, slice, side),
             (Side::Start | Side::End, _) => asked,
         };

@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     reason = "clippy.toml allows these in tests, but does not see that this whole crate is one"
 )]
+#![allow(clippy::disallowed_methods, reason = "tests read their scenarios from files")]
 
 mod aggregate;
 mod laws;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use mapwarden_contract::names::exposition::{SLI_EVENTS, SLI_GOOD};
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::VectorSelector;
 
@@ -11,6 +10,7 @@ use super::history::History;
 use super::time_slices::{is_quiet, share, verdict};
 use crate::promql::selectors;
 use crate::resolved::{CompositeMember, ResolvedSlo, labels, text, time_slice};
+use crate::series::{SLI_EVENTS, SLI_GOOD};
 use crate::slots::{BAD, TIME_SLICES_BAD, TIME_SLICES_TOTAL, TOTAL};
 use mapwarden_contract::Verdict;
 use mapwarden_objective::{Expression, Indicator, Queries, Slo};

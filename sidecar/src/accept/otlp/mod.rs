@@ -23,7 +23,6 @@ use axum::http::Method;
 use axum::response::Response;
 use axum::routing::any;
 use mapwarden_contract::UnixNanos;
-use mapwarden_contract::names::exposition::{OTLP_DURATION, OTLP_REQUESTS};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -39,6 +38,7 @@ use self::tally::{Reason, Signal, Tally};
 use self::wire::{Encoding, Refusal};
 use super::Input;
 use crate::config::{Config, ContractMode, PseudonymKey};
+use crate::metric_names::{OTLP_DURATION, OTLP_REQUESTS};
 use mapwarden_engine::observation::{Batch, Observation};
 
 /// How many requests are read and decoded at once; further ones are told to come again. Raised, a crowd of

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use mapwarden_contract::names::attribute::{
     CLOUD_REGION, ENVIRONMENT, REVISION, SERVICE_INSTANCE, SERVICE_NAME, SERVICE_VERSION, TEAM,
 };
-use mapwarden_contract::names::exposition::CONTRACT_WARNINGS;
 use metrics::counter;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use papaya::HashMap;
@@ -14,6 +13,7 @@ use siphasher::sip::SipHasher24;
 
 use super::attributes::{find, text};
 use crate::config::Contract;
+use crate::metric_names::CONTRACT_WARNINGS;
 use mapwarden_engine::observation::Resource;
 
 /// How many resources are remembered. When one more comes, all are forgotten: each then costs one parse (and

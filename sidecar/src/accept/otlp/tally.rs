@@ -3,7 +3,7 @@
 
 use metrics::counter;
 
-use mapwarden_contract::names::exposition::{OTLP_ITEMS, OTLP_REJECTED, OTLP_REQUESTS};
+use crate::metric_names::{OTLP_ITEMS, OTLP_REJECTED, OTLP_REQUESTS};
 
 /// The three kinds of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

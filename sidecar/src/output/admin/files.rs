@@ -1,5 +1,5 @@
-//! What comes in: the name of a dashboard, a rule file or a runbook. What goes out: that file, as it lies in
-//! `dashboards/` and `alerts/` of the repository and in this binary.
+//! What comes in: the name of a dashboard, a rule file or a runbook. What goes out: that file, as it is in `dashboards/` and
+//! `alerts/` of the repository and embedded in this binary.
 
 use axum::Json;
 use axum::http::header;
@@ -14,12 +14,12 @@ use crate::problem::Problem;
 /// Grafana dashboards.
 #[derive(RustEmbed)]
 #[folder = "../dashboards"]
-struct Dashboards;
+struct DashboardFiles;
 
 /// Prometheus rule files, and runbooks.
 #[derive(RustEmbed)]
 #[folder = "../alerts"]
-struct Alerts;
+struct AlertFiles;
 
 /// A dashboard in the list.
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,7 +38,7 @@ pub(super) struct RuleFileEntry {
     groups: Vec<String>,
 }
 
-/// What has to be known of a rule file.
+/// What is read of a rule file.
 #[derive(Debug, Deserialize)]
 struct RuleFile {
     groups: Vec<RuleGroup>,
@@ -95,21 +95,21 @@ pub(super) async fn alert(
 
 pub(super) async fn runbook(PathNames(name): PathNames<String>) -> Result<Response, Problem> {
     let known = || {
-        Alerts::iter()
+        AlertFiles::iter()
             .filter_map(|path| path.strip_prefix("runbooks/")?.strip_suffix(".md").map(str::to_owned))
     };
-    let asked = name.strip_suffix(".md").unwrap_or(&name);
+    let stem = name.strip_suffix(".md").unwrap_or(&name);
     let text = known()
-        .find(|known| known == asked)
-        .and_then(|known| text_of::<Alerts>(&format!("runbooks/{known}.md")))
+        .find(|known| known == stem)
+        .and_then(|known| text_of::<AlertFiles>(&format!("runbooks/{known}.md")))
         .ok_or_else(|| not_found(&format!("there is no runbook `{name}`"), known()))?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response())
 }
 
 /// Every dashboard with its text, in the order of the file names.
 fn all_dashboards() -> Vec<(DashboardEntry, String)> {
-    let entries = Dashboards::iter().filter(|path| path.ends_with(".json")).filter_map(|path| {
-        let text = text_of::<Dashboards>(&path)?;
+    let entries = DashboardFiles::iter().filter(|path| path.ends_with(".json")).filter_map(|path| {
+        let text = text_of::<DashboardFiles>(&path)?;
         let mut entry: DashboardEntry = serde_json::from_str(&text).ok()?;
         entry.path = format!("/dashboards/{}.json", entry.uid);
         Some((entry, text))
@@ -120,8 +120,8 @@ fn all_dashboards() -> Vec<(DashboardEntry, String)> {
 /// Every rule file with its text, in the order of the file names. promtool's test files have no groups.
 fn all_rule_files() -> Vec<(RuleFileEntry, String)> {
     let entries =
-        Alerts::iter().filter(|path| path.ends_with(".yaml") && !path.contains('/')).filter_map(|file| {
-            let text = text_of::<Alerts>(&file)?;
+        AlertFiles::iter().filter(|path| path.ends_with(".yaml") && !path.contains('/')).filter_map(|file| {
+            let text = text_of::<AlertFiles>(&file)?;
             let rules: RuleFile = serde_saphyr::from_str(&text).ok()?;
             let groups = rules.groups.into_iter().map(|group| group.name).collect();
             let path = format!("/alerts/{file}");
@@ -134,8 +134,8 @@ fn text_of<Folder: RustEmbed>(path: &str) -> Option<String> {
     Folder::get(path).and_then(|file| String::from_utf8(file.data.into_owned()).ok())
 }
 
-/// Puts a rule file into the resource of the Prometheus operator. The text is indented rather than parsed and
-/// written again, so that comments and block scalars stay as they are.
+/// Wraps a rule file into the resource of the Prometheus operator. Indents the text instead of parsing and writing it, so
+/// that comments and block scalars stay as they are.
 fn prometheus_rule(name: &str, rules: &str) -> String {
     let spec = rules
         .lines()
@@ -167,14 +167,14 @@ mod tests {
 
     #[test]
     fn every_file_in_the_folders_is_served() {
-        let dashboards = Dashboards::iter().filter(|path| path.ends_with(".json")).count();
+        let dashboards = DashboardFiles::iter().filter(|path| path.ends_with(".json")).count();
         assert_eq!(all_dashboards().len(), dashboards, "a dashboard without uid or title");
         let others = ["kind: Kustomization", "rule_files:"];
         let tests = |path: &str| {
-            text_of::<Alerts>(path).is_some_and(|text| others.iter().any(|other| text.contains(other)))
+            text_of::<AlertFiles>(path).is_some_and(|text| others.iter().any(|other| text.contains(other)))
         };
         assert!(dashboards > 0);
-        let rules = Alerts::iter()
+        let rules = AlertFiles::iter()
             .filter(|path| path.ends_with(".yaml") && !path.contains('/') && !tests(path))
             .count();
         assert!(rules > 0);

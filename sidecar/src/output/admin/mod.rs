@@ -17,8 +17,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
-use mapwarden_contract::names::exposition::HTTP_REQUESTS;
 
+use crate::metric_names::HTTP_REQUESTS;
 use crate::problem::Problem;
 use refusal::not_found;
 pub use shared::Admin;

@@ -1,5 +1,5 @@
-//! What comes in: the [`View`](crate::output::View). What goes out: the status page, whole without JavaScript,
-//! live with it.
+//! What comes in: the [`View`](crate::view::View). What goes out: the status page, complete without JavaScript and live
+//! with it.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,7 +10,7 @@ use minijinja::value::Serde;
 use super::shared::Shared;
 use crate::problem::Problem;
 
-/// What our pages may do: their own styles, their own script, their own data, an icon inside the page.
+/// What the pages may load: styles and an icon in the page, the sidecar's own script and data.
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
     script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
@@ -31,7 +31,7 @@ pub(super) async fn status(State(shared): State<Shared>) -> Result<Response, Pro
     Ok((headers, html).into_response())
 }
 
-/// What makes the page live.
+/// The script that fetches the page again every 2 s.
 pub(super) async fn script() -> Response {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("pages/live.js"))
         .into_response()

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use mapwarden_contract::UnixNanos;
-use mapwarden_contract::names::exposition::{LAST_SCRAPE, SCRAPE_ERRORS};
 
 use super::shared::{ScrapeCounts, Shared};
+use crate::metric_names::{LAST_SCRAPE, SCRAPE_ERRORS};
 use crate::output::exposition::sample;
 use crate::problem::Problem;
 

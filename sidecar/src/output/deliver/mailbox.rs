@@ -1,25 +1,25 @@
-//! What comes in: events from the dispatcher. What goes out: the same events to one sink's task, and the counters
-//! of that sink. The lock is held for a few moves of a pointer, never across an `.await`.
+//! What comes in: events from the dispatcher. What goes out: the same events to the task of one sink, and the counters of
+//! that sink. The lock is held for a few moves of a pointer, never across an `.await`.
 
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden_contract::names::exposition::{DELIVERIES, DELIVERY_PENDING};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Queue;
+use crate::metric_names::{DELIVERIES, DELIVERY_PENDING};
 use mapwarden_engine::notice::NoticeEvent;
 
-/// How an attempt ended. A closed set.
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// The sink took it.
     Delivered,
-    /// It is tried again.
+    /// It failed and is tried again.
     Retried,
     /// The sink will never take it.
     Refused,
-    /// It did not fit into the queue.
+    /// It was dropped from a full queue, untried.
     Dropped,
 }
 
@@ -36,7 +36,7 @@ impl Attempt {
     }
 }
 
-/// What waits for one sink.
+/// The events that wait for one sink.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     sink: String,
@@ -46,7 +46,7 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    /// An empty one, whose counters are 0.
+    /// An empty one, with counters at 0.
     pub(super) fn new(sink: &str) -> Self {
         for attempt in Attempt::ALL {
             metrics::counter!(DELIVERIES.name, "sink" => sink.to_owned(), "result" => attempt.name())
@@ -58,7 +58,7 @@ impl Mailbox {
             arrived: Notify::new(),
             closed: CancellationToken::new(),
         };
-        mailbox.tell_pending(0);
+        mailbox.show_pending(0);
         mailbox
     }
 
@@ -74,13 +74,13 @@ impl Mailbox {
             self.count(Attempt::Dropped);
             tracing::error!(
                 sink = %self.sink, notice = %lost.notice.id,
-                "the queue of the sink is full, it is not told that this notice was {:?}", lost.event
+                "the queue of the sink is full: the sink does not receive that this notice was {:?}", lost.event
             );
         }
         self.arrived.notify_one();
     }
 
-    /// The next event; waits for one. Safe to drop: an event is taken only in the moment it is returned.
+    /// Waits for the next event. Cancel-safe: an event is taken only when it is returned.
     pub(super) async fn take(&self) -> NoticeEvent {
         loop {
             let arrived = self.arrived.notified();
@@ -91,27 +91,27 @@ impl Mailbox {
         }
     }
 
-    /// The next event, if there is one.
+    /// Returns the next event, if there is one.
     pub(super) fn try_take(&self) -> Option<NoticeEvent> {
         self.with(Queue::take)
     }
 
-    /// Puts back what could not be delivered.
+    /// Puts back an event that could not be delivered.
     pub(super) fn put_back(&self, event: NoticeEvent) {
         self.with(|queue| queue.put_back(event));
     }
 
-    /// How many wait, for the log.
+    /// Returns how many events wait.
     pub(super) fn len(&self) -> usize {
         self.with(|queue| queue.len())
     }
 
-    /// Says that nothing comes any more.
+    /// Declares that no further event comes.
     pub(super) fn close(&self) {
         self.closed.cancel();
     }
 
-    /// Waits until nothing comes any more.
+    /// Waits until no further event comes.
     pub(super) async fn closed(&self) {
         self.closed.cancelled().await;
     }
@@ -122,8 +122,8 @@ impl Mailbox {
             .increment(1);
     }
 
-    /// Sets the gauge of what waits, `in_flight` included.
-    pub(super) fn tell_pending(&self, in_flight: usize) {
+    /// Sets the gauge of waiting events, `in_flight` included.
+    pub(super) fn show_pending(&self, in_flight: usize) {
         let pending = u32::try_from(self.len() + in_flight).unwrap_or(u32::MAX);
         metrics::gauge!(DELIVERY_PENDING.name, "sink" => self.sink.clone()).set(f64::from(pending));
     }

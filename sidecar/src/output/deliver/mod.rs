@@ -1,14 +1,18 @@
-//! What comes in: notice events, and the [`View`]. What goes out: messages to sinks. Never loses a notice while
+//! Delivery. What comes in: notice events, and the [`View`]. What goes out: messages to sinks. Never loses a notice while
 //! the sidecar runs, and never makes the state's owner wait: each sink has a queue and a task of its own.
 
-mod alertmanager;
 mod mailbox;
 mod queue;
-mod sink;
 mod worker;
 
+mod alertmanager;
+mod error;
+mod post;
+mod sink;
+mod stdout;
+mod webhook;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,14 +24,11 @@ use crate::http::{self, Reach};
 use crate::view::View;
 use mailbox::Mailbox;
 use mapwarden_engine::notice::NoticeEvent;
+use sink::ConnectedSink;
 use worker::Worker;
 
-/// How long sinks have for last attempts once nothing comes any more. Raised, a sink that is down delays the
-/// shutdown, for which the wiring grants the delivery 5 s in all; lowered, a slow one misses its last notice.
-const LAST_TIME: Duration = Duration::from_secs(4);
-
-/// Delivers events to every sink until the events end or the stop is asked for. Then each sink gets a last,
-/// bounded attempt for what it has not taken. Stopping the stages in the order of the data ends the events first.
+/// Delivers events to every sink until the events end or `stop` is cancelled. Then each sink gets a last, bounded attempt
+/// for what it has not taken. Stopping the stages in the order of the data ends the events first.
 pub async fn run(
     sinks: Vec<Sink>,
     mut events: mpsc::Receiver<NoticeEvent>,
@@ -37,25 +38,27 @@ pub async fn run(
 ) {
     let needs_http = sinks.iter().any(|sink| !matches!(sink, Sink::Stdout));
     let client = needs_http.then(|| http::client(Reach::ByProxy)).transpose().unwrap_or_else(|error| {
-        tracing::error!("no TLS, notices for every sink go to standard output instead: {error}");
+        tracing::error!(
+            "TLS cannot be set up, notices for every sink go to standard output instead: {error}"
+        );
         None
     });
     let mut workers = JoinSet::new();
     let mut mailboxes = Vec::new();
     for sink in &sinks {
         let mailbox = Arc::new(Mailbox::new(sink.name()));
-        let sink = sink::Sink::new(sink, client.as_ref(), &view, &templates);
+        let sink = ConnectedSink::new(sink, client.as_ref(), &view, &templates);
         workers.spawn(Worker::new(mailbox.clone(), sink).run());
         mailboxes.push(mailbox);
     }
-    let taking = async {
+    let receiving = async {
         while let Some(event) = events.recv().await {
             mailboxes.iter().for_each(|mailbox| mailbox.put(event.clone()));
         }
     };
     tokio::select! {
         biased;
-        () = taking => {}
+        () = receiving => {}
         () = stop.cancelled() => {}
     }
     while let Ok(event) = events.try_recv() {

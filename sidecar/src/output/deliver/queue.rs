@@ -1,5 +1,5 @@
-//! What comes in: notice events in the order of their happening. What goes out: what a sink still has to be
-//! told. Never grows beyond its bound: of the updates of a notice only the last one counts.
+//! What comes in: notice events in the order in which they happened. What goes out: the events that a sink has not taken
+//! yet. Never grows beyond its bound: of the updates of a notice only the last one waits.
 
 use std::collections::VecDeque;
 
@@ -16,8 +16,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds what happened; an update that waits for the same notice is replaced by it. Tells the notice event
-    /// that did not fit any more and is lost, if any.
+    /// Adds an event; it replaces a waiting update of the same notice. Returns the event that did not fit any more and is
+    /// lost, if any.
     pub(super) fn put(&mut self, event: NoticeEvent) -> Option<NoticeEvent> {
         if event.event != Transition::Opened {
             self.waiting
@@ -27,12 +27,12 @@ impl Queue {
         if self.waiting.len() > CAPACITY { self.make_room() } else { None }
     }
 
-    /// The oldest event.
+    /// Takes the oldest event.
     pub(super) fn take(&mut self) -> Option<NoticeEvent> {
         self.waiting.pop_front()
     }
 
-    /// Puts back what could not be delivered, unless the notice moved on meanwhile.
+    /// Puts back an event that could not be delivered, unless a newer event of its notice waits.
     pub(super) fn put_back(&mut self, event: NoticeEvent) {
         let is_outdated = event.event == Transition::Updated
             && self.waiting.iter().any(|other| other.notice.id == event.notice.id);
@@ -41,13 +41,13 @@ impl Queue {
         }
     }
 
-    /// How many wait.
+    /// Returns how many events wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Drops what is told again by something that waits too: an update, or the opening of a notice that is
-    /// resolved since. Only without such an event, the oldest one is lost.
+    /// Drops an event that a later waiting one covers: the opening of a notice that is resolved since, or an update. Without
+    /// such an event the oldest one is lost.
     fn make_room(&mut self) -> Option<NoticeEvent> {
         let is_resolved = |event: &NoticeEvent| {
             event.event == Transition::Opened
@@ -58,7 +58,7 @@ impl Queue {
         };
         let spare = self.waiting.iter().position(is_resolved);
         match spare.or_else(|| self.waiting.iter().position(|event| event.event == Transition::Updated)) {
-            // An update is lost only as a step: the alert was opened, and what comes next has every number.
+            // A dropped update loses one step: the alert was opened, and the next event has every number.
             Some(spare) => {
                 self.waiting.remove(spare);
                 None
@@ -82,14 +82,14 @@ mod tests {
         NoticeEvent { event, notice: Arc::new(notice) }
     }
 
-    fn told(queue: &mut Queue) -> Vec<(Transition, String, String)> {
+    fn drained(queue: &mut Queue) -> Vec<(Transition, String, String)> {
         std::iter::from_fn(|| queue.take())
             .map(|event| (event.event, event.notice.id.clone(), event.notice.summary.clone()))
             .collect()
     }
 
     #[test]
-    fn of_the_updates_of_a_notice_only_the_last_waits() {
+    fn only_the_last_update_of_a_notice_waits() {
         let mut queue = Queue::default();
         for (what, id, summary) in [
             (Transition::Opened, 1, "a"),
@@ -108,21 +108,21 @@ mod tests {
             (Transition::Resolved, "1", "e"),
         ]
         .map(|(what, id, summary)| (what, id.to_owned(), summary.to_owned()));
-        assert_eq!(told(&mut queue), expected);
+        assert_eq!(drained(&mut queue), expected);
     }
 
     #[test]
-    fn an_update_that_failed_gives_way_to_a_newer_one() {
+    fn a_newer_update_replaces_a_failed_one() {
         let mut queue = Queue::default();
         queue.put(event(Transition::Updated, 1, "old"));
         let failed = queue.take().unwrap();
         queue.put(event(Transition::Updated, 1, "new"));
         queue.put_back(failed);
-        assert_eq!(told(&mut queue), [(Transition::Updated, "1".to_owned(), "new".to_owned())]);
+        assert_eq!(drained(&mut queue), [(Transition::Updated, "1".to_owned(), "new".to_owned())]);
     }
 
     #[test]
-    fn a_full_queue_loses_what_is_told_elsewhere_first() {
+    fn a_full_queue_drops_covered_events_first() {
         let mut queue = Queue::default();
         for id in 0..CAPACITY - 1 {
             queue.put(event(Transition::Opened, id, ""));
@@ -130,9 +130,9 @@ mod tests {
         assert!(queue.put(event(Transition::Resolved, 7, "")).is_none());
         assert!(queue.put(event(Transition::Opened, 1_000, "")).is_none(), "the opening of 7 makes room");
         assert_eq!(queue.put(event(Transition::Opened, 1_001, "")).unwrap().notice.id, "0");
-        let told = told(&mut queue);
-        assert_eq!(told.len(), CAPACITY);
-        assert!(told.iter().any(|(what, id, _)| *what == Transition::Resolved && id == "7"));
-        assert!(!told.iter().any(|(what, id, _)| *what == Transition::Opened && id == "7"));
+        let left = drained(&mut queue);
+        assert_eq!(left.len(), CAPACITY);
+        assert!(left.iter().any(|(what, id, _)| *what == Transition::Resolved && id == "7"));
+        assert!(!left.iter().any(|(what, id, _)| *what == Transition::Opened && id == "7"));
     }
 }

@@ -1,31 +1,36 @@
-//! What comes in: one sink's mailbox. What goes out: attempts, one at a time, in order. Never gives up while the
-//! sidecar runs, unless the sink says that it will never take the message.
+//! The task of one sink. What comes in: its mailbox. What goes out: attempts, one at a time, in order. Never gives up while
+//! the sidecar runs, unless the sink answers that it will never take the message.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::LAST_TIME;
+use super::error::DeliveryError;
 use super::mailbox::{Attempt, Mailbox};
-use super::sink::{Failure, Sink};
+use super::sink::ConnectedSink;
 use mapwarden_engine::notice::NoticeEvent;
+
+/// How long sinks have for last attempts once the events ended. Raised, a sink that is down delays the shutdown, for which
+/// the wiring grants the delivery 5 s in all; lowered, a slow one misses its last notice.
+const LAST_TIME: Duration = Duration::from_secs(4);
 
 /// The first pause after a failure. Raised, a hiccup delays a page; lowered, a restarting receiver is hammered.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause. Raised, a receiver that came back waits longer for its notices; lowered, one that is down
-/// for hours is asked more often.
+/// The longest pause. Raised, a receiver that came back waits longer for its notices; lowered, one that is down for hours
+/// is tried more often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How often a sink that repeats itself does so: Alertmanager forgets alerts that are not sent again. Also how
-/// often the gauge of what waits is set anew, which the exposition would otherwise forget.
+/// How often open notices are sent again to sinks that forget them (Alertmanager), and how often the gauge of waiting events
+/// is set, which the exposition would otherwise forget. Raised, an alert nears the time after which it ends by itself;
+/// lowered, more requests.
 const REPEAT: Duration = Duration::from_secs(30);
 
 /// The task of one sink.
 pub(super) struct Worker {
     mailbox: Arc<Mailbox>,
-    sink: Sink,
+    sink: ConnectedSink,
     /// Failures in a row.
     failures: u32,
     /// When the next attempt may be made.
@@ -35,12 +40,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// A worker that has not tried anything yet.
-    pub(super) fn new(mailbox: Arc<Mailbox>, sink: Sink) -> Self {
+    /// A worker without an attempt so far.
+    pub(super) fn new(mailbox: Arc<Mailbox>, sink: ConnectedSink) -> Self {
         Self { mailbox, sink, failures: 0, not_before: Instant::now(), in_flight: 0 }
     }
 
-    /// Works until the mailbox is closed, and then makes a last attempt for each event, within [`LAST_TIME`].
+    /// Runs until the mailbox is closed, and then makes a last attempt for each event, within [`LAST_TIME`].
     pub(super) async fn run(mut self) {
         let mailbox = self.mailbox.clone();
         let too_late = async {
@@ -81,54 +86,54 @@ impl Worker {
         }
     }
 
-    /// Tries once; what fails waits for its next turn.
+    /// Tries once; what fails goes back to the mailbox.
     async fn attempt(&mut self, event: NoticeEvent) {
         self.in_flight = 1;
-        self.mailbox.tell_pending(self.in_flight);
+        self.mailbox.show_pending(self.in_flight);
         match self.sink.send(&event).await {
             Ok(()) => {
                 self.mailbox.count(Attempt::Delivered);
                 self.reached();
             }
-            Err(Failure::Refused(reason)) => {
+            Err(DeliveryError::Refused(reason)) => {
                 self.mailbox.count(Attempt::Refused);
                 let sink = self.mailbox.sink();
                 tracing::error!(sink, notice = %event.notice.id, "the sink refuses the notice: {reason}");
                 self.reached();
             }
-            Err(Failure::Unreachable { reason, asked_pause }) => {
+            Err(DeliveryError::Unreachable { reason, retry_after }) => {
                 self.mailbox.count(Attempt::Retried);
                 self.mailbox.put_back(event);
-                self.missed(&reason, asked_pause);
+                self.unreached(&reason, retry_after);
             }
         }
         self.in_flight = 0;
-        self.mailbox.tell_pending(self.in_flight);
+        self.mailbox.show_pending(self.in_flight);
     }
 
-    /// Says again what still holds, to sinks that need it.
+    /// Sends open notices again to sinks that need it.
     async fn repeat(&mut self) {
-        self.mailbox.tell_pending(self.in_flight);
+        self.mailbox.show_pending(self.in_flight);
         match self.sink.repeat().await {
             Ok(true) => self.reached(),
             Ok(false) => {}
-            Err(Failure::Refused(reason)) => {
-                tracing::error!(sink = self.mailbox.sink(), "the sink refuses to be reminded: {reason}");
+            Err(DeliveryError::Refused(reason)) => {
+                tracing::error!(sink = self.mailbox.sink(), "the sink refuses a repeated notice: {reason}");
             }
-            Err(Failure::Unreachable { reason, asked_pause }) => self.missed(&reason, asked_pause),
+            Err(DeliveryError::Unreachable { reason, retry_after }) => self.unreached(&reason, retry_after),
         }
     }
 
-    /// The sink answered; said once after it did not.
+    /// Records that the sink answered; logged once after it did not.
     fn reached(&mut self) {
         if std::mem::take(&mut self.failures) > 0 {
-            tracing::info!(sink = self.mailbox.sink(), "the sink is reached again");
+            tracing::info!(sink = self.mailbox.sink(), "the sink can be reached again");
         }
         self.not_before = Instant::now();
     }
 
-    /// The sink did not answer; said once, however often it is tried.
-    fn missed(&mut self, reason: &str, asked_pause: Option<Duration>) {
+    /// Records that the sink did not answer; logged once, however often it is tried.
+    fn unreached(&mut self, reason: &str, retry_after: Option<Duration>) {
         if self.failures == 0 {
             let sink = self.mailbox.sink();
             tracing::warn!(
@@ -137,7 +142,7 @@ impl Worker {
             );
         }
         self.failures = self.failures.saturating_add(1);
-        let pause = asked_pause.map_or_else(
+        let pause = retry_after.map_or_else(
             || pause(self.failures, fastrand::f64()),
             |asked| asked.clamp(FIRST_PAUSE, 2 * LONGEST_PAUSE),
         );
@@ -145,8 +150,8 @@ impl Worker {
     }
 }
 
-/// Doubles with each failure; `chance` in [0, 1) spreads it over the upper half, so that many sidecars do not
-/// come back in step.
+/// Returns a pause that doubles with each failure; `chance` in [0, 1) spreads it over the upper half, so that many sidecars
+/// do not come back in step.
 fn pause(failures: u32, chance: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let longest = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);

@@ -1,11 +1,10 @@
-//! Families of samples in the Prometheus text format 0.0.4. Comes in: samples in any order, and families that the recorder
-//! rendered. Goes out: text, families in alphabetical order, each with one header. Holds nothing but the text, so that
+//! Families of samples in the Prometheus text format 0.0.4. Comes in: samples in any order, and the text of the recorder. Goes out: text, families in alphabetical order, each with one header. Holds nothing but the text, so that
 //! thousands of series cost no more memory than their lines.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use mapwarden_contract::names::{Kind, Metric};
+use mapwarden_contract::names::{Metric, MetricKind};
 
 /// Families by name.
 #[derive(Debug, Default)]
@@ -34,8 +33,8 @@ impl Families {
         let _ = writeln!(text, " {value}");
     }
 
-    /// Takes what the recorder rendered, which ends each family with an empty line: label values cannot hold a line
-    /// break. A family without any sample is left out.
+    /// Takes the text of the recorder, which ends each family with an empty line: label values cannot hold a line break. A
+    /// family without any sample is left out.
     pub(super) fn take(&mut self, rendered: &str) {
         for family in rendered.split("\n\n") {
             let lines: Vec<&str> = family.lines().filter(|line| !line.is_empty()).collect();
@@ -47,7 +46,7 @@ impl Families {
         }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(super) fn into_text(self) -> String {
         let mut whole = String::with_capacity(self.0.values().map(String::len).sum());
         for text in self.0.into_values() {
@@ -59,9 +58,9 @@ impl Families {
 
 fn header(metric: &Metric) -> String {
     let kind = match metric.kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
     };
     let Metric { name, help, .. } = metric;
     format!("# HELP {name} {help}\n# TYPE {name} {kind}\n")
@@ -81,9 +80,8 @@ fn escape(text: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use mapwarden_contract::names::exposition as names;
-
     use super::*;
+    use crate::metric_names as names;
 
     #[test]
     fn families_are_in_order_and_have_one_header() {

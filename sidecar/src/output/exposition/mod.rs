@@ -1,6 +1,6 @@
-//! What comes in: the [`View`] at each scrape, and what the stages count through the `metrics` macros. What goes
-//! out: the Prometheus text format 0.0.4. Never shows a value that is not measured any more: what the view tells is
-//! written from the view and kept nowhere else.
+//! What comes in: the [`View`] at each scrape, and what the stages count through the `metrics` macros. What goes out: the
+//! Prometheus text format 0.0.4. Never shows a value that is not measured any more: the numbers of the view are written from
+//! the view and kept nowhere else.
 //!
 //! OpenMetrics is not offered: `metrics-exporter-prometheus` names a counter's family with its `_total` and
 //! writes no `# EOF`, which an OpenMetrics parser refuses. A scraper that prefers OpenMetrics also accepts 0.0.4.
@@ -11,12 +11,12 @@ mod publish;
 
 use std::sync::{Mutex, PoisonError};
 
-use mapwarden_contract::names::exposition as names;
-use mapwarden_contract::names::{Kind, Metric};
+use mapwarden_contract::names::{Metric, MetricKind};
 use metrics::Unit;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::families::Families;
+use crate::metric_names as names;
 use crate::view::View;
 
 /// Upper bounds of every `*_duration_seconds` histogram. More bounds cost a series each per label set; fewer
@@ -30,7 +30,7 @@ static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 /// The recorder of the `metrics` macros could not be installed.
 #[derive(Debug, thiserror::Error)]
 #[error("the metrics recorder could not be installed")]
-pub struct InstallError(#[from] BuildError);
+pub struct RecorderError(#[from] BuildError);
 
 /// What `/metrics` serves.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ impl Exposition {
     /// Installs the recorder of the `metrics` macros, once per process: further calls share it.
     ///
     /// # Errors
-    /// Another recorder was installed by somebody else.
-    pub fn install() -> Result<Self, InstallError> {
+    /// The process has another recorder.
+    pub fn install() -> Result<Self, RecorderError> {
         let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
         let handle = match installed.as_ref() {
             Some(handle) => handle.clone(),
@@ -61,14 +61,14 @@ impl Exposition {
         Ok(Self { handle })
     }
 
-    /// Makes room in the recorder's histograms, which keep every value until then. To be called every few seconds,
-    /// whether or not anybody scrapes.
+    /// Makes room in the recorder's histograms, which keep every value until then. To be called every few seconds, with or
+    /// without scrapes.
     pub fn tidy(&self) {
         self.handle.run_upkeep();
     }
 
-    /// Everything measured, families in alphabetical order. Takes milliseconds for thousands of series: call it
-    /// where blocking is allowed.
+    /// Writes everything that is measured, families in alphabetical order. Takes milliseconds for thousands of series: call
+    /// it where blocking is allowed.
     pub fn render(&self, view: &View) -> String {
         let mut families = Families::default();
         let services = publish::publish(view, &mut families);
@@ -79,14 +79,14 @@ impl Exposition {
     }
 }
 
-/// Writes one sample with its family's header, for what has a page of its own.
+/// Writes one sample with the header of its family, for metrics on a page of their own.
 pub(super) fn sample(metric: &Metric, value: f64) -> String {
     let mut families = Families::default();
     families.set(metric, &[], value);
     families.into_text()
 }
 
-/// Tells the recorder the help text and the unit of a metric.
+/// Gives the recorder the help text and the unit of a metric.
 fn describe(metric: &Metric) {
     let unit = match metric.unit {
         "s" => Unit::Seconds,
@@ -94,9 +94,9 @@ fn describe(metric: &Metric) {
         _ => Unit::Count,
     };
     match metric.kind {
-        Kind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
-        Kind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-        Kind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
+        MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
+        MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
+        MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
     }
 }
 

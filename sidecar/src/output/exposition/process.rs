@@ -1,11 +1,10 @@
-//! What comes in: `/proc/self`. What goes out: the memory and CPU time of this process, read at each scrape.
-//! Writes nothing where the system does not tell.
+//! What comes in: `/proc/self`. What goes out: the memory and CPU time of this process, read at each scrape. Writes no
+//! sample where the system has no such file.
 
 use std::fs;
 
-use mapwarden_contract::names::exposition as names;
-
 use super::families::Families;
+use crate::metric_names as names;
 
 /// Adds the samples of this process.
 pub(super) fn publish(families: &mut Families) {
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_tells_both() {
+    fn this_process_has_both() {
         let mut families = Families::default();
         publish(&mut families);
         let text = families.into_text();

@@ -6,32 +6,31 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mapwarden_contract::names::Metric;
-use mapwarden_contract::names::exposition as names;
 use mapwarden_contract::{Count, Nanos};
 
 use super::families::Families;
-use crate::view::{Durability, MapView, RequestView, SloView, SourceView, View};
-use crate::view::{LedgerView, ShareView};
+use crate::metric_names as names;
+use crate::view::{Durability, LedgerView, MapView, RequestView, ShareView, SloView, SourceView, View};
 use mapwarden_engine::ledger::AttributedPart;
 use mapwarden_engine::notice::{HealthStatus, Known, MapFailure, NoticeState, Percentiles};
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_objective::Severity;
 
-/// How many changes of a service have a time stamp in the exposition. More make more series with a commit in
-/// their labels; dashboards mark the last few.
+/// How many changes of a service have a time stamp in the exposition. Raised, more series with a commit in their labels;
+/// lowered, dashboards mark fewer changes.
 const CHANGES_PER_SERVICE: usize = 10;
 
-/// How many parts of a budget's bad events have a gauge in each dimension, beside the rest. More make more series for each
-/// objective; the API has all.
+/// How many parts of a budget's bad events have a gauge in each dimension, beside the rest. Raised, more series for each
+/// objective; lowered, more events in the rest. The API has all.
 const SPENDERS: usize = 4;
 
-/// The part that stands for what is beyond these, or not told apart; no version or region of anybody is called so.
+/// The part that stands for all further parts and for events without one; no version or region has this name.
 const REST: &str = "(rest)";
 
 /// The mandatory parts of a notice, as the notice stage counts them.
 const MANDATORY_PARTS: [&str; 4] = ["sli_delta", "recent_changes", "impact", "dependencies"];
 
-/// Writes everything that the view tells, and says which services have an objective.
+/// Writes every number of the view, and returns the services that have an objective.
 pub(super) fn publish(view: &View, families: &mut Families) -> BTreeSet<Arc<str>> {
     let mut services = BTreeSet::new();
     for slo in view.slos.iter() {
@@ -52,8 +51,7 @@ impl Families {
         }
     }
 
-    /// Sets one gauge per percentile, which is the metric's last label. (`quantile` is what promtool reserves for
-    /// summaries.)
+    /// Sets one gauge per percentile, which is the metric's last label. (promtool reserves `quantile` for summaries.)
     fn set_percentiles(
         &mut self,
         metric: &Metric,
@@ -115,8 +113,8 @@ fn slo_gauges(gauges: &mut Families, slo: &SloView) {
     }
     for tier in &slo.tiers {
         let of_tier = [ids[0], ids[1], &*tier.tier, tier.severity.name()];
-        let is_told = tier.is_firing && !tier.is_inhibited;
-        gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(is_told)));
+        let is_active = tier.is_firing && !tier.is_inhibited;
+        gauges.set(&names::ALERT_ACTIVE, &of_tier, f64::from(u8::from(is_active)));
     }
 }
 
@@ -147,14 +145,14 @@ fn ledger_gauges(gauges: &mut Families, ids: &[&str; 2], ledger: &LedgerView) {
     gauges.set(&names::MAINTENANCE, ids, is_on);
 }
 
-/// Whose the bad events are; none where nothing is told apart, because a rest alone says nothing.
+/// Bad events by version, region, map or operation. Without any part there is no gauge: the rest alone says nothing.
 fn spent_gauges(gauges: &mut Families, ids: &[&str; 2], share: &ShareView) {
     let ShareView { dimension, parts, rest } = share;
     if parts.is_empty() {
         return;
     }
-    let (told, beyond) = parts.split_at(parts.len().min(SPENDERS));
-    for AttributedPart { name, bad } in told {
+    let (shown, beyond) = parts.split_at(parts.len().min(SPENDERS));
+    for AttributedPart { name, bad } in shown {
         gauges.set(&names::BUDGET_SPENT, &[ids[0], ids[1], dimension, name], bad.as_f64());
     }
     let beyond: Count = beyond.iter().map(|part| part.bad).sum();
@@ -224,12 +222,12 @@ fn dependency_gauges(gauges: &mut Families, view: &View) {
 fn change_gauges(gauges: &mut Families, changes: &[Change]) {
     for service in changes.iter().map(|change| change.service.as_str()).collect::<BTreeSet<_>>() {
         let last = changes.iter().filter(|change| change.service == service).take(CHANGES_PER_SERVICE);
-        let mut told = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for Change { kind, version, sha, at, .. } in last {
             let version = version.as_deref().unwrap_or_default();
             let sha = sha.as_deref().unwrap_or_default();
             // A version that came back is one series, at its last time.
-            if told.insert((*kind, version, sha)) {
+            if seen.insert((*kind, version, sha)) {
                 gauges.set(&names::CHANGE_TIMESTAMP, &[service, kind.name(), version, sha], seconds(*at));
             }
         }
@@ -297,8 +295,8 @@ fn counters(view: &View, counters: &mut Families) {
     counters.set(&names::COUNTER_RESETS, &[], view.counter_resets);
 }
 
-/// Makes the counters of changes, which the state's owner increments through the recorder, at 0 for every service, so that
-/// the first change is seen by `increase()`.
+/// Creates the counters of changes, which the state's owner increments through the recorder, at 0 for every service, so that
+/// `increase()` sees the first change.
 pub(super) fn no_changes_yet(services: &BTreeSet<Arc<str>>) {
     for service in services {
         for kind in ChangeKind::ALL {

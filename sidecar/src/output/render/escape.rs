@@ -1,10 +1,10 @@
-//! What comes in: values as templates print them. What goes out: text that its form cannot misread. What a
-//! service or a deployer wrote (names, reasons, addresses) is never markup, YAML structure or a terminal command.
+//! What comes in: values that templates print. What goes out: text without meaning in the template's format. Names, reasons
+//! and addresses from a service or a deployer are never markup, YAML structure or a terminal command.
 
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, Output, State, Value, escape_formatter};
 
-/// Chooses the escaping by the template's name, and prints missing values as words.
+/// Chooses the escaping by the template's file name, and prints missing values with their reason.
 pub(super) fn install(environment: &mut Environment<'static>) {
     environment.set_auto_escape_callback(|name| match name.rsplit('.').next() {
         Some("html") => AutoEscape::Html,
@@ -16,7 +16,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.set_formatter(format);
 }
 
-/// The reason in a missing value.
+/// Returns the text of a missing value; none for any other value.
 pub(super) fn missing_reason(value: &Value) -> Option<String> {
     (value.kind() == ValueKind::Map)
         .then(|| value.get_attr("missing").ok())
@@ -31,7 +31,7 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
         return escape_formatter(out, state, value);
     };
     if value.is_undefined() {
-        // Only an `if` without `else` gets here: in strict mode an unknown name is an error before.
+        // Only an `if` without `else` is undefined here: in strict mode an unknown name is an error earlier.
         return Ok(());
     }
     if value.is_safe() || value.kind() == ValueKind::Number {
@@ -49,8 +49,8 @@ fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
     out.write_str(text).map_err(Error::from)
 }
 
-/// A string as a YAML 1.2 scalar that stays a string, also inside flow collections: plain where it is plainly
-/// safe, else in JSON's double quotes, which YAML reads alike.
+/// Writes a string as a YAML 1.2 scalar that stays a string, also inside flow collections: plain where that is safe, else in
+/// JSON's double quotes, which YAML reads as JSON does.
 fn yaml_scalar(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }

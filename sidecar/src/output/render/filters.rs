@@ -1,5 +1,5 @@
-//! What comes in: values as serde wrote them (base units, RFC 3339, `{"missing": ...}`). What goes out: words
-//! for people. These are the filters that users' templates may rely on.
+//! What comes in: values as serde writes them (base units, RFC 3339, `{"missing": ...}`). What goes out: text for people.
+//! Operators' templates may rely on these filters.
 
 use jiff::Timestamp;
 use minijinja::{Environment, Error, ErrorKind, Value};
@@ -7,7 +7,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use super::escape::missing_reason;
 use crate::human;
 
-/// Makes the filters known to templates.
+/// Adds the filters to the environment.
 pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("percent", |value: &Value, digits: Option<usize>| {
         number(value, |ratio| human::percent(ratio, digits.unwrap_or(2)))
@@ -45,7 +45,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("heat", |value: &Value| number(value, |burn| heat(burn).to_string()));
 }
 
-/// Formats a number, or tells why there is none.
+/// Formats a number, or the reason why there is none.
 fn number(value: &Value, format: impl Fn(f64) -> String) -> Result<String, Error> {
     if let Some(words) = missing_reason(value) {
         return Ok(words);
@@ -56,7 +56,7 @@ fn number(value: &Value, format: impl Fn(f64) -> String) -> Result<String, Error
     f64::try_from(value.clone()).map(format).map_err(|_| refused(value, "a number"))
 }
 
-/// Formats a point in time, or tells why there is none.
+/// Formats a point in time, or the reason why there is none.
 fn moment(value: &Value, format: impl Fn(Timestamp) -> String) -> Result<String, Error> {
     match missing_reason(value) {
         Some(words) => Ok(words),
@@ -77,20 +77,20 @@ fn refused(value: &Value, wanted: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not {wanted}"))
 }
 
-/// The operations of a map of which at least one ended: every one of them exists at 0.
+/// Returns the operations of a map with a count above 0: every operation has an entry from the start.
 fn happened(operations: &Value) -> Result<Vec<Value>, Error> {
-    let mut kept = Vec::new();
+    let mut with_count = Vec::new();
     for operation in operations.try_iter()? {
         let outcomes = operation.get_attr("outcomes")?;
         let mut counts = outcomes.try_iter()?.map(|outcome| outcomes.get_item(&outcome));
         if counts.any(|count| count.is_ok_and(|count| count.is_true())) {
-            kept.push(operation);
+            with_count.push(operation);
         }
     }
-    Ok(kept)
+    Ok(with_count)
 }
 
-/// A name as one segment of a URL's path (RFC 3986, 2.3: what is unreserved stays).
+/// Encodes a name as one segment of a URL's path (RFC 3986, 2.3: what is unreserved stays).
 fn url_path(name: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
@@ -108,7 +108,7 @@ fn burn(rate: f64) -> String {
     }
 }
 
-/// How warm a burn rate's cell is: 0 for no burn, then one step for each of the tiers' factors.
+/// The colour step of a burn rate's cell: 0 for no burn, then one more for each factor of the tiers that it exceeds.
 fn heat(rate: f64) -> usize {
     if rate <= 0.0 { 0 } else { 1 + [1.0, 3.0, 6.0, 14.4].iter().filter(|factor| rate > **factor).count() }
 }

@@ -1,5 +1,5 @@
-//! What comes in: a [`Notice`]. What goes out: the notice for people, as YAML, Markdown, HTML or terminal text,
-//! from templates that users can replace. Never fills a gap: what is missing is printed as `unknown (reason)`.
+//! What comes in: a [`Notice`]. What goes out: the notice for people, as YAML, Markdown, HTML or terminal text, from
+//! templates that operators can replace. Never fills a gap: a missing value is printed as `unknown (reason)`.
 
 mod escape;
 mod filters;
@@ -16,7 +16,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use mapwarden_engine::notice::Notice;
 
-/// The built-in templates, by file name; a user's folder may replace those of notices.
+/// The built-in templates of a notice, by file name; the operator's folder may replace them.
 const BUILT_IN: [(&str, &str); 4] = [
     ("notice.yaml", include_str!("templates/notice.yaml")),
     ("notice.md", include_str!("templates/notice.md")),
@@ -24,7 +24,7 @@ const BUILT_IN: [(&str, &str); 4] = [
     ("notice.txt", include_str!("templates/notice.txt")),
 ];
 
-/// Pages and what they share.
+/// Pages, and the parts that they share; not replaceable.
 const PAGES: [(&str, &str); 5] = [
     ("status.html", include_str!("../admin/pages/status.html")),
     ("notices.html", include_str!("../admin/pages/notices.html")),
@@ -33,7 +33,7 @@ const PAGES: [(&str, &str); 5] = [
     ("style.css", include_str!("../admin/pages/style.css")),
 ];
 
-/// A notice with everything measured and one with nothing, to try templates with before they are needed.
+/// A notice with everything measured and one with nothing, on which replaced templates are tried at the start.
 const SAMPLES: [&str; 2] =
     [mapwarden_engine::notice::samples::MEASURED, mapwarden_engine::notice::samples::MISSING];
 
@@ -85,7 +85,7 @@ impl NoticeForm {
     }
 }
 
-/// Templates could not be taken from a folder.
+/// Templates could not be loaded from a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The folder or a file in it cannot be read.
@@ -97,7 +97,7 @@ pub enum LoadError {
         #[source]
         source: io::Error,
     },
-    /// A file replaces nothing.
+    /// A file has the name of no template.
     #[error(
         "template {} replaces nothing, accepted names are notice.yaml, notice.md, notice.html and notice.txt",
         path.display()
@@ -116,13 +116,13 @@ pub enum LoadError {
         /// What is wrong.
         detail: String,
     },
-    /// A sample notice of this binary cannot be read, which a test excludes.
+    /// A sample notice of this binary cannot be read; a test excludes it.
     #[error("the sample notice cannot be read")]
     Sample(#[from] serde_json::Error),
 }
 
-/// A notice could not be rendered. With the built-in templates that happens only if a measured value has a form
-/// that neither sample has.
+/// A notice could not be rendered. With the built-in templates that happens only if a measured value has a form that neither
+/// sample has.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct RenderError(#[from] minijinja::Error);
@@ -134,8 +134,8 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Takes the built-in templates, and those of the folder instead where it has a file of the same name.
-    /// Hidden files and folders in it are ignored (a mounted ConfigMap brings some).
+    /// Loads the built-in templates, replaced by files of the same name in the folder. Ignores hidden files and folders in it
+    /// (a mounted ConfigMap has some).
     ///
     /// # Errors
     /// The first file that cannot be read, replaces nothing, or is wrong, with its line.
@@ -164,8 +164,8 @@ impl Templates {
         Ok(self.environment.get_template(name)?.render(context)?)
     }
 
-    /// Renders each replaced template with the samples, so that a field that does not exist is told at the
-    /// start and not in the night.
+    /// Renders each replaced template with the samples, so that an unknown field is an error at the start and not when a
+    /// notice opens.
     fn try_samples(&self, replaced: &[(&'static str, PathBuf)]) -> Result<(), LoadError> {
         for sample in SAMPLES {
             let notice: Notice = serde_json::from_str(sample)?;
@@ -180,7 +180,7 @@ impl Templates {
 
 fn new_environment() -> Environment<'static> {
     let mut environment = Environment::new();
-    // Building fails only over delimiters, which stay as they are.
+    // Building fails only for invalid delimiters; these are the defaults.
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
@@ -194,7 +194,7 @@ fn new_environment() -> Environment<'static> {
     environment
 }
 
-/// Replaces templates by the files of a folder and tells which.
+/// Replaces templates by the files of a folder, and returns which.
 fn replace(
     environment: &mut Environment<'static>,
     folder: &Path,

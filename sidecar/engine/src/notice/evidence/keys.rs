@@ -107,7 +107,7 @@ fn before(fault: &ObservedFault<'_>, map: &Map) -> Known<SampledInterval> {
 }
 
 fn hot_key(fault: &ObservedFault<'_>, map: &Map, since: &SampledInterval) -> Known<(Ratio, HotKeyEvidence)> {
-    if !map.hot_keys.is_told() {
+    if !map.hot_keys.is_reported() {
         return Known::missing("keys are not sampled");
     }
     let now = fault.view.now;

@@ -1,5 +1,5 @@
-// Keeps the page of this second: fetches it again every 2 s and swaps what is inside <main>. Asks nothing while
-// the tab is hidden; dims the page while the sidecar does not answer.
+// Fetches the page again every 2 s and replaces what is inside <main>. Fetches nothing while the tab is hidden; dims the
+// page while the sidecar does not answer.
 "use strict";
 const period = 2000;
 let timer = null;

@@ -1,66 +1,67 @@
-//! Whether a difference is seen, however small.
+//! Every difference is found, however small.
 
 use std::collections::BTreeMap;
 
 use mapwarden_contract::Ratio;
 
-use super::super::ledger::{Answer, Endpoint, User};
+use super::super::request_log::{AnsweredRequest, Endpoint};
+use super::super::users::User;
 use super::*;
 use mapwarden_engine::notice::Known;
 
 /// Checkouts by (user, status).
-fn ledger(checkouts: &[(u64, u16)]) -> Ledger {
-    let mut ledger = Ledger::default();
+fn log(checkouts: &[(u64, u16)]) -> RequestLog {
+    let mut log = RequestLog::default();
     for (user, status) in checkouts {
-        ledger.record(&Answer {
+        log.record(&AnsweredRequest {
             version: "v1".into(),
             endpoint: Endpoint::Checkout,
             user: User(*user),
             status: *status,
             start: UnixNanos::new(5_000_000_000),
             end: UnixNanos::new(6_000_000_000),
-            lookups: Lookups::default(),
+            lookups: CatalogueLookups::default(),
         });
     }
-    ledger
+    log
 }
 
-/// What [`exact`] says about it: the first succeeded, the second failed.
+/// The checkouts that [`exact`] counts: the first succeeded, the second failed.
 const CHECKOUTS: [(u64, u16); 2] = [(10, 200), (11, 503)];
 
-fn exact() -> Counted {
+fn exact() -> SidecarCounts {
     let (good, total) = (Count::new(1), Count::new(2));
-    Counted { good, total, timed: total, catalogue: Lookups::default() }
+    SidecarCounts { good, total, timed: total, catalogue: CatalogueLookups::default() }
 }
 
-fn differing(checks: &[Check]) -> Vec<&str> {
+fn differing(checks: &[Comparison]) -> Vec<&str> {
     checks.iter().filter(|check| !check.holds).map(|check| check.what.as_str()).collect()
 }
 
 #[test]
 fn one_event_more_or_less_is_a_difference() {
     let one = Count::new(1);
-    let hits = Lookups { hits: one, ..Lookups::default() };
-    let cases: [(Counted, &[&str]); 5] = [
+    let hits = CatalogueLookups { hits: one, ..CatalogueLookups::default() };
+    let cases: [(SidecarCounts, &[&str]); 5] = [
         (exact(), &[]),
-        (Counted { good: exact().good + one, ..exact() }, &["checkouts that succeeded"]),
-        (Counted { total: exact().total + one, ..exact() }, &["checkouts sent"]),
-        (Counted { timed: exact().timed - one, ..exact() }, &["checkouts that were timed"]),
-        (Counted { catalogue: hits, ..exact() }, &["catalogue hits"]),
+        (SidecarCounts { good: exact().good + one, ..exact() }, &["checkouts that succeeded"]),
+        (SidecarCounts { total: exact().total + one, ..exact() }, &["checkouts sent"]),
+        (SidecarCounts { timed: exact().timed - one, ..exact() }, &["checkouts that were timed"]),
+        (SidecarCounts { catalogue: hits, ..exact() }, &["catalogue hits"]),
     ];
     for (counted, expected) in cases {
-        assert_eq!(differing(&counts(&ledger(&CHECKOUTS), &counted)), expected);
+        assert_eq!(differing(&counts(&log(&CHECKOUTS), &counted)), expected);
     }
-    let mut cut_off = ledger(&CHECKOUTS);
+    let mut cut_off = log(&CHECKOUTS);
     cut_off.record_unanswered("connection reset".into());
-    assert_eq!(differing(&counts(&cut_off, &exact())), ["requests without an answer"]);
+    assert_eq!(differing(&counts(&cut_off, &exact())), ["requests without a response"]);
     assert!(!replay((one, Count::new(2))).holds);
 }
 
 #[test]
-fn what_was_counted_before_does_not_count() {
-    let before = Counted { good: Count::new(7), total: Count::new(9), ..Counted::default() };
-    let now = Counted { good: Count::new(8), total: Count::new(11), ..exact() };
+fn earlier_counts_are_subtracted() {
+    let before = SidecarCounts { good: Count::new(7), total: Count::new(9), ..SidecarCounts::default() };
+    let now = SidecarCounts { good: Count::new(8), total: Count::new(11), ..exact() };
     assert_eq!(now.since(&before), exact());
 }
 
@@ -77,16 +78,16 @@ fn right_notice() -> Notice {
     notice
 }
 
-/// What differs of a changed notice, when one user of us-east-1 failed.
+/// The differences of a changed notice, when one user of us-east-1 had a failure.
 fn verdicts(change: impl Fn(&mut Notice)) -> Vec<String> {
-    let mut told = right_notice();
-    change(&mut told);
-    let checks = notice(&ledger(&[(7, 503)]), &told, "a3f9c1d");
+    let mut changed = right_notice();
+    change(&mut changed);
+    let checks = notice(&log(&[(7, 503)]), &changed, "a3f9c1d");
     differing(&checks).into_iter().map(str::to_owned).collect()
 }
 
 #[test]
-fn a_notice_that_is_wrong_about_one_thing_is_wrong() {
+fn one_wrong_fact_in_a_notice_is_a_difference() {
     let score = |notice: &mut Notice, score| {
         let Known::Value(changes) = &mut notice.recent_changes else { panic!("no changes") };
         changes.iter_mut().filter(|change| change.sha.value().is_some_and(|sha| sha == "a3f9c1d")).for_each(
@@ -106,8 +107,8 @@ fn a_notice_that_is_wrong_about_one_thing_is_wrong() {
 
 #[test]
 fn the_table_names_every_difference() {
-    let counted = Counted { good: Count::ZERO, ..exact() };
-    let table = table(&counts(&ledger(&CHECKOUTS), &counted));
+    let counted = SidecarCounts { good: Count::ZERO, ..exact() };
+    let table = table(&counts(&log(&CHECKOUTS), &counted));
     let wrong: Vec<&str> = table.lines().filter(|line| line.ends_with("DIFFERS")).collect();
-    assert_eq!(wrong, ["  checkouts that succeeded             1             0  DIFFERS"]);
+    assert_eq!(wrong, ["  checkouts that succeeded        1        0  DIFFERS"]);
 }

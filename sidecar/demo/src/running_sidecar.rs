@@ -1,4 +1,4 @@
-//! What comes in: where a sidecar listens. What goes out: a sidecar that answers. Never starts or stops one.
+//! What comes in: the addresses of a sidecar. What goes out: a sidecar that responds. Never starts or stops one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -10,22 +10,22 @@ use tokio::time::Instant;
 
 use super::console::Console;
 
-/// How long a sidecar that is said to run may take to answer: it may have been started together with the demo.
+/// How long the sidecar of `--sidecar` may take to respond: it may have been started together with the demo.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// How often it is asked.
+/// The interval between requests.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The sidecar of the story.
-pub(crate) struct Beside {
-    /// Where it takes OTLP over HTTP, base URL.
+/// The sidecar beside which the story plays.
+pub(crate) struct RunningSidecar {
+    /// The base URL of its OTLP over HTTP.
     pub(crate) otlp: String,
     /// Its admin endpoints.
     pub(crate) console: Console,
 }
 
-impl Beside {
-    /// The sidecar that the caller has started at these addresses.
+impl RunningSidecar {
+    /// The sidecar that the caller started at these addresses.
     ///
     /// # Errors
     /// No HTTP client can be made.
@@ -33,30 +33,31 @@ impl Beside {
         Ok(Self { otlp: url(otlp), console: Console::new(url(admin))? })
     }
 
-    /// Waits for one that somebody else runs.
+    /// Waits for a sidecar that was started elsewhere.
     ///
     /// # Errors
-    /// None that is ready in time at `admin`, or nothing that listens at `otlp`.
+    /// No sidecar is ready in time at `admin`, or nothing listens at `otlp`.
     pub(crate) async fn find(admin: String, otlp: SocketAddr) -> anyhow::Result<Self> {
         let console = Console::new(admin)?;
         let until = Instant::now() + ANSWER_TIME;
         let mut looks = tokio::time::interval(LOOK);
         loop {
             looks.tick().await;
-            let asked = tokio::time::timeout_at(until, console.ready()).await.context("no answer in time");
-            let Err(why) = asked.flatten() else { break };
+            let checked =
+                tokio::time::timeout_at(until, console.ready()).await.context("no response in time");
+            let Err(why) = checked.flatten() else { break };
             if Instant::now() >= until {
                 return Err(why.context(format!(
-                    "no sidecar is ready at {} after {ANSWER_TIME:?}: start one with `mapwarden run`, or tell with \
-                     --sidecar where one serves its pages (its --admin)",
+                    "no sidecar is ready at {} after {ANSWER_TIME:?}: start one with `mapwarden run`, or set --sidecar \
+                     to the base URL of its pages (its --admin)",
                     console.url()
                 )));
             }
         }
         let connected = tokio::time::timeout(ANSWER_TIME, TcpStream::connect(otlp)).await;
-        connected.context("no answer in time").and_then(|connected| Ok(connected?)).with_context(|| {
+        connected.context("no response in time").and_then(|connected| Ok(connected?)).with_context(|| {
             format!(
-                "the sidecar at {} is ready, but nothing takes OTLP at {otlp}: tell with --otlp-http where it does",
+                "the sidecar at {} is ready, but nothing takes OTLP at {otlp}: set --otlp-http to the address where it does",
                 console.url()
             )
         })?;
@@ -64,7 +65,7 @@ impl Beside {
     }
 }
 
-/// A sidecar that serves at every address of the machine is asked, and shown, at this one.
+/// Returns the base URL of an address; an unspecified address is replaced by loopback.
 fn url(address: SocketAddr) -> String {
     let ip = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
     format!("http://{}", SocketAddr::new(ip, address.port()))
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_is_read_or_refused_with_what_is_accepted() {
+    fn a_base_url_is_read_or_refused() {
         for (text, expected) in [
             ("http://127.0.0.1:9464", Some("http://127.0.0.1:9464")),
             ("http://127.0.0.1:9464/", Some("http://127.0.0.1:9464")),
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_of_the_machine_is_asked_on_loopback() {
+    fn an_unspecified_address_becomes_loopback() {
         for (address, expected) in [
             ("0.0.0.0:9464", "http://127.0.0.1:9464"),
             ("[::]:9464", "http://127.0.0.1:9464"),

@@ -53,7 +53,7 @@ pub enum Observation {
     Request(Request),
     /// A call to a dependency that a client or producer span or a probe describes.
     Call(Call),
-    /// A failure that a span of our own SDK describes; the SDK's metrics count it.
+    /// A failure that a span of the SDK describes; the SDK's metrics count it.
     Failure(Failure),
 }
 
@@ -181,7 +181,7 @@ pub enum Buckets {
 /// The users or tenants who used something during one slot. Idempotent: reporting it again changes nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Users {
-    /// Whom the sketch counts.
+    /// What the sketch counts.
     pub who: IdentityKind,
     /// What they did there.
     pub role: UserRole,
@@ -195,7 +195,7 @@ pub struct Users {
     pub sketch: UserSketch,
 }
 
-/// Whom a sketch counts. A closed set.
+/// What a sketch counts. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityKind {
     /// Users.

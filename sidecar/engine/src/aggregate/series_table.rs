@@ -185,7 +185,7 @@ impl Track {
         let Some(reading) = received.reading(self.threshold)? else {
             return received.gauge().map(PointEffect::Gauge).ok_or(Ignored::Malformed);
         };
-        // A sender whose clock is ahead is counted by ours: the time that a point accounts for keeps its length.
+        // Where the sender's clock is ahead, the sidecar's counts: the time that a point accounts for keeps its length.
         let ahead = received.point.time.since(received.received);
         let (mut increase, mark) = series::increase(self.mark, reading, received.watching_since)?;
         let is_base = self.mark.replace(mark).is_none() && increase.events == 0;

@@ -1,14 +1,13 @@
-"""What rules in Sloth's style say of a scenario: an error ratio over five minutes, of which longer windows are the mean.
+"""What rules in Sloth's style compute for a scenario: an error ratio over five minutes, and its mean for longer windows.
 
 Sloth records `slo:sli_error:ratio_rate5m` and so on, each a quotient of two rates, and, to read less, the period's as
 `sum_over_time(ratio_rate5m[30d]) / count_over_time(ratio_rate5m[30d])`. The subqueries below are the same series, recorded
 once a minute.
 """
 
-from scenario import Scenario
+from harness.workbook import TIERS
 
-# Long window, short window, factor, and what it is.
-TIERS = [("1h", "5m", 14.4, "page"), ("6h", "30m", 6, "page"), ("1d", "2h", 3, "ticket"), ("3d", "6h", 1, "ticket")]
+from .scenario import Scenario
 
 
 def ratio(scenario: Scenario, window: str) -> str:
@@ -30,8 +29,8 @@ def left(scenario: Scenario) -> str:
 
 
 def alerts(scenario: Scenario, kind: str) -> list[str]:
-    """The expression of each tier of a kind."""
+    """Returns the expression of each tier of a kind."""
     def burns(window: str, factor: float) -> str:
         return f"{ratio(scenario, window)} > {factor} * {allowed(scenario)}"
 
-    return [f"({burns(long, factor)}) and ({burns(short, factor)})" for long, short, factor, of in TIERS if of == kind]
+    return [f"({burns(long, factor)}) and ({burns(short, factor)})" for long, short, factor in TIERS[kind]]

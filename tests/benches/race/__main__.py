@@ -1,42 +1,41 @@
-#!/usr/bin/env python3
 """From the first failed request to the page on the wire: the sidecar, and a Prometheus (15 s from scrape to scrape and from
 evaluation to evaluation) with an Alertmanager (30 s `group_wait`), on the same outages of the same services.
 
-    cargo build --release && tests/race/run     five minutes; `--write` fills docs/detection.md
+    tests/bench race     five minutes; `--write` fills docs/detection.md
 
-Every service has been well for six hours, and both know it. Needs Debian's prometheus and prometheus-alertmanager, and
-Python with the packages of tests/requirements.txt. Fails where the sidecar is not ten times sooner.
+Every service has been well for six hours, and both know it. Needs Debian's prometheus and prometheus-alertmanager. Fails where
+the sidecar does not page ten times sooner.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "real"))
+from harness import options
+from harness.listener import Listener
+from harness.process import wait_for
+from harness.sidecar import Sidecar
 
-from document import fill  # noqa: E402
-from process import REPOSITORY, Listener, Sidecar, wait_for  # noqa: E402
-from rivals import configuration, start_alertmanager, start_prometheus  # noqa: E402
-from services import Exporters, Service, scrape_target, send  # noqa: E402
+from .rivals import configuration, start_alertmanager, start_prometheus
+from .services import Exporters, Service, scrape_target, send
 
 HISTORY = 6 * 3600
-# From one point of the history to the next, in seconds.
+# Seconds between two points of the history.
 STEP = 15
-# From the first outage to the next, in seconds: they come at every phase of the scrapes and evaluations.
+# Seconds between two outages: they begin at every phase of the scrapes and evaluations.
 APART = 3.7
-# For how long anything is waited for, in seconds.
+# How long the race waits for a page, in seconds.
 PATIENCE = 900
-# How much sooner the sidecar must be.
+# How many times sooner the sidecar must page.
 SOONER = 10
 
 FAULTS = {"all fail": 1.0, "25 % fail": 0.25}
 
 
 def race(binary: Path, folder: Path, outages: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds from the first failure to the page, by fault and rival."""
+    """Returns the seconds from the first failure to the page, by fault and rival."""
     now = time.time()
     services = [Service(f"{share:.2f}-{number}", now - HISTORY, share)
                 for number in range(outages) for share in FAULTS.values()]
@@ -47,7 +46,7 @@ def race(binary: Path, folder: Path, outages: int) -> dict[str, dict[str, list[f
     started = []
     try:
         started.append(start_alertmanager(folder, theirs.url))
-        started.append(start_prometheus(folder, target.address, started[0].address, lines))
+        started.append(start_prometheus(folder, target.address, started[0].url.removeprefix("http://"), lines))
         sidecar = Sidecar(binary, folder, "--config", folder / "mapwarden.yaml")
         started.append(sidecar)
         for service in services:
@@ -59,7 +58,7 @@ def race(binary: Path, folder: Path, outages: int) -> dict[str, dict[str, list[f
             begin = time.time() + 35
             for number, service in enumerate(services):
                 service.outage = begin + APART * number / len(FAULTS)
-            return waited_for(services, ours, theirs)
+            return delays_of_pages(services, ours, theirs)
         finally:
             exporters.end()
     finally:
@@ -69,11 +68,11 @@ def race(binary: Path, folder: Path, outages: int) -> dict[str, dict[str, list[f
             server.end()
 
 
-def waited_for(services: list[Service], ours: Listener, theirs: Listener) -> dict:
+def delays_of_pages(services: list[Service], ours: Listener, theirs: Listener) -> dict:
     def first(kept: list, is_it) -> float | None:
         return next((when for when, body in list(kept) if is_it(body)), None)
 
-    def told(service: Service) -> tuple | None:
+    def both_pages(service: Service) -> tuple | None:
         notice = first(ours.kept, lambda body: body["notice"]["slo"] == f"{service.name}/availability"
                        and body["notice"]["severity"] == "page")
         alert = first(theirs.kept, lambda body: any(
@@ -82,7 +81,7 @@ def waited_for(services: list[Service], ours: Listener, theirs: Listener) -> dic
 
     found = {fault: {"Mapwarden": [], "Prometheus": []} for fault in FAULTS}
     for service in services:
-        notice, alert = wait_for(f"both pages of {service.name}", lambda: told(service), PATIENCE)
+        notice, alert = wait_for(f"both pages of {service.name}", lambda: both_pages(service), PATIENCE)
         delays = next(found[fault] for fault, share in FAULTS.items() if share == service.share)
         delays["Mapwarden"].append(notice - service.first_failure())
         delays["Prometheus"].append(alert - service.first_failure())
@@ -100,22 +99,17 @@ def table(found: dict, outages: int) -> str:
 
 
 def times(delays: dict) -> float:
-    """How many times sooner, of the medians."""
+    """Returns how many times sooner Mapwarden pages, by the medians."""
     return statistics.median(delays["Prometheus"]) / statistics.median(delays["Mapwarden"])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options.parser(__doc__, "docs/detection.md")
     parser.add_argument("--outages", type=int, default=10, help="of each kind")
-    parser.add_argument("--binary", type=Path, default=REPOSITORY / "target" / "release" / "mapwarden")
-    parser.add_argument("--write", action="store_true", help="fill docs/detection.md")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = race(chosen.binary, Path(folder), chosen.outages)
-    text = table(found, chosen.outages)
-    print(text)
-    if chosen.write:
-        fill("docs/detection.md", "race", text)
+    options.publish(chosen, "race", table(found, chosen.outages))
     slow = [fault for fault, delays in found.items() if times(delays) < SOONER]
     if slow:
         sys.exit(f"not {SOONER} times sooner where {', '.join(slow)}")

@@ -1,4 +1,4 @@
-"""The objectives that are measured: services, each with a few pods, and several objectives over the counters of each."""
+"""The objectives of the bench: services with a few pods each, and several objectives over the counters of each service."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ TARGET = 0.999
 PERIOD = "30d"
 TOTAL, ERRORS = "total_query", "error_query"
 
-# How many objectives are over the counters of one service.
+# How many objectives share the counters of one service.
 TOGETHER = 10
 
 
@@ -31,13 +31,13 @@ class Objective:
         return f"{self.service}-{self.name}"
 
     def queries(self, window: str) -> dict[str, str]:
-        """What is asked for all events, and for the bad ones."""
+        """Returns the queries for all events and for the bad ones."""
         rate = f'sum(rate(http_requests_total{{job="{self.job}"MORE}}[{window}]))'
         return {TOTAL: rate.replace("MORE", ""), ERRORS: rate.replace("MORE", ',code=~"5.."')}
 
 
 def file(objectives: list[Objective]) -> list[dict]:
-    """The objectives as documents of Sloth's format."""
+    """Returns the objectives as documents of Sloth's format."""
     slos: dict[str, list[dict]] = {}
     for objective in objectives:
         alerts = {"name": objective.name, "page_alert": {}, "ticket_alert": {}}

@@ -1,16 +1,14 @@
-#!/usr/bin/env python3
 """What a Prometheus pays for the rules of 100 objectives: ours, and rules in Sloth's style over the same counters.
 
-    cargo build --release && tests/rules_cost/run     8 minutes for 20 objectives; `--write` fills docs/rules.md
+    tests/bench rules_cost --objectives 20     8 minutes; `--write` fills docs/rules.md
 
-Each kind of rules gets a Prometheus of its own, with the past that they read: three days of raw counters, scraped every 30
-seconds, and 30 days of what the rules recorded once a minute. It scrapes on and evaluates the rules for some minutes. Series and
-samples are counted by Prometheus itself; they differ by less than a hundredth from run to run. Times depend on the machine. Needs Python with the packages
-of tests/requirements.txt.
+Each kind of rules gets a Prometheus of its own, with the past that the rules read: three days of raw counters, scraped every 30
+seconds, and 30 days of what the rules recorded once a minute. It continues to scrape and evaluates the rules for some minutes.
+Series and samples are counted by Prometheus itself; they differ by less than a hundredth from run to run. Times depend on the
+machine.
 """
 
 import argparse
-import json
 import shutil
 import statistics
 import subprocess
@@ -19,26 +17,28 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "real"))
+import requests
+import yaml
 
-import requests  # noqa: E402
-import sloth  # noqa: E402
-import yaml  # noqa: E402
-from document import fill  # noqa: E402
-from objectives import Objective, file  # noqa: E402
-from process import REPOSITORY, Listener, Process, free_port  # noqa: E402
+from harness import options
+from harness.listener import Listener
+from harness.process import Process, free_port, wait_until_ok
+from harness.servers import prometheus_command, type_line, write_blocks, write_json
 
-# Seconds from one scrape to the next, and of one slice.
-SCRAPE, SLICE = 30, 60
+from . import sloth
+from .objectives import Objective, file
 
-# How far back raw counters and recorded series reach, in seconds: what the longest windows of both kinds read of them.
+# Seconds between two scrapes, and between two samples of a recorded series.
+SCRAPE, RECORD = 30, 60
+
+# How far back raw counters and recorded series reach, in seconds: as far as the longest windows of both kinds read.
 RAW, RECORDED = 3 * 86_400 + 3_600, 30 * 86_400
 
 CODES = ["200", "500"]
 
 
 def ours(binary: Path, objectives: list[Objective], folder: Path) -> list[dict]:
-    """The groups of our rules."""
+    """Returns the groups of our rules."""
     documents = folder / "objectives.yaml"
     documents.write_text(yaml.safe_dump_all(file(objectives)))
     subprocess.run([binary, "rules", "--out", folder / "written", documents], check=True, stdout=subprocess.DEVNULL)
@@ -47,7 +47,7 @@ def ours(binary: Path, objectives: list[Objective], folder: Path) -> list[dict]:
 
 
 def recorded(objectives: list[Objective], names: dict[str, float], **labels: str):
-    """Series that rules recorded: by name, the value of each of their samples."""
+    """Yields series that rules recorded: name, labels, and the value as a function of the sample's index."""
     for objective in objectives:
         identity = {"sloth_id": objective.id, "sloth_service": objective.service, "sloth_slo": objective.name, **labels}
         for name, value in names.items():
@@ -55,40 +55,38 @@ def recorded(objectives: list[Objective], names: dict[str, float], **labels: str
 
 
 def raw(jobs: list[str], pods: int):
-    """Counters of all pods."""
+    """Yields the counters of all pods, in the same form."""
     for job in jobs:
         for pod in range(pods):
             for number, code in enumerate(CODES):
                 step = 1_000 if number == 0 else 1
-                yield "http_requests_total", {"job": job, "instance": f"pod-{pod}", "code": code}, lambda index, step=step: index * step
+                labels = {"job": job, "instance": f"pod-{pod}", "code": code}
+                yield "http_requests_total", labels, lambda index, step=step: index * step
 
 
 def backfill(folder: Path, pasts, now: int) -> None:
-    """Writes blocks of samples until now: of each past its series, how far it reaches back and the seconds between samples.
-    All at once, because blocks that overlap are compacted while rules are timed."""
-    text = folder / "samples.txt"
-    with text.open("w") as out:
+    """Writes blocks of samples until now. Each past is its series, how far it reaches back, and the seconds between samples.
+    All go into one call, because blocks that overlap are compacted while rules are timed."""
+    def lines():
         for series, span, step in pasts:
-            times = range(now - span, now, step)
             by_name: dict[str, list] = {}
             for name, labels, value in series:
                 by_name.setdefault(name, []).append((labels, value))
             for name, each in by_name.items():
-                out.write(f"# TYPE {name.removesuffix('_total')} {'counter' if name.endswith('_total') else 'gauge'}\n")
+                yield type_line(name)
                 for labels, value in each:
-                    told = name + "{" + ",".join(f'{label}="{told}"' for label, told in labels.items()) + "}"
-                    out.writelines(f"{told} {value(index)} {when}\n" for index, when in enumerate(times))
-        out.write("# EOF\n")
-    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h", text, folder / "tsdb"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    text.unlink()
+                    selector = name + "{" + ",".join(f'{label}="{content}"' for label, content in labels.items()) + "}"
+                    for index, when in enumerate(range(now - span, now, step)):
+                        yield f"{selector} {value(index)} {when}"
+
+    write_blocks(folder, lines(), days=30)
 
 
 class Evaluating(Process):
-    """A Prometheus that scrapes all pods and evaluates rules over the past that it was given."""
+    """A Prometheus that scrapes all pods and evaluates rules over the past in its folder."""
 
     def __init__(self, folder: Path, groups: list[dict], jobs: list[str], pods: int, address: str):
-        (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
+        write_json(folder / "rules.yaml", {"groups": groups})
         targets = [{"targets": [address], "labels": {"instance": f"pod-{pod}"}} for pod in range(pods)]
         configuration = {
             "global": {"scrape_interval": f"{SCRAPE}s", "evaluation_interval": "1m"},
@@ -97,12 +95,11 @@ class Evaluating(Process):
         }
         own = free_port()
         configuration["scrape_configs"].append({"job_name": "itself", "static_configs": [{"targets": [f"127.0.0.1:{own}"]}]})
-        (folder / "prometheus.yaml").write_text(json.dumps(configuration))  # JSON is YAML
+        write_json(folder / "prometheus.yaml", configuration)
         self.url = f"http://127.0.0.1:{own}"
-        super().__init__("prometheus", [
-            "prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/tsdb",
-            "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{own}"], folder)
-        self.wait_for("Prometheus", lambda: requests.get(self.url + "/-/ready", timeout=5).ok or None)
+        command = prometheus_command(folder, f"127.0.0.1:{own}", "--storage.tsdb.retention.time=100y")
+        super().__init__("prometheus", command, folder)
+        wait_until_ok(self, "Prometheus", self.url + "/-/ready")
 
     def ask(self, query: str, **parameters) -> dict:
         body = {"query": query, **parameters}
@@ -110,24 +107,24 @@ class Evaluating(Process):
         assert answer["status"] == "success", f"{query}: {answer['error']}"
         return answer["data"]
 
-    def says(self, name: str) -> dict[str, float]:
-        """What it says of itself under a name, by series."""
+    def own_metrics(self, name: str) -> dict[str, float]:
+        """Returns the samples of its own /metrics that begin with `name`, by series."""
         text = requests.get(self.url + "/metrics", timeout=120).text
         lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith(name))
         return {series: float(value) for series, _, value in lines}
 
     def durations(self) -> dict[str, float]:
-        """How long the last evaluation of each group took, in seconds, by group."""
-        said = self.says("prometheus_rule_group_last_duration_seconds{")
-        return {series.partition(";")[2].partition('"')[0]: value for series, value in said.items()}
+        """Returns how long the last evaluation of each group took, in seconds, by group."""
+        durations = self.own_metrics("prometheus_rule_group_last_duration_seconds{")
+        return {series.partition(";")[2].partition('"')[0]: value for series, value in durations.items()}
 
     def cpu(self) -> float:
-        """Seconds of CPU time that it has taken."""
-        return self.says("process_cpu_seconds_total")["process_cpu_seconds_total"]
+        """Returns the seconds of CPU time that it has used."""
+        return self.own_metrics("process_cpu_seconds_total")["process_cpu_seconds_total"]
 
 
 def per_minute(groups: list[dict], of_group) -> float:
-    """The sum of a figure over groups, each as often as it is evaluated in a minute."""
+    """Returns the sum of a figure over groups, each weighted by its evaluations in a minute."""
     return sum(of_group(group) / {"1m": 1, "2m": 2}[group["interval"]] for group in groups)
 
 
@@ -135,7 +132,6 @@ def measure(folder: Path, groups: list[dict], jobs: list[str], chosen: argparse.
     target = Listener(lambda: "".join(f'http_requests_total{{code="{code}"}} {time.time():.0f}\n' for code in CODES))
     prometheus = Evaluating(folder, groups, jobs, chosen.pods, target.address)
     try:
-        # Every group once, and the long ones twice.
         prometheus.wait_for("every group's evaluation", lambda: all(prometheus.durations().values()) or None, 600)
         took, cpu = [], prometheus.cpu()
         for _ in range(chosen.minutes):
@@ -149,7 +145,7 @@ def measure(folder: Path, groups: list[dict], jobs: list[str], chosen: argparse.
             asked = (prometheus.ask(rule["expr"], stats="all")["stats"] for rule in group["rules"])
             return sum(each["samples"]["totalQueryableSamples"] for each in asked)
 
-        # All objectives ask alike: a tenth of them says what all read.
+        # All objectives have the same queries: a tenth of them is enough to know what all read.
         few = [group for group in groups if group["name"].endswith("0")]
         share = len(groups) / len(few)
         return {
@@ -168,23 +164,23 @@ def measure(folder: Path, groups: list[dict], jobs: list[str], chosen: argparse.
 def table(got: dict[str, dict], chosen: argparse.Namespace) -> str:
     names = list(got)
     rows = [
-        ("rules", "rules", "{:,.0f}"), ("series written", "series", "{:,.0f}"), ("samples written a minute", "written", "{:,.0f}"),
-        ("samples read a minute", "read", "{:,.0f}"), ("time of evaluation a minute", "seconds", "{:.2f} s"), ("CPU time of Prometheus a minute", "cpu", "{:.2f} s"),
+        ("rules", "rules", "{:,.0f}"), ("series written", "series", "{:,.0f}"),
+        ("samples written a minute", "written", "{:,.0f}"), ("samples read a minute", "read", "{:,.0f}"),
+        ("time of evaluation a minute", "seconds", "{:.2f} s"), ("CPU time of Prometheus a minute", "cpu", "{:.2f} s"),
     ]
     counters = chosen.pods * len(CODES)
-    lines = [f"{chosen.objectives} objectives, each over {counters} counters that are scraped every {SCRAPE} s, with 30 days of past:", "",
+    lines = [f"{chosen.objectives} objectives, each over {counters} counters that are scraped every {SCRAPE} s, with 30 days "
+             "of past:", "",
              f"| | {' | '.join(names)} |", f"|---|{'--:|' * len(names)}"]
     lines += [f"| {what} | {' | '.join(form.format(got[name][key]) for name in names)} |" for what, key, form in rows]
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options.parser(__doc__, "docs/rules.md")
     parser.add_argument("--objectives", type=int, default=100)
     parser.add_argument("--pods", type=int, default=10, help="of each service; each has two counters")
     parser.add_argument("--minutes", type=int, default=5, help="for which evaluations are timed")
-    parser.add_argument("--binary", type=Path, default=REPOSITORY / "target" / "release" / "mapwarden")
-    parser.add_argument("--write", action="store_true", help="fill docs/rules.md")
     chosen = parser.parse_args()
     objectives = [Objective(number) for number in range(chosen.objectives)]
     jobs = sorted({objective.job for objective in objectives})
@@ -202,14 +198,11 @@ def main() -> None:
             own.mkdir()
             counters = raw(jobs, chosen.pods), RAW, SCRAPE
             now = int(time.time())
-            backfill(own, [counters, (recorded(objectives, names, **labels), RECORDED, SLICE)], now)
+            backfill(own, [counters, (recorded(objectives, names, **labels), RECORDED, RECORD)], now)
             got[kind] = measure(own, groups, jobs, chosen)
             print(kind, got[kind], file=sys.stderr, flush=True)
             shutil.rmtree(own)
-    text = table(got, chosen)
-    print(text)
-    if chosen.write:
-        fill("docs/rules.md", "cost of rules", text)
+    options.publish(chosen, "cost of rules", table(got, chosen))
 
 
 if __name__ == "__main__":

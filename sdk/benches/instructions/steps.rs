@@ -1,9 +1,9 @@
-//! The program that callgrind counts: one map, one kind of key, one way to use it, a number of steps.
+//! The program that callgrind counts. Comes in: a map, a kind of key, a way to use the map, and a number of steps.
 
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
 use std::hint::black_box;
 
-/// With the same key in every map and every run, so that all of them collide alike.
+/// A hasher with the same key in every map and every run, so that all of them have the same collisions.
 type Hasher = BuildHasherDefault<DefaultHasher>;
 
 type Bare<K> = papaya::HashMap<K, u64, Hasher>;
@@ -11,21 +11,21 @@ type Observed<K> = mapwarden::HashMap<K, u64, Hasher>;
 
 const ENTRIES: u64 = 1024;
 
-/// How many steps a pin or guard serves where it serves many.
+/// The steps of a pin or guard that serves many.
 const MANY: usize = 64;
 
-/// Which map.
+/// The maps.
 pub(crate) const MAPS: [&str; 2] = ["bare", "observed"];
-/// Which keys.
+/// The kinds of keys.
 pub(crate) const KEYS: [&str; 2] = ["u64", "String"];
-/// What is done, all of it on keys that are there: a read or a write with a pin each, a read with a pin and with
-/// an explicit guard for 64.
+/// The ways to use a map, all on keys that are there: a read or a write with a pin each, reads with a pin for 64, and
+/// reads with an explicit guard for 64.
 pub(crate) const WAYS: [&str; 4] = ["get", "insert", "get-pin64", "get-guard64"];
 
-/// Does the steps that the arguments ask for.
+/// Runs the steps.
 ///
 /// # Errors
-/// Arguments that are not of the lists above.
+/// An argument is not in the lists above.
 pub(crate) fn run(map: &str, keys: &str, way: &str, steps: usize) -> Result<(), String> {
     let numbers = 0..ENTRIES;
     match keys {
@@ -37,8 +37,8 @@ pub(crate) fn run(map: &str, keys: &str, way: &str, steps: usize) -> Result<(), 
     }
 }
 
-// The two maps have the same methods but no common trait. Each way is a function of its own that is never inlined,
-// so that all are compiled alone and alike.
+// A macro, because the two maps have the same methods but no common trait. Each way is a function of its own that is
+// never inlined, so that each is compiled separately and in the same way.
 macro_rules! ways {
     ($name:ident, $map:ident) => {
         mod $name {

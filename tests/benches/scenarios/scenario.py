@@ -1,20 +1,21 @@
-"""The scenarios as their files say them, and the counters that Prometheus would have scraped. README.md explains the keys."""
+"""The scenarios of tests/scenarios, and the counters that Prometheus would have scraped. The README there explains the keys."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import yaml
 
-FOLDER = Path(__file__).resolve().parent
+from harness.process import REPOSITORY
 
-# For how long the scrapes go on after the end, with nothing new: a rule looks back over the last minutes.
+FOLDER = REPOSITORY / "tests" / "scenarios"
+
+# For how many seconds the scrapes continue after the end, with nothing new: a rule looks back over the last minutes.
 AFTER = 600
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One file."""
+    """One file of the folder."""
 
     name: str
     file: dict
@@ -25,7 +26,7 @@ class Scenario:
         return (start if isinstance(start, datetime) else datetime.fromisoformat(start)).timestamp()
 
     def shown(self, second: int) -> float:
-        """What the clock shows at a second of the scenario, in seconds since 1970."""
+        """Returns what the clock shows at a second of the scenario, in seconds since 1970."""
         ahead = [step["ahead"] for step in self.file.get("clock", []) if step["at"] <= second]
         return self.start + second + (ahead[-1] if ahead else 0)
 
@@ -46,24 +47,25 @@ class Scenario:
         return self.file["answer"]["budgets"]
 
     def episodes(self, kind: str) -> list[tuple[int, int | None]]:
-        """When a tier of this kind, `page` or `ticket`, fires: from when, until when."""
+        """Returns from when until when a tier of this kind, `page` or `ticket`, fires."""
         alerts = [(alert["from"], alert.get("until")) for alert in self.file["answer"]["alerts"]
                   if alert["tier"].endswith(kind)]
         return merged(alerts)
 
     def scrapes(self) -> list[str]:
-        """Lines of OpenMetrics, oldest first. Prometheus takes nothing that is older than what it has."""
+        """Returns lines of OpenMetrics, oldest first. Prometheus accepts no sample older than the last one of its series."""
         last: dict[str, float] = {}
         lines = []
         for second in range(0, self.end + AFTER + 1, self.every):
             when = self.shown(second)
-            for series, value in self.told(second):
+            for series, value in self.values(second):
                 if when > last.get(series, float("-inf")):
                     last[series] = when
                     lines.append(f"{series} {value} {when:.0f}")
         return lines
 
-    def told(self, second: int):
+    def values(self, second: int):
+        """Yields the series and their values at a second."""
         for process in self.file["processes"]:
             begin, until = process.get("from", 0), process.get("until")
             if second < begin + process.get("unseen", 0) or (until is not None and second > until):
@@ -78,7 +80,7 @@ class Scenario:
 
 
 def times(load: dict, begin: int, end: int) -> int:
-    """How often a load comes in `(begin, end]`."""
+    """Returns how often a load comes in `(begin, end]`."""
     def until(second: int) -> int:
         return max(0, min(second, load["until"]) - load["from"]) // load["every"]
 
@@ -86,7 +88,7 @@ def times(load: dict, begin: int, end: int) -> int:
 
 
 def merged(episodes: list) -> list[tuple[int, int | None]]:
-    """Stretches of time that overlap, as one."""
+    """Returns intervals of time, with those that overlap joined."""
     found: list[tuple[int, int | None]] = []
     for begin, until in sorted(episodes, key=lambda episode: episode[0]):
         if found and (found[-1][1] is None or begin <= found[-1][1]):

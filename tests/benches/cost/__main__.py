@@ -1,14 +1,12 @@
-#!/usr/bin/env python3
 """What it costs to evaluate 1,000 objectives of 10,000 series each second: CPU time and memory of the real sidecar.
 
-    cargo build --release && tests/cost/run     nine minutes; `--write` fills docs/benchmarks.md
+    tests/bench cost     nine minutes; `--write` fills docs/benchmarks.md
 
 Measures a sidecar that was just started and one that knows 30 days of every objective, each without a store and with one; the
-one that knows 30 days from its store was started anew. All are scraped every 15 s, and a quarter of a per mille of the requests
-fails. Needs Python with the packages of tests/requirements.txt. Fails where a figure is over its bar.
+one that knows 30 days from its store was restarted. All are scraped every 15 s, and a quarter of a per mille of the requests
+fails. Fails where a figure is over its limit.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -16,19 +14,18 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "real"))
+import requests
 
-import requests  # noqa: E402
+from harness import options
+from harness.sidecar import Sidecar
 
-from document import fill  # noqa: E402
-from load import CODES, Load, send  # noqa: E402
-from process import REPOSITORY, Sidecar  # noqa: E402
+from .load import CODES, Load, send
 
 OBJECTIVES = 1_000
-# Percent of a core, and MiB.
+# The limits: percent of a core, and MiB.
 CPU, MEMORY = 5.0, 64.0
 
-# From one scrape of /metrics to the next, in seconds.
+# Seconds between two scrapes of /metrics.
 SCRAPE = 15
 
 # The slots that the sidecar keeps: their width in seconds, and how many of them.
@@ -46,24 +43,24 @@ def configuration() -> str:
 
 
 def history(now: float) -> list[float]:
-    """Moments in every slot that is kept, oldest first."""
+    """Returns a moment in every slot that the sidecar keeps, oldest first."""
     return sorted({now - 30 - width * slot for width, slots in LEVELS for slot in range(slots)})
 
 
 def cpu(pid: int) -> float:
-    """Seconds of CPU time that it has taken."""
+    """Returns the seconds of CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> float:
-    """Resident memory in MiB."""
+    """Returns the resident memory of a process in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
 
 def written(pid: int) -> float:
-    """What it has had written to the disk, in MB."""
+    """Returns how much a process has written to the disk, in MB."""
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:")) / 1e6
 
@@ -85,7 +82,7 @@ def measure(binary: Path, folder: Path, seconds: int, is_old: bool, has_store: b
             count += 1
             send(session, sidecar.otlp, few.at(when, count))
             if count % 25 == 0:
-                # What waits takes memory that no sidecar of this age would need.
+                # Batches that wait take memory that no sidecar of this age would need.
                 time.sleep(0.3)
                 sidecar.wait_for("an empty queue", lambda: sidecar.sample("mapwarden_queue_depth") == 0 or None)
         if is_old and has_store:
@@ -114,12 +111,10 @@ def measure(binary: Path, folder: Path, seconds: int, is_old: bool, has_store: b
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options.parser(__doc__, "docs/benchmarks.md")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--binary", type=Path, default=REPOSITORY / "target" / "release" / "mapwarden")
-    parser.add_argument("--write", action="store_true", help="fill docs/benchmarks.md")
     chosen = parser.parse_args()
-    lines = [f"{OBJECTIVES:,} objectives, {OBJECTIVES * len(CODES):,} series told and evaluated each second for "
+    lines = [f"{OBJECTIVES:,} objectives, {OBJECTIVES * len(CODES):,} series received and evaluated each second for "
              f"{chosen.seconds} s:", "",
              "| sidecar | CPU, of a core | largest resident memory | an export is answered in (median) | written each second |",
              "|---|--:|--:|--:|--:|"]
@@ -133,12 +128,9 @@ def main() -> None:
         lines.append(f"| {name} | {got['cpu']:.1f} % | {got['memory']:.0f} MiB | {1000 * got['answer']:.0f} ms | {got['disk']:.1f} MB |")
         over += [f"{name}: CPU"] if got["cpu"] > CPU else []
         over += [f"{name}: memory"] if got["memory"] > MEMORY else []
-    text = "\n".join(lines)
-    print(text)
-    if chosen.write:
-        fill("docs/benchmarks.md", "cost of objectives", text)
+    options.publish(chosen, "cost of objectives", "\n".join(lines))
     if over:
-        sys.exit(f"over the bar of {CPU:.0f} % of a core and {MEMORY:.0f} MiB: {', '.join(over)}")
+        sys.exit(f"over the limits of {CPU:.0f} % of a core and {MEMORY:.0f} MiB: {', '.join(over)}")
 
 
 if __name__ == "__main__":

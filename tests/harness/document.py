@@ -1,10 +1,10 @@
-"""The places in the documents that commands fill."""
+"""The tables in the documents that commands fill."""
 
-from process import REPOSITORY
+from harness.process import REPOSITORY
 
 
 def fill(file: str, name: str, text: str) -> None:
-    """Puts the text between the lines `<!-- NAME begin -->` and `<!-- NAME end -->` of a file of the repository."""
+    """Replaces the text between the lines `<!-- NAME begin -->` and `<!-- NAME end -->` of a file of the repository."""
     path = REPOSITORY / file
     before, begin, rest = path.read_text().partition(f"<!-- {name} begin -->\n")
     _, end, after = rest.partition(f"<!-- {name} end -->")

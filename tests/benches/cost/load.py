@@ -1,6 +1,8 @@
-"""OTLP of a service with many routes: a cumulative counter each for every route and status code, encoded once; each second
-only the times and the counts are written anew, so that the sender takes little from the machine that it measures. Every
-series that succeeded counts on at each step; those that failed only where the route's share of failures asks for it."""
+"""OTLP of a service with many routes: a cumulative counter for every route and status code.
+
+The body is encoded once. Each second only the times and the counts in it are replaced, so that the sender takes little from the
+machine that it measures. Series of successes grow at each step; those of failures only as the route's share of failures asks.
+"""
 
 import struct
 import time
@@ -60,9 +62,9 @@ class Load:
         return len(self.ends)
 
     def at(self, now: float, step: int, failing: int = 0) -> bytes:
-        """What it tells at a moment: each series that succeeded has counted so many steps; one that failed has counted
-        every 512th of them, a quarter of a per mille of the route's requests, or each of them where the route is among
-        the first `failing`."""
+        """Returns the body at a moment. Each series of successes has counted `step` steps. One of failures has counted every
+        512th of them, a quarter of a per mille of the route's requests, or each of them where the route is among the first
+        `failing`."""
         when = struct.pack("<Q", int(now * 1e9))
         steps, ends = struct.pack("<Q", step), iter(self.ends)
         for route in range(self.routes):
@@ -75,7 +77,7 @@ class Load:
 
 
 def send(session: requests.Session, otlp: str, body: bytes) -> float:
-    """Sends it, again while the sidecar asks for patience; how long the answer took, in seconds."""
+    """Sends a body, and repeats it while the answer is 503. Returns how long the last answer took, in seconds."""
     while True:
         begin = time.monotonic()
         answer = session.post(otlp + "/v1/metrics", data=body, headers={"content-type": "application/x-protobuf"}, timeout=30)

@@ -1,45 +1,41 @@
-#!/usr/bin/env python3
 """Every scenario through the rules that `mapwarden rules` writes, in a real Prometheus and a real VictoriaMetrics, and through
 Sloth-style rules.
 
-    cargo build --release && tests/scenarios/run     two minutes; `--write` puts the table into README.md
+    tests/bench scenarios     two minutes; `--write` puts the table into README.md
 
-Each server is given what it would have scraped (Prometheus by `promtool tsdb create-blocks-from openmetrics`), then each level
-of the recording rules is evaluated once a minute over the whole of it, and then the alerts. Fails where the rules' budget or
-their alerts are not the ones that were worked out by hand, within the resolution that is stated below. The table is of
-Prometheus. With `--sidecar FILE`, what
-the sidecar's evaluator made of the same scenarios, as `SCENARIOS_OUT=FILE cargo test` wrote it, stands in the table, too.
+Each server receives what it would have scraped (Prometheus by `promtool tsdb create-blocks-from openmetrics`). Then each level of
+the recording rules is evaluated once a minute over the whole past, and then the alerts. Fails where the budget or the alerts of
+the rules differ from those worked out by hand by more than the resolution below. The table is of Prometheus. `--sidecar FILE` adds
+the results of the sidecar's evaluator, which `SCENARIOS_OUT=FILE cargo test -p mapwarden-engine --test it scenarios` writes.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "real"))
+import yaml
 
-import yaml  # noqa: E402
+from harness import options
+from harness.past import Past, PrometheusPast, VictoriaPast, levels, record, temporary
 
-import sloth  # noqa: E402
-from document import fill  # noqa: E402
-from past import Past, PrometheusPast, VictoriaPast, levels, record, temporary  # noqa: E402
-from process import REPOSITORY  # noqa: E402
-from scenario import Scenario, merged, scenarios  # noqa: E402
+from . import sloth
+from .scenario import Scenario, merged, scenarios
 
 # How often rules are evaluated, in seconds.
 STEP = 60
 
-# Rules let a slice settle and are evaluated once a minute: an alert comes and goes up to so many seconds late.
+# Rules wait until a minute's samples are complete and are evaluated once a minute: an alert begins and ends up to so many seconds
+# late.
 LATE = 180
 
-# How far the rules' counts may lie from the truth: a scrape falls anywhere into a slice, and a pod that is seen late
-# has counted meanwhile.
+# By what share the rules' counts may differ from the truth: a scrape falls anywhere into a minute, and a pod has counted before its
+# first scrape.
 SHARE = 0.01
 
 
 def spec(scenario: Scenario) -> dict:
-    """The objective as a Sloth file, or as OpenSLO where its period is one of the calendar, which Sloth does not have."""
+    """Returns the objective as a Sloth file, or as OpenSLO where it has a calendar period, which Sloth does not know."""
     def query(which: str) -> str:
         return f'sum(rate(requests_total{{job="{scenario.name}"{which}}}[{{{{.window}}}}]))'
 
@@ -63,16 +59,16 @@ def spec(scenario: Scenario) -> dict:
 
 
 def written(binary: Path, scenario: Scenario, folder: Path) -> list[dict]:
-    """The rules that the program writes for it."""
+    """Returns the rules that the program writes for a scenario."""
     file = folder / f"{scenario.name}.yaml"
     file.write_text(yaml.safe_dump(spec(scenario)))
-    told = subprocess.run([binary, "rules", file], check=True, capture_output=True, text=True)
-    groups = [group for document in yaml.safe_load_all(told.stdout) if document for group in document["groups"]]
+    done = subprocess.run([binary, "rules", file], check=True, capture_output=True, text=True)
+    groups = [group for document in yaml.safe_load_all(done.stdout) if document for group in document["groups"]]
     return [rule for group in groups for rule in group["rules"]]
 
 
 def play(past: Past, rules: dict[str, list[dict]], all_: list[Scenario]) -> None:
-    """Tells what was scraped, and records every level of every scenario's rules."""
+    """Adds what was scraped, and records every level of every scenario's rules."""
     scrapes: dict[str, list[str]] = {"up": [], "requests_total": []}
     for scenario in all_:
         for line in scenario.scrapes():
@@ -91,14 +87,14 @@ def play(past: Past, rules: dict[str, list[dict]], all_: list[Scenario]) -> None
 
 
 def moment(scenario: Scenario, second: int) -> float:
-    """When rules have seen all of a second, in whole steps. A period of the calendar may end a minute later, and its budget with
-    it; there, scrapes are where slices end."""
+    """Returns when rules have counted all of a second, in whole steps. A calendar period may end a minute later, and its budget
+    with it; in those scenarios, scrapes fall on the ends of minutes."""
     late = STEP if scenario.is_calendar else LATE
     return (scenario.shown(second) + late) // STEP * STEP
 
 
 def ours(past: Past, scenario: Scenario, rules: list[dict]) -> dict:
-    """Budgets and alerts of the rules."""
+    """Returns the budgets and the alerts of our rules."""
     def value(name: str, at: int) -> float | None:
         return past.at(f'{name}{{sloth_service="{scenario.name}"}}', moment(scenario, at))
 
@@ -112,13 +108,13 @@ def ours(past: Past, scenario: Scenario, rules: list[dict]) -> dict:
 
 
 def theirs(past: Past, scenario: Scenario) -> dict:
-    """The same of Sloth-style rules."""
+    """Returns the same of Sloth-style rules."""
     budgets = [{"left": past.at(sloth.left(scenario), moment(scenario, budget["at"]))} for budget in scenario.budgets]
     return {"budgets": budgets, **{kind: episodes(past, scenario, sloth.alerts(scenario, kind)) for kind in ("page", "ticket")}}
 
 
 def episodes(past: Past, scenario: Scenario, expressions: list[str]) -> list[tuple[int, int | None]]:
-    """When any of the alerts fires, in seconds of the scenario."""
+    """Returns when any of the alerts fires, in seconds of the scenario."""
     found = []
     end = moment(scenario, scenario.end)
     for expression in expressions:
@@ -153,7 +149,7 @@ def percent(left: float | None) -> str:
     return "NaN" if left != left else f"{100 * left:,.1f} %"
 
 
-def told(pages: list) -> str:
+def number_of(pages: list) -> str:
     return {0: "none", 1: "1 page"}.get(len(pages), f"{len(pages)} pages")
 
 
@@ -161,7 +157,7 @@ def table(rows: list[tuple[Scenario, dict | None, dict, dict]]) -> str:
     lines = ["| scenario | truth | sidecar | `mapwarden rules` | Sloth-style rules |", "|---|--:|--:|--:|--:|"]
 
     def cell(budgets: list[dict], pages: list) -> str:
-        return f"{percent(budgets[0]['left'])}, {told(pages)}"
+        return f"{percent(budgets[0]['left'])}, {number_of(pages)}"
 
     for scenario, sidecar, rules, rival in rows:
         pages = merged([(alert["from"], alert.get("until")) for alert in sidecar["alerts"]
@@ -173,11 +169,11 @@ def table(rows: list[tuple[Scenario, dict | None, dict, dict]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, default=REPOSITORY / "target" / "release" / "mapwarden")
-    parser.add_argument("--sidecar", type=Path, help="what the sidecar's evaluator made of them, as JSON")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md; needs --sidecar")
+    parser = options.parser(__doc__, "README.md")
+    parser.add_argument("--sidecar", type=Path, help="the results of the sidecar's evaluator, as JSON; --write needs it")
     chosen = parser.parse_args()
+    if chosen.write and not chosen.sidecar:
+        parser.error("--write needs --sidecar")
     sidecar = json.loads(chosen.sidecar.read_text()) if chosen.sidecar else {}
     all_ = scenarios()
     rows, wrong = [], []
@@ -194,12 +190,9 @@ def main() -> None:
                     wrong += [f"{type(past).__name__}, {scenario.name}: {text}" for text in differences(scenario, got)]
             finally:
                 past.end()
-    text = table(rows)
-    print(text)
-    if chosen.write:
-        fill("README.md", "scenarios", text)
+    options.publish(chosen, "scenarios", table(rows))
     if wrong:
-        sys.exit("not what was worked out by hand:\n" + "\n".join(wrong))
+        sys.exit("differs from what was worked out by hand:\n" + "\n".join(wrong))
 
 
 if __name__ == "__main__":

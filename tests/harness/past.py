@@ -1,19 +1,19 @@
-"""A Prometheus or a VictoriaMetrics that is given its past: samples of any age, and what its rules would have recorded then."""
+"""A Prometheus or a VictoriaMetrics with a past: samples of any age, and what its rules would have recorded then."""
 
 import json
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 
 import requests
 
-from process import Process, free_port
+from harness.process import Process, free_port, wait_until_ok
+from harness.servers import prometheus_command, type_line, write_blocks
 
 # How many points Prometheus answers in one range.
 POINTS = 10_000
 
-# How many samples VictoriaMetrics is told at once. Its times are milliseconds, which three noughts make of our seconds.
+# How many samples VictoriaMetrics receives in one request. Its times are milliseconds: our seconds with three zeros appended.
 LINES = 100_000
 
 # The shortest period of a budget in the scenarios, in days.
@@ -23,7 +23,7 @@ PERIOD = 30
 class Past:
     """A server that scrapes and evaluates nothing itself."""
 
-    # What every question says besides.
+    # Parameters of every query.
     ALWAYS: dict[str, str] = {}
 
     def __init__(self, folder: Path):
@@ -39,7 +39,7 @@ class Past:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.running = Process(name, [str(part).replace("ADDRESS", f"127.0.0.1:{port}") for part in command], self.folder)
-        self.running.wait_for(name, lambda: requests.get(self.url + ready, timeout=5).ok or None)
+        wait_until_ok(self.running, name, self.url + ready)
 
     def ask(self, path: str, **parameters) -> list[dict]:
         answer = requests.post(f"{self.url}/api/v1/{path}", data=self.ALWAYS | parameters, timeout=600).json()
@@ -47,13 +47,13 @@ class Past:
         return answer["data"]["result"]
 
     def at(self, expression: str, when: float) -> float | None:
-        """The value of the only series of an expression at a moment; none where there is none, or NaN."""
+        """Returns the value of the only series of an expression at a moment, or None where there is no series."""
         found = self.ask("query", query=expression, time=when)
         assert len(found) <= 1, f"{expression}: {len(found)} series"
         return float(found[0]["value"][1]) if found else None
 
     def over(self, expression: str, begin: float, end: float, step: int) -> list[tuple[dict, list]]:
-        """Every series of an expression with its (time, value)s."""
+        """Returns every series of an expression with its (time, value) pairs."""
         found: dict[str, tuple[dict, list]] = {}
         while begin <= end:
             until = min(end, begin + step * POINTS)
@@ -69,28 +69,20 @@ class Past:
 
 
 class PrometheusPast(Past):
-    """A Prometheus over blocks that promtool makes: it starts anew with each."""
+    """A Prometheus over blocks that promtool makes. It is restarted whenever samples are added."""
 
     def add(self, samples: dict[str, list[str]]) -> None:
         self.end()
-        text = self.folder / "samples.txt"
-        with text.open("w") as file:
-            for metric, lines in samples.items():
-                file.write(f"# TYPE {metric.removesuffix('_total')} {'counter' if metric.endswith('_total') else 'gauge'}\n")
-                file.writelines(line + "\n" for line in lines)
-            file.write("# EOF\n")
-        subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h", text,
-                        self.folder / "tsdb"], check=True, stdout=subprocess.DEVNULL)
-        text.unlink()
+        lines = (line for metric, lines in samples.items() for line in [type_line(metric), *lines])
+        write_blocks(self.folder, lines, days=30)
         (self.folder / "prometheus.yaml").write_text("{}")
-        self.start("prometheus", [
-            "prometheus", f"--config.file={self.folder}/prometheus.yaml", f"--storage.tsdb.path={self.folder}/tsdb",
-            "--storage.tsdb.retention.time=100y", "--web.listen-address=ADDRESS"], "/-/ready")
+        command = prometheus_command(self.folder, "ADDRESS", "--storage.tsdb.retention.time=100y")
+        self.start("prometheus", command, "/-/ready")
 
 
 class VictoriaPast(Past):
-    """A VictoriaMetrics, which takes samples of any age while it runs, but none of the days after tomorrow. It is asked as
-    vmalert asks: how far a plain selector looks back is the step."""
+    """A VictoriaMetrics, which accepts samples of any age while it runs, up to tomorrow. Its queries have a step, as vmalert's
+    have: a plain selector looks back for one step."""
 
     ALWAYS = {"step": "5m", "nocache": "1"}
 
@@ -109,7 +101,7 @@ class VictoriaPast(Past):
 
 
 def levels(rules: list[dict]) -> list[list[dict]]:
-    """Recording rules by what they need: each level reads only what the levels before it record."""
+    """Returns the recording rules in levels: each level reads only what earlier levels record."""
     left = [rule for rule in rules if "record" in rule]
     found = []
     while left:
@@ -122,7 +114,7 @@ def levels(rules: list[dict]) -> list[list[dict]]:
 
 
 def days(duration: str) -> int:
-    """The whole days of a duration of PromQL."""
+    """Returns the whole days of a duration of PromQL."""
     lengths = {"w": 7, "d": 1}
     return sum(int(count) * lengths.get(unit, 0) for count, unit in re.findall(r"(\d+)([a-z]+)", duration))
 
@@ -132,7 +124,8 @@ def labelled(name: str, labels: dict) -> str:
 
 
 def record(past: Past, rules: list[dict], span: tuple[float, float], moments: list[float], step: int) -> dict[str, list[str]]:
-    """What rules of one level recorded over a stretch of time; those that look back for a period, at some moments."""
+    """Returns the samples that the rules of one level record over `span`. Rules that look back over a whole period are
+    evaluated at `moments` alone."""
     samples: dict[str, list[str]] = {}
     for rule in rules:
         if any(days(duration) >= PERIOD for duration in re.findall(r"\[(\w+)\]", rule["expr"])):

@@ -1,17 +1,16 @@
-"""Rules in Sloth's style: an error ratio for each window, a quotient of two rates over the raw series, of which the period's is
-the mean of the five-minute ones; the promise; and an alert of each kind. Without what Sloth lets its users switch off."""
+"""Rules in Sloth's style, without what Sloth lets its users switch off: an error ratio for each window (a quotient of two rates
+over the raw series; for the period, the mean of the five-minute ratios), the target, and an alert of each kind."""
 
-from objectives import ERRORS, PERIOD, TARGET, TOTAL, Objective
+from harness.workbook import TIERS
 
-# Windows of which the ratio is recorded from raw series.
+from .objectives import ERRORS, PERIOD, TARGET, TOTAL, Objective
+
+# The windows with a ratio that is recorded from raw series.
 WINDOWS = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"]
-
-# The alerts: long window, short window and factor of their tiers.
-ALERTS = {"page": [("1h", "5m", 14.4), ("6h", "30m", 6)], "ticket": [("1d", "2h", 3), ("3d", "6h", 1)]}
 
 
 def groups(objective: Objective) -> list[dict]:
-    """The rule groups of an objective."""
+    """Returns the rule groups of an objective."""
     identity = {"sloth_id": objective.id, "sloth_service": objective.service, "sloth_slo": objective.name}
     selector = "{" + ",".join(f'{name}="{value}"' for name, value in identity.items()) + "}"
     allowed = round(1 - TARGET, 6)
@@ -42,8 +41,8 @@ def groups(objective: Objective) -> list[dict]:
         def over(window: str, factor: float) -> str:
             return f"max without (sloth_window) (slo:sli_error:ratio_rate{window}{selector} > ({factor} * {allowed}))"
 
-        tiers = [f"({over(long, factor)} and {over(short, factor)})" for long, short, factor in ALERTS[severity]]
+        tiers = [f"({over(long, factor)} and {over(short, factor)})" for long, short, factor in TIERS[severity]]
         return {"alert": objective.name, "expr": "\nor\n".join(tiers), "labels": {"sloth_severity": severity}}
 
-    kinds = {"sli": recorded, "meta": meta, "alerts": [alert(severity) for severity in ALERTS]}
+    kinds = {"sli": recorded, "meta": meta, "alerts": [alert(severity) for severity in TIERS]}
     return [{"name": f"{kind}-{objective.id}", "interval": "1m", "rules": rules} for kind, rules in kinds.items()]

@@ -1,5 +1,5 @@
-"""Services whose requests begin to fail at a known moment. What they count is a function of the time, so that whoever asks,
-a scrape, an export or a backfill, is told the same events."""
+"""Services with requests that begin to fail at a known moment. Their counts are a function of the time, so that a scrape, an
+export and a backfill all report the same events."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import requests
 
-from process import Listener
+from harness.listener import Listener
 
 # Requests a second of each service.
 RATE = 300
@@ -27,16 +27,16 @@ class Service:
     outage: float = float("inf")
 
     def counts(self, now: float) -> dict[str, int]:
-        """Its requests by status code, since it began."""
+        """Returns the requests by status code since the service began."""
         well, failing = min(now, self.outage) - self.begin, max(0.0, now - self.outage)
-        # Each by itself, so that neither ever falls.
+        # Rounded each by itself, so that neither counter ever falls.
         return {"200": int(RATE * well) + int(RATE * (1 - self.share) * failing), "500": int(RATE * self.share * failing)}
 
     def first_failure(self) -> float:
         return self.outage + 1 / (RATE * self.share)
 
     def resource_metrics(self, times: list[float]) -> dict:
-        """What it tells by OTLP of each of these times."""
+        """Returns the OTLP of the service with a point for each of these times."""
         points = [{"attributes": [{"key": "code", "value": {"stringValue": code}}],
                    "startTimeUnixNano": str(int(self.begin * 1e9)), "timeUnixNano": str(int(now * 1e9)),
                    "asInt": str(count)}
@@ -54,14 +54,14 @@ class Service:
 
 
 def send(otlp: str, resource_metrics: list[dict]) -> None:
-    """Sends OTLP as JSON; an answer that is not 200 is an error."""
+    """Sends OTLP as JSON; fails when the answer is not 200."""
     answer = requests.post(otlp + "/v1/metrics", timeout=10, data=json.dumps({"resourceMetrics": resource_metrics}),
                            headers={"content-type": "application/json"})
     assert answer.status_code == 200, answer.text
 
 
 class Exporters:
-    """Exports each service once a second, each at a time of its own within the second."""
+    """Exports each service once a second; the exports are spread over the second."""
 
     def __init__(self, services: list[Service], otlp: str):
         self.stop = threading.Event()
@@ -83,7 +83,7 @@ class Exporters:
 
 
 def scrape_target(services: list[Service]) -> Listener:
-    """What Prometheus scrapes: every service, at the moment of the scrape."""
+    """Returns the target that Prometheus scrapes: every service, at the moment of the scrape."""
 
     def page() -> str:
         now = time.time()

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
-use mapwarden_sidecar::accept::{Input, deploys};
+use mapwarden_sidecar::accept::changes;
+use mapwarden_sidecar::input::Input;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tower::ServiceExt as _;
@@ -26,7 +27,7 @@ fn body() -> Value {
 #[tokio::test]
 async fn a_change_is_answered_once_it_is_part_of_the_state() {
     let (tx, mut rx) = mpsc::channel(1);
-    let router = deploys::router(tx);
+    let router = changes::router(tx);
     let owner = tokio::spawn(async move {
         let Some(Input::Change(change, confirm)) = rx.recv().await else { panic!("no change") };
         confirm.send(()).unwrap();
@@ -42,7 +43,7 @@ async fn a_change_is_answered_once_it_is_part_of_the_state() {
 #[tokio::test]
 async fn refusals_are_problem_documents_that_name_everything() {
     let (tx, _rx) = mpsc::channel(1);
-    let router = deploys::router(tx);
+    let router = changes::router(tx);
     let json = "application/json";
     let cases = [
         ("a list", json, "[]".to_owned(), 400, 0, "JSON object"),
@@ -51,19 +52,34 @@ async fn refusals_are_problem_documents_that_name_everything() {
         ("too large", json, " ".repeat(70_000), 413, 0, "65536"),
         ("incomplete", json, r#"{"service": "shop", "sah": "a"}"#.to_owned(), 400, 4, "not valid"),
     ];
-    for (name, kind, body, status, errors, told) in cases {
+    for (name, kind, body, status, errors, part) in cases {
         let (got, answer_kind, problem) = announce(&router, kind, body).await;
         assert_eq!((got, answer_kind.as_str()), (status, "application/problem+json"), "{name}");
         assert_eq!(problem["status"], status, "{name}");
         assert_eq!(problem["errors"].as_array().map_or(0, Vec::len), errors, "{name}: {problem}");
-        assert!(problem["detail"].as_str().unwrap().contains(told), "{name}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(part), "{name}: {problem}");
     }
 }
 
 #[tokio::test]
-async fn a_full_queue_and_a_lost_owner_ask_to_come_again() {
+async fn unknown_query_parameters_are_refused() {
+    let (tx, _rx) = mpsc::channel(1);
+    let request = Request::post("/api/v1/deploys?dry%20run=1&sha=a")
+        .header("content-type", "application/json")
+        .body(Body::from(body().to_string()))
+        .unwrap();
+    let response = changes::router(tx).oneshot(request).await.unwrap();
+    assert_eq!(response.status().as_u16(), 400);
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let problem: Value = serde_json::from_slice(&body).unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("query parameter `dry run=1` is not known; accepted are none"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_full_queue_and_a_lost_owner_ask_for_a_retry() {
     let (tx, mut rx) = mpsc::channel(1);
-    let router = deploys::router(tx);
+    let router = changes::router(tx);
     let waiting = tokio::spawn({
         let router = router.clone();
         async move { announce(&router, "application/json", body().to_string()).await }

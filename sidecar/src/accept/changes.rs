@@ -1,5 +1,6 @@
-//! Announced changes. Comes in: `POST /api/v1/deploys` with a JSON object. Goes out: a [`Change`] to the state's
-//! owner, and 201 once it is part of the state; or a problem document that names every problem at once.
+//! Receives announced changes. Comes in: `POST /api/v1/deploys` with a JSON object. Goes out: a [`Change`] to the state's
+//! owner, and 201 once it is part of the state; or a problem document with every problem at once. Never judges whether a
+//! change caused anything.
 
 use std::time::Duration;
 
@@ -13,15 +14,17 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Input;
-use super::json::{self, Fields};
+use super::json::{self, BodyFields};
+use crate::input::Input;
 use crate::problem::{FieldError, Problem};
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 
-/// How far `at` may lie ahead: clocks differ, but a change that has not happened yet explains nothing.
+/// How far ahead `at` may be: clocks differ, but a change that has not happened yet explains nothing. Raised, a sender with
+/// a wrong clock is noticed later; lowered, clocks have to agree better.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long the state's owner may take to confirm.
+/// How long the state's owner may take to confirm. Raised, a stalled owner holds senders longer; lowered, a slow one makes
+/// them repeat what it has taken.
 const CONFIRM_TIME: Duration = Duration::from_secs(5);
 
 /// The fields of an announcement.
@@ -46,7 +49,7 @@ async fn accept(queue: &mpsc::Sender<Input>, request: Request) -> Result<Change,
     queue.try_send(Input::Change(change.clone(), confirm)).map_err(|_| busy())?;
     match tokio::time::timeout(CONFIRM_TIME, confirmed).await {
         Ok(Ok(())) => Ok(change),
-        // An announcement that is repeated has the same sha and time, so sending it again does no harm.
+        // A repeated announcement has the same sha and time, so that it changes nothing.
         Ok(Err(_)) | Err(_) => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the change was not confirmed in time: announce it again later",
@@ -61,9 +64,9 @@ async fn read(request: Request) -> Result<Change, Problem> {
     })
 }
 
-/// Reads an announcement that came at `now`.
+/// Reads an announcement that arrived at `now`.
 fn parse(fields: &Map<String, Value>, now: Timestamp) -> Result<Change, Vec<FieldError>> {
-    let mut reader = Fields::new(fields, &FIELDS);
+    let mut reader = BodyFields::new(fields, &FIELDS);
     let service = reader.required("service", "the service's `service.name`");
     let version = reader.required("version", "the new `service.version`");
     let sha = reader.required("sha", "the commit, e.g. a3f9c1d");
@@ -73,10 +76,10 @@ fn parse(fields: &Map<String, Value>, now: Timestamp) -> Result<Change, Vec<Fiel
         reader.error("at", format!("{at} is more than 5 minutes ahead of this sidecar's clock, {now}"));
     }
     let author = reader.text("author");
-    let url = reader.text("url").filter(|told| {
-        let is_web = Url::parse(told).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
+    let url = reader.text("url").filter(|text| {
+        let is_web = Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
         if !is_web {
-            reader.error("url", format!("`{told}` is not a URL: accepted are http:// and https://"));
+            reader.error("url", format!("`{text}` is not a URL: accepted are http:// and https://"));
         }
         is_web
     });
@@ -116,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn the_time_defaults_to_now() {
+    fn a_change_without_time_happened_now() {
         let body = json!({"service": "s", "version": "1", "sha": "a", "kind": "deploy", "at": null});
         assert_eq!(parsed(&body).unwrap().at, now());
     }
 
     #[test]
-    fn every_problem_is_named_at_once() {
+    fn all_problems_come_in_one_answer() {
         let body = json!({"service": "", "version": 2, "kind": "rollout", "at": "yesterday",
             "url": "javascript:alert(1)", "sah/1": "a3f9c1d"});
         let errors = parsed(&body).unwrap_err();
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_future_is_refused() {
+    fn a_change_in_the_future_is_refused() {
         let body = |at| json!({"service": "s", "version": "1", "sha": "a", "kind": "deploy", "at": at});
         assert!(parsed(&body("2026-11-21T10:20:21Z")).is_ok());
         let errors = parsed(&body("2026-11-21T10:20:22Z")).unwrap_err();

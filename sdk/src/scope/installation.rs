@@ -13,7 +13,7 @@ use super::alive::{current_context, is_alive};
 use super::limits::Why;
 use super::spans::{Facts, Identity, Tracing};
 use crate::record::Dropped;
-use crate::record::{IdentityKind, SpanFacts, SpanIds, set_key_secret, set_scope_hook, set_span_hook};
+use crate::record::{SpanFacts, SpanIds, UsersKind, set_key_secret, set_scope_hook, set_span_hook};
 use mapwarden_contract::names::attribute;
 use mapwarden_contract::{Outcome, UserHash};
 
@@ -39,10 +39,10 @@ impl PseudonymKey {
         Self { users, tenants: UserHash::tenant_key(&users) }
     }
 
-    pub(crate) fn pseudonym(&self, who: IdentityKind, id: &str) -> UserHash {
+    pub(crate) fn pseudonym(&self, who: UsersKind, id: &str) -> UserHash {
         let key = match who {
-            IdentityKind::User => &self.users,
-            IdentityKind::Tenant => &self.tenants,
+            UsersKind::User => &self.users,
+            UsersKind::Tenant => &self.tenants,
         };
         UserHash::keyed(key, id)
     }

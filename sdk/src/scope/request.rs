@@ -17,7 +17,7 @@ use super::promises::{ScopeObjectiveError, named};
 use super::spans::{Facts, Identity};
 use super::subscriber::Lent;
 use super::users::Group;
-use crate::record::{Exemplar, IdentityKind, UsersAbout};
+use crate::record::{Exemplar, UsersAbout, UsersKind};
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Nanos, Objective, SliKind, UnixNanos, UserHash};
 
@@ -173,7 +173,7 @@ impl Scope {
     }
 
     fn saw(&self, now: UnixNanos, about: &UsersAbout) {
-        for (who, pseudonym) in [(IdentityKind::User, self.user), (IdentityKind::Tenant, self.tenant)] {
+        for (who, pseudonym) in [(UsersKind::User, self.user), (UsersKind::Tenant, self.tenant)] {
             if let Some(pseudonym) = pseudonym {
                 let region = Arc::clone(&self.counters.region);
                 scopes().users.insert(now, Group { who, about: about.clone(), region }, pseudonym);
@@ -227,18 +227,18 @@ impl ScopeBuilder<'_> {
     /// Says for whom the request is. The id is hashed here under the key of the telemetry, and forgotten; without
     /// telemetry installed it is not even hashed.
     pub fn user(mut self, id: &str) -> Self {
-        self.user = self.pseudonym(IdentityKind::User, id);
+        self.user = self.pseudonym(UsersKind::User, id);
         self
     }
 
     /// Says for which tenant the request is: the customer, of many users, of a service that serves organisations. Its
     /// id is hashed and forgotten as a user's is, under a key of its own.
     pub fn tenant(mut self, id: &str) -> Self {
-        self.tenant = self.pseudonym(IdentityKind::Tenant, id);
+        self.tenant = self.pseudonym(UsersKind::Tenant, id);
         self
     }
 
-    fn pseudonym(&self, who: IdentityKind, id: &str) -> Option<UserHash> {
+    fn pseudonym(&self, who: UsersKind, id: &str) -> Option<UserHash> {
         self.installation.as_ref().map(|installation| installation.key.pseudonym(who, id))
     }
 

@@ -10,7 +10,7 @@ use mapwarden_contract::{BudgetFraction, Count, Nanos, UnixNanos};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::backend::USERS;
-use super::comparison::{self, Comparison, SidecarCounts};
+use super::comparison::{self, LoadComparison, SidecarCounts};
 use super::console::{AVAILABILITY, Announcement, Console, LATENCY};
 use super::fleet::Fleet;
 use super::process::Release;
@@ -258,7 +258,7 @@ impl<'a> DemoStory<'a> {
 
     /// Pauses the load, and waits until the sidecar has counted everything that was sent, at most [`SETTLING`]. The load stays
     /// paused, so that the report stays true.
-    async fn compare_counts(&mut self) -> anyhow::Result<Vec<Comparison>> {
+    async fn compare_counts(&mut self) -> anyhow::Result<Vec<LoadComparison>> {
         self.doing = "replaying the rest of the trace";
         while self.fleet.load().replayed().is_some_and(|(done, all)| done < all) {
             self.watch(SECOND).await?;

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::files;
 use mapwarden_objective::Slo;
-use mapwarden_rules::{Target, Written};
+use mapwarden_rules::{ObjectiveRules, RuleTarget};
 use mapwarden_slo::Loaded;
 use mapwarden_slo::Problems;
 
@@ -59,10 +59,10 @@ enum RuleFileForm {
 }
 
 impl RuleFileForm {
-    const fn target(self) -> Target {
+    const fn target(self) -> RuleTarget {
         match self {
-            Self::Prometheus => Target::Prometheus,
-            Self::PrometheusRule => Target::PrometheusRule,
+            Self::Prometheus => RuleTarget::Prometheus,
+            Self::PrometheusRule => RuleTarget::PrometheusRule,
         }
     }
 }
@@ -98,7 +98,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     };
     let (mut all, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for slo in &slos {
-        match Written::new(slo, &slos) {
+        match ObjectiveRules::new(slo, &slos) {
             Ok(written) => {
                 written.notes.iter().for_each(|note| eprintln!("note: objective `{}`: {note}", slo.id()));
                 all.push(written);
@@ -112,7 +112,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     all.sort_by(|one, other| one.stem.cmp(&other.stem));
     unique(&all, |written| written.stem.clone())?;
     if args.target == RuleFileForm::PrometheusRule {
-        unique(&all, Written::resource)?;
+        unique(&all, ObjectiveRules::resource)?;
     }
     match &args.out {
         Some(folder) => to_folder(folder, args.target, &all)?,
@@ -121,8 +121,8 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Refuses objectives that would overwrite each other's rules.
-fn unique(all: &[Written], name: impl Fn(&Written) -> String) -> anyhow::Result<()> {
+/// Refuses objectives that would take each other's place.
+fn unique(all: &[ObjectiveRules], name: impl Fn(&ObjectiveRules) -> String) -> anyhow::Result<()> {
     let mut names = BTreeSet::new();
     for written in all {
         let name = name(written);
@@ -141,7 +141,7 @@ fn objectives(args: &RulesArgs) -> Result<Vec<Slo>, Problems> {
     if problems.is_empty() { Ok(slos) } else { Err(Problems(problems)) }
 }
 
-fn to_folder(folder: &Path, form: RuleFileForm, all: &[Written]) -> anyhow::Result<()> {
+fn to_folder(folder: &Path, form: RuleFileForm, all: &[ObjectiveRules]) -> anyhow::Result<()> {
     let tests = folder.join("tests");
     fs::create_dir_all(&tests).with_context(|| format!("cannot make the folder {}", tests.display()))?;
     for written in all {
@@ -160,9 +160,9 @@ fn to_folder(folder: &Path, form: RuleFileForm, all: &[Written]) -> anyhow::Resu
     Ok(())
 }
 
-fn to_output(form: RuleFileForm, all: &[Written]) {
+fn to_output(form: RuleFileForm, all: &[ObjectiveRules]) {
     match form {
-        RuleFileForm::Prometheus => print!("{}", Written::together(all)),
+        RuleFileForm::Prometheus => print!("{}", ObjectiveRules::together(all)),
         RuleFileForm::PrometheusRule => {
             let documents: Vec<_> = all.iter().map(|written| written.rules(form.target())).collect();
             print!("{}", documents.join("---\n"));

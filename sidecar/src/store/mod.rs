@@ -16,9 +16,8 @@
 //! not open the file. Format 3 keeps slots in the order of time; older ones kept them in the order of objectives, in a table
 //! `slices`. A store of formats 1 and 2 becomes one of format 3 when it is opened.
 //!
-//! Slots and the marks of the series that they were counted from are written in one transaction: a process
-//! killed at any moment has counted each event either in both or in neither, and the next cumulative point
-//! brings what was missing.
+//! Slots and the marks of the series that they were counted from are written in one transaction: a process that is killed at
+//! any moment has counted each event either in both or in neither, and the next cumulative point brings the missing events.
 
 mod audit;
 mod error;

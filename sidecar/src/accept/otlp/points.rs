@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::tally::{ItemRejection, Reason};
-use mapwarden_engine::observation::{Buckets, Exemplar, Histogram, Trace};
+use mapwarden_engine::observation::{Buckets, Histogram, Trace, TracedEvent};
 
 /// Returns the factor from a unit to nanoseconds; none if it is not a unit of latencies.
 pub(super) fn to_nanos(unit: &str) -> Option<f64> {
@@ -112,13 +112,13 @@ pub(super) fn exponential(
 }
 
 /// Returns the exemplars that name a trace. Invalid ones are dropped without a count: no number depends on them.
-fn with_traces(exemplars: &[proto::Exemplar], to_nanos: Option<f64>) -> Vec<Exemplar> {
+fn with_traces(exemplars: &[proto::Exemplar], to_nanos: Option<f64>) -> Vec<TracedEvent> {
     let read = |exemplar: &proto::Exemplar| {
         let value = match exemplar.value? {
             ExemplarValue::AsInt(value) => int_to_f64(value),
             ExemplarValue::AsDouble(value) => value,
         };
-        Some(Exemplar {
+        Some(TracedEvent {
             at: UnixNanos::new(exemplar.time_unix_nano),
             duration: nanos(value * to_nanos?),
             trace: Trace::of(&exemplar.trace_id, &exemplar.span_id)?,

@@ -144,7 +144,7 @@ impl Worker {
         self.failures = self.failures.saturating_add(1);
         let pause = retry_after.map_or_else(
             || pause(self.failures, fastrand::f64()),
-            |asked| asked.clamp(FIRST_PAUSE, 2 * LONGEST_PAUSE),
+            |pause| pause.clamp(FIRST_PAUSE, 2 * LONGEST_PAUSE),
         );
         self.not_before = Instant::now() + pause;
     }

@@ -145,7 +145,7 @@ fn ledger_gauges(gauges: &mut Families, ids: &[&str; 2], ledger: &LedgerView) {
     gauges.set(&names::MAINTENANCE, ids, is_on);
 }
 
-/// Bad events by version, region, map or operation. Without any part there is no gauge: the rest alone says nothing.
+/// Bad events by version, region, map or operation. Without any part there is no gauge: the rest alone is no attribution.
 fn spent_gauges(gauges: &mut Families, ids: &[&str; 2], share: &ShareView) {
     let ShareView { dimension, parts, rest } = share;
     if parts.is_empty() {

@@ -235,8 +235,8 @@ fn folders_that_cannot_be_used_are_named() {
     assert!(settings.read().is_ok(), "only loading looks at folders");
     let problems = folder.problems(settings.load());
     assert_eq!(problems.len(), 2, "{problems:?}");
-    let told = "--data-dir (MAPWARDEN_DATA_DIR, `data_dir`): cannot write to `mapwarden.yaml`: ";
-    assert!(problems[0].starts_with(told), "{problems:?}");
+    let expected = "--data-dir (MAPWARDEN_DATA_DIR, `data_dir`): cannot write to `mapwarden.yaml`: ";
+    assert!(problems[0].starts_with(expected), "{problems:?}");
     assert!(problems[0].ends_with("accepted is a folder that this process may create and write to"));
     assert_eq!(problems[1], "`templates`: `absent` is not a folder that can be read");
 }

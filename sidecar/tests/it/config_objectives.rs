@@ -96,7 +96,7 @@ fn periods_methods_and_groups_are_read() {
 }
 
 #[test]
-fn what_is_wrong_with_them_is_told_with_its_place() {
+fn every_problem_is_reported_with_its_origin() {
     let text = "slos:
   - name: a
     service: shop
@@ -141,7 +141,7 @@ fn what_is_wrong_with_them_is_told_with_its_place() {
 }
 
 #[test]
-fn check_and_the_start_say_where_an_alert_stands_that_can_never_be_raised() {
+fn an_alert_that_can_never_fire_is_reported_with_its_origin() {
     let text = "slos:
   - {name: sure, service: shop, target: 0.999, latency: {metric: m, threshold: 1s}}
   - {name: rough, service: shop, target: 0.9, latency: {metric: m, threshold: 1s}}
@@ -161,9 +161,9 @@ fn check_and_the_start_say_where_an_alert_stands_that_can_never_be_raised() {
         format!("mapwarden.yaml:3:5: warning: {page}: with the target 0.9 an outage of everything"),
         format!("mapwarden.yaml:4:5: warning: {page}: it asks for 5 bad time slices"),
     ];
-    let told = folder.shown(&String::from_utf8(checked.stderr).unwrap());
-    assert_eq!(told.lines().count(), expected.len(), "{told}");
-    for (line, expected) in told.lines().zip(expected) {
+    let reported = folder.shown(&String::from_utf8(checked.stderr).unwrap());
+    assert_eq!(reported.lines().count(), expected.len(), "{reported}");
+    for (line, expected) in reported.lines().zip(expected) {
         assert!(line.starts_with(&expected), "{line}");
     }
     let started = folder.overrides().load().unwrap();

@@ -104,7 +104,7 @@ fn every_kind_of_query_is_read() {
 }
 
 #[test]
-fn every_problem_of_sources_is_told_and_no_secret() {
+fn problems_of_sources_are_reported_without_secrets() {
     let problems = read("problems", include_str!("golden/sources-problems.yaml")).unwrap_err();
     let text = problems.join("\n") + "\n";
     assert!(!text.contains("hush"), "{text}");
@@ -112,7 +112,7 @@ fn every_problem_of_sources_is_told_and_no_secret() {
 }
 
 #[test]
-fn an_objective_without_a_source_that_can_count_it_is_refused() {
+fn an_objective_that_no_source_can_count_is_refused() {
     let one = "{name: a, url: 'http://a'}";
     let two = "{name: b, url: 'http://b'}";
     let cases = [
@@ -135,7 +135,7 @@ fn an_objective_without_a_source_that_can_count_it_is_refused() {
 }
 
 #[test]
-fn check_says_what_a_start_would_refuse_of_sources_and_of_what_asks_them() {
+fn check_reports_what_a_start_would_refuse_of_sources() {
     let folder = std::env::temp_dir().join(format!("mapwarden-sources-check-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (config, slos) = (folder.join("mapwarden.yaml"), folder.join("slos.yaml"));
@@ -186,9 +186,12 @@ fn check_says_what_a_start_would_refuse_of_sources_and_of_what_asks_them() {
         std::fs::write(&config, &text).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mapwarden"));
         let checked = command.arg("check").args([&slos, &config]).output().unwrap();
-        let told = String::from_utf8(checked.stderr).unwrap().replace(&format!("{}/", folder.display()), "");
-        let found: Vec<&str> =
-            told.lines().filter(|line| line.contains(": error: ") || line.contains(": warning: ")).collect();
+        let reported =
+            String::from_utf8(checked.stderr).unwrap().replace(&format!("{}/", folder.display()), "");
+        let found: Vec<&str> = reported
+            .lines()
+            .filter(|line| line.contains(": error: ") || line.contains(": warning: "))
+            .collect();
         assert_eq!(found, expected, "{name}");
         let is_right = expected.iter().all(|line| line.contains(": warning: "));
         assert_eq!(checked.status.success(), is_right, "{name}");

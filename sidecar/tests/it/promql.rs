@@ -206,7 +206,7 @@ fn trouble(source: &SourceView) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn every_step_counts_once_over_restarts_and_the_past_is_made_up_for() {
+async fn every_step_counts_once_over_restarts() {
     let server = Server::start(Mood::Steady).await;
     let folder = Folder::new("once");
     let overrides = folder.overrides(&server.url, "");
@@ -229,7 +229,7 @@ async fn every_step_counts_once_over_restarts_and_the_past_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_badly_costs_no_event_and_is_told() {
+async fn a_failing_server_costs_no_event_and_is_reported() {
     let server = Server::start(Mood::Steady).await;
     let folder = Folder::new("moods");
     let sidecar = start(&folder.overrides(&server.url, "")).await;
@@ -242,9 +242,9 @@ async fn a_server_that_answers_badly_costs_no_event_and_is_told() {
         (Mood::Huge, "answered with more than 16 MiB"),
         (Mood::Silent, "did not answer within 1 s"),
     ];
-    for (mood, told) in moods {
+    for (mood, message) in moods {
         server.set(mood);
-        until(&sidecar, told, |_, source| trouble(source).is_some_and(|message| message.contains(told)))
+        until(&sidecar, message, |_, source| trouble(source).is_some_and(|found| found.contains(message)))
             .await;
         server.set(Mood::Steady);
         until(&sidecar, "an end of the trouble", |_, source| trouble(source).is_none()).await;

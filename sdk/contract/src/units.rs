@@ -209,6 +209,11 @@ impl Ratio {
     pub const fn get(self) -> f64 {
         self.0
     }
+
+    /// Returns the rest of the whole, `1 - self`.
+    pub fn complement(self) -> Self {
+        Self(1.0 - self.0)
+    }
 }
 
 /// A share of an error budget: 1 is all of it, 0 is none left, negative is overspent.

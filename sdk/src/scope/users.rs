@@ -124,9 +124,15 @@ impl Users {
     /// come.
     pub(crate) fn confirm(&self, collected: Generation, sent: UnixNanos) -> usize {
         let mut waiting = lock(&self.waiting);
-        let gone =
-            waiting.slots.extract_if(.., |start, slot| slot.changed <= collected && *start + SLOT <= sent);
-        gone.map(|(_, slot)| slot.sketches.len()).sum()
+        let mut confirmed = 0;
+        waiting.slots.retain(|start, slot| {
+            let is_confirmed = slot.changed <= collected && *start + SLOT <= sent;
+            if is_confirmed {
+                confirmed += slot.sketches.len();
+            }
+            !is_confirmed
+        });
+        confirmed
     }
 
     /// Forgets everybody, when telemetry ends.

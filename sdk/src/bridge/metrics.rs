@@ -74,6 +74,7 @@ const METADATA: Metadata<'static> = Metadata::new("mapwarden", Level::INFO, Some
 
 /// The bridge could not be started. The service runs on; nothing is published.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BridgeError {
     /// The interval is too short.
     #[error("interval {0:?} leaves no time between publications: accepted is {SHORTEST:?} or more")]
@@ -197,7 +198,7 @@ fn distribution(
 ) {
     let Distribution { counts, sum, exemplar: _ } = times;
     let up_to = |last: usize| counts.iter().take(last).fold(0_u64, |sum, count| sum.saturating_add(*count));
-    let tell = |part: &str, labels: Vec<Label>, value: f64| {
+    let set_part = |part: &str, labels: Vec<Label>, value: f64| {
         gauge(recorder, format!("{}_{part}", published.name), labels, value);
     };
     let powers = if *metric == wire::MAP_DURATION { OF_MAPS } else { OF_REQUESTS };
@@ -205,12 +206,12 @@ fn distribution(
         let last = power * PER_POWER;
         let (_, nanos) = bucket_bounds(last);
         let le = Label::new("le", (nanos / 1e9).to_string());
-        tell("bucket", [labels, &[le]].concat(), Count::new(up_to(last + 1)).as_f64());
+        set_part("bucket", [labels, &[le]].concat(), Count::new(up_to(last + 1)).as_f64());
     }
     let all = Count::new(up_to(counts.len())).as_f64();
-    tell("bucket", [labels, &[Label::new("le", "+Inf")]].concat(), all);
-    tell("count", labels.to_vec(), all);
-    tell("sum", labels.to_vec(), sum.as_secs_f64());
+    set_part("bucket", [labels, &[Label::new("le", "+Inf")]].concat(), all);
+    set_part("count", labels.to_vec(), all);
+    set_part("sum", labels.to_vec(), sum.as_secs_f64());
 }
 
 fn gauge(recorder: &dyn Recorder, name: impl Into<KeyName>, labels: Vec<Label>, value: f64) {

@@ -50,7 +50,7 @@ const PERCENTILES: [(&str, f64); 3] = [("50", 0.5), ("95", 0.95), ("99", 0.99)];
 /// Registers every metric with this meter. Once: a second call, with a meter of the same provider, tells everything twice.
 /// The instruments live as long as the meter's provider.
 pub fn observe(meter: &Meter) {
-    let collector = Arc::new(Collector::default());
+    let collector = Arc::new(SharedCollection::default());
     for metric in published::ALL.iter().filter_map(|published| published.meter) {
         let collector = Arc::clone(&collector);
         match (metric.kind, metric.unit) {
@@ -75,32 +75,32 @@ pub fn observe(meter: &Meter) {
 
 /// What the instruments share.
 #[derive(Debug, Default)]
-struct Collector {
-    state: Mutex<State>,
+struct SharedCollection {
+    state: Mutex<Collection>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Collection {
     /// When the snapshot was taken.
     taken: Option<Instant>,
     /// What it says, by metric.
-    points: BTreeMap<&'static str, Points>,
+    points: BTreeMap<&'static str, MeterPoints>,
     /// The metrics that were asked for since: whoever asks for one again collects again.
-    told: BTreeSet<&'static str>,
+    given: BTreeSet<&'static str>,
     /// The histograms of that snapshot.
-    times: BTreeMap<Series, Box<[u64; BUCKETS]>>,
+    times: BTreeMap<SeriesKey, Box<[u64; BUCKETS]>>,
 }
 
 /// A metric and the values of its attributes.
-type Series = (&'static str, Vec<String>);
+type SeriesKey = (&'static str, Vec<String>);
 
 #[derive(Debug, Default)]
-struct Points {
+struct MeterPoints {
     whole: Vec<(Vec<KeyValue>, Count)>,
     shares: Vec<(Vec<KeyValue>, f64)>,
 }
 
-impl Collector {
+impl SharedCollection {
     fn whole(&self, metric: &Metric, observer: &dyn AsyncInstrument<u64>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for (attributes, count) in state.points(metric).iter().flat_map(|points| &points.whole) {
@@ -116,12 +116,12 @@ impl Collector {
     }
 }
 
-impl State {
-    fn points(&mut self, metric: &Metric) -> Option<&Points> {
+impl Collection {
+    fn points(&mut self, metric: &Metric) -> Option<&MeterPoints> {
         let is_another = self.taken.is_none_or(|taken| taken.elapsed() > COLLECTION);
-        if !self.told.insert(metric.name) || is_another {
+        if !self.given.insert(metric.name) || is_another {
             self.collect();
-            self.told = BTreeSet::from([metric.name]);
+            self.given = BTreeSet::from([metric.name]);
         }
         self.points.get(metric.name)
     }
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn one_snapshot_serves_all_instruments_of_a_collection() {
-        let mut state = State::default();
+        let mut state = Collection::default();
         let mut collect = |metric| {
             state.points(metric);
             state.taken

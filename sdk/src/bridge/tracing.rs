@@ -54,7 +54,7 @@
 
 use std::time::Instant;
 
-use crate::scope::{self, Installation, Limits, PseudonymKey, Subscriber, Target, Tracing};
+use crate::scope::{self, Installation, Limits, PseudonymKey, SpanTarget, Subscriber, Tracing};
 use mapwarden_contract::Ratio;
 
 /// Somebody has a say in spans already: telemetry is installed, or this bridge.
@@ -79,7 +79,7 @@ pub struct TracingBridge {
 /// [`InUse`] where telemetry or a bridge is installed.
 pub fn install() -> Result<TracingBridge, InUse> {
     let tracing = Tracing {
-        target: Target::Subscriber(Subscriber),
+        target: SpanTarget::Subscriber(Subscriber),
         ratio: Ratio::ZERO,
         limits: Limits::new(Instant::now()),
     };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The longest pause that we choose. Raised, a receiver that comes back hears of a fault later.
+/// The longest pause that we choose. Raised, a receiver that comes back hears of a failure later.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The longest pause that a receiver may ask for. Raised, a receiver can silence a service for longer.

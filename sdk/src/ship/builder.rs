@@ -1,26 +1,27 @@
 //! What a service says about itself, checked as a whole: one attempt to install names every missing attribute.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use ureq::http::Uri;
 
-use super::resource::Attributes;
+use super::install_error::InstallError;
+use super::resource::ResourceAttributes;
+use super::settings::Settings;
 use super::telemetry::Telemetry;
 #[cfg(feature = "tracing")]
 use crate::scope::Subscriber;
-use crate::scope::{Limits, NamedObjective, PseudonymKey, ScopeObjectiveError, Target, named};
+use crate::scope::{Limits, PseudonymKey, SpanTarget, named};
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Objective, Ratio};
 
 /// Where the sidecar listens if nothing else is said.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
 
-/// Raised, the sidecar hears of a fault later; lowered, it hears more often than its budgets need.
+/// Raised, the sidecar hears of a failure later; lowered, it hears more often than its budgets need.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The intervals that are accepted. Below, the thread would do little but ship; above, a service would look dead.
@@ -35,87 +36,26 @@ const DEFAULT_TRACE_RATIO: f64 = 0.01;
 /// `OTEL_EXPORTER_OTLP_ENDPOINT`; and `MAPWARDEN_PSEUDONYM_KEY`.
 #[must_use = "nothing is sent before `install`"]
 pub struct TelemetryBuilder {
-    attributes: Attributes,
+    attributes: ResourceAttributes,
     endpoint: Option<String>,
     interval: Duration,
     trace_ratio: f64,
     objectives: Vec<(String, Objective)>,
     pseudonym_key: Option<String>,
-    target: Option<Target>,
+    target: Option<SpanTarget>,
 }
 
-/// Telemetry could not be installed. The service runs on; nothing is sent.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// Required resource attributes have no value.
-    #[error(
-        "telemetry is not told {}: call .service(), .version(), .environment() and .team(), or set \
-         OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES",
-        quoted(.0)
-    )]
-    Missing(Vec<&'static str>),
-    /// The environment's resource attributes cannot be read.
-    #[error("OTEL_RESOURCE_ATTRIBUTES: `{entry}` is not key=value with a percent-encoded value")]
-    ResourceAttributes {
-        /// The entry.
-        entry: String,
-    },
-    /// The endpoint is not one that can be sent to.
-    #[error(
-        "endpoint `{endpoint}` is not http://host[:port][/path]: the sidecar stands beside the service and takes \
-         OTLP over plain HTTP"
-    )]
-    Endpoint {
-        /// What was said.
-        endpoint: String,
-    },
-    /// An objective of a scope was given twice, or is one that only maps can keep.
-    #[error(transparent)]
-    Promise(#[from] ScopeObjectiveError),
-    /// The interval is too short or too long.
-    #[error("interval {interval:?} is not in [10 ms, 1 h]")]
-    Interval {
-        /// What was said.
-        interval: Duration,
-    },
-    /// The trace ratio is no ratio.
-    #[error("trace ratio {ratio} is not in [0, 1]")]
-    TraceRatio {
-        /// What was said.
-        ratio: f64,
-    },
-    /// This process was forked from one in which telemetry was installed, and its counts begin with those of that
-    /// one.
-    #[error("this process was forked after telemetry was installed: fork first, then install")]
-    Forked,
-    /// Telemetry is installed and its handle lives.
-    #[error("telemetry is installed in this process already: keep one handle, and drop it at the end")]
-    AlreadyInstalled,
-    /// The system gave no thread.
-    #[error("cannot start the thread that ships telemetry")]
-    Thread(#[source] io::Error),
-}
-
-/// A description that was checked.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) attributes: Attributes,
-    /// Without a slash at its end.
-    pub(crate) endpoint: String,
-    pub(crate) interval: Duration,
-    pub(crate) trace_ratio: Ratio,
-    pub(crate) limits: Limits,
-    /// By scope.
-    pub(crate) objectives: BTreeMap<String, Vec<NamedObjective>>,
-    pub(crate) pseudonym_key: PseudonymKey,
-    /// Whom to tell spans to, if not the receiver of the rest.
-    pub(crate) target: Option<Target>,
+impl Telemetry {
+    /// Returns a builder, which describes the service.
+    pub fn builder() -> TelemetryBuilder {
+        TelemetryBuilder::new()
+    }
 }
 
 impl TelemetryBuilder {
     pub(super) fn new() -> Self {
         Self {
-            attributes: Attributes::default(),
+            attributes: ResourceAttributes::default(),
             endpoint: None,
             interval: DEFAULT_INTERVAL,
             trace_ratio: DEFAULT_TRACE_RATIO,
@@ -199,7 +139,7 @@ impl TelemetryBuilder {
         T: Tracer<Span = S> + Send + Sync + 'static,
         S: Span + Send + Sync + 'static,
     {
-        self.target = Some(Target::Host(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME)))));
+        self.target = Some(SpanTarget::Host(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME)))));
         self
     }
 
@@ -207,7 +147,7 @@ impl TelemetryBuilder {
     /// [`bridge::tracing`](crate::bridge::tracing).
     #[cfg(feature = "tracing")]
     pub fn tracing(mut self) -> Self {
-        self.target = Some(Target::Subscriber(Subscriber));
+        self.target = Some(SpanTarget::Subscriber(Subscriber));
         self
     }
 
@@ -265,10 +205,6 @@ fn endpoint_of(text: &str) -> Result<String, InstallError> {
     let uri: Uri = text.parse().map_err(|_| refused())?;
     let is_http = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
     if is_http && uri.query().is_none() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(refused()) }
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

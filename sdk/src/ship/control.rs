@@ -4,7 +4,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::handle::FlushError;
+use super::flush_error::FlushError;
 use super::health::Health;
 
 /// Shared by every handle and the thread.
@@ -13,15 +13,15 @@ pub(crate) struct Control {
     /// Where the thread runs. In a forked child it does not, and a lock may be held for ever: nothing here is
     /// touched there.
     process: u32,
-    state: Mutex<State>,
+    state: Mutex<ControlState>,
     /// The thread waits for it.
-    told: Condvar,
+    requested: Condvar,
     /// The service's threads wait for it.
     answered: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct ControlState {
     /// Flushes asked for so far.
     asked: u64,
     /// How many of them were answered, the oldest first.
@@ -57,8 +57,8 @@ impl Control {
         let (asked, answered, outcome, stop_by, has_ended) = (0, 0, Ok(()), None, false);
         Self {
             process: std::process::id(),
-            state: Mutex::new(State { asked, answered, outcome, stop_by, has_ended, health }),
-            told: Condvar::new(),
+            state: Mutex::new(ControlState { asked, answered, outcome, stop_by, has_ended, health }),
+            requested: Condvar::new(),
             answered: Condvar::new(),
         }
     }
@@ -79,7 +79,7 @@ impl Control {
         }
         state.asked += 1;
         let mine = state.asked;
-        self.told.notify_one();
+        self.requested.notify_one();
         let waited = self
             .answered
             .wait_timeout_while(state, within, |state| state.answered < mine && !state.has_ended)
@@ -101,7 +101,7 @@ impl Control {
         let now = Instant::now();
         state.stop_by = Some(now.checked_add(last).unwrap_or(now));
         state.health.is_shipping = false;
-        self.told.notify_one();
+        self.requested.notify_one();
         let waited = self.answered.wait_timeout_while(state, patience, |state| !state.has_ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
     }
@@ -128,7 +128,7 @@ impl Control {
             if left.is_zero() {
                 return Wake::Interval;
             }
-            state = self.told.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.requested.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -157,7 +157,7 @@ impl Control {
         self.answered.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ControlState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,7 +191,7 @@ mod tests {
     fn a_flush_that_nobody_answers_ends() {
         let control = Control::new();
         let limit = Duration::from_millis(1);
-        assert!(matches!(control.flush(limit), Err(FlushError::TimedOut(told)) if told == limit));
+        assert!(matches!(control.flush(limit), Err(FlushError::TimedOut(after)) if after == limit));
         assert!(!control.stop(limit, limit));
         assert_eq!(control.wait(Instant::now()), Wake::Stop(Ticket(1)), "the end comes before the flush");
         control.end();

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::parts::Parts;
 use super::post::Answer;
+use super::split::Split;
 
 /// The largest request in bytes, before it is known that a receiver takes less. Raised, a service with many series
 /// sends fewer requests, and comes near the 4 MiB which the sidecar and other receivers take.
@@ -24,14 +24,14 @@ pub(crate) struct Delivery {
     /// How many of them it refused.
     pub(crate) refused: u64,
     /// Whether any request was taken, in whole or in part.
-    pub(crate) is_heard: bool,
+    pub(crate) is_received: bool,
     /// What went wrong first.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) failure: Option<DeliveryFailure>,
 }
 
 /// Why not everything was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum DeliveryFailure {
     /// The receiver was not there or not ready; what is left may be sent again.
     Later { why: String, after: Option<Duration> },
     /// The receiver will never take some items.
@@ -39,7 +39,7 @@ pub(crate) enum Fault {
 }
 
 /// Sends a request as one, or as several in the order of its items.
-pub(crate) fn deliver<P: Parts>(request: P, mut post: impl FnMut(&P) -> Answer) -> Delivery {
+pub(crate) fn deliver<P: Split>(request: P, mut post: impl FnMut(&P) -> Answer) -> Delivery {
     let mut delivery = Delivery::default();
     let mut too_large = usize::MAX;
     let mut waiting = vec![request];
@@ -66,9 +66,9 @@ pub(crate) fn deliver<P: Parts>(request: P, mut post: impl FnMut(&P) -> Answer) 
                 too_large = too_large.min(size);
                 delivery.refuse(items, "status 413, for a single item".to_owned());
             }
-            Answer::Confirmed => delivery.is_heard = true,
+            Answer::Confirmed => delivery.is_received = true,
             Answer::Partial { rejected, message } => {
-                delivery.is_heard = true;
+                delivery.is_received = true;
                 delivery.refuse(items.min(usize::try_from(rejected).unwrap_or(usize::MAX)), message);
             }
             Answer::Refused { why } => delivery.refuse(items, why),
@@ -82,13 +82,13 @@ pub(crate) fn deliver<P: Parts>(request: P, mut post: impl FnMut(&P) -> Answer) 
 
 impl Delivery {
     fn left(mut self, why: String, after: Option<Duration>) -> Self {
-        self.fault = Some(Fault::Later { why, after });
+        self.failure = Some(DeliveryFailure::Later { why, after });
         self
     }
 
     fn refuse(&mut self, items: usize, why: String) {
         self.refused = self.refused.saturating_add(u64::try_from(items).unwrap_or(u64::MAX));
-        self.fault.get_or_insert(Fault::Refused { why });
+        self.failure.get_or_insert(DeliveryFailure::Refused { why });
     }
 }
 
@@ -135,22 +135,22 @@ mod tests {
         let (arrived, asked, delivery) = taken(records(&all), LARGEST);
         assert_eq!(arrived, all);
         assert_eq!(asked, 4, "5 MB, halved and halved");
-        assert_eq!(delivery, Delivery { answered: 50, refused: 0, is_heard: true, fault: None });
+        assert_eq!(delivery, Delivery { answered: 50, refused: 0, is_received: true, failure: None });
     }
 
     #[test]
     fn what_is_too_large_is_halved_and_only_what_alone_is_too_large_is_refused() {
         let (arrived, _, delivery) = taken(records(&[10, 10, 500, 10, 600, 10, 10, 499]), 300);
         assert_eq!(arrived, [10, 10, 10, 10, 10]);
-        assert_eq!((delivery.answered, delivery.refused, delivery.is_heard), (8, 3, true));
+        assert_eq!((delivery.answered, delivery.refused, delivery.is_received), (8, 3, true));
         let why = "status 413, for a single item".to_owned();
-        assert_eq!(delivery.fault, Some(Fault::Refused { why }));
+        assert_eq!(delivery.failure, Some(DeliveryFailure::Refused { why }));
     }
 
     #[test]
     fn a_receiver_that_finds_everything_too_large_is_not_asked_about_each_item() {
         let (arrived, asked, delivery) = taken(records(&[100; 1024]), 0);
-        assert_eq!((arrived.len(), delivery.refused, delivery.is_heard), (0, 1024, false));
+        assert_eq!((arrived.len(), delivery.refused, delivery.is_received), (0, 1024, false));
         assert_eq!(asked, 11, "the whole, ten halves of halves; no single one is smaller than the first");
     }
 
@@ -163,14 +163,14 @@ mod tests {
             if part.items() > 2 { broken() } else { Answer::Confirmed }
         });
         assert_eq!(asked, [8, 4, 2, 2, 2, 2]);
-        assert_eq!((delivery.answered, delivery.fault), (8, None));
+        assert_eq!((delivery.answered, delivery.failure), (8, None));
         let mut asked = 0;
         let delivery = deliver(records(&[30_000; 8]), |_| {
             asked += 1;
             broken()
         });
         assert_eq!((asked, delivery.answered), (3, 0), "240, 120 and 60 KB: no more to suspect");
-        assert_eq!(delivery.fault, Some(Fault::Later { why: "reset".to_owned(), after: None }));
+        assert_eq!(delivery.failure, Some(DeliveryFailure::Later { why: "reset".to_owned(), after: None }));
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         ]
         .into_iter();
         let delivery = deliver(records(&[1_500_000; 4]), |_| answers.next().unwrap());
-        let fault = Some(Fault::Later { why: "busy".to_owned(), after: None });
-        assert_eq!(delivery, Delivery { answered: 1, refused: 1, is_heard: true, fault });
+        let failure = Some(DeliveryFailure::Later { why: "busy".to_owned(), after: None });
+        assert_eq!(delivery, Delivery { answered: 1, refused: 1, is_received: true, failure });
     }
 }

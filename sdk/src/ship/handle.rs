@@ -5,46 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::control::Control;
+use super::flush_error::FlushError;
 use super::health::Health;
 use crate::record::Dropped;
 use mapwarden_contract::Count;
 
 /// How long a flush waits that names no limit: for a batch under way and for its own, three requests each.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(12);
-
-/// A batch was not confirmed whole. Counts are not lost: the next batch carries them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FlushError {
-    /// The receiver could not be reached, was busy, or did not answer in time.
-    #[error("the receiver did not confirm: {why}")]
-    Unconfirmed {
-        /// What happened.
-        why: String,
-    },
-    /// The receiver will never take something of this batch.
-    #[error("the receiver refused part of the batch: {why}")]
-    Refused {
-        /// What it said.
-        why: String,
-    },
-    /// The shipper took too long.
-    #[error("the shipper did not answer within {0:?}")]
-    TimedOut(Duration),
-    /// The batch could not be made: something that counts panicked.
-    #[error("making the batch panicked: {why}")]
-    Panicked {
-        /// The panic's message.
-        why: String,
-    },
-    /// Telemetry has ended: its [`Telemetry`](crate::Telemetry) was dropped.
-    #[error("telemetry has ended, its handle was dropped")]
-    Ended,
-    /// This process was forked after telemetry was installed, and the thread that ships is its parent's.
-    #[error(
-        "this process was forked after telemetry was installed and has no shipper: install after the fork"
-    )]
-    Forked,
-}
 
 /// Flushes telemetry and tells how it goes from wherever it is needed, e.g. from a task that handles SIGTERM while
 /// [`Telemetry`](crate::Telemetry) lives in `main`. Cloned freely; telemetry ends with `Telemetry`, however many of

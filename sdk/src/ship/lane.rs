@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
-use super::delivery::{Delivery, Fault};
+use super::delivery::{Delivery, DeliveryFailure};
 
 /// What travels, a closed set.
 #[derive(Clone, Copy, Debug)]
@@ -80,14 +80,14 @@ impl Lane {
     /// Goes on or pauses after an attempt: a receiver that took nothing of it is left alone for longer each time,
     /// whether it may take it later or said that it never will.
     pub(crate) fn attempted(&mut self, delivery: &Delivery, now: Instant, interval: Duration, jitter: f64) {
-        match &delivery.fault {
+        match &delivery.failure {
             None => self.idle(),
-            Some(Fault::Later { after, .. }) => self.failed(now, interval, *after, jitter),
-            Some(Fault::Refused { .. }) if delivery.is_heard => {
+            Some(DeliveryFailure::Later { after, .. }) => self.failed(now, interval, *after, jitter),
+            Some(DeliveryFailure::Refused { .. }) if delivery.is_received => {
                 self.backoff.succeeded();
                 self.failures = self.failures.saturating_add(1);
             }
-            Some(Fault::Refused { .. }) => self.failed(now, interval, None, jitter),
+            Some(DeliveryFailure::Refused { .. }) => self.failed(now, interval, None, jitter),
         }
     }
 
@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn whoever_takes_nothing_is_left_alone() {
-        let later = |after| Some(Fault::Later { why: String::new(), after });
-        let refused = || Some(Fault::Refused { why: String::new() });
+        let later = |after| Some(DeliveryFailure::Later { why: String::new(), after });
+        let refused = || Some(DeliveryFailure::Refused { why: String::new() });
         let minute = Some(Duration::from_secs(60));
         let cases = [
             ("taken", true, None, 0, 0),
@@ -115,9 +115,9 @@ mod tests {
             ("busy, a part taken", true, later(None), 1, 1),
             ("busy and said for how long", false, later(minute), 1, 60),
         ];
-        for (name, is_heard, fault, failures, pause) in cases {
+        for (name, is_received, failure, failures, pause) in cases {
             let (mut lanes, now) = (Lanes::default(), Instant::now());
-            let delivery = Delivery { is_heard, fault, ..Delivery::default() };
+            let delivery = Delivery { is_received, failure, ..Delivery::default() };
             let second = Duration::from_secs(1);
             lanes.of(Signal::Traces).attempted(&delivery, now, second, 0.0);
             assert_eq!(lanes.failures(), failures, "{name}");

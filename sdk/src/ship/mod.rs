@@ -25,19 +25,24 @@ mod builder;
 mod control;
 mod delivery;
 mod encode;
+mod flush_error;
 mod handle;
 mod health;
+mod install_error;
 mod lane;
-mod parts;
 mod post;
 mod resource;
+mod settings;
 mod shipper;
 mod span_queue;
+mod split;
 mod telemetry;
 
-pub use builder::{InstallError, TelemetryBuilder};
-pub use handle::{FlushError, TelemetryHandle};
+pub use builder::TelemetryBuilder;
+pub use flush_error::FlushError;
+pub use handle::TelemetryHandle;
 pub use health::Health;
+pub use install_error::InstallError;
 pub use telemetry::Telemetry;
 
 #[cfg(test)]

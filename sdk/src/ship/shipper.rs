@@ -12,13 +12,13 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use ureq::Agent;
 
 use super::control::{Control, Wake};
-use super::delivery::{Delivery, Fault, deliver};
+use super::delivery::{Delivery, DeliveryFailure, deliver};
 use super::encode::{self, Totals};
-use super::handle::FlushError;
+use super::flush_error::FlushError;
 use super::lane::{Lanes, Signal};
-use super::parts::Parts;
 use super::post::{Answer, post};
 use super::span_queue::SpanQueue;
+use super::split::Split;
 use crate::record::{Dropped, Snapshot, UsersSnapshot, registry};
 use crate::scope::scopes;
 use mapwarden_contract::{Count, UnixNanos};
@@ -60,24 +60,24 @@ enum Occasion {
     /// The interval is over: signals that pause are left out.
     Interval,
     /// Somebody waits for it, or it is the last: everything is tried.
-    Asked,
+    Requested,
 }
 
 impl Shipper {
     /// Ships until it is told to stop.
     pub(crate) fn run(mut self) {
         // Said even if this unwinds, so that nobody waits for a thread that is gone.
-        let _ending = Ending(Arc::clone(&self.control));
+        let _end = EndGuard(Arc::clone(&self.control));
         let mut next = Instant::now() + self.interval;
         loop {
             match self.control.wait(next) {
                 Wake::Flush(ticket) => {
-                    let outcome = self.batch(Occasion::Asked);
+                    let outcome = self.batch(Occasion::Requested);
                     self.control.answer(&ticket, outcome);
                 }
                 Wake::Stop(ticket) => {
                     // What is not confirmed now is lost with the process.
-                    let outcome = self.batch(Occasion::Asked);
+                    let outcome = self.batch(Occasion::Requested);
                     return self.control.answer(&ticket, outcome);
                 }
                 Wake::Interval => {
@@ -114,7 +114,7 @@ impl Shipper {
         let now = Instant::now();
         let due = self.lanes.all().map(|lane| match occasion {
             Occasion::Interval => lane.is_over(now),
-            Occasion::Asked => true,
+            Occasion::Requested => true,
         });
         if !due.contains(&true) {
             return Ok(());
@@ -130,7 +130,7 @@ impl Shipper {
         let metrics = metrics.then(|| self.send_metrics(&snapshot, now));
         let traces = traces.then(|| self.send_spans());
         let logs = logs.then(|| self.send_users(users, now));
-        if let Some(Delivery { refused, fault: None | Some(Fault::Refused { .. }), .. }) = &logs {
+        if let Some(Delivery { refused, failure: None | Some(DeliveryFailure::Refused { .. }), .. }) = &logs {
             let gone = scopes().users.confirm(collected, before);
             // Open slots are refused again with the next batch and count once, when they end.
             Dropped::SketchRefused.add(u64::try_from(gone).unwrap_or(u64::MAX).min(*refused));
@@ -145,7 +145,7 @@ impl Shipper {
         let request = encode::metrics(&self.resource, snapshot, &totals, self.start, now);
         let delivery = self.ship(Signal::Metrics, request);
         Dropped::PointRefused.add(delivery.refused);
-        if delivery.fault.is_none() {
+        if delivery.failure.is_none() {
             self.confirmed = UnixNanos::now();
             let confirmed = self.confirmed;
             self.control.note(|health| health.last_confirmed = Some(confirmed));
@@ -174,20 +174,20 @@ impl Shipper {
     }
 
     /// Sends one signal's request, in parts if need be, and notes how it went.
-    fn ship<P: Parts>(&mut self, signal: Signal, request: P) -> Delivery {
+    fn ship<P: Split>(&mut self, signal: Signal, request: P) -> Delivery {
         let url = format!("{}{}", self.endpoint, signal.path());
         let began = Instant::now();
         let end = began + SIGNAL_PATIENCE;
         let mut delivery = deliver(request, |part| self.post(&url, part, end));
-        match &mut delivery.fault {
-            Some(Fault::Later { why, .. }) => {
+        match &mut delivery.failure {
+            Some(DeliveryFailure::Later { why, .. }) => {
                 *why = format!("{}: {why}", signal.path());
                 // More than half of a request's time is for the answer.
                 if began.elapsed() >= self.patience / 2 {
                     self.patience = IMPATIENCE;
                 }
             }
-            Some(Fault::Refused { why }) => *why = format!("{}: {why}", signal.path()),
+            Some(DeliveryFailure::Refused { why }) => *why = format!("{}: {why}", signal.path()),
             None => {}
         }
         let jitter = self.random.f64();
@@ -195,7 +195,7 @@ impl Shipper {
         delivery
     }
 
-    fn post(&self, url: &str, part: &impl Parts, end: Instant) -> Answer {
+    fn post(&self, url: &str, part: &impl Split, end: Instant) -> Answer {
         // Asked each time: the end may have come since.
         let end = self.control.stop_by().map_or(end, |stop_by| stop_by.min(end));
         let left = end.saturating_duration_since(Instant::now()).min(self.patience);
@@ -221,11 +221,11 @@ impl Shipper {
 /// What went wrong first, and rather what may still get through.
 fn first(deliveries: [Option<Delivery>; 3]) -> Result<(), FlushError> {
     let mut outcome = Ok(());
-    for fault in deliveries.into_iter().flatten().filter_map(|delivery| delivery.fault) {
-        match (fault, &outcome) {
-            (Fault::Later { why, .. }, _) => return Err(FlushError::Unconfirmed { why }),
-            (Fault::Refused { why }, Ok(())) => outcome = Err(FlushError::Refused { why }),
-            (Fault::Refused { .. }, Err(_)) => {}
+    for failure in deliveries.into_iter().flatten().filter_map(|delivery| delivery.failure) {
+        match (failure, &outcome) {
+            (DeliveryFailure::Later { why, .. }, _) => return Err(FlushError::Unconfirmed { why }),
+            (DeliveryFailure::Refused { why }, Ok(())) => outcome = Err(FlushError::Refused { why }),
+            (DeliveryFailure::Refused { .. }, Err(_)) => {}
         }
     }
     outcome
@@ -239,9 +239,9 @@ fn number() -> Count {
 }
 
 /// Says that the thread has ended.
-struct Ending(Arc<Control>);
+struct EndGuard(Arc<Control>);
 
-impl Drop for Ending {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         self.0.end();
     }

@@ -9,18 +9,20 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use uuid::Uuid;
 
-use super::builder::{InstallError, Settings, TelemetryBuilder};
 use super::control::Control;
 use super::encode;
-use super::handle::{FlushError, TelemetryHandle};
+use super::flush_error::FlushError;
+use super::handle::TelemetryHandle;
 use super::health::Health;
+use super::install_error::InstallError;
 use super::lane::Lanes;
 use super::post::client;
+use super::settings::Settings;
 use super::shipper::Shipper;
 use super::span_queue::SpanQueue;
 use crate::record::random;
 use crate::scope::{
-    AlreadyInstalled, Installation, PlannedIds, ScopeCounters, Target, Tracing, abandon, install, scopes,
+    AlreadyInstalled, Installation, PlannedIds, ScopeCounters, SpanTarget, Tracing, abandon, install, scopes,
     uninstall,
 };
 use mapwarden_contract::UnixNanos;
@@ -68,11 +70,6 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Describes the service.
-    pub fn builder() -> TelemetryBuilder {
-        TelemetryBuilder::new()
-    }
-
     pub(super) fn start(settings: Settings) -> Result<Self, InstallError> {
         let Settings {
             attributes,
@@ -89,12 +86,12 @@ impl Telemetry {
             return Err(InstallError::Forked);
         }
         let spans = SpanQueue::default();
-        let target = target.unwrap_or_else(|| Target::Own(own_tracer(spans.clone())));
+        let target = target.unwrap_or_else(|| SpanTarget::Own(own_tracer(spans.clone())));
         install(Installation { key: pseudonym_key, tracing: Tracing { target, ratio, limits } })
             .map_err(|AlreadyInstalled| InstallError::AlreadyInstalled)?;
         scopes().users.clear();
         for (scope, objectives) in objectives {
-            scopes().requests.find_or_make(&scope, ScopeCounters::new).promise(objectives);
+            scopes().requests.find_or_make(&scope, ScopeCounters::new).set_objectives(objectives);
         }
 
         let control = Arc::new(Control::new());

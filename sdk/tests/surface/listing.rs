@@ -122,7 +122,6 @@ impl<'d> Walk<'d> {
             if implementation["is_synthetic"] == true || !implementation["blanket_impl"].is_null() {
                 continue;
             }
-            let (generics, conditions) = self.signatures.generics(&implementation["generics"]);
             if implementation["trait"].is_null() {
                 for id in implementation["items"].as_array().unwrap() {
                     let method = self.item(id);
@@ -130,8 +129,13 @@ impl<'d> Walk<'d> {
                     self.public_method(method, &path);
                 }
             } else {
+                // `pin_project_lite` writes it, under conditions that name its own types.
+                if implementation["trait"]["path"].as_str().is_some_and(|path| path.ends_with("Unpin")) {
+                    continue;
+                }
                 let of_trait = self.signatures.path(&implementation["trait"]);
                 let of = self.signatures.of_type(&implementation["for"]);
+                let (generics, conditions) = self.signatures.generics(&implementation["generics"]);
                 self.lines.insert(format!("impl{generics} {of_trait} for {of}{conditions}"));
             }
         }

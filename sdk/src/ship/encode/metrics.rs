@@ -38,7 +38,7 @@ pub(crate) fn metrics(
     now: UnixNanos,
 ) -> ExportMetricsServiceRequest {
     let Totals { batches, unconfirmed } = totals;
-    let mut points = Points::new(start, now);
+    let mut points = MetricPoints::new(start, now);
     points::each(snapshot, &mut |metric, attributes, value| points.add(metric, attributes, value));
     points.add(&wire::BATCHES, &[], points::PointValue::Whole(*batches));
     points.add(&wire::UNCONFIRMED, &[], points::PointValue::Whole(Count::new(unconfirmed.get())));
@@ -57,14 +57,14 @@ pub(crate) fn metrics(
 
 /// The points of each metric, by its name.
 #[derive(Debug)]
-struct Points {
+struct MetricPoints {
     start: UnixNanos,
     now: UnixNanos,
     numbers: BTreeMap<&'static str, Vec<NumberDataPoint>>,
     times: BTreeMap<&'static str, Vec<ExponentialHistogramDataPoint>>,
 }
 
-impl Points {
+impl MetricPoints {
     const fn new(start: UnixNanos, now: UnixNanos) -> Self {
         Self { start, now, numbers: BTreeMap::new(), times: BTreeMap::new() }
     }
@@ -105,7 +105,7 @@ impl Points {
             sum: Some(nanoseconds(*sum)),
             scale: SCALE,
             positive: Some(trimmed(&counts[..])),
-            exemplars: exemplar.iter().map(told_with).collect(),
+            exemplars: exemplar.iter().map(otlp_exemplar).collect(),
             ..ExponentialHistogramDataPoint::default()
         }
     }
@@ -131,7 +131,7 @@ fn encoded(name: &str, value: AttributeValue<'_>) -> KeyValue {
     }
 }
 
-fn told_with(exemplar: &record::Exemplar) -> Exemplar {
+fn otlp_exemplar(exemplar: &record::Exemplar) -> Exemplar {
     let record::Exemplar { at, duration, trace, span } = exemplar;
     Exemplar {
         filtered_attributes: Vec::new(),

@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use prost::Message;
 
 /// A request of several items that can travel as several requests.
-pub(crate) trait Parts: Message + Sized {
+pub(crate) trait Split: Message + Sized {
     /// How many data points, spans or log records it has.
     fn items(&self) -> usize;
 
@@ -21,7 +21,7 @@ pub(crate) trait Parts: Message + Sized {
     fn split_off(&mut self, kept: usize) -> Self;
 }
 
-impl Parts for ExportMetricsServiceRequest {
+impl Split for ExportMetricsServiceRequest {
     fn items(&self) -> usize {
         let scopes = self.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
         scopes.flat_map(|scope| &scope.metrics).map(points).sum()
@@ -42,7 +42,7 @@ impl Parts for ExportMetricsServiceRequest {
     }
 }
 
-impl Parts for ExportTraceServiceRequest {
+impl Split for ExportTraceServiceRequest {
     fn items(&self) -> usize {
         let scopes = self.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         scopes.map(|scope| scope.spans.len()).sum()
@@ -62,7 +62,7 @@ impl Parts for ExportTraceServiceRequest {
     }
 }
 
-impl Parts for ExportLogsServiceRequest {
+impl Split for ExportLogsServiceRequest {
     fn items(&self) -> usize {
         let scopes = self.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
         scopes.map(|scope| scope.log_records.len()).sum()
@@ -183,7 +183,7 @@ mod tests {
     }
 
     /// (metric, times of its points) of each metric, and whether the headers are there.
-    fn told(request: &ExportMetricsServiceRequest) -> Vec<(String, Vec<u64>)> {
+    fn times_by_metric(request: &ExportMetricsServiceRequest) -> Vec<(String, Vec<u64>)> {
         let [resource] = &request.resource_metrics[..] else { panic!("one resource") };
         assert_eq!(resource.resource.as_ref().unwrap().dropped_attributes_count, 7);
         let times = |data: &Data| match data {
@@ -209,7 +209,7 @@ mod tests {
             let mut first = request();
             let second = first.split_off(kept);
             assert_eq!(first.items(), kept.min(6));
-            let parts = [told(&first), told(&second)].concat();
+            let parts = [times_by_metric(&first), times_by_metric(&second)].concat();
             assert!(parts.iter().all(|(_, times)| !times.is_empty()), "no metric without a point");
             let times: Vec<_> = parts.iter().flat_map(|(_, times)| times.clone()).collect();
             assert_eq!(times, [0, 1, 2, 3, 4, 5], "cut at {kept}");

@@ -1,4 +1,5 @@
-//! What a service says about itself, checked as a whole: one attempt to install names every missing attribute.
+//! What comes in: the service's description, from code and environment. What goes out: checked settings. Never stops at
+//! the first missing attribute: one attempt names all of them.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -18,21 +19,21 @@ use crate::scope::{Limits, PseudonymKey, SpanTarget, named};
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Objective, Ratio};
 
-/// Where the sidecar listens if nothing else is said.
+/// The address at which the sidecar listens by default.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
 
-/// Raised, the sidecar hears of a failure later; lowered, it hears more often than its budgets need.
+/// Raised, the sidecar sees a fault later; lowered, it receives more batches than its budgets need.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The intervals that are accepted. Below, the thread would do little but ship; above, a service would look dead.
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
-/// The share of requests that become spans whatever happens to them. Raised, there are more examples of requests
+/// The share of requests that become spans whatever their outcome. Raised, there are more examples of requests
 /// that went well, and the service spends more on them.
 const DEFAULT_TRACE_RATIO: f64 = 0.01;
 
-/// Describes the service; see [`Telemetry::builder`]. What is not said in code is read from the environment, as
-/// the OpenTelemetry specification names it: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+/// A builder of [`Telemetry`]; see [`Telemetry::builder`]. What code does not set is read from the environment, under the
+/// names of the OpenTelemetry specification: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
 /// `OTEL_EXPORTER_OTLP_ENDPOINT`; and `MAPWARDEN_PSEUDONYM_KEY`.
 #[must_use = "nothing is sent before `install`"]
 pub struct TelemetryBuilder {
@@ -65,66 +66,65 @@ impl TelemetryBuilder {
         }
     }
 
-    /// The service's name (`service.name`). Required.
+    /// Sets the name of the service (`service.name`). Required.
     pub fn service(self, name: &str) -> Self {
         self.attribute(attribute::SERVICE_NAME, name)
     }
 
-    /// The version that runs (`service.version`). Required: a new one is a deploy.
+    /// Sets the version that runs (`service.version`). Required: a new one is a deploy.
     pub fn version(self, version: &str) -> Self {
         self.attribute(attribute::SERVICE_VERSION, version)
     }
 
-    /// Where it runs, e.g. `production` (`deployment.environment.name`). Required.
+    /// Sets the environment, e.g. `production` (`deployment.environment.name`). Required.
     pub fn environment(self, environment: &str) -> Self {
         self.attribute(attribute::ENVIRONMENT, environment)
     }
 
-    /// Who is paged (`mapwarden.team`). Required.
+    /// Sets the team that is paged (`mapwarden.team`). Required.
     pub fn team(self, team: &str) -> Self {
         self.attribute(attribute::TEAM, team)
     }
 
-    /// The commit that runs (`vcs.ref.head.revision`).
+    /// Sets the commit that runs (`vcs.ref.head.revision`).
     pub fn revision(self, revision: &str) -> Self {
         self.attribute(attribute::REVISION, revision)
     }
 
-    /// Any further resource attribute. An attribute that was set before keeps its value.
+    /// Sets any other resource attribute. An attribute that was set before keeps its value.
     pub fn attribute(mut self, name: &str, value: &str) -> Self {
         self.attributes.offer(name, value);
         self
     }
 
-    /// Where the sidecar takes OTLP over HTTP; by default `http://127.0.0.1:4318`.
+    /// Sets the address at which the sidecar receives OTLP over HTTP; by default `http://127.0.0.1:4318`.
     pub fn endpoint(mut self, endpoint: &str) -> Self {
         self.endpoint = Some(endpoint.to_owned());
         self
     }
 
-    /// The time between batches, one second by default; from 10 ms to 1 h.
+    /// Sets the time between batches, one second by default; from 10 ms to 1 h.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// The share of requests that become spans whatever happens to them, in [0, 1]; 0.01 by default. Failed and
-    /// slow ones always do, up to 50 a second each.
+    /// Sets the share of requests that become spans whatever their outcome, in [0, 1]; 0.01 by default. Failed and slow
+    /// requests always do, up to 50 a second each.
     pub fn trace_ratio(mut self, ratio: f64) -> Self {
         self.trace_ratio = ratio;
         self
     }
 
-    /// Promises something about the requests of a scope.
+    /// Adds an objective for the requests of a scope.
     pub fn scope_objective(mut self, scope: &str, objective: Objective) -> Self {
         self.objectives.push((scope.to_owned(), objective));
         self
     }
 
-    /// The secret under which ids of users and tenants are pseudonymised before they leave the process, in any
-    /// spelling; see [`UserHash::key`](mapwarden_contract::UserHash::key). Processes that share it give one user one
-    /// pseudonym. Without it, and without `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes
-    /// cannot be told to be the same.
+    /// Sets the secret under which ids of users and tenants are pseudonymised before they leave the process, in any
+    /// spelling: the key is its SipHash-2-4-128. Processes that share it give one user one pseudonym. Without it, and
+    /// without `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes cannot be matched.
     pub fn pseudonym_key(mut self, secret: &str) -> Self {
         self.pseudonym_key = Some(secret.to_owned());
         self
@@ -143,7 +143,7 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Tells requests, calls and bad map operations to the service's `tracing` subscriber instead of making spans; see
+    /// Sends requests, calls and bad map operations to the service's `tracing` subscriber instead of making spans; see
     /// [`bridge::tracing`](crate::bridge::tracing).
     #[cfg(feature = "tracing")]
     pub fn tracing(mut self) -> Self {
@@ -151,11 +151,11 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Starts the thread that ships, in this process: after a fork, not before. Dropping the handle sends what is left, for at most two seconds, and stops
-    /// it; afterwards telemetry may be installed again.
+    /// Starts the thread that ships, in this process: after a fork, not before. Dropping the handle sends what is left, for
+    /// at most two seconds, and stops the thread; afterwards telemetry may be installed again.
     ///
     /// # Errors
-    /// Whatever [`InstallError`] names. No receiver need be there: whether one is shows with the batches.
+    /// The reasons of [`InstallError`]. A missing receiver is none: it shows with the batches.
     pub fn install(self) -> Result<Telemetry, InstallError> {
         Telemetry::start(self.check(|variable| std::env::var(variable).ok())?)
     }

@@ -1,5 +1,5 @@
-//! What the service's threads and the shipper's thread tell each other: flushes, the end, and how it goes. Nothing
-//! queues up here: flushes that wait are a number, and one batch answers all of them. Never waits without a limit.
+//! What the threads of the service and of the shipper exchange: flushes, the end, and the state of shipping. Flushes that
+//! wait are a number, and one batch answers all of them: nothing queues up. Never waits without a limit.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,9 +14,9 @@ pub(crate) struct Control {
     /// touched there.
     process: u32,
     state: Mutex<ControlState>,
-    /// The thread waits for it.
+    /// Wakes the shipper's thread.
     requested: Condvar,
-    /// The service's threads wait for it.
+    /// Wakes the service's threads.
     answered: Condvar,
 }
 
@@ -34,12 +34,12 @@ struct ControlState {
     health: Health,
 }
 
-/// Why the thread woke up.
+/// The reason for which the thread wakes up.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
     /// It is time for the next batch.
     Interval,
-    /// Somebody waits for a batch.
+    /// A caller waits for a batch.
     Flush(Ticket),
     /// Telemetry ends, and these still wait.
     Stop(Ticket),
@@ -49,7 +49,7 @@ pub(crate) enum Wake {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
-/// What the service says.
+/// The side of the service.
 impl Control {
     /// For the thread that is about to start in this process.
     pub(crate) fn new() -> Self {
@@ -94,8 +94,8 @@ impl Control {
         }
     }
 
-    /// Tells the thread to send what is left within `last` and to end, and waits until it is about to; whether it was
-    /// within `patience`.
+    /// Makes the thread send what is left within `last` and end, and waits for that. Returns whether it ended within
+    /// `patience`.
     pub(crate) fn stop(&self, last: Duration, patience: Duration) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
@@ -106,13 +106,13 @@ impl Control {
         waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
     }
 
-    /// How it goes.
+    /// Returns the state of shipping.
     pub(crate) fn health(&self) -> Health {
         if self.is_forked() { Health::default() } else { self.lock().health.clone() }
     }
 }
 
-/// What the thread says.
+/// The side of the shipper's thread.
 impl Control {
     /// Waits until there is something to do.
     pub(crate) fn wait(&self, until: Instant) -> Wake {
@@ -144,12 +144,12 @@ impl Control {
         self.lock().stop_by
     }
 
-    /// Changes what is told about how it goes.
+    /// Changes the state of shipping.
     pub(crate) fn note(&self, change: impl FnOnce(&mut Health)) {
         change(&mut self.lock().health);
     }
 
-    /// Says that the thread does nothing any more.
+    /// Marks the thread as ended.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.has_ended = true;
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_that_nobody_answers_ends() {
+    fn unanswered_flushes_end() {
         let control = Control::new();
         let limit = Duration::from_millis(1);
         assert!(matches!(control.flush(limit), Err(FlushError::TimedOut(after)) if after == limit));

@@ -1,6 +1,6 @@
-//! What comes in: one signal's request, and a way to send one. What goes out: what became of its items. Splits what
-//! is too large for one request, and halves what the receiver finds too large, down to single items. Never copies
-//! an item, and never asks about an item that is no smaller than one which was too large.
+//! What comes in: the request of one signal, and a way to send it. What goes out: the fate of its items. Splits a request
+//! that is too large, and halves what the receiver finds too large, down to single items. Never copies an item, and never
+//! sends an item that is no smaller than one that was too large.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const LARGEST: usize = 2 << 20;
 /// more often.
 const SUSPECT: usize = 64 << 10;
 
-/// What became of the items of one signal.
+/// The fate of the items of one signal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivery {
     /// Items, from the first on, that need not be sent again: the receiver holds them, or refused them for good.
@@ -29,7 +29,7 @@ pub(crate) struct Delivery {
     pub(crate) failure: Option<DeliveryFailure>,
 }
 
-/// Why not everything was taken.
+/// The reason why a receiver did not take everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DeliveryFailure {
     /// The receiver was not there or not ready; what is left may be sent again.
@@ -115,7 +115,7 @@ mod tests {
         records.iter().map(|record| record.event_name.len()).collect()
     }
 
-    /// What a receiver took that takes no request above `limit`, how many requests it saw, and what was told.
+    /// What a receiver took that takes no request above `limit`, how many requests it saw, and the delivery.
     fn taken(request: ExportLogsServiceRequest, limit: usize) -> (Vec<usize>, usize, Delivery) {
         let (mut taken, mut asked) = (Vec::new(), 0);
         let delivery = deliver(request, |part| {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_request_travels_as_several_in_order() {
+    fn large_requests_travel_as_several_in_order() {
         let all: Vec<usize> = (0..50).map(|number| 100_000 + number).collect();
         let (arrived, asked, delivery) = taken(records(&all), LARGEST);
         assert_eq!(arrived, all);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_halved_and_only_what_alone_is_too_large_is_refused() {
+    fn too_large_requests_are_halved_down_to_single_items() {
         let (arrived, _, delivery) = taken(records(&[10, 10, 500, 10, 600, 10, 10, 499]), 300);
         assert_eq!(arrived, [10, 10, 10, 10, 10]);
         assert_eq!((delivery.answered, delivery.refused, delivery.is_received), (8, 3, true));
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_finds_everything_too_large_is_not_asked_about_each_item() {
+    fn no_item_is_sent_that_is_known_to_be_too_large() {
         let (arrived, asked, delivery) = taken(records(&[100; 1024]), 0);
         assert_eq!((arrived.len(), delivery.refused, delivery.is_received), (0, 1024, false));
         assert_eq!(asked, 11, "the whole, ten halves of halves; no single one is smaller than the first");
     }
 
     #[test]
-    fn a_connection_that_breaks_under_a_large_request_is_tried_with_less() {
+    fn broken_connections_are_retried_with_smaller_requests() {
         let broken = || Answer::Broken { why: "reset".to_owned() };
         let mut asked = Vec::new();
         let delivery = deliver(records(&[30_000; 8]), |part| {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_after_a_busy_answer_is_left() {
+    fn nothing_is_sent_after_a_busy_answer() {
         let mut answers = [
             Answer::Partial { rejected: 1, message: "no team".to_owned() },
             Answer::Later { why: "busy".to_owned(), after: None },

@@ -1,4 +1,5 @@
-//! How each signal gets through: its path, its pause and its failures in a row. Never does IO.
+//! The state of each signal: its path, its pause and its failures in a row. What comes in: deliveries. What goes out:
+//! whether a signal is due. Never does IO.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// Where a receiver takes it (OTLP specification, OTLP/HTTP request).
+    /// Returns the path of the receiver (OTLP specification, OTLP/HTTP request).
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Metrics => "/v1/metrics",
@@ -35,7 +36,7 @@ pub(crate) struct Lanes {
     logs: Lane,
 }
 
-/// How one signal gets through.
+/// The state of one signal.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     backoff: Backoff,
@@ -67,18 +68,18 @@ impl Lanes {
 }
 
 impl Lane {
-    /// Whether its pause is over.
+    /// Returns whether its pause is over.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.backoff.is_over(now)
     }
 
-    /// Begins again, because nothing waits.
+    /// Resets the lane, because nothing waits.
     pub(crate) fn idle(&mut self) {
         *self = Self::default();
     }
 
-    /// Goes on or pauses after an attempt: a receiver that took nothing of it is left alone for longer each time,
-    /// whether it may take it later or said that it never will.
+    /// Continues or pauses after an attempt: the pauses for a receiver that took nothing grow, whether it may take it later
+    /// or never.
     pub(crate) fn attempted(&mut self, delivery: &Delivery, now: Instant, interval: Duration, jitter: f64) {
         match &delivery.failure {
             None => self.idle(),
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_takes_nothing_is_left_alone() {
+    fn receivers_that_take_nothing_get_pauses() {
         let later = |after| Some(DeliveryFailure::Later { why: String::new(), after });
         let refused = || Some(DeliveryFailure::Refused { why: String::new() });
         let minute = Some(Duration::from_secs(60));

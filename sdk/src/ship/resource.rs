@@ -1,4 +1,4 @@
-//! Who tells: the resource attributes of this process, from the builder and the environment.
+//! The resource attributes of this process, from the builder and the environment.
 
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn code_wins_over_the_environment_and_the_name_over_the_list() {
+    fn code_takes_precedence_over_the_environment() {
         let mut attributes = ResourceAttributes::default();
         attributes.offer("service.version", "v1");
         let read =
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_entries_are_named() {
+    fn invalid_entries_are_named() {
         for entry in ["team", "a=%zz", "a=%f", "a=%ff"] {
             let refused =
                 ResourceAttributes::default().offer_environment(environment(None, entry)).unwrap_err();

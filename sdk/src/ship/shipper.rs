@@ -1,5 +1,5 @@
-//! The one background thread: a batch each interval, a batch on demand, a last batch at the end. Never lets a signal
-//! that fails hold up another, and outlives whatever panics while a batch is made.
+//! The one background thread. What comes in: the interval, flushes, the end. What goes out: a batch for each. Never lets a
+//! signal that fails hold up another, and survives a panic while a batch is made.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,23 +50,23 @@ pub(crate) struct Shipper {
     pub(crate) patience: Duration,
     /// When the receiver last confirmed every count; the installation before the first time.
     pub(crate) confirmed: UnixNanos,
-    /// Ours alone: a service may seed the generator that `fastrand` keeps, the same in every process.
+    /// A generator of its own: a service may seed `fastrand`'s global one, the same in every process.
     pub(crate) random: Rng,
 }
 
-/// Why a batch is made.
+/// The reason for a batch.
 #[derive(Clone, Copy, Debug)]
 enum Occasion {
-    /// The interval is over: signals that pause are left out.
+    /// The interval is over: signals that pause are skipped.
     Interval,
-    /// Somebody waits for it, or it is the last: everything is tried.
+    /// A caller waits for it, or it is the last: every signal is sent.
     Requested,
 }
 
 impl Shipper {
-    /// Ships until it is told to stop.
+    /// Ships until the control stops it.
     pub(crate) fn run(mut self) {
-        // Said even if this unwinds, so that nobody waits for a thread that is gone.
+        // Runs during a panic too, so that no caller waits for a thread that is gone.
         let _end = EndGuard(Arc::clone(&self.control));
         let mut next = Instant::now() + self.interval;
         loop {
@@ -81,7 +81,7 @@ impl Shipper {
                     return self.control.answer(&ticket, outcome);
                 }
                 Wake::Interval => {
-                    // Its failure is told by the pauses, by `health` and by what the next batch counts.
+                    // A failure shows in the pauses, in `health` and in the counts of the next batch.
                     let _ = self.batch(Occasion::Interval);
                     next = (next + self.interval).max(Instant::now());
                 }
@@ -94,7 +94,7 @@ impl Shipper {
         self.guarded(|shipper| shipper.send(occasion))
     }
 
-    /// Makes a batch, and notes how it went. A panic costs this batch and no more.
+    /// Makes a batch, and notes the result. A panic costs this batch and no more.
     fn guarded(&mut self, make: impl FnOnce(&mut Self) -> Result<(), FlushError>) -> Result<(), FlushError> {
         let outcome = catch_unwind(AssertUnwindSafe(|| make(self)));
         let outcome = outcome.unwrap_or_else(|panic| Err(self.panicked(&*panic)));
@@ -173,7 +173,7 @@ impl Shipper {
         self.ship(Signal::Logs, encode::users(&self.resource, users, now))
     }
 
-    /// Sends one signal's request, in parts if need be, and notes how it went.
+    /// Sends the request of one signal, in parts if necessary, and notes the result.
     fn ship<P: Split>(&mut self, signal: Signal, request: P) -> Delivery {
         let url = format!("{}{}", self.endpoint, signal.path());
         let began = Instant::now();
@@ -218,7 +218,7 @@ impl Shipper {
     }
 }
 
-/// What went wrong first, and rather what may still get through.
+/// Returns the first failure; one that may still be repaired takes precedence.
 fn first(deliveries: [Option<Delivery>; 3]) -> Result<(), FlushError> {
     let mut outcome = Ok(());
     for failure in deliveries.into_iter().flatten().filter_map(|delivery| delivery.failure) {
@@ -238,7 +238,7 @@ fn number() -> Count {
     Count::new(BATCHES.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-/// Says that the thread has ended.
+/// Marks the thread as ended when it is dropped.
 struct EndGuard(Arc<Control>);
 
 impl Drop for EndGuard {

@@ -12,12 +12,12 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use prost::Message;
 
-/// A request of several items that can travel as several requests.
+/// A request that can be split into several.
 pub(crate) trait Split: Message + Sized {
-    /// How many data points, spans or log records it has.
+    /// Returns the number of data points, spans or log records.
     fn items(&self) -> usize;
 
-    /// Keeps the first `kept` items, and gives the others under the same resources and scopes.
+    /// Keeps the first `kept` items, and returns the others under the same resources and scopes.
     fn split_off(&mut self, kept: usize) -> Self;
 }
 
@@ -159,7 +159,7 @@ mod tests {
         Metric { name: name.to_owned(), data: Some(data), ..Metric::default() }
     }
 
-    /// Points are told apart by their times: 0, 1, 2 in the sum, 3, 4 in the histogram, 5 in the gauge.
+    /// Points differ by their times: 0, 1, 2 in the sum, 3, 4 in the histogram, 5 in the gauge.
     fn request() -> ExportMetricsServiceRequest {
         let number = |at| NumberDataPoint { time_unix_nano: at, ..NumberDataPoint::default() };
         let spread = |at| ExponentialHistogramDataPoint {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_anywhere_keeps_every_point_once_and_in_order() {
+    fn splitting_keeps_every_point_once_in_order() {
         assert_eq!(request().items(), 6);
         for kept in 0..=7 {
             let mut first = request();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_and_logs_are_cut_too() {
+    fn spans_and_logs_split_too() {
         let resource_spans = vec![ResourceSpans {
             scope_spans: vec![ScopeSpans { spans: vec![Default::default(); 3], ..ScopeSpans::default() }],
             ..ResourceSpans::default()

@@ -1,7 +1,7 @@
-//! Two threads replay a recorded hour of a database's page references through one bounded map used as a cache, and
-//! the register's counts equal those that the threads kept themselves, to the last event. Comes in: the trace (path
-//! in `MAPWARDEN_TRACE`, else `shared/data/oltp.lis.zst` beside the repository). Without the file nothing is tested,
-//! and the test says so. A binary of its own, because the file takes seconds to replay.
+//! Two threads replay a recorded hour of a database's page references through one bounded map that serves as a cache.
+//! The map's counts equal those of the threads, to the last event. Comes in: the trace (path in `MAPWARDEN_TRACE`,
+//! otherwise `shared/data/oltp.lis.zst` beside the repository). Without the file the test prints that it was skipped. A
+//! binary of its own, because the replay takes seconds.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -24,18 +24,18 @@ use ruzstd::decoding::StreamingDecoder;
 /// A ninth of the trace's keys, so that a third of the references miss and the map is full most of the time.
 const MAX_ENTRIES: usize = 20_000;
 
-/// After how many references the threads wait for each other, so that they stay on the same keys and meet.
+/// References after which the threads wait for each other, so that they stay on the same keys and meet.
 const STRIDE: usize = 4096;
 
 type Counts = BTreeMap<(Op, Outcome), u64>;
 
-/// What one thread did, by its own books.
+/// What one thread did, by its own counts.
 #[derive(Default)]
 struct Replayer {
     parity: u64,
     counts: Counts,
     retries: u64,
-    /// The keys that this thread brought in, the oldest first.
+    /// The keys that this thread inserted, oldest first.
     mine: VecDeque<u64>,
 }
 
@@ -50,7 +50,7 @@ impl Replayer {
         found
     }
 
-    /// Changes the value, and counts how often the other thread was faster.
+    /// Updates the value, and counts how often the other thread was faster.
     fn update(&mut self, map: &HashMap<u64, u64>, key: u64) {
         let calls = Cell::new(0);
         let updated = map
@@ -64,11 +64,11 @@ impl Replayer {
         self.retries += u64::saturating_sub(calls.get(), 1);
     }
 
-    /// Brings the key in; where the map is full, takes the oldest of this thread out until there is room.
-    fn bring(&mut self, map: &HashMap<u64, u64>, key: u64) {
+    /// Inserts the key. If the map is full, removes this thread's oldest keys until there is room.
+    fn insert(&mut self, map: &HashMap<u64, u64>, key: u64) {
         loop {
             let answer = map.pin().checked_insert(key, 1).map(|old| old.is_some());
-            // Nobody else takes this key out, so one that is not there now was refused, whatever the answer was.
+            // No other thread removes this key, so it was rejected if it is not there now, whatever the answer was.
             let is_there = answer.is_ok() && self.get(map, key);
             self.count(
                 Op::Insert,
@@ -92,18 +92,18 @@ impl Replayer {
         self.count(Op::Remove, if removed { Outcome::Removed } else { Outcome::Miss });
     }
 
-    /// Only a key's owner brings it in and takes it out: a thread cannot see a refusal of a key that another thread
-    /// inserts and removes at the same moment. Reads and updates go to everybody's keys.
+    /// Only a key's owner inserts and removes it: a thread cannot see the rejection of a key that another thread
+    /// inserts and removes at the same moment. Both threads read and update all keys.
     fn refer(&mut self, map: &HashMap<u64, u64>, key: u64) {
         if self.get(map, key) {
             self.update(map, key);
         } else if key % 2 == self.parity {
-            self.bring(map, key);
+            self.insert(map, key);
         }
     }
 }
 
-/// Where the trace is.
+/// Returns the path of the trace.
 fn path() -> PathBuf {
     std::env::var_os("MAPWARDEN_TRACE").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/oltp.lis.zst")),
@@ -111,21 +111,21 @@ fn path() -> PathBuf {
     )
 }
 
-/// The keys of the trace in order: the first field of each line.
+/// Returns the keys of the trace in order: the first field of each line.
 fn keys(file: File) -> Vec<u64> {
     let mut text = String::new();
     StreamingDecoder::new(file).unwrap().read_to_string(&mut text).unwrap();
     text.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect()
 }
 
-/// Both threads walk the whole trace side by side.
+/// Runs both threads over the whole trace, side by side.
 fn replay(map: &HashMap<u64, u64>, keys: &[u64]) -> (Counts, u64) {
     let barrier = Barrier::new(2);
     let walk = |parity| {
         let mut replayer = Replayer { parity, ..Replayer::default() };
-        for stretch in keys.chunks(STRIDE) {
+        for chunk in keys.chunks(STRIDE) {
             barrier.wait();
-            stretch.iter().for_each(|key| replayer.refer(map, *key));
+            chunk.iter().for_each(|key| replayer.refer(map, *key));
         }
         replayer
     };
@@ -161,22 +161,22 @@ fn a_replayed_trace_is_counted_to_the_last_event() {
         .objective(Objective::availability(0.999).unwrap())
         .objective(Objective::hit_ratio(0.5).unwrap())
         .build();
-    let (mut kept, retries) = replay(&map, &keys);
+    let (mut expected, retries) = replay(&map, &keys);
     let entries = map.len();
-    kept.insert((Op::Len, Outcome::Unchanged), 1);
+    expected.insert((Op::Len, Outcome::Unchanged), 1);
 
     let snapshot = Snapshot::take().maps.into_iter().find(|it| &*it.name == "replayed").unwrap();
-    let told: Counts = snapshot
+    let counts: Counts = snapshot
         .operations
         .iter()
         .map(|(op, outcome, count)| ((*op, *outcome), count.get()))
         .filter(|(_, count)| *count > 0)
         .collect();
-    assert_eq!(told, kept);
+    assert_eq!(counts, expected);
     assert_eq!(snapshot.retries.get(), retries);
     assert_eq!(snapshot.entries.get(), u64::try_from(entries).unwrap());
 
-    let of = |op, outcome| kept.get(&(op, outcome)).copied().unwrap_or_default();
+    let of = |op, outcome| expected.get(&(op, outcome)).copied().unwrap_or_default();
     let (inserted, removed) = (of(Op::Insert, Outcome::Inserted), of(Op::Remove, Outcome::Removed));
     let references = 2 * u64::try_from(keys.len()).unwrap();
     assert!(of(Op::Get, Outcome::Hit) + of(Op::Get, Outcome::Miss) >= references + inserted);
@@ -184,7 +184,7 @@ fn a_replayed_trace_is_counted_to_the_last_event() {
     let rejected = of(Op::Insert, Outcome::Rejected);
     assert!(rejected > 0 && removed > 0, "a trace of more keys than the map takes");
 
-    let all: u64 = kept.values().sum();
+    let all: u64 = expected.values().sum();
     let events = |name: &str| {
         let objective = snapshot.objectives.iter().find(|objective| &*objective.name == name).unwrap();
         objective.events.iter().map(|(_, good, bad)| (good.get(), bad.get())).collect::<Vec<_>>()
@@ -192,5 +192,5 @@ fn a_replayed_trace_is_counted_to_the_last_event() {
     assert_eq!(events("replayed-availability"), [(all - rejected, rejected)]);
     let (hits, misses) = (of(Op::Get, Outcome::Hit), of(Op::Get, Outcome::Miss));
     assert_eq!(events("replayed-hit_ratio"), [(hits, misses)]);
-    eprintln!("{} references by each of two threads, {retries} retries: {kept:?}", keys.len());
+    eprintln!("{} references by each of two threads, {retries} retries: {expected:?}", keys.len());
 }

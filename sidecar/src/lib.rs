@@ -13,6 +13,7 @@ pub mod metric_names;
 pub mod problem;
 
 pub mod accept;
+pub mod input;
 pub mod output;
 pub mod promql;
 pub mod store;
@@ -32,8 +33,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::accept::otlp::{self, Receiver};
-use self::accept::{corrections, deploys, probe};
+use self::accept::{changes, corrections, probe};
 use self::config::{Config, Probe};
+use self::input::Input;
 use self::output::admin::{self, Admin};
 use self::output::exposition::Exposition;
 use self::output::render::Templates;
@@ -111,7 +113,7 @@ impl Sidecar {
         let otlp = otlp::router(Receiver::new(&config, inputs.clone()));
         let admin = Admin { view: view.clone(), exposition, templates };
         let admin =
-            admin::router(admin, deploys::router(inputs.clone()).merge(corrections::router(inputs.clone())));
+            admin::router(admin, changes::router(inputs.clone()).merge(corrections::router(inputs.clone())));
         edge.tasks.spawn(serve(otlp_listener, otlp, edge.stop.clone()));
         edge.tasks.spawn(serve(admin_listener, admin, edge.stop.clone()));
         edge.tasks.spawn(query(sources, inputs.clone(), view.clone(), edge.stop.clone()));
@@ -153,7 +155,7 @@ async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
     }
 }
 
-async fn ask(probes: Vec<Probe>, inputs: mpsc::Sender<accept::Input>, stop: CancellationToken) {
+async fn ask(probes: Vec<Probe>, inputs: mpsc::Sender<Input>, stop: CancellationToken) {
     if let Err(error) = probe::run(probes, inputs, stop).await {
         tracing::error!("probes do not run: {error}");
     }
@@ -161,7 +163,7 @@ async fn ask(probes: Vec<Probe>, inputs: mpsc::Sender<accept::Input>, stop: Canc
 
 async fn query(
     sources: Sources,
-    inputs: mpsc::Sender<accept::Input>,
+    inputs: mpsc::Sender<Input>,
     view: watch::Receiver<Arc<View>>,
     stop: CancellationToken,
 ) {

@@ -10,8 +10,8 @@ use mapwarden_contract::UnixNanos;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::Input;
 use crate::config::Config;
+use crate::input::Input;
 use crate::metric_names;
 use crate::store::{Commit, Removed, Store, StoreError};
 use crate::view;

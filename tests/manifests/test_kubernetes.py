@@ -4,13 +4,13 @@ Kubernetes, and consistent with each other, with dashboards/ and with alerts/.""
 import copy
 import json
 import subprocess
-from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from harness.process import REPOSITORY
+
 FOLDERS = ["base", "overlays/service", "overlays/demo"]
 VERSIONS = ["1.29", "1.37"]
 
@@ -56,7 +56,7 @@ def test_every_resource_is_valid(rendered, folder, version):
         kubernetes_validate.validate(resource, version, strict=True)
 
 
-def test_a_wrong_manifest_is_refused(rendered):
+def test_a_wrong_manifest_is_rejected(rendered):
     wrong = copy.deepcopy(the(rendered["overlays/service"], "Deployment"))
     wrong["spec"]["template"]["spec"]["initContainers"][0]["restartPolicies"] = "Always"
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -68,8 +68,8 @@ def test_the_sidecar_is_a_native_sidecar_and_comes_first(rendered, folder):
     first = pod(rendered[folder])["spec"]["initContainers"][0]
     assert (first["name"], first["restartPolicy"]) == ("mapwarden", "Always")
     assert {"startupProbe", "livenessProbe", "readinessProbe", "resources"} <= set(first)
-    told = {variable["name"]: variable.get("value") for variable in first["env"]}
-    assert told["MAPWARDEN_ADMIN"] == "0.0.0.0:9464"
+    environment = {variable["name"]: variable.get("value") for variable in first["env"]}
+    assert environment["MAPWARDEN_ADMIN"] == "0.0.0.0:9464"
 
 
 def test_the_demo_uses_the_sidecar_beside_it(rendered):
@@ -79,7 +79,7 @@ def test_the_demo_uses_the_sidecar_beside_it(rendered):
     assert sidecar["args"][0] == "run"
     [port] = [port["containerPort"] for port in sidecar["ports"] if port["name"] == "mapwarden"]
     assert demo["args"] == ["demo", "--sidecar", f"http://127.0.0.1:{port}"]
-    # Both keep the default address of OTLP: nobody moves one of them alone.
+    # Both keep the default address of OTLP, so that no change can move only one of them.
     assert not any(variable["name"] == "MAPWARDEN_OTLP_HTTP" for variable in sidecar["env"] + demo.get("env", []))
     assert not any(argument.startswith("--otlp-http") for argument in sidecar["args"])
     assert {"cpu", "memory"} <= set(demo["resources"]["requests"])
@@ -111,7 +111,7 @@ def test_prometheus_finds_the_pods(rendered, folder):
     assert all(endpoint["path"] == "/metrics" for endpoint in endpoints)
 
 
-def test_the_rules_are_those_of_the_repository_and_promtool_takes_them(rendered, tmp_path):
+def test_the_rules_are_those_of_the_repository_and_are_valid(rendered, tmp_path):
     rules = of_kind(rendered["base"], "PrometheusRule")
     files = sorted((REPOSITORY / "alerts").glob("*.yaml"))
     specs = {rule["metadata"]["name"]: rule["spec"] for rule in rules}
@@ -130,7 +130,7 @@ def test_the_dashboards_are_those_of_the_repository(rendered):
     assert found == {path.name: json.loads(path.read_text()) for path in files}
 
 
-def test_the_script_that_writes_the_rules_changes_nothing(tmp_path):
+def test_the_rules_of_the_manifests_are_up_to_date(tmp_path):
     before = {path.name: path.read_text() for path in (REPOSITORY / "k8s/base/rules").glob("*.yaml")}
     subprocess.run([REPOSITORY / "k8s/render-rules"], check=True, timeout=60)
     after = {path.name: path.read_text() for path in (REPOSITORY / "k8s/base/rules").glob("*.yaml")}

@@ -1,21 +1,23 @@
-"""Written rules as the Prometheus operator would see them: every objective of the repository's SLO files, names that
-Kubernetes does not have, and the repository's own alerts."""
+"""Rules that `mapwarden rules` writes, as the Prometheus operator reads them: every objective of the repository's SLO files, names
+that Kubernetes does not allow, and the repository's own alerts."""
 
 import copy
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from operator_schema import problems
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-MAPWARDEN = REPOSITORY / "target/debug/mapwarden"
+from harness.process import REPOSITORY
+from manifests.operator_schema import problems
+
+MAPWARDEN = Path(os.environ.get("MAPWARDEN_BIN", REPOSITORY / "target/debug/mapwarden"))
 FOLDERS = ["tests/objectives", "sidecar/slo/tests/it/golden", "sidecar/slo/fuzz/seeds/openslo", "sidecar/slo/fuzz/seeds/sloth"]
 FILES = sorted(str(path.relative_to(REPOSITORY)) for folder in FOLDERS for path in (REPOSITORY / folder).glob("*.yaml"))
 
-# Names with everything that a name may have, as long as it may be, and labels that are words of YAML.
+# Names with every character that a name may have and of the greatest length, and labels that are keywords of YAML.
 STRANGE = r"""
 version: prometheus/v1
 service: "Shop.-/_EU|:."
@@ -40,8 +42,8 @@ def written(*files: Path | str) -> tuple[int, str, list[dict]]:
     return done.returncode, done.stderr, [each for each in yaml.safe_load_all(done.stdout) if each]
 
 
-def assert_taken(resources: list[dict], folder: Path):
-    """Taken by the operator, and its groups by Prometheus."""
+def assert_accepted(resources: list[dict], folder: Path):
+    """Fails unless the operator accepts the resources, and Prometheus their groups."""
     found = {resource["metadata"]["name"]: problems(resource) for resource in resources}
     assert not any(found.values()), found
     assert len(found) == len(resources), "two resources have one name"
@@ -51,51 +53,51 @@ def assert_taken(resources: list[dict], folder: Path):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_operator_takes_the_rules_of_every_slo_file(tmp_path):
+def test_the_operator_accepts_the_rules_of_every_slo_file(tmp_path):
     empty = []
     for at, file in enumerate(FILES):
-        code, told, resources = written(file)
+        code, errors, resources = written(file)
         folder = tmp_path / str(at)
         folder.mkdir()
         if resources:
-            assert_taken(resources, folder)
+            assert_accepted(resources, folder)
         else:
             empty.append(file)
             checked = subprocess.run([MAPWARDEN, "check", "--format", "json", file], cwd=REPOSITORY, capture_output=True)
-            # A file of wrong objectives, of such that rules cannot tell, or of parts that no objective uses.
-            assert code != 0 or json.loads(checked.stdout)["objectives"] == [], f"{file}: {told}"
+            # A file of wrong objectives, of objectives that rules cannot express, or of parts that no objective uses.
+            assert code != 0 or json.loads(checked.stdout)["objectives"] == [], f"{file}: {errors}"
     right = {"tests/objectives/latency.yaml", "sidecar/slo/tests/it/golden/openslo.yaml", "sidecar/slo/tests/it/golden/sloth.yaml"}
     assert right <= set(FILES) - set(empty)
 
 
-def test_the_operator_takes_any_name_and_any_label(tmp_path):
+def test_the_operator_accepts_any_name_and_any_label(tmp_path):
     file = tmp_path / "strange.yaml"
     file.write_text(STRANGE)
-    code, told, resources = written(file)
-    assert code == 0, told
+    code, errors, resources = written(file)
+    assert code == 0, errors
     rules = tmp_path / "rules"
     rules.mkdir()
-    assert_taken(resources, rules)
+    assert_accepted(resources, rules)
     first = next(each for each in resources if len(each["metadata"]["name"]) < 200)
     assert first["metadata"]["name"] == "mapwarden-shop.eu.a-b"
     labels = [rule["labels"] for group in first["spec"]["groups"] for rule in group["rules"]]
     assert {"on": "yes", "y": "1.10", "null": "~"}.items() <= labels[0].items()
 
 
-def test_objectives_that_one_resource_would_hold_are_refused(tmp_path):
+def test_objectives_with_the_same_resource_name_are_rejected(tmp_path):
     file = tmp_path / "twice.yaml"
     file.write_text(STRANGE.replace("LONG", "x").replace("n" * 255, "a_b").replace("..A\\\\b-", "A-B"))
-    code, told, resources = written(file)
+    code, errors, resources = written(file)
     assert (code, resources) == (1, [])
-    assert "two objectives are called `mapwarden-shop.eu.a-b`: accepted is an id of its own for each" in told
+    assert "two objectives are called `mapwarden-shop.eu.a-b`: accepted is an id of its own for each" in errors
     plain = subprocess.run([MAPWARDEN, "rules", file], cwd=tmp_path, capture_output=True, text=True)
     assert plain.returncode == 0, plain.stderr
 
 
-def test_the_operator_takes_the_alerts_of_the_repository(tmp_path):
+def test_the_operator_accepts_the_alerts_of_the_repository(tmp_path):
     files = sorted((REPOSITORY / "k8s/base/rules").glob("*.yaml"))
     assert files
-    assert_taken([yaml.safe_load(path.read_text()) for path in files], tmp_path)
+    assert_accepted([yaml.safe_load(path.read_text()) for path in files], tmp_path)
 
 
 WRONG = {
@@ -109,7 +111,7 @@ WRONG = {
     "a label with a space": lambda rule: rule["metadata"]["labels"].update(team="the shop"),
     "a group without a name": lambda rule: rule["spec"]["groups"][0].update(name=""),
     "two groups of a name": lambda rule: rule["spec"]["groups"].append(rule["spec"]["groups"][0]),
-    "a field of nobody": lambda rule: rule["spec"]["groups"][0].update(intervall="1m"),
+    "an unknown field": lambda rule: rule["spec"]["groups"][0].update(intervall="1m"),
     "an interval without a unit": lambda rule: rule["spec"]["groups"][0].update(interval="60"),
     "an interval that is a number": lambda rule: rule["spec"]["groups"][0].update(interval=60),
     "units in another order": lambda rule: rule["spec"]["groups"][0]["rules"][0].update({"for": "1s1m"}),
@@ -119,13 +121,13 @@ WRONG = {
     "a label that is a number": lambda rule: rule["spec"]["groups"][0]["rules"][0].update(labels={"a": 1}),
     "a limit with a unit": lambda rule: rule["spec"]["groups"][0].update(limit="10"),
     "another strategy": lambda rule: rule["spec"]["groups"][0].update(partial_response_strategy="wait"),
-    "a rule of nothing": lambda rule: rule["spec"]["groups"][0]["rules"][0].pop("record"),
+    "a rule without a name": lambda rule: rule["spec"]["groups"][0]["rules"][0].pop("record"),
     "too many rules": lambda rule: rule["spec"]["groups"][0]["rules"].extend(rule["spec"]["groups"][0]["rules"] * 500),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_the_operator_refuses_is_refused(name):
+def test_the_schema_rejects_what_the_operator_rejects(name):
     _, _, [right] = written("tests/objectives/latency.yaml")
     assert problems(right) == []
     wrong = copy.deepcopy(right)

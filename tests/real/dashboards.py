@@ -1,24 +1,24 @@
-"""Every question that the dashboards ask of Prometheus, with their variables set to what "All" means."""
+"""Every query of the dashboards, with their variables set to the values of "All"."""
 
 import json
 import re
 from dataclasses import dataclass
 
-from process import REPOSITORY
+from harness.process import REPOSITORY
 
 # Grafana's own variables, for a scrape each second.
 BUILT_IN = {"__rate_interval": "10s", "__interval": "1s", "__range": "5m"}
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """One expression of one panel, annotation or variable."""
 
     where: str
-    query: str
+    text: str
 
 
-# Dashboards of what a Prometheus tells the sidecar, and those of what its recording rules say.
+# Dashboards about the servers that a sidecar queries, and those over the recording rules.
 OF_SERVERS = {"mapwarden-sources"}
 OF_RULES = {"mapwarden-fleet-overview", "mapwarden-fleet-detail"}
 
@@ -42,7 +42,7 @@ def of_sidecars() -> list[dict]:
 
 
 def of_servers() -> list[dict]:
-    """The dashboards that need a sidecar which asks a Prometheus."""
+    """The dashboards that need a sidecar which queries a Prometheus."""
     return [dashboard for dashboard in all_dashboards() if dashboard["uid"] in OF_SERVERS]
 
 
@@ -51,7 +51,7 @@ def of_rules() -> list[dict]:
     return [dashboard for dashboard in all_dashboards() if dashboard["uid"] in OF_RULES]
 
 
-def expressions(dashboards: list[dict]) -> list[Question]:
+def expressions(dashboards: list[dict]) -> list[Query]:
     """The PromQL of every panel and annotation."""
     found = []
     for dashboard in dashboards:
@@ -61,12 +61,12 @@ def expressions(dashboards: list[dict]) -> list[Question]:
         for annotation in dashboard["annotations"]["list"]:
             if "expr" in annotation:
                 found.append((f"{dashboard['title']} / {annotation['name']}", annotation["expr"], dashboard))
-    return [Question(where, substituted(query, dashboard)) for where, query, dashboard in found]
+    return [Query(where, substituted(query, dashboard)) for where, query, dashboard in found]
 
 
-def variables(dashboards: list[dict]) -> list[Question]:
+def variables(dashboards: list[dict]) -> list[Query]:
     """The `label_values(..)` of every variable."""
-    return [Question(f"{dashboard['title']} / ${variable['name']}", substituted(variable["query"]["query"], dashboard))
+    return [Query(f"{dashboard['title']} / ${variable['name']}", substituted(variable["query"]["query"], dashboard))
             for dashboard in dashboards for variable in dashboard["templating"]["list"]
             if variable["type"] == "query"]
 

@@ -1,4 +1,4 @@
-"""A service that nobody here wrote the telemetry of: the OpenTelemetry Python SDK, sending OTLP over HTTP."""
+"""A service with foreign telemetry: the OpenTelemetry Python SDK, which sends OTLP over HTTP."""
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 # Bounds of the semantic conventions for http.server.request.duration.
 BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 
-# The objectives that a team writes for such a service.
+# Objectives that a team would write for such a service.
 OBJECTIVES = """
 slos:
   - name: availability
@@ -29,14 +29,14 @@ slos:
 
 
 class Shop:
-    """Requests that are counted in a metric and described by a span each."""
+    """Counts each request in a metric and describes it by a span."""
 
     def __init__(self, otlp: str):
         resource = Resource.create({
             "service.name": "shop", "service.version": "1.0.0", "deployment.environment.name": "test",
             "mapwarden.team": "shopkeepers", "cloud.region": "eu-west-1",
         })
-        # Exports wait for flush(): tests decide when something is sent.
+        # Exports wait for flush(): the tests decide when something is sent.
         reader = PeriodicExportingMetricReader(
             OTLPMetricExporter(endpoint=otlp + "/v1/metrics", timeout=5), export_interval_millis=3_600_000)
         self.metrics = MeterProvider(metric_readers=[reader], resource=resource)
@@ -57,7 +57,7 @@ class Shop:
                 span.set_status(Status(StatusCode.ERROR))
 
     def flush(self) -> None:
-        """Sends everything. Says nothing about whether it arrived: ask the sidecar."""
+        """Sends everything. Whether it arrived, only the sidecar knows."""
         self.traces.force_flush(10_000)
         self.metrics.force_flush(10_000)
 

@@ -1,4 +1,4 @@
-"""Bad input: a clear message that names the thing and what is accepted; never a 500."""
+"""Bad input gets a clear message that names the problem and what is accepted; never a 500."""
 
 import socket
 import subprocess
@@ -6,14 +6,14 @@ import subprocess
 import pytest
 import requests
 
-from process import free_port
+from harness.process import free_port
 
 
-def refused(binary, folder, *arguments) -> str:
-    """The message of a start that must fail."""
+def rejected(binary, folder, *arguments) -> str:
+    """Returns the message of a start that must fail."""
     ran = subprocess.run(
         [binary, *map(str, arguments)], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    assert ran.returncode != 0, f"it ended as if all were well: {ran.stdout}{ran.stderr}"
+    assert ran.returncode != 0, f"it ended with success: {ran.stdout}{ran.stderr}"
     message = ran.stdout + ran.stderr
     assert "panicked" not in message, message
     return message
@@ -24,27 +24,27 @@ def addresses() -> list[str]:
 
 
 def test_a_data_directory_that_cannot_be_written(binary, tmp_path):
-    # Tests may run as root, whom no permission stops: a file where the folder should be stops everybody.
-    (tmp_path / "taken").write_text("")
-    folder = tmp_path / "taken" / "data"
-    message = refused(binary, tmp_path, "run", *addresses(), "--data-dir", folder)
+    # The tests may run as root, who can write into any folder, but not into a file where the folder should be.
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "data"
+    message = rejected(binary, tmp_path, "run", *addresses(), "--data-dir", folder)
     assert str(folder) in message
     assert "data-dir" in message
 
 
 @pytest.mark.parametrize("command", ["run", "demo"])
 @pytest.mark.parametrize("flag", ["--admin", "--otlp-http"])
-def test_a_port_that_is_taken(binary, tmp_path, command, flag):
+def test_a_port_in_use(binary, tmp_path, command, flag):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
-        taken = f"127.0.0.1:{holder.getsockname()[1]}"
+        used = f"127.0.0.1:{holder.getsockname()[1]}"
         other = "--otlp-http" if flag == "--admin" else "--admin"
-        message = refused(binary, tmp_path, command, flag, taken, other, f"127.0.0.1:{free_port()}")
-    assert taken in message
+        message = rejected(binary, tmp_path, command, flag, used, other, f"127.0.0.1:{free_port()}")
+    assert used in message
 
 
-def test_a_bad_configuration_tells_every_problem_with_its_line(binary, tmp_path):
+def test_a_bad_configuration_shows_every_problem_with_its_line(binary, tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text(
         "slos:\n"
@@ -59,17 +59,17 @@ def test_a_bad_configuration_tells_every_problem_with_its_line(binary, tmp_path)
         "  - webhook: {url: nowhere}\n"
     )
     for arguments in (["run", *addresses(), "--config", path], ["check", path]):
-        message = refused(binary, tmp_path, *arguments)
+        message = rejected(binary, tmp_path, *arguments)
         for line, word in ((4, "1.2"), (8, "colour"), (10, "nowhere")):
-            assert any(f"bad.yaml:{line}" in told and word in told for told in message.splitlines()), \
+            assert any(f"bad.yaml:{line}" in shown and word in shown for shown in message.splitlines()), \
                 f"line {line}, {word}: {message}"
 
 
-def test_a_configuration_that_is_not_there(binary, tmp_path):
-    assert "nowhere.yaml" in refused(binary, tmp_path, "run", *addresses(), "--config", tmp_path / "nowhere.yaml")
+def test_a_missing_configuration(binary, tmp_path):
+    assert "nowhere.yaml" in rejected(binary, tmp_path, "run", *addresses(), "--config", tmp_path / "nowhere.yaml")
 
 
-def test_bad_requests_are_refused_with_a_reason_and_counted(sidecar):
+def test_bad_requests_are_rejected_with_a_reason_and_counted(sidecar):
     running = sidecar()
     deploys = running.admin + "/api/v1/deploys"
     no_sha = requests.post(deploys, json={"service": "shop", "version": "2", "kind": "deploy"}, timeout=10)
@@ -89,13 +89,13 @@ def test_bad_requests_are_refused_with_a_reason_and_counted(sidecar):
         assert requests.post(url, "{}", headers={"content-type": "text/plain"}, timeout=10).status_code == 415
         assert requests.get(url, timeout=10).status_code == 405
         signal = path.removeprefix("/v1/")
-        running.wait_for("the refusal to be counted", lambda signal=signal: running.sample(
+        running.wait_for("the rejection to be counted", lambda signal=signal: running.sample(
             "mapwarden_otlp_requests_total", signal=signal, code="400") or None)
     assert running.get("/api/v1/slos/nobody/nothing").status_code == 404
     assert running.get("/readyz").ok
 
 
-def test_a_body_over_the_limit_is_refused(sidecar, tmp_path):
+def test_a_body_over_the_limit_is_rejected(sidecar, tmp_path):
     configuration = tmp_path / "small.yaml"
     configuration.write_text("max_body: 4096\n")
     running = sidecar("--config", configuration)

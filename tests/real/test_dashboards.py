@@ -2,19 +2,15 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from dashboards import all_dashboards, expressions, label_values, of_rules, variables
-from process import REPOSITORY
+from harness.past import Past, PrometheusPast, labelled, levels
+from real.dashboards import all_dashboards, expressions, label_values, of_rules, variables
 
-sys.path.insert(0, str(REPOSITORY / "tests" / "scenarios"))
-from past import Past, PrometheusPast, labelled, levels  # noqa: E402
-
-# 2026-11-21T00:00:00Z, and for how long it is told; what is asked is asked of the end.
+# 2026-11-21T00:00:00Z, and how many hours of samples follow; queries are evaluated at the end of these.
 BEGIN, HOURS, STEP = 1_795_219_200, 4, 60
 
 OBJECTIVE = """
@@ -30,7 +26,7 @@ slos:
     alerting: {name: ShopAvailability}
 """
 
-# What the sidecars of the fleet tell beside the rules.
+# What the sidecars of the fleet export beside the rules.
 OF_SIDECARS = {
     "mapwarden_change_timestamp_seconds": [({"service": "shop", "kind": "deploy", "version": "v2", "sha": "a3f9c1d"}, BEGIN + 3_600)],
     "mapwarden_error_budget_corrected_remaining_ratio": [({"slo": "shop/availability", "service": "shop"}, 0.5)],
@@ -40,8 +36,9 @@ OF_SIDECARS = {
 }
 
 
-def counters(is_told) -> dict[str, list[str]]:
-    """Two pods of which one in ten requests fails in the last half hour; silent where `is_told` says so."""
+def counters(is_scraped) -> dict[str, list[str]]:
+    """Returns the samples of two pods where one in ten requests fails in the last half hour; without the seconds that
+    `is_scraped` excludes."""
     samples: dict[str, list[str]] = {"up": [], "requests_total": []}
     for pod in ("a", "b"):
         counted = {"200": 0, "500": 0}
@@ -49,7 +46,7 @@ def counters(is_told) -> dict[str, list[str]]:
             is_bad = second > (HOURS - 0.5) * 3_600
             counted["200"] += 135 if is_bad else 150
             counted["500"] += 15 if is_bad else 0
-            if not is_told(second):
+            if not is_scraped(second):
                 continue
             target = {"job": "shop", "instance": pod}
             samples["up"].append(f"{labelled('up', target)} 1 {BEGIN + second}")
@@ -59,7 +56,7 @@ def counters(is_told) -> dict[str, list[str]]:
 
 
 def evaluated(past: Past, rules: list[dict]) -> None:
-    """What Prometheus would have recorded in the time that is told, level by level, and which alerts would have fired."""
+    """Adds what Prometheus would have recorded, level by level, and the alerts that would have fired."""
     span = (BEGIN, BEGIN + HOURS * 3_600)
 
     def values(rule: dict, name: str, extra: dict) -> list[str]:
@@ -100,27 +97,27 @@ def fleet(binary, tmp_path_factory):
     past.end()
 
 
-def test_every_question_about_a_fleet_has_an_answer(fleet):
-    questions = expressions(of_rules())
-    assert len(questions) > 30
+def test_every_panel_of_the_fleet_has_data(fleet):
+    queries = expressions(of_rules())
+    assert len(queries) > 30
     end = BEGIN + HOURS * 3_600
-    empty = [f"{each.where}: {each.query}" for each in questions if not fleet.ask("query", query=each.query, time=end)]
+    empty = [f"{each.where}: {each.text}" for each in queries if not fleet.ask("query", query=each.text, time=end)]
     assert not empty, "panels that stayed empty:\n" + "\n".join(empty)
-    for question in variables(of_rules()):
-        selector, label = label_values(question.query)
+    for variable in variables(of_rules()):
+        selector, label = label_values(variable.text)
         found = {series["metric"].get(label) for series in fleet.ask("query", query=selector, time=end)}
-        assert found and None not in found, question
+        assert found and None not in found, variable
 
 
 def test_the_numbers_of_a_fleet_are_those_of_its_counters(fleet):
     """Half an hour of one in ten bad, of four hours of 20 requests a second."""
     end = BEGIN + HOURS * 3_600
-    asked = {each.where: each.query for each in expressions(of_rules())}
+    texts = {each.where: each.text for each in expressions(of_rules())}
 
     def of(panel: str, target: str = "A") -> float:
-        return fleet.at(asked[f"Mapwarden / Fleet, SLO in detail / {panel} / {target}"], end)
+        return fleet.at(texts[f"Mapwarden / Fleet, SLO in detail / {panel} / {target}"], end)
 
-    # The slice that ends 30 s before: 30 minutes less a slice at most, of an hour.
+    # Recorded minutes end 30 s before the evaluation: at most one of the 30 bad minutes of the hour is not counted.
     assert of("Good events of the last hour") == pytest.approx(0.95, abs=0.003)
     assert of("Target") == pytest.approx(0.99)
     assert of("Good share by window") == pytest.approx(0.9, abs=0.001)
@@ -131,30 +128,29 @@ def test_the_numbers_of_a_fleet_are_those_of_its_counters(fleet):
     assert of("Coverage of the last hour") == pytest.approx(1, abs=0.02)
 
 
-def test_what_was_not_measured_is_not_drawn(binary, tmp_path):
-    """The last half hour is silent: panels of five minutes show nothing, and none of them a value of their own."""
+def test_panels_show_nothing_for_unmeasured_time(binary, tmp_path):
+    """Without scrapes in the last half hour, panels over five minutes are empty instead of showing a made-up value."""
     past = PrometheusPast(tmp_path)
     try:
         past.add(counters(lambda second: second <= (HOURS - 0.5) * 3_600))
         evaluated(past, rules_of(binary, tmp_path))
         end = BEGIN + HOURS * 3_600
-        asked = {each.where: each.query for each in expressions(of_rules())}
+        texts = {each.where: each.text for each in expressions(of_rules())}
         detail = "Mapwarden / Fleet, SLO in detail"
         for panel in ("Good share by window / A", "Events / A", "Burn rate by window / A", "Alerts that fire / A"):
-            assert past.ask("query", query=asked[f"{detail} / {panel}"], time=end) == [], panel
-        # Blocks cannot say that a target went away: its last value is there for the five minutes of Prometheus' lookback.
-        assert past.at(asked[f"{detail} / Coverage of the last hour / A"], end) == pytest.approx(35 / 60, abs=0.03)
-        assert past.at(asked[f"{detail} / Budget left / A"], end) == pytest.approx(1)
+            assert past.ask("query", query=texts[f"{detail} / {panel}"], time=end) == [], panel
+        # Blocks have no staleness markers: the last value of a target stays for the five minutes of Prometheus' lookback.
+        assert past.at(texts[f"{detail} / Coverage of the last hour / A"], end) == pytest.approx(35 / 60, abs=0.03)
+        assert past.at(texts[f"{detail} / Budget left / A"], end) == pytest.approx(1)
     finally:
         past.end()
 
 
-
 def test_every_query_is_valid_for_promtool(tmp_path):
-    """As recording rules: a query that Prometheus cannot read is named with its panel."""
-    questions = expressions(all_dashboards())
-    rules = [{"record": f"question:{number}", "expr": question.query} for number, question in enumerate(questions)]
-    file = tmp_path / "questions.yaml"
-    file.write_text(json.dumps({"groups": [{"name": "questions", "rules": rules}]}))
+    """Writes each query as a recording rule, which promtool parses."""
+    queries = expressions(all_dashboards())
+    rules = [{"record": f"query:{number}", "expr": query.text} for number, query in enumerate(queries)]
+    file = tmp_path / "queries.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
     checked = subprocess.run(["promtool", "check", "rules", file], capture_output=True, text=True, timeout=60)
     assert checked.returncode == 0, checked.stdout + checked.stderr

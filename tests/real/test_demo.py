@@ -1,14 +1,17 @@
-"""The demo under real eyes: a Prometheus with our rules and dashboards, an Alertmanager, a webhook."""
+"""The demo, observed by a Prometheus with our rules and dashboards, an Alertmanager and a webhook."""
 
 import re
 import subprocess
 
 import pytest
 
-from dashboards import all_dashboards, expressions, label_values, of_sidecars, variables
-from process import REPOSITORY, Alertmanager, Listener, Prometheus, Sidecar, wait_for
+from harness.listener import Listener
+from harness.process import REPOSITORY, wait_for
+from harness.servers import Alertmanager, Prometheus
+from harness.sidecar import Sidecar
+from real.dashboards import all_dashboards, expressions, label_values, of_sidecars, variables
 
-# What the demo has to show its fault, and then to resolve it.
+# How many seconds the demo has to show its fault, and as many to resolve it.
 FAULT_WITHIN = 120.0
 
 # The keys of the notice in the design, by part.
@@ -27,7 +30,7 @@ HYPOTHESIS = {"pattern", "score", "supports", "would_refute"}
 
 
 class Scene:
-    """Everything that runs, and the notice as it was when it opened."""
+    """All programs of the scene, and the notice as it was when it opened."""
 
     def __init__(self, binary, folder):
         self.webhook = Listener()
@@ -56,7 +59,7 @@ def scene(binary, tmp_path_factory):
 
 
 def keys_of(part, expected):
-    """A part has these keys, or says in one why it is missing."""
+    """A part has these keys, or `missing` with the reason."""
     if set(part) != {"missing"}:
         assert expected <= set(part), f"without {expected - set(part)}: {part}"
 
@@ -87,8 +90,8 @@ def test_alertmanager_has_the_alert_with_its_labels(scene):
     assert alert["labels"]["alertname"]
     assert alert["labels"]["service"] == "order-service"
     assert alert["labels"]["severity"] in ("page", "ticket")
-    told = " ".join(alert["annotations"].values())
-    assert notice["id"] in told or notice["summary"] in told or notice["slo"] in told, alert
+    text = " ".join(alert["annotations"].values())
+    assert notice["id"] in text or notice["summary"] in text or notice["slo"] in text, alert
     labels = " ".join(alert["labels"].values())
     changes = notice["recent_changes"] if isinstance(notice["recent_changes"], list) else []
     assert not any(change["sha"] in labels for change in changes if isinstance(change["sha"], str)), \
@@ -114,32 +117,32 @@ def test_the_rules_are_loaded_and_page(scene):
     assert {rule["name"] for rule in rules} == alerts
     assert [rule for rule in rules if rule["health"] != "ok"] == []
     expression = f'ALERTS{{alertname="MapwardenErrorBudgetBurnPage", slo="{scene.opened["slo"]}", alertstate="firing"}}'
-    wait_for("the page of the sidecar's own verdict", lambda: scene.prometheus.values(expression) or None)
+    wait_for("the page of the sidecar's own tiers", lambda: scene.prometheus.values(expression) or None)
 
 
-def test_every_question_of_the_dashboards_has_an_answer(scene):
-    questions = expressions(of_sidecars())
-    assert len(questions) > 60
-    unanswered = set(questions)
+def test_every_panel_of_the_dashboards_has_data(scene):
+    queries = expressions(of_sidecars())
+    assert len(queries) > 60
+    unanswered = set(queries)
 
     def ask():
-        unanswered.difference_update([each for each in unanswered if scene.prometheus.values(each.query)])
+        unanswered.difference_update([each for each in unanswered if scene.prometheus.values(each.text)])
         return True if not unanswered else None
 
     try:
         wait_for("every panel to have data", ask, FAULT_WITHIN)
     except AssertionError:
-        empty = "\n".join(sorted(f"{question.where}: {question.query}" for question in unanswered))
+        empty = "\n".join(sorted(f"{query.where}: {query.text}" for query in unanswered))
         raise AssertionError(f"panels that stayed empty while the demo ran:\n{empty}") from None
 
 
 def test_every_variable_of_the_dashboards_has_values(scene):
-    questions = variables(of_sidecars())
-    assert questions
-    for question in questions:
-        selector, label = label_values(question.query)
+    queries = variables(of_sidecars())
+    assert queries
+    for query in queries:
+        selector, label = label_values(query.text)
         values = scene.prometheus.ask(f"label/{label}/values", **{"match[]": selector, "start": scene.prometheus.begin})
-        assert values, f"{question.where}: {question.query}"
+        assert values, f"{query.where}: {query.text}"
 
 
 def test_promtool_accepts_the_metrics(scene):
@@ -157,7 +160,7 @@ def test_the_sidecar_serves_what_is_in_the_repository(scene):
         assert scene.demo.json(f"/dashboards/{dashboard['uid']}.json") == dashboard
 
 
-def test_the_notice_resolves_and_is_told_everywhere(scene):
+def test_the_notice_resolves_everywhere(scene):
     identifier = scene.opened["id"]
 
     def resolved():
@@ -165,7 +168,7 @@ def test_the_notice_resolves_and_is_told_everywhere(scene):
         return notice if notice["state"] == "resolved" else None
 
     scene.demo.wait_for("the notice to resolve", resolved, FAULT_WITHIN)
-    wait_for("the webhook's last word", lambda: any(
+    wait_for("the webhook's last notification", lambda: any(
         identifier in str(body) and "resolved" in str(body) for body in scene.webhook.kept) or None)
     wait_for("the notice quality index", lambda: [
         series for series in scene.prometheus.values('sum(mapwarden_notice_parts_total{state="present"})')

@@ -1,13 +1,13 @@
-"""The demo as its manifests run it: beside a sidecar that is a process of its own."""
+"""The demo as its manifests run it: beside a sidecar in a process of its own."""
 
 import json
 import subprocess
 
-# The story is given up after 120 s by the demo itself.
+# The demo itself gives up after 120 s.
 STORY_WITHIN = 150.0
 
 
-def test_the_story_is_the_same_beside_a_sidecar_that_runs(binary, sidecar, tmp_path):
+def test_the_demo_succeeds_beside_a_running_sidecar(binary, sidecar, tmp_path):
     beside = sidecar()
     report = tmp_path / "report.json"
     story = subprocess.run(
@@ -17,10 +17,10 @@ def test_the_story_is_the_same_beside_a_sidecar_that_runs(binary, sidecar, tmp_p
     )
     assert story.returncode == 0, story.stdout + story.stderr
     assert beside.admin in story.stdout and beside.otlp in story.stdout
-    told = json.loads(report.read_text())
-    assert told["checks"] and all(check["holds"] for check in told["checks"]), told["checks"]
-    # The sidecar outlives the demo, and says what the demo said.
-    notice = beside.json(f"/api/v1/notices/{told['notice']['id']}")
+    outcome = json.loads(report.read_text())
+    assert outcome["checks"] and all(check["holds"] for check in outcome["checks"]), outcome["checks"]
+    # The sidecar outlives the demo, and has the same notice and counts.
+    notice = beside.json(f"/api/v1/notices/{outcome['notice']['id']}")
     assert notice["state"] == "resolved"
     assert beside.slo("order-service/checkout-availability")["total"] == \
-        sum(told["ledger"]["checkouts"].values())
+        sum(outcome["ledger"]["checkouts"].values())

@@ -1,32 +1,27 @@
-"""The inhibition that the documents advise, in a real Alertmanager, over the labels that our alerts have: a page silences the
+"""The inhibition rules that the documents advise, in a real Alertmanager, over the labels of our alerts: a page silences the
 tickets of the same objective, and nothing else."""
 
 import subprocess
-import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 
-from process import REPOSITORY, Alertmanager, Listener
+from harness.blocks import blocks
+from harness.listener import Listener
+from harness.process import REPOSITORY
+from harness.servers import Alertmanager
 
 
 def advised(document: str) -> dict:
-    """The indented block of a document that holds `inhibit_rules`."""
-    blocks, block = [], []
-    for line in (REPOSITORY / document).read_text().splitlines() + ["end"]:
-        if line.startswith("    "):
-            block.append(line)
-        elif block:
-            blocks.append(textwrap.dedent("\n".join(block)))
-            block = []
-    [found] = [yaml.safe_load(block) for block in blocks if "inhibit_rules:" in block]
+    """Returns the block of a document that holds `inhibit_rules`."""
+    [found] = [yaml.safe_load(block.text) for block in blocks(document) if "inhibit_rules:" in block.text]
     return found
 
 
 @pytest.fixture
 def alertmanager(tmp_path):
-    """An Alertmanager with what a document advises, and what it told."""
+    """Starts an Alertmanager with the configuration that a document advises, and a listener for its notifications."""
     running = []
 
     def start(document: str) -> tuple[Alertmanager, Listener]:
@@ -41,7 +36,7 @@ def alertmanager(tmp_path):
 
 
 def written(binary: Path, folder: Path) -> dict[tuple[str, str], dict]:
-    """The labels of the alerts that are written for two objectives, by (objective, what it is)."""
+    """Returns the labels of the alerts that are written for two objectives, by (objective, kind of alert)."""
     subprocess.run([binary, "rules", "--out", folder, REPOSITORY / "tests/objectives/requests.yaml"], check=True, timeout=60)
     alerts = {}
     for name in ["availability", "probes"]:
@@ -55,7 +50,7 @@ def written(binary: Path, folder: Path) -> dict[tuple[str, str], dict]:
 
 
 def ours() -> dict[tuple[str, str], dict]:
-    """The labels of the repository's own alerts, of two objectives."""
+    """Returns the labels of the repository's own alerts for two objectives."""
     rules = yaml.safe_load((REPOSITORY / "alerts/slo.yaml").read_text())["groups"]
     by_name = {rule["alert"]: rule["labels"] for group in rules for rule in group["rules"] if "alert" in rule}
     names = {"page": "MapwardenErrorBudgetBurnPage", "ticket": "MapwardenErrorBudgetBurnTicket", "no data": "MapwardenTelemetryCoverageLow"}
@@ -69,14 +64,14 @@ def assert_inhibited(alertmanager: Alertmanager, listener: Listener, alerts: dic
     checked = subprocess.run(["amtool", "check-config", alertmanager.configuration], capture_output=True, text=True)
     assert checked.returncode == 0 and "1 inhibit rules" in checked.stdout, checked.stdout + checked.stderr
     sent = [labels for name, labels in alerts.items() if name != ("probes", "page")]
-    # Alertmanager knows of an inhibition once it has the page: here it comes with the ticket.
+    # Alertmanager applies an inhibition once it has the page: here the page arrives together with the ticket.
     alertmanager.post(sent)
 
     def states():
         found = {tuple(sorted(alert["labels"].items())): alert for alert in alertmanager.alerts()}
         known = {name: found.get(tuple(sorted(labels.items()))) for name, labels in alerts.items()}
-        told = {name: alert["status"]["state"] for name, alert in known.items() if alert}
-        return told if len(told) == len(sent) and "unprocessed" not in told.values() else None
+        shown = {name: alert["status"]["state"] for name, alert in known.items() if alert}
+        return shown if len(shown) == len(sent) and "unprocessed" not in shown.values() else None
 
     active = alertmanager.wait_for("the alerts", states)
     assert active == {
@@ -91,18 +86,21 @@ def assert_inhibited(alertmanager: Alertmanager, listener: Listener, alerts: dic
     [by] = held["status"]["inhibitedBy"]
     [page] = [alert for alert in alertmanager.alerts() if alert["fingerprint"] == by]
     assert page["labels"] == alerts["availability", "page"]
-    told = lambda: [alert["labels"] for _, body in list(listener.kept) for alert in body["alerts"]]
+
+    def notified():
+        return [alert["labels"] for _, body in list(listener.kept) for alert in body["alerts"]]
+
     everything = [labels for labels in sent if labels != ticket]
-    alertmanager.wait_for("what is told", lambda: all(labels in told() for labels in everything) or None)
-    assert ticket not in told()
+    alertmanager.wait_for("the notifications", lambda: all(labels in notified() for labels in everything) or None)
+    assert ticket not in notified()
 
 
-def test_a_page_of_written_rules_silences_the_ticket_of_its_objective(alertmanager, binary, tmp_path):
+def test_a_page_of_written_rules_silences_its_ticket(alertmanager, binary, tmp_path):
     started, listener = alertmanager("docs/rules.md")
     assert_inhibited(started, listener, written(binary, tmp_path / "rules"))
 
 
-def test_a_page_of_the_repository_s_alerts_silences_the_ticket_of_its_objective(alertmanager):
+def test_a_page_of_the_shipped_alerts_silences_its_ticket(alertmanager):
     started, listener = alertmanager("alerts/README.md")
     assert_inhibited(started, listener, ours())
 
@@ -113,5 +111,9 @@ def test_the_page_of_one_namespace_leaves_the_tickets_of_others(alertmanager, bi
     page = {**alerts["availability", "page"], "namespace": "shop-eu"}
     ticket = {**alerts["availability", "ticket"], "namespace": "shop-us"}
     started.post([page, ticket])
-    states = lambda: [alert["status"]["state"] for alert in started.alerts()]
-    assert started.wait_for("the alerts", lambda: len(states()) == 2 and "unprocessed" not in states() and states() or None) == ["active"] * 2
+
+    def states():
+        found = [alert["status"]["state"] for alert in started.alerts()]
+        return found if len(found) == 2 and "unprocessed" not in found else None
+
+    assert started.wait_for("the alerts", states) == ["active"] * 2

@@ -1,4 +1,4 @@
-"""The budget ledger under SIGKILL, clocks that step and an hour asleep: nothing is lost, nothing counts twice."""
+"""The budget ledger under SIGKILL, clocks that step and an hour of suspension: nothing is lost, nothing counts twice."""
 
 import signal
 import time
@@ -12,7 +12,7 @@ HOUR = 3_600
 
 
 class Clock:
-    """The clock of a sidecar: the machine's, moved by whole seconds at any moment."""
+    """The clock of a sidecar: the machine's, offset by whole seconds that may change at any moment."""
 
     def __init__(self, folder: Path):
         self.file = folder / "clock"
@@ -20,7 +20,7 @@ class Clock:
         library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
         self.environment = {
             "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-            # Timers go on: it is the time of day that steps.
+            # Timers are not affected: only the time of day steps.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
@@ -33,7 +33,7 @@ class Clock:
 
 
 class Counter:
-    """A service that tells what it counted since its start, by the sidecar's clock."""
+    """A service that exports what it counted since its start, by the sidecar's clock."""
 
     def __init__(self, sidecar, clock: Clock):
         self.clock, self.good, self.bad = clock, 0, 0
@@ -43,8 +43,8 @@ class Counter:
     def turn_to(self, sidecar) -> None:
         self.sidecar = sidecar
 
-    def tell(self, good: int, bad: int) -> None:
-        """Counts more events and tells the sums, again and again as services do, until they are counted."""
+    def count(self, good: int, bad: int) -> None:
+        """Counts more events and exports the sums, repeatedly as services do, until the sidecar has counted them."""
         self.good, self.bad = self.good + good, self.bad + bad
         wanted = self.good + self.bad
 
@@ -104,22 +104,22 @@ def corrected(sidecar, field: str):
     return sidecar.slo(SLO)["budget"]["corrected"][field]
 
 
-def test_a_correction_that_was_answered_survives_a_kill_and_counts_once(start, clock):
+def test_an_acknowledged_correction_survives_a_kill_and_counts_once(start, clock):
     first = start()
     shop = Counter(first, clock)
-    shop.tell(960, 40)
-    asked = {"key": "incident-7", "slo": "shop/*", "kind": "refund", "events": 15}
-    booked = post(first, "", **asked)
+    shop.count(960, 40)
+    refund = {"key": "incident-7", "slo": "shop/*", "kind": "refund", "events": 15}
+    booked = post(first, "", **refund)
     first.kill()
     assert booked.status_code == 201, booked.text
 
     second = start(ports=first.ports, name="second")
-    again = post(second, "", **asked)
+    again = post(second, "", **refund)
     assert (again.status_code, again.json()["id"]) == (200, booked.json()["id"])
     assert [line["id"] for line in second.json("/api/v1/corrections")] == [booked.json()["id"]]
-    # The counters' values come again, too, and are old news.
+    # The counters' values are sent again, too, and count nothing.
     shop.turn_to(second)
-    shop.tell(0, 0)
+    shop.count(0, 0)
     second.wait_for("the corrected budget", lambda: corrected(second, "bad") == 25 or None)
     raw = second.slo(SLO)["budget"]["raw"]
     assert (raw["good"], raw["bad"]) == (960, 40)
@@ -133,38 +133,38 @@ def test_a_correction_that_was_answered_survives_a_kill_and_counts_once(start, c
     assert third.slo(SLO)["budget"]["corrected"]["corrections"] == []
 
 
-def test_a_clock_that_steps_forward_and_back_loses_no_event_and_no_correction(start, clock):
+def test_a_clock_that_steps_loses_no_event_and_no_correction(start, clock):
     sidecar = start()
     shop = Counter(sidecar, clock)
-    shop.tell(90, 10)
+    shop.count(90, 10)
     assert post(sidecar, "", slo="shop/*", kind="refund", events=1).status_code == 201
     clock.move(HOUR)
-    shop.tell(90, 10)
+    shop.count(90, 10)
     assert post(sidecar, "", slo="shop/*", kind="refund", events=2).status_code == 201
     sidecar.wait_for("both refunds", lambda: corrected(sidecar, "refunded") == 3 or None)
     clock.move(0)
-    shop.tell(90, 10)
+    shop.count(90, 10)
     assert sidecar.slo(SLO)["good"] == 270
-    # What was booked an hour ahead counts in no period that ends now; the log has it, in the order of writing.
+    # What was booked an hour ahead is outside of a period that ends now; the log has it, in the order of writing.
     sidecar.wait_for("one refund", lambda: corrected(sidecar, "refunded") == 1 or None)
     assert post(sidecar, "", slo="shop/*", kind="refund", events=4).status_code == 201
     assert [line["events"] for line in sidecar.json("/api/v1/corrections")] == [4, 2, 1]
     # When the clock gets there, it counts.
     clock.move(HOUR + 60)
-    shop.tell(90, 10)
+    shop.count(90, 10)
     sidecar.wait_for("all refunds", lambda: corrected(sidecar, "refunded") == 7 or None)
     sidecar.kill()
 
     again = start(ports=sidecar.ports, name="again")
     shop.turn_to(again)
-    shop.tell(10, 0)
+    shop.count(10, 0)
     assert (again.slo(SLO)["total"], corrected(again, "refunded")) == (410, 7)
 
 
-def test_an_hour_asleep_is_an_hour_that_the_next_point_accounts_for(start, clock):
+def test_the_next_point_accounts_for_an_hour_of_suspension(start, clock):
     sidecar = start()
     shop = Counter(sidecar, clock)
-    shop.tell(90, 10)
+    shop.count(90, 10)
     booked = post(sidecar, "", slo="shop/*", kind="deduction", events=5)
     assert booked.status_code == 201, booked.text
     sidecar.child.send_signal(signal.SIGSTOP)
@@ -173,7 +173,7 @@ def test_an_hour_asleep_is_an_hour_that_the_next_point_accounts_for(start, clock
     sidecar.wait_for("readiness", lambda: sidecar.get("/readyz").ok or None)
     slo = sidecar.slo(SLO)
     assert (slo["total"], slo["windows"][0]["error_ratio"]) == (100, None), "the last five minutes are not measured"
-    shop.tell(900, 0)
+    shop.count(900, 0)
     slo = sidecar.slo(SLO)
     assert slo["windows"][0]["good"] == 900
     assert (slo["budget"]["raw"]["bad"], slo["budget"]["corrected"]["bad"]) == (10, 15)

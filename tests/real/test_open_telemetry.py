@@ -1,10 +1,10 @@
 """A service with the OpenTelemetry Python SDK and two objectives in a file gets counts, budgets, a notice with its
-users, and pages that wait for an Alertmanager that is down."""
+users, and pages that are retried while Alertmanager is down."""
 
 import pytest
 
-from process import free_port
-from shop import OBJECTIVES, Shop
+from harness.process import free_port
+from real.shop import OBJECTIVES, Shop
 
 GOOD, BAD, SLOW = 2_000, 400, 30
 CUSTOMERS, VICTIMS = 500, 37
@@ -21,7 +21,7 @@ def scene(sidecar, tmp_path):
 
 
 def counted(sidecar, identifier: str, good: int, total: int):
-    """The objective, once it has seen all events."""
+    """Returns the objective once it has counted all events."""
 
     def ask():
         slo = sidecar.slo(identifier)
@@ -32,7 +32,7 @@ def counted(sidecar, identifier: str, good: int, total: int):
     return slo
 
 
-def test_requests_become_exact_counts_a_budget_and_a_notice_with_its_users(scene):
+def test_requests_become_exact_counts_a_budget_and_a_notice(scene):
     sidecar, shop = scene
     for number in range(GOOD):
         shop.request(f"user-{number % CUSTOMERS}", seconds=0.4 if number < SLOW else 0.02)
@@ -50,7 +50,7 @@ def test_requests_become_exact_counts_a_budget_and_a_notice_with_its_users(scene
     after = counted(sidecar, "shop/availability", GOOD, GOOD + BAD)
     # Budget: 1 - bad share / allowed share.
     assert after["remaining"] == pytest.approx(1 - (BAD / (GOOD + BAD)) / 0.001, rel=1e-6)
-    # What is sent again changes nothing: cumulative series, the same values.
+    # Exports are idempotent: the series are cumulative, and the values are the same.
     shop.flush()
     shop.flush()
     counted(sidecar, "shop/availability", GOOD, GOOD + BAD)
@@ -70,7 +70,7 @@ def test_requests_become_exact_counts_a_budget_and_a_notice_with_its_users(scene
     assert sidecar.sample("mapwarden_sli_good_events_total", slo="shop/availability") == GOOD
 
 
-def test_an_alertmanager_that_is_down_is_tried_again_and_harms_nothing(scene):
+def test_deliveries_to_an_alertmanager_that_is_down_are_retried(scene):
     sidecar, shop = scene
     for number in range(1_000):
         shop.request(f"user-{number}", status=503 if number % 2 else 200)

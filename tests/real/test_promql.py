@@ -1,5 +1,5 @@
-"""Objectives whose events a Prometheus or a VictoriaMetrics has: counted to the event from its samples, over restarts of
-everything, and compared with recording rules under Sloth's names."""
+"""Objectives over the samples of a Prometheus or a VictoriaMetrics: counted to the event, over restarts of everything, and
+compared with recording rules under Sloth's names."""
 
 import threading
 import time
@@ -7,14 +7,16 @@ import time
 import pytest
 import requests
 
-from dashboards import expressions, label_values, of_servers, variables
-from process import Listener, Prometheus, Server, VictoriaMetrics, wait_for
+from harness.listener import Listener
+from harness.process import wait_for
+from harness.servers import Prometheus, Server, VictoriaMetrics
+from real.dashboards import expressions, label_values, of_servers, variables
 
-# A step: the resolution in time of everything here.
+# Seconds of a step, which is the resolution in time of everything here.
 EVERY = 2
 
-# By how much of all events a server's own increases may be off in this test: they are extrapolated to the ends of each step,
-# and of a counter that begins with its first event, the first value is lost.
+# By what share of all events a server's own increases may be off in this test: they are extrapolated to the ends of each step,
+# and the first value of a counter that begins with its first event is lost.
 EXTRAPOLATED = 0.10
 
 CONFIGURATION = """
@@ -44,14 +46,14 @@ slos:
     queries:
       value: sum(up{{job="shop"}})
       good_when: {{gte: 1}}
-  - name: nobody
+  - name: no_series
     service: shop
     target: 0.9
     queries:
       error_ratio: sum(nothing_has_this_name)
 """
 
-# What Sloth's rules are called, as sums that are divided last; and one that is wrong.
+# Rules under the names of Sloth's, as sums that are divided last; and one with a wrong value.
 RULES = """
 groups:
   - name: shop
@@ -69,7 +71,7 @@ groups:
 
 
 class Exporter:
-    """A pod that counts requests by status code, and serves what it has counted. A code is there once it happened, 200
+    """A pod that counts requests by status code and serves the counts. A code is exported from its first request on, 200
     always."""
 
     def __init__(self):
@@ -90,12 +92,12 @@ class Exporter:
             self.counts[code] = self.counts.get(code, 0) + 1
 
     def scraped(self, times: int = 2) -> None:
-        """Waits until what is counted now has been scraped."""
+        """Waits until the present counts have been scraped."""
         wanted = self.scrapes + times
         wait_for("a scrape", lambda: self.scrapes >= wanted or None)
 
     def restart(self) -> None:
-        """Begins to count at zero."""
+        """Sets the counts to zero."""
         with self.lock:
             self.counts = {"200": 0, "500": 0}
 
@@ -104,7 +106,7 @@ class Exporter:
 
 
 class Scene:
-    """Two pods, the server that scrapes them, and a sidecar that asks it; everything that happened is in `good` and `bad`."""
+    """Two pods, the server that scrapes them, and a sidecar that queries it; `good` and `bad` count all requests."""
 
     def __init__(self, kind: type[Server], start, folder):
         self.kind, self.start, self.folder = kind, start, folder
@@ -112,7 +114,7 @@ class Scene:
         self.good = self.bad = 0
         self.rules = folder / "rules.yaml"
         self.rules.write_text(RULES)
-        # The sidecar's addresses are kept over its restarts, so that the server finds it again.
+        # The sidecar keeps its addresses over restarts, so that the server finds it again.
         self.sidecar = self.start_sidecar("first", "http://127.0.0.1:1")
         self.server = self.start_server(None)
         for pod in self.pods:
@@ -132,7 +134,7 @@ class Scene:
         return self.start("--config", file, "--data-dir", self.folder / "data", name=name, ports=ports)
 
     def load(self, seconds: float, bad_each: int = 0) -> None:
-        """Requests to both pods, each so-many-th bad."""
+        """Sends requests to both pods; one in `bad_each` is bad, none where that is 0."""
         deadline = time.monotonic() + seconds
         number = 0
         while time.monotonic() < deadline:
@@ -146,7 +148,7 @@ class Scene:
             time.sleep(0.01)
 
     def loaded(self, seconds: float, bad_each: int, act) -> None:
-        """The same, while something happens."""
+        """Does the same while `act` runs."""
         load = threading.Thread(target=self.load, args=(seconds, bad_each))
         load.start()
         act()
@@ -157,7 +159,7 @@ class Scene:
         return (slo["good"], slo["total"] - slo["good"]) if slo else None
 
     def expect_truth(self, when: str) -> None:
-        """What the sidecar has counted is what happened, and stays so."""
+        """Waits until the sidecar has counted exactly the requests, and checks that this stays so."""
         truth = (self.good, self.bad)
         try:
             wait_for(f"the truth {when}", lambda: self.counted() == truth or None, 30)
@@ -199,14 +201,14 @@ def kill_sidecar(scene):
 def test_every_event_counts_once_whatever_restarts(scene):
     scene.load(5)
     scene.expect_truth("of good events")
-    # The series of errors are born with the first error, at a value that is not zero.
+    # The series of errors begin with the first error, at a value that is not zero.
     scene.load(4, bad_each=7)
     scene.expect_truth("with a first error")
     scene.loaded(8, 20, lambda: restart_server(scene))
     scene.expect_truth("over a restart of the server")
     scene.loaded(8, 20, lambda: kill_sidecar(scene))
     scene.expect_truth("over a kill of the sidecar")
-    # What a pod counts between its last scrape and its end is known to nobody; here there is nothing.
+    # No server knows what a pod counts between its last scrape and its end; here it counts nothing.
     scene.pods[0].scraped()
     scene.pods[0].restart()
     scene.load(4, bad_each=20)
@@ -214,10 +216,10 @@ def test_every_event_counts_once_whatever_restarts(scene):
 
     up = scene.sidecar.slo("shop/up")
     assert up["total"] > 5 and up["total"] == up["good"]
-    nobody = scene.sidecar.slo("shop/nobody")
-    assert nobody["total"] == 0 and "missing" in nobody["remaining"]
+    no_series = scene.sidecar.slo("shop/no_series")
+    assert no_series["total"] == 0 and "missing" in no_series["remaining"]
     answered = {state["slo"]: state for state in scene.source()["objectives"]}
-    assert answered["shop/nobody"]["measured_until"] is None
+    assert answered["shop/no_series"]["measured_until"] is None
     assert answered["shop/availability"]["is_exact"] and not answered["shop/extrapolated"]["is_exact"]
     hour = next(window for window in scene.sidecar.slo("shop/availability")["windows"] if window["window"] == "1h")
     assert hour["coverage"] > 0.8
@@ -227,7 +229,7 @@ def test_budgets_are_compared_and_dashboards_have_data(scene):
     scene.load(5)
     scene.load(20, bad_each=20)
     scene.expect_truth("before the comparison")
-    # The server's own increases are estimates, and these are on short steps; while nothing restarts they are near.
+    # The server's own increases are estimates over short steps; while nothing restarts they are close.
     extrapolated = scene.sidecar.slo("shop/extrapolated")
     assert extrapolated["total"] == pytest.approx(scene.good + scene.bad, rel=EXTRAPOLATED)
 
@@ -247,20 +249,20 @@ def test_budgets_are_compared_and_dashboards_have_data(scene):
 
     announced = {"service": "shop", "version": "v2", "sha": "a3f9c1d", "kind": "deploy"}
     assert requests.post(scene.sidecar.admin + "/api/v1/deploys", json=announced, timeout=10).ok
-    questions = expressions(of_servers())
-    assert questions
-    unanswered = set(questions)
+    queries = expressions(of_servers())
+    assert queries
+    unanswered = set(queries)
 
     def ask():
         scene.load(1, bad_each=10)
-        unanswered.difference_update([each for each in unanswered if scene.server.values(each.query)])
+        unanswered.difference_update([each for each in unanswered if scene.server.values(each.text)])
         return True if not unanswered else None
 
     try:
         wait_for("every panel to have data", ask, 60)
     except AssertionError:
-        empty = "\n".join(sorted(f"{question.where}: {question.query}" for question in unanswered))
+        empty = "\n".join(sorted(f"{query.where}: {query.text}" for query in unanswered))
         raise AssertionError(f"panels that stayed empty:\n{empty}") from None
-    for question in variables(of_servers()):
-        selector, label = label_values(question.query)
-        assert scene.server.ask(f"label/{label}/values", **{"match[]": selector, "start": scene.server.begin}), question
+    for variable in variables(of_servers()):
+        selector, label = label_values(variable.text)
+        assert scene.server.ask(f"label/{label}/values", **{"match[]": selector, "start": scene.server.begin}), variable

@@ -1,4 +1,4 @@
-//! Rounds of threads on one map. Goes out: how many operations they did and how long the slowest hundredth took.
+//! Rounds of threads on one map. Comes in: a scenario. Goes out: operations a second, and the P99 of an operation.
 
 use std::sync::{Barrier, OnceLock};
 use std::time::{Duration, Instant};
@@ -8,18 +8,18 @@ use hdrhistogram::Histogram;
 use crate::maps::{NAMES, Table, tables};
 use crate::report::spread::Spread;
 
-/// One operation in so many is timed. Raised, the clock weighs less on the throughput and the P99 gets coarser.
+/// One operation in this many is timed. Raised, the clock costs less throughput and the P99 gets coarser.
 const TIMED_ONE_IN: usize = 32;
 
-/// The longest time that is told apart, 10 s in nanoseconds. A longer one counts as this.
+/// The longest time in the histogram, 10 s in nanoseconds. A longer one counts as this.
 const LONGEST: u64 = 10_000_000_000;
 
 /// What the threads do.
 #[derive(Clone, Copy)]
 pub(crate) enum Work {
-    /// Everybody reads the one key, or inserts it if it is not there.
+    /// All threads read one key, or insert it if it is not there.
     HotKey,
-    /// Everybody reads and overwrites keys at random; so many per cent of the operations read.
+    /// All threads read and overwrite keys at random; `reads` is the percentage of reads.
     Mix { reads: u8, entries: u64 },
 }
 
@@ -33,13 +33,13 @@ pub(crate) struct Scenario {
 /// One map in one scenario, over the rounds.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
-    /// Operations a second of all threads together.
+    /// Operations a second, of all threads.
     pub(crate) throughput: Spread,
-    /// Nanoseconds that 99 % of the timed operations did not pass.
+    /// The 99th percentile of the timed operations, in nanoseconds.
     pub(crate) p99: Spread,
 }
 
-/// Measures all maps, in the order of [`NAMES`], which take turns in every round.
+/// Measures all maps, which take turns in every round. Returns figures in the order of [`NAMES`].
 pub(crate) fn scenario(scenario: &Scenario, rounds: usize, time: Duration) -> Vec<Figures> {
     let entries = match scenario.work {
         Work::HotKey => 1,
@@ -51,7 +51,7 @@ pub(crate) fn scenario(scenario: &Scenario, rounds: usize, time: Duration) -> Ve
     }
     let mut measured = vec![(Vec::new(), Vec::new()); tables.len()];
     for turn in 0..tables.len() * (rounds + 1) {
-        // Each round begins with another map; the first round only warms.
+        // Each round begins with another map; the first round only warms up.
         let (round, index) = (turn / NAMES.len(), (turn + turn / NAMES.len()) % NAMES.len());
         let (throughput, p99) = run(&*tables[index], scenario, time);
         if round > 0 {
@@ -63,10 +63,10 @@ pub(crate) fn scenario(scenario: &Scenario, rounds: usize, time: Duration) -> Ve
     measured.into_iter().map(figures).collect()
 }
 
-/// All threads at once for this time. Gives operations a second and the P99 in nanoseconds.
+/// Runs all threads at once for this time. Returns operations a second and the P99 in nanoseconds.
 fn run(table: &dyn Table, scenario: &Scenario, time: Duration) -> (f64, f64) {
     let ready = Barrier::new(scenario.threads);
-    // The first thread that runs sets it: with more threads than cores nobody else would come in time to say stop.
+    // The first thread that runs sets it: with more threads than cores no other thread could stop them in time.
     let deadline = OnceLock::new();
     let all: Vec<Done> = std::thread::scope(|scope| {
         let thread = |seed| {
@@ -93,7 +93,7 @@ struct Done {
     ended: Instant,
 }
 
-/// Works until the deadline, which the clock reads of the timed operations tell for free.
+/// Works until the deadline, which the clock reads of the timed operations check at no cost.
 fn one_thread(table: &dyn Table, work: Work, seed: usize, deadline: Instant) -> Done {
     let mut random = fastrand::Rng::with_seed(u64::try_from(seed).expect("few threads"));
     let mut times = histogram();
@@ -130,7 +130,7 @@ fn step(table: &dyn Table, work: Work, random: &mut fastrand::Rng) {
     }
 }
 
-/// To two digits, 1 %.
+/// Returns a histogram of two digits, 1 %.
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST, 2).expect("a range that the histogram takes")
 }

@@ -1,14 +1,15 @@
-//! What contention costs: throughput and P99 of six maps under a hot key and under reads and writes of many keys.
+//! Measures contention: throughput and P99 of six maps under a hot key and under reads and writes of many keys.
 //!
 //! ```text
 //! cargo bench -p mapwarden --bench contention            # 2 minutes; fills docs/benchmarks.md, docs/contention.svg
 //! cargo bench -p mapwarden --bench contention -- --quick # 15 seconds, rough; --write fills them too
 //! ```
 //!
-//! In every round each map has its turn, and a figure is the median of the rounds. Throughput counts all operations
-//! of all threads until the last thread has ended. One operation in 32 is timed with two clock reads, which are in
-//! the figure; the P99 of a round is over the timed operations of all threads, in buckets of 1 %. Threads do one operation
-//! after the other without a pause: the time of an operation is told, not the wait of a request behind it.
+//! In every round each map has a turn, and a figure is the median of the rounds. Throughput counts all operations of
+//! all threads until the last thread has ended. One operation in 32 is timed with two clock reads, which are part of
+//! the figure; the P99 of a round is over the timed operations of all threads, in buckets of 1 %. Threads run one
+//! operation after the other without a pause: the figure is the time of an operation, not the wait of a request behind
+//! it.
 
 #![expect(
     clippy::expect_used,
@@ -28,13 +29,13 @@ use std::time::Duration;
 
 use drive::{Scenario, Work};
 
-/// How many keys the mixes use. Raised, a map that copies itself for each write falls back further.
+/// Keys of the mixes. Raised, a map that copies itself for each write gets slower.
 const ENTRIES: u64 = 1024;
 
 fn main() -> std::io::Result<()> {
-    // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
-    let is_asked = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let quick = is_asked("--quick") || !is_asked("--bench");
+    // Cargo passes `--bench` for `cargo bench`, and nothing when `cargo test` only runs every target once.
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let quick = has("--quick") || !has("--bench");
     let (rounds, time) = if quick { (5, 60) } else { (21, 150) };
     let scenarios = scenarios();
     let mut figures = Vec::new();
@@ -45,7 +46,7 @@ fn main() -> std::io::Result<()> {
     let what = if quick { "Of a quick run, rough: medians" } else { "Medians" };
     let table = format!("{what} of {rounds} rounds of {time} ms for each map.\n\n{table}");
     println!("{table}");
-    if !quick || is_asked("--write") {
+    if !quick || has("--write") {
         report::document::fill("benchmarks.md", "contention", &table)?;
         std::fs::write(report::document::path("contention.svg"), plot::svg(&scenarios, &figures))?;
     }

@@ -1,4 +1,4 @@
-//! The maps that are compared, each used as its own documents advise.
+//! The maps that are compared. Each is used as its documentation advises.
 
 use std::collections::HashMap;
 use std::hash::RandomState;
@@ -6,20 +6,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 
-/// What a service does with a table.
+/// The operations of a service on a table.
 pub(crate) trait Table: Sync {
-    /// The key's value.
+    /// Returns the key's value.
     fn read(&self, key: u64) -> Option<u64>;
-    /// Sets it.
+    /// Sets the key's value.
     fn write(&self, key: u64, value: u64);
-    /// The key's value, after setting it if there was none.
+    /// Returns the key's value, after setting it if there was none.
     fn read_or_write(&self, key: u64, value: u64) -> u64;
 }
 
-/// The names of the maps, in the order of the tables and plots. The first is ours.
+/// The names of the maps, in the order of the tables and plots.
 pub(crate) const NAMES: [&str; 6] = ["mapwarden", "papaya", "dashmap", "RwLock", "ArcSwap", "moka"];
 
-/// All maps, empty, in the order of [`NAMES`]; each with room for this many entries and with the standard hasher.
+/// Returns all maps, empty, in the order of [`NAMES`], each with room for this many entries and the standard hasher.
 pub(crate) fn tables(entries: usize) -> [Box<dyn Table>; NAMES.len()] {
     let room = u64::try_from(entries).expect("entries fit into 64 bits") * 2;
     let cache = moka::sync::Cache::builder().initial_capacity(entries).max_capacity(room);
@@ -87,7 +87,7 @@ impl Table for RwLock<HashMap<u64, u64>> {
         RwLock::write(self).unwrap_or_else(PoisonError::into_inner).insert(key, value);
     }
 
-    /// Looks under the shared lock first, as whoever has a hot key does.
+    /// Looks under the shared lock first, as a service with a hot key does.
     fn read_or_write(&self, key: u64, value: u64) -> u64 {
         let found = Table::read(self, key);
         found.unwrap_or_else(|| {

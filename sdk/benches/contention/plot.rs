@@ -1,5 +1,5 @@
 //! The figures as a picture: one band a scenario, throughput as bars, P99 as points on a logarithmic axis, thin lines
-//! between the quartiles. On a ground of its own, so that it can be read on light and on dark pages.
+//! between the quartiles. The picture has a background of its own, so that it is readable on light and dark pages.
 
 use std::fmt::Write as _;
 
@@ -9,22 +9,22 @@ use crate::report::picture::{begin, line, text};
 use crate::table::{operations, time};
 
 const WIDTH: f64 = 960.0;
-/// Above the first band.
+/// The space above the first band.
 const HEAD: f64 = 64.0;
-/// Below the last.
+/// The space below the last band.
 const FOOT: f64 = 34.0;
-/// From one map to the next.
+/// The distance between two maps.
 const STEP: f64 = 20.0;
-/// What a band's title takes.
+/// The height of a band's title.
 const TITLE: f64 = 34.0;
-/// Where bars begin and how long the longest is.
+/// The start of the bars, and the length of the longest.
 const BARS: (f64, f64) = (112.0, 270.0);
-/// Where the axis of the P99 begins and how long it is.
+/// The start of the P99's axis, and its length.
 const AXIS: (f64, f64) = (500.0, 370.0);
-/// The power of ten, in nanoseconds, at which it begins.
+/// The power of ten, in nanoseconds, at which the axis begins.
 const SHORTEST: i32 = 1;
 
-/// The whole picture as SVG.
+/// Returns the whole picture as SVG.
 pub(crate) fn svg(scenarios: &[Scenario], figures: &[Vec<Figures>]) -> String {
     let band = TITLE + STEP * NAMES.len() as f64 + 10.0;
     let height = HEAD + band * scenarios.len() as f64 + FOOT;

@@ -1,15 +1,15 @@
-//! The figures as text: a Markdown table for each of the two.
+//! The figures as text: one Markdown table for throughput, one for the P99.
 
 use crate::drive::{Figures, Scenario};
 use crate::maps::NAMES;
 use crate::report::spread::Spread;
 
-/// Operations a second with three digits: `12.3 M/s`.
+/// Writes operations a second with three digits: `12.3 M/s`.
 pub(crate) fn operations(per_second: f64) -> String {
     scaled(per_second, 1000.0, &["/s", "k/s", "M/s", "G/s"])
 }
 
-/// Nanoseconds with three digits: `1.25 ms`.
+/// Writes nanoseconds with three digits: `1.25 ms`.
 pub(crate) fn time(nanos: f64) -> String {
     scaled(nanos, 1000.0, &["ns", "µs", "ms", "s"])
 }
@@ -30,14 +30,14 @@ fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
     format!("{value:.digits$} {}", unit.copied().unwrap_or_default())
 }
 
-/// Both tables.
+/// Returns both tables.
 pub(crate) fn markdown(scenarios: &[Scenario], figures: &[Vec<Figures>]) -> String {
     let throughput = rows(scenarios, figures, "operations a second", (|it| it.throughput, operations));
     let p99 = rows(scenarios, figures, "P99 of one operation", (|it| it.p99, time));
     format!("{throughput}\n{p99}")
 }
 
-/// Which figure, and how it is written.
+/// A figure, and how it is written.
 type Column = (fn(&Figures) -> Spread, fn(f64) -> String);
 
 fn rows(scenarios: &[Scenario], figures: &[Vec<Figures>], title: &str, (figure, unit): Column) -> String {

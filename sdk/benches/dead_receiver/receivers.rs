@@ -1,19 +1,19 @@
-//! Real sockets in the states of a receiver, each on a thread of its own until the process ends.
+//! Receivers on real sockets, one for each state, each on a thread of its own until the process ends.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-/// How the receiver is.
+/// The state of the receiver.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum State {
     /// Telemetry is not installed.
     None,
-    /// It takes everything.
+    /// It accepts everything.
     Healthy,
-    /// The same, for the noise.
+    /// The same, to measure the noise.
     Again,
-    /// Nobody listens.
+    /// Nothing listens.
     Dead,
     /// It answers a byte every 50 ms.
     Slow,
@@ -37,13 +37,13 @@ impl State {
         }
     }
 
-    /// Its place in [`State::ALL`].
+    /// Returns its position in [`State::ALL`].
     pub(crate) fn index(self) -> usize {
         Self::ALL.iter().position(|state| *state == self).expect("all are there")
     }
 }
 
-/// Where a receiver in this state is reached, none without telemetry.
+/// Returns the address of a receiver in this state, or nothing without telemetry.
 pub(crate) fn endpoint(state: State) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
@@ -60,7 +60,7 @@ pub(crate) fn endpoint(state: State) -> Option<String> {
     };
     std::thread::spawn(move || {
         while let Ok((stream, _)) = listener.accept() {
-            // The shipper may close a connection whenever it likes.
+            // The shipper may close a connection at any time.
             std::thread::spawn(move || while exchange(&stream, answer).is_ok() {});
         }
     });
@@ -84,12 +84,12 @@ fn exchange(stream: &TcpStream, answer: fn(&TcpStream) -> std::io::Result<()>) -
     answer(stream)
 }
 
-/// Never comes to the end of its answer.
+/// Writes an answer that never ends.
 fn drip(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_millis(50)))?;
     loop {
         stream.write_all(b".")?;
-        // Nothing comes: this waits.
+        // Nothing arrives, so that this waits.
         let _ = stream.read(&mut [0]);
     }
 }

@@ -11,13 +11,13 @@ const USERS: u64 = 10_000;
 /// Map operations of a request.
 const OPERATIONS: u64 = 8;
 
-/// The service's state.
+/// The state of the service.
 pub(crate) struct Service {
     sessions: HashMap<u64, u64>,
     users: Vec<String>,
 }
 
-/// In nanoseconds.
+/// Percentiles in nanoseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,
@@ -34,7 +34,7 @@ impl Service {
         Self { sessions, users: (0..USERS).map(|user| format!("user-{user}")).collect() }
     }
 
-    /// Handles requests for so long: how long the map operations of each took, and how long each took as a whole.
+    /// Handles requests for this time. Returns the time of each request's map operations, and of each request.
     pub(crate) fn work(&self, time: Duration) -> (Percentiles, Percentiles) {
         let (mut map, mut whole) = (Vec::new(), Vec::new());
         let end = Instant::now() + time;
@@ -44,7 +44,7 @@ impl Service {
             if began >= end {
                 return (Percentiles::of(map), Percentiles::of(whole));
             }
-            // Wanders over the users with a large odd step.
+            // Visits the users with a large odd step.
             number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let user = number % USERS;
             let scope = Scope::request("checkout").user(&self.users[user as usize]).region("eu").start();
@@ -60,7 +60,7 @@ impl Service {
         }
     }
 
-    /// One write in eight.
+    /// Runs seven reads and one write.
     fn operations(&self, user: u64) {
         for step in 1..OPERATIONS {
             black_box(self.sessions.pin().get(&((user + step) % USERS)));

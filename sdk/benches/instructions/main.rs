@@ -1,36 +1,36 @@
-//! How many instructions counting adds to an operation: a figure that a busy machine can hardly blur, and so a check
-//! that it does not grow unseen.
+//! Measures how many instructions counting adds to an operation, and fails if there are more than expected. A busy
+//! machine hardly changes this figure.
 //!
 //! ```text
-//! cargo bench -p mapwarden --bench instructions              # half a minute; fails where the cost has risen
-//! cargo bench -p mapwarden --bench instructions -- --update  # writes what was measured to expected.txt
+//! cargo bench -p mapwarden --bench instructions              # half a minute; fails if the cost has risen
+//! cargo bench -p mapwarden --bench instructions -- --update  # writes the figures to expected.txt
 //! ```
 //!
-//! Runs itself under `valgrind --tool=callgrind` with two numbers of steps on each map; the difference, divided by
-//! the steps between, is one step. Prints a line for each kind of key and way to use the map: instructions of bare
-//! papaya, of ours, and what is added, beside the expected. The sampler's clock runs slowly under valgrind, so that
-//! more operations are timed than in life; what is added is an upper bound.
+//! Runs itself under `valgrind --tool=callgrind` with two numbers of steps on each map; the difference, divided by the
+//! difference of the steps, is one step. Prints a line for each kind of key and way to use the map: instructions of
+//! bare papaya, of mapwarden, and their difference, beside the expected difference. The sampler's clock runs slowly
+//! under valgrind, so that more operations are timed than usual; the difference is an upper bound.
 
-mod subject;
+mod steps;
 
 use std::process::Command;
 
-use subject::{KEYS, WAYS};
+use steps::{KEYS, WAYS};
 
-/// How many steps the two runs do. With more between them the sampler's first guesses weigh less, and a run takes
+/// The steps of the two runs. With a larger difference the sampler's first estimates weigh less, and a run takes
 /// longer.
 const STEPS: [usize; 2] = [1 << 17, 1 << 19];
 
-/// How many instructions a step may add above the expected, and this share of the expected. They cover what the
-/// speed of the machine changes: a slower one times a larger share of the operations. Raised, a real change passes;
-/// lowered, a busy machine fails.
+/// Instructions that a step may add above the expected ones, and a share of the expected ones. They cover the speed of
+/// the machine: a slower one times a larger share of the operations. Raised, a real change passes; lowered, a busy
+/// machine fails.
 const TOLERATED: (f64, f64) = (4.0, 0.1);
 
-/// How often a step that adds too much is measured: a machine that is busy meanwhile only ever adds. Raised, a
-/// real change takes longer to be told.
+/// How often a step that adds too much is measured: a busy machine can only add instructions. Raised, a real change
+/// takes longer to be reported.
 const TRIES: usize = 3;
 
-/// The table that was committed.
+/// The committed table.
 const EXPECTED: &str = include_str!("expected.txt");
 
 type Error = Box<dyn std::error::Error>;
@@ -48,12 +48,12 @@ impl Measured {
         self.observed - self.bare
     }
 
-    /// Whether it adds more than it may.
+    /// Returns whether it adds more than it may.
     fn has_risen(&self) -> bool {
         self.expected().is_some_and(|expected| self.added() > expected + tolerance(expected))
     }
 
-    /// How many instructions the committed table adds.
+    /// Returns the added instructions in the committed table.
     fn expected(&self) -> Option<f64> {
         let of = |line: &str| {
             let mut fields = line.split_whitespace();
@@ -66,18 +66,18 @@ impl Measured {
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().collect();
-    if let [_, subject, map, keys, way, steps] = arguments.as_slice()
-        && subject == "subject"
+    if let [_, command, map, keys, way, number] = arguments.as_slice()
+        && command == "steps"
     {
-        return Ok(subject::run(map, keys, way, steps.parse()?)?);
+        return Ok(steps::run(map, keys, way, number.parse()?)?);
     }
-    let is_asked = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    if !is_asked("--bench") {
-        println!("instructions: not asked to measure: an unoptimized build tells nothing");
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if !has("--bench") {
+        println!("instructions: skipped without --bench: figures of an unoptimized build mean nothing");
         return Ok(());
     }
     let version = Command::new("valgrind").arg("--version").output();
-    version.map_err(|error| format!("valgrind cannot be run, it is in the package valgrind: {error}"))?;
+    version.map_err(|error| format!("valgrind does not run; install the package `valgrind`: {error}"))?;
     let mut all = Vec::new();
     println!("keys   way          |   bare observed | added expected  ratio");
     for keys in KEYS {
@@ -90,7 +90,7 @@ fn main() -> Result<(), Error> {
             all.push(measured);
         }
     }
-    if is_asked("--update") { update(&all) } else { judge(&all) }
+    if has("--update") { update(&all) } else { judge(&all) }
 }
 
 fn tolerance(expected: f64) -> f64 {
@@ -98,34 +98,35 @@ fn tolerance(expected: f64) -> f64 {
     instructions + share * expected
 }
 
-/// Fails where a step adds more than it may.
+/// Fails if a step adds more than it may.
 fn judge(all: &[Measured]) -> Result<(), Error> {
-    let mut faults = Vec::new();
+    let mut problems = Vec::new();
     for measured in all {
         let Measured { keys, way, .. } = measured;
         let added = measured.added();
         let Some(expected) = measured.expected() else {
-            faults.push(format!("{keys} {way} is not in expected.txt"));
+            problems.push(format!("{keys} {way} is not in expected.txt"));
             continue;
         };
         let limit = expected + tolerance(expected);
         if measured.has_risen() {
-            faults.push(format!("{keys} {way} adds {added:.1}, expected {expected:.1}, at most {limit:.1}"));
+            problems
+                .push(format!("{keys} {way} adds {added:.1}, expected {expected:.1}, at most {limit:.1}"));
         } else if added < expected - tolerance(expected) {
             println!("{keys} {way} adds less than expected: record it with `-- --update`");
         }
     }
-    if faults.is_empty() {
+    if problems.is_empty() {
         println!("instructions: no way to use the map adds more than it may");
         return Ok(());
     }
     eprintln!("counting adds more instructions than it may:");
-    faults.iter().for_each(|line| eprintln!("  {line}"));
-    eprintln!("where it is worth that: cargo bench -p mapwarden --bench instructions -- --update");
+    problems.iter().for_each(|line| eprintln!("  {line}"));
+    eprintln!("to accept that: cargo bench -p mapwarden --bench instructions -- --update");
     std::process::exit(1);
 }
 
-/// Writes the table.
+/// Writes the committed table.
 fn update(all: &[Measured]) -> Result<(), Error> {
     let mut table =
         "# Instructions of one step, written by `cargo bench -p mapwarden --bench instructions -- --update`.\n\
@@ -141,7 +142,7 @@ fn update(all: &[Measured]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Measures, and again where it has risen; the smallest counts.
+/// Measures a step, repeatedly if it has risen; the smallest figure counts.
 fn measure(keys: &'static str, way: &'static str) -> Result<Measured, Error> {
     let bare = step("bare", keys, way)?;
     let mut measured = Measured { keys, way, bare, observed: step("observed", keys, way)? };
@@ -153,7 +154,7 @@ fn measure(keys: &'static str, way: &'static str) -> Result<Measured, Error> {
     Ok(measured)
 }
 
-/// Instructions of one step, out of two runs.
+/// Returns the instructions of one step, out of two runs.
 fn step(map: &str, keys: &str, way: &str) -> Result<f64, Error> {
     let [few, many] = STEPS;
     let counted = collected(map, keys, way, many)? - collected(map, keys, way, few)?;
@@ -164,10 +165,10 @@ fn collected(map: &str, keys: &str, way: &str, steps: usize) -> Result<f64, Erro
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe()?)
-        .args(["subject", map, keys, way, &steps.to_string()])
+        .args(["steps", map, keys, way, &steps.to_string()])
         .output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let report = String::from_utf8_lossy(&output.stderr);
     let number =
-        said.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, number)| number.trim());
-    Ok(number.ok_or_else(|| format!("callgrind told no count: {said}"))?.parse()?)
+        report.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, number)| number.trim());
+    Ok(number.ok_or_else(|| format!("callgrind reported no count: {report}"))?.parse()?)
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use crate::contenders::{AGAIN, BARE, Contender};
 use crate::load::Load;
-use crate::measure::{SLICE, Shape};
+use crate::measure::{Shape, TURN};
 use crate::report::spread::{Spread, median};
 
-/// A cell whose bare map differs more than this from itself does not count.
+/// A cell counts if the ratio of its second bare map is within this range.
 const TRUSTED: std::ops::RangeInclusive<f64> = 0.97..=1.03;
 
 /// One map of one size under one mix.
 pub(crate) struct Cell {
     what: String,
-    /// Nanoseconds a step of the bare map takes, for scale.
+    /// The time of a step of the bare map in nanoseconds, for scale.
     bare: f64,
     /// By contender: the ratios of the rounds.
     ratios: Vec<(&'static str, Spread)>,
@@ -35,22 +35,22 @@ impl Cell {
             |index| Spread::of(times.iter().map(|round| seconds(round, index) / seconds(round, 0)).collect());
         Self {
             what: format!("{kind:6} {:7} {:>5} {threads:7} {per_pin:3}", load.keys.len(), load.mix.name()),
-            bare: median(times.iter().map(|round| seconds(round, 0)).collect()) * 1e9 / SLICE as f64,
+            bare: median(times.iter().map(|round| seconds(round, 0)).collect()) * 1e9 / TURN as f64,
             ratios: others.map(|(index, contender)| (contender.name, ratio(index))).collect(),
         }
     }
 
-    /// The median ratio of this contender; not a number where it did not take part.
+    /// Returns the median ratio of this contender, or NaN if it did not take part.
     pub(crate) fn ratio(&self, contender: &str) -> f64 {
         self.ratios.iter().find(|(name, _)| *name == contender).map_or(f64::NAN, |(_, spread)| spread.median)
     }
 
-    /// Whether the machine was quiet enough to judge it.
+    /// Returns whether the machine was quiet enough to judge the cell.
     pub(crate) fn counts(&self) -> bool {
         TRUSTED.contains(&self.ratio(AGAIN))
     }
 
-    /// What stands above cells of these contenders.
+    /// Returns the header of cells of these contenders.
     pub(crate) fn header<K>(contenders: &[Contender<K>]) -> String {
         let names: String = contenders
             .iter()

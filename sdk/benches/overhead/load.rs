@@ -1,6 +1,6 @@
-//! What every map is filled with and made to do.
+//! The entries of every map, and the operations on them.
 
-/// How many of the operations read.
+/// The share of operations that read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mix {
     Reads,
@@ -42,7 +42,7 @@ pub(crate) struct Load<K> {
 }
 
 impl<K: Clone> Load<K> {
-    /// How many steps there are. Raised, they cover more of a large map and leave less cache to it.
+    /// The number of steps. Raised, they cover more of a large map and leave less cache to it.
     const STEPS: usize = 1 << 17;
 
     pub(crate) fn new(entries: u64, mix: Mix, key: &impl Fn(u64) -> K) -> Self {

@@ -1,17 +1,17 @@
-//! What counting costs: the instrumented map against bare papaya, against papaya measured as services do it today
-//! (the `metrics` facade, OpenTelemetry's instruments), and against other maps.
+//! Measures what counting costs: the instrumented map against bare papaya, against papaya measured as services do it
+//! today (the `metrics` facade, OpenTelemetry's instruments), and against other maps.
 //!
 //! ```text
 //! cargo bench -p mapwarden --bench overhead            # about 10 minutes; fills the table of docs/benchmarks.md
 //! cargo bench -p mapwarden --bench overhead -- --quick # under 25 seconds, rough; --write fills the table too
 //! ```
 //!
-//! Every round runs a slice of the same operations on each contender, in an order that rotates, and divides its
-//! time by that of the bare map in the same round; a cell prints the median of these ratios over all rounds, and
-//! after `±` half the range between their quartiles. `a/a` is a second bare map against the first: where it is not
-//! within 0.97-1.03 the machine was too noisy to judge the cell, and the cell does not count in the last lines. All
-//! maps of a cell hash under the same key and have room for all entries from the start, because a papaya map in the
-//! middle of a resize is slow and would flatter every ratio.
+//! Every round runs a turn of the same operations on each contender, in an order that rotates, and divides its time by
+//! that of the bare map in the same round; a cell prints the median of these ratios over all rounds, and after `±` half
+//! the range between their quartiles. `a/a` is a second bare map against the first: if it is not within 0.97-1.03, the
+//! machine was too noisy to judge the cell, and the cell does not count in the last lines. All maps of a cell hash
+//! under the same key and have room for all entries from the start, because a papaya map in the middle of a resize is
+//! slow and would improve every ratio.
 
 #![expect(
     clippy::expect_used,
@@ -36,16 +36,17 @@ use load::{Load, Mix};
 use measure::{Rounds, Shape};
 use report::spread::median;
 
-/// SipHash-1-3 as `RandomState` uses it, but with the same key in every map, so that all of them collide alike.
+/// SipHash-1-3 as `RandomState` uses it, but with the same key in every map, so that all of them have the same
+/// collisions.
 type SipHash = BuildHasherDefault<DefaultHasher>;
 
-/// The fastest hasher in use, which leaves counting the largest share; with one key, too.
+/// The fastest hasher in use, with which counting has the largest share of the time. Also with one key.
 type FoldHash = foldhash::fast::FixedState;
 
 fn main() -> std::io::Result<()> {
-    // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
-    let is_asked = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let quick = is_asked("--quick") || !is_asked("--bench");
+    // Cargo passes `--bench` for `cargo bench`, and nothing when `cargo test` only runs every target once.
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let quick = has("--quick") || !has("--bench");
     let rounds = |millis, at_least| Rounds { time: Duration::from_millis(millis), at_least };
     let small = if quick { rounds(350, 5) } else { rounds(6_000, 15) };
     let mut matrix = Section::begin(small, contenders::all::<u64, SipHash>(0));
@@ -56,24 +57,24 @@ fn main() -> std::io::Result<()> {
         matrix.run(1_000_000, contenders::all::<u64, SipHash>, |number| number);
         matrix.run(1_000_000, contenders::all::<String, SipHash>, user);
     }
-    matrix.say(String::new());
-    matrix.say("with foldhash".to_owned());
+    matrix.print(String::new());
+    matrix.print("with foldhash".to_owned());
     let small = if quick { rounds(150, 5) } else { rounds(4_000, 15) };
     let mut foldhash = Section::begin(small, contenders::judged::<u64, FoldHash>(0));
     foldhash.run(1_000, contenders::judged::<u64, FoldHash>, |number| number);
     foldhash.run(1_000, contenders::judged::<String, FoldHash>, user);
     matrix.lines.append(&mut foldhash.lines);
-    matrix.say(String::new());
+    matrix.print(String::new());
     let folded = foldhash.judge(MAPWARDEN);
-    matrix.say(foldhash.trust());
-    matrix.say(format!("foldhash 1e3 median={:.3} max={:.3}", median(folded.clone()), largest(&folded)));
+    matrix.print(foldhash.trust());
+    matrix.print(format!("foldhash 1e3 median={:.3} max={:.3}", median(folded.clone()), largest(&folded)));
     let ours = matrix.judge(MAPWARDEN);
-    matrix.say(matrix.trust());
-    // Below a thousandth of an operation the added cost is noise, and dividing by it would boast.
+    matrix.print(matrix.trust());
+    // Below a thousandth of an operation the added cost is noise, and a quotient of it would be too large.
     let saved = (median(matrix.judge(CACHED)) - 1.0) / (median(ours.clone()) - 1.0).max(0.001);
     let (median, max) = (median(ours.clone()), largest(&ours));
-    matrix.say(format!("overhead median={median:.3} max={max:.3} saved_vs_metrics={saved:.1}"));
-    if !quick || is_asked("--write") {
+    matrix.print(format!("overhead median={median:.3} max={max:.3} saved_vs_metrics={saved:.1}"));
+    if !quick || has("--write") {
         report::document::fill(
             "benchmarks.md",
             "overhead",
@@ -91,7 +92,7 @@ fn largest(ratios: &[f64]) -> f64 {
     ratios.iter().copied().fold(f64::NAN, f64::max)
 }
 
-/// Cells of the same contenders, and everything that was said about them.
+/// Cells of the same contenders, and the printed lines about them.
 struct Section {
     rounds: Rounds,
     cells: Vec<Cell>,
@@ -101,16 +102,16 @@ struct Section {
 impl Section {
     fn begin<K>(rounds: Rounds, contenders: Vec<Contender<K>>) -> Self {
         let mut section = Self { rounds, cells: Vec::new(), lines: Vec::new() };
-        section.say(Cell::header(&contenders));
+        section.print(Cell::header(&contenders));
         section
     }
 
-    fn say(&mut self, line: String) {
+    fn print(&mut self, line: String) {
         println!("{line}");
         self.lines.push(line);
     }
 
-    /// Measures every mix, number of threads and way of pinning with keys of one kind.
+    /// Measures every mix, number of threads and steps per pin with keys of one kind.
     fn run<K>(&mut self, entries: u64, make: fn(usize) -> Vec<Contender<K>>, key: fn(u64) -> K)
     where
         K: Clone + Send + Sync,
@@ -122,25 +123,25 @@ impl Section {
                 let contenders = measure::filled(make, &load);
                 let times = measure::rounds(&contenders, &load, self.rounds, shape);
                 let cell = Cell::new(&load, shape, &contenders, &times);
-                self.say(cell.to_string());
+                self.print(cell.to_string());
                 self.cells.push(cell);
             }
         }
     }
 
-    /// Says how much of the section can be believed.
+    /// Returns a line on how many cells count.
     fn trust(&self) -> String {
         let (trusted, all) = (self.trusted(), self.cells.len());
-        let otherwise = if trusted == 0 { "; the machine was too busy, so all are taken" } else { "" };
-        format!("{trusted} of {all} cells count, whose a/a lies within 0.97-1.03{otherwise}")
+        let otherwise = if trusted == 0 { "; the machine was too busy, so all count" } else { "" };
+        format!("{trusted} of {all} cells have an a/a within 0.97-1.03 and count{otherwise}")
     }
 
-    /// How many cells count.
+    /// Returns the number of cells that count.
     fn trusted(&self) -> usize {
         self.cells.iter().filter(|cell| cell.counts()).count()
     }
 
-    /// The ratios of a contender in the cells that count, or in all where the machine was too busy for any.
+    /// Returns the ratios of a contender in the cells that count, or in all if none counts.
     fn judge(&self, contender: &str) -> Vec<f64> {
         let all = self.trusted() == 0;
         self.cells.iter().filter(|cell| all || cell.counts()).map(|cell| cell.ratio(contender)).collect()

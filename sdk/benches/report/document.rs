@@ -1,10 +1,10 @@
-//! The places in the documents that benches fill.
+//! Fills the tables of the documents. Comes in: a finished table. Goes out: a document that contains it.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file under `docs/`.
+/// Returns the path of a file under `docs/`.
 pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
 }
@@ -12,7 +12,7 @@ pub(crate) fn path(name: &str) -> PathBuf {
 /// Puts the text between the lines `<!-- NAME begin -->` and `<!-- NAME end -->` of a file under `docs/`.
 ///
 /// # Errors
-/// A file that cannot be read or written, or that lacks the lines.
+/// The file cannot be read or written, or lacks the lines.
 pub(crate) fn fill(file: &str, name: &str, text: &str) -> io::Result<()> {
     let file = path(file);
     let document = fs::read_to_string(&file)?;

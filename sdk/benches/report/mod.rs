@@ -1,7 +1,7 @@
-//! What benches share when they tell their figures. Comes in: values of rounds, finished tables. Goes out: medians
-//! with their spread, tables in the documents, and the parts of pictures. Never measures.
+//! The reports of all benches. Comes in: values of rounds, finished tables. Goes out: medians with their spread, tables
+//! in the documents, and the parts of pictures. Never measures.
 
-// Each bench is a program of its own and uses the part that it needs.
+// Each bench is a program of its own and uses only a part of this.
 #![allow(dead_code, reason = "compiled into every bench, and none uses all of it")]
 
 pub(crate) mod document;

@@ -1,8 +1,8 @@
-//! What the benches' pictures are made of: SVG with a ground and colours of its own, for light and dark pages.
+//! The parts of the benches' pictures: SVG with a background and colours of its own, for light and dark pages.
 
 use std::fmt::Write as _;
 
-/// Where something is, from the left and from above.
+/// A position, from the left and from the top.
 pub(crate) type Point = (f64, f64);
 
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2328}.strong{font-weight:600}\
@@ -15,7 +15,7 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1f2328}.strong{fo
     .third{fill:#f0883e}.range{stroke:#f0f6fc}line.other{stroke:#656c76}line.ours{stroke:#4493f8}\
     line.third{stroke:#f0883e}}";
 
-/// The head of a picture of this size; whoever calls writes the end, `</svg>`.
+/// Returns the head of a picture of this size. The caller writes the end, `</svg>`.
 pub(crate) fn begin((width, height): (f64, f64), label: &str) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \

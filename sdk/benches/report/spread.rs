@@ -1,18 +1,18 @@
-//! The middle of many rounds, and how far they lie apart.
+//! The median of many rounds, and their spread.
 
 /// The quartiles of the rounds of one figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
-    /// A quarter of the rounds lies below it.
+    /// A quarter of the rounds is below it.
     pub(crate) low: f64,
-    /// Half of them.
+    /// Half of the rounds are below it.
     pub(crate) median: f64,
-    /// Three quarters.
+    /// Three quarters of the rounds are below it.
     pub(crate) high: f64,
 }
 
 impl Spread {
-    /// The quartiles by nearest rank; not numbers where there are no values.
+    /// Returns the quartiles by nearest rank, or NaN if there are no values.
     pub(crate) fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let rank = |quarters: usize| {
@@ -22,13 +22,13 @@ impl Spread {
         Self { low: rank(1), median: rank(2), high: rank(3) }
     }
 
-    /// Half of the range between the quartiles: the `±` of the tables.
+    /// Returns half of the range between the quartiles: the `±` of the tables.
     pub(crate) fn half(self) -> f64 {
         (self.high - self.low) / 2.0
     }
 }
 
-/// The middle of the values; not a number where there are none.
+/// Returns the median of the values, or NaN if there are none.
 pub(crate) fn median(values: Vec<f64>) -> f64 {
     Spread::of(values).median
 }

@@ -50,7 +50,7 @@ use std::{io, ops};
 
 use ::metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit, with_recorder};
 
-use crate::record::points::{PointValue, each};
+use crate::record::points::{EmittedValue, each};
 use crate::record::{Distribution, Snapshot, registry};
 use mapwarden_contract::names::published::{self, Published};
 use mapwarden_contract::names::{Metric, MetricKind, wire};
@@ -142,11 +142,11 @@ pub fn publish(snapshot: &Snapshot) {
             let labels: Vec<Label> =
                 labels.map(|(label, (_, value))| Label::new(*label, value.to_string())).collect();
             match value {
-                PointValue::Whole(count) | PointValue::Since(_, count) => {
+                EmittedValue::Whole(count) | EmittedValue::Since(_, count) => {
                     whole(recorder, &published, labels, count);
                 }
-                PointValue::Share(share) => gauge(recorder, published.name, labels, share.get()),
-                PointValue::Times(times) => distribution(recorder, metric, (&published, &labels), times),
+                EmittedValue::Share(share) => gauge(recorder, published.name, labels, share.get()),
+                EmittedValue::Times(times) => distribution(recorder, metric, (&published, &labels), times),
             }
         });
     });

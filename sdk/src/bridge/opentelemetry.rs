@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use ::opentelemetry::KeyValue;
 use ::opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use crate::record::points::{PointValue, each};
+use crate::record::points::{EmittedValue, each};
 use crate::record::registry;
 use mapwarden_contract::names::published::{self, Published};
 use mapwarden_contract::names::{Metric, MetricKind, attribute};
@@ -137,9 +137,11 @@ impl Collection {
             let keys = attributes.iter().map(|(name, value)| KeyValue::new(*name, value.to_string()));
             let keys: Vec<KeyValue> = keys.collect();
             match value {
-                PointValue::Whole(count) | PointValue::Since(_, count) => points.whole.push((keys, count)),
-                PointValue::Share(share) => points.shares.push((keys, share.get())),
-                PointValue::Times(times) => {
+                EmittedValue::Whole(count) | EmittedValue::Since(_, count) => {
+                    points.whole.push((keys, count));
+                }
+                EmittedValue::Share(share) => points.shares.push((keys, share.get())),
+                EmittedValue::Times(times) => {
                     let values = attributes.iter().map(|(_, value)| value.to_string());
                     let series = (metric.name, values.collect());
                     let since = since(&times.counts, before.get(&series).map(Box::as_ref));

@@ -1,5 +1,6 @@
-//! What a full map does: it goes on replacing and removing, and refuses new keys. An operation that owes its caller
-//! a reference to the new entry makes it and takes it out again at once; the guard keeps it readable.
+//! The operations of a full map. Comes in: an operation that may add a key. Goes out: papaya's answer, or a rejection.
+//! Never keeps a new key, and goes on replacing and removing old ones. An operation that has to return a reference to
+//! the new entry inserts it and takes it out again at once; the guard keeps it readable.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -11,7 +12,7 @@ use super::guarded_map::GuardedMap;
 use super::observed::{Calls, Observed, computed, replaced};
 use mapwarden_contract::{Op, Outcome};
 
-/// A new key that a full map refused, and its value.
+/// A new key that a full map rejected, and its value.
 #[derive(thiserror::Error)]
 #[error("map `{map}` is full: it holds its max_entries of {max_entries} and takes no new key")]
 pub struct Rejected<K, V> {
@@ -23,7 +24,7 @@ pub struct Rejected<K, V> {
     pub value: V,
 }
 
-// By hand, because derive asks `K: Debug` and `V: Debug` of everybody who handles the error.
+// By hand, because a derive would require `K: Debug` and `V: Debug` of every caller that handles the error.
 impl<K, V> fmt::Debug for Rejected<K, V> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Rejected")
@@ -39,14 +40,14 @@ where
     S: BuildHasher,
     U: GuardedMap<'g, K, V>,
 {
-    /// Whether a new key would pass the bound. Without a bound a single comparison.
+    /// Returns whether a new key would pass the bound. A single comparison if there is no bound.
     #[inline(always)]
     pub(super) fn is_full(self) -> bool {
         self.map.max_entries != usize::MAX && self.map.inner.len() >= self.map.max_entries
     }
 
     pub(super) fn checked_insert(self, key: K, value: V) -> Result<Option<&'g V>, Rejected<K, V>> {
-        // Asked once: between two questions another thread could fill the map, and the refusal would be lost.
+        // Checked once: between two checks another thread could fill the map, and the rejection would be lost.
         if self.is_full() { self.insert_when_full(key, value) } else { Ok(self.insert_in_room(key, value)) }
     }
 
@@ -55,9 +56,9 @@ where
         let running = self.map.meter.begin(self.cell, Op::Insert);
         if let Some(stored) = self.guarded.stored_key(&key) {
             let old = self.guarded.insert(key, value);
-            // Removed by another thread since, the key was new after all.
-            let refused = old.is_none() && self.take_out(stored);
-            running.end(if refused { Outcome::Rejected } else { replaced(&old) });
+            // Without an old value another thread has removed the key, and it is new after all.
+            let is_rejected = old.is_none() && self.take_out(stored);
+            running.end(if is_rejected { Outcome::Rejected } else { replaced(&old) });
             Ok(old)
         } else {
             running.end(Outcome::Rejected);
@@ -80,9 +81,10 @@ where
             Some(_) => Outcome::Conflict,
             None => Outcome::Rejected,
         };
-        match self.refuse_new(Op::TryInsert, key, compute, aborted) {
+        match self.reject_new(Op::TryInsert, key, compute, aborted) {
             Compute::Aborted((current, Some(not_inserted))) => Err(OccupiedError { current, not_inserted }),
-            // The value was on its way into an empty place when another thread took the place; papaya drops it then.
+            // Another thread filled the empty place into which this value was being inserted; papaya drops the value
+            // then.
             Compute::Aborted((current, None)) => Ok(current),
             Compute::Inserted(_, value) => Ok(value),
             Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
@@ -106,7 +108,7 @@ where
             Some((_, current)) => Operation::Abort(current),
             None => insert_once(f.take().map(|f| f())),
         };
-        match self.refuse_new(op, key, compute, |_| present) {
+        match self.reject_new(op, key, compute, |_| present) {
             Compute::Aborted(current) => Err(current),
             Compute::Inserted(_, value) => Ok(value),
             Compute::Updated { .. } | Compute::Removed(..) => unreachable!("the closure inserts or aborts"),
@@ -118,12 +120,12 @@ where
     where
         F: FnMut(Option<(&'g K, &'g V)>) -> Operation<V, T>,
     {
-        self.refuse_new(op, key, compute, |_| Outcome::Unchanged)
+        self.reject_new(op, key, compute, |_| Outcome::Unchanged)
     }
 
-    /// Does the operation and takes a new entry out again, unless there is room for it by then. `aborted` says how
-    /// the operation ends where the closure aborts.
-    fn refuse_new<F, T>(
+    /// Runs the operation and takes a new entry out again, unless there is room for it by then. `aborted` returns the
+    /// outcome if the closure aborts.
+    fn reject_new<F, T>(
         self,
         op: Op,
         key: K,
@@ -138,8 +140,8 @@ where
         let result = self.guarded.compute(key, |entry| calls.count(|| compute(entry)));
         match &result {
             Compute::Inserted(key, _) => {
-                let refused = self.take_out(key);
-                running.end(if refused { Outcome::Rejected } else { Outcome::Inserted });
+                let is_rejected = self.take_out(key);
+                running.end(if is_rejected { Outcome::Rejected } else { Outcome::Inserted });
             }
             Compute::Aborted(answer) => {
                 running.end(aborted(answer));
@@ -152,8 +154,8 @@ where
         result
     }
 
-    /// Takes the entry that was just added out of a map that is too full, whatever another thread has made of its
-    /// value meanwhile: an entry that stayed because it was updated would be above the bound for ever.
+    /// Takes the entry that was just added out of a map that is above its bound, even if another thread has updated its
+    /// value: an entry that stayed because of an update would be above the bound for ever. Returns whether it did.
     pub(super) fn take_out(self, key: &K) -> bool {
         let is_over = |_: &K, _: &V| self.map.inner.len() > self.map.max_entries;
         self.guarded.take_out(key, is_over)
@@ -163,6 +165,6 @@ where
 fn insert_once<V, T>(value: Option<V>) -> Operation<V, T> {
     match value {
         Some(value) => Operation::Insert(value),
-        None => unreachable!("papaya asks for an absent key once"),
+        None => unreachable!("papaya calls once for an absent key"),
     }
 }

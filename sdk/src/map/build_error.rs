@@ -1,5 +1,5 @@
-//! Why a map or set is not built: an objective that would be lost. Comes in: a refused objective. Goes out: an error with
-//! the objective's name and, of a contradiction, both values.
+//! Why a map or set is not built: an objective that would be lost. Comes in: a refused objective. Goes out: an error
+//! with the objective's name and, of a contradiction, both values.
 
 use std::sync::Arc;
 use std::time::Duration;

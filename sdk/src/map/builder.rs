@@ -1,5 +1,5 @@
-//! Builds a map. Comes in: a name, objectives and papaya's options. Goes out: a [`HashMap`] that is counted. Never loses an
-//! objective without an error or a count.
+//! Builds a map. Comes in: a name, objectives and papaya's options. Goes out: a [`HashMap`] that is counted. Never
+//! loses an objective without an error or a count.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -21,7 +21,7 @@ use mapwarden_contract::Objective;
 ///
 /// # papaya's `shared_collector`
 /// When one of the maps that share a collector is dropped, papaya frees entries that guards of the others still protect
-/// ([papaya #102](https://github.com/ibraheemdev/papaya/issues/102)). A call of it does not compile and says so:
+/// ([papaya #102](https://github.com/ibraheemdev/papaya/issues/102)). A call does not compile, and the error says why:
 ///
 /// ```compile_fail,E0277
 /// use std::sync::Arc;
@@ -40,12 +40,12 @@ pub struct HashMapBuilder<K, V, S = RandomState> {
 }
 
 impl<K, V> HashMapBuilder<K, V> {
-    /// A builder that was asked for at this place for a collection of this type, which name it where nothing else
-    /// does.
-    pub(crate) fn at(place: &'static Location<'static>, of_type: fn() -> String) -> Self {
+    /// Returns a builder for a collection that is made at this location and is of this type, which name it if the
+    /// service does not.
+    pub(crate) fn at(location: &'static Location<'static>, of_type: fn() -> String) -> Self {
         Self {
             inner: papaya::HashMap::builder(),
-            name: MapName::Unnamed { place, of_type },
+            name: MapName::Unnamed { location, of_type },
             objectives: Vec::new(),
             max_entries: usize::MAX,
             display_key: None,
@@ -61,7 +61,7 @@ impl<K, V> HashMapBuilder<K, V> {
 }
 
 impl<K, V, S> HashMapBuilder<K, V, S> {
-    /// Names the map in the telemetry. Without it the map is named as told in [Names](HashMap#names).
+    /// Names the map in the telemetry. A map without a name gets one, see [Names](HashMap#names).
     #[must_use]
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
         Self { name: MapName::Given(name.into()), ..self }
@@ -75,18 +75,17 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     /// as `<map>-map-<sli>`.
     ///
     /// Maps of one name share their objectives. One that contradicts another of its name, or is above the limit of 8
-    /// for a name, is refused by [`try_build`](HashMapBuilder::try_build). [`build`](HashMapBuilder::build) drops it and
-    /// counts it, under the reasons `objective_conflict` and `objective_limit` of the self-metric
+    /// for a name, is refused by [`try_build`](HashMapBuilder::try_build). [`build`](HashMapBuilder::build) drops it
+    /// and counts it, under the reasons `objective_conflict` and `objective_limit` of the self-metric
     /// `mapwarden.ship.dropped`.
     ///
-    /// - *availability*: operations that were neither `rejected` nor `failed`, or whatever
-    ///   [`bad_outcomes`](Objective::bad_outcomes) says, of all operations; exact.
-    /// - *latency*: operations on a single key that took at most the threshold, of all such operations but those in
-    ///   which a fallible loader ran; exact at low
-    ///   rates, an unbiased estimate where not every operation is timed.
+    /// - *availability*: operations that were neither `rejected` nor `failed`, of all operations; exact. An objective
+    ///   may have other [`bad_outcomes`](Objective::bad_outcomes).
+    /// - *latency*: operations on a single key that took at most the threshold, of all such operations except those in
+    ///   which a fallible loader ran; exact at low rates, an unbiased estimate if not every operation is timed.
     /// - *hit ratio*: lookups (`get`, `get_key_value`, `contains_key`, `get_or_insert`, loads) that found their key,
     ///   of all lookups; exact.
-    /// - *freshness*: seconds at whose end the last insertion, replacement or update was at most the threshold ago,
+    /// - *freshness*: seconds that end at most the threshold after the last insertion, replacement or update,
     ///   of all seconds since the map was made; as fine as the interval between batches.
     #[must_use]
     pub fn objective(mut self, objective: Objective) -> Self {
@@ -94,16 +93,16 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
         self
     }
 
-    /// Bounds the number of entries; see [A bounded map](HashMap#a-bounded-map) for what a full map does. Every
-    /// insertion then looks up the number of entries, one load for each core.
+    /// Bounds the number of entries; for a full map see [A bounded map](HashMap#a-bounded-map). Every insertion then
+    /// looks up the number of entries, one load for each core.
     #[must_use]
     pub fn max_entries(self, max_entries: usize) -> Self {
         Self { max_entries, ..self }
     }
 
-    /// Lets hot keys leave the process under the name that the closure makes of them, of which the first 64 characters
-    /// count, instead of under the pseudonym that is all that is told of a key otherwise. For keys that say nothing about
-    /// anybody: routes, products, feature flags. The closure is called for few keys, and outside of the operation's time.
+    /// Sends hot keys under the name that the closure returns, cut after 64 characters, instead of under a pseudonym.
+    /// For keys that identify no person: routes, products, feature flags. The closure is called for few keys, and its
+    /// time is not part of an operation's.
     ///
     /// ```
     /// use mapwarden::HashMap;
@@ -115,14 +114,14 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
         Self { display_key: Some(DisplayKey::new(display)), ..self }
     }
 
-    /// Times every operation, whatever the rate: nothing is estimated, rare slow operations are all seen, and each
-    /// operation reads a clock twice. Of maps of one name all are timed.
+    /// Times every operation at any rate: nothing is estimated, no slow operation is missed, and each operation reads a
+    /// clock twice. Applies to all maps of the name.
     #[must_use]
     pub fn time_every_operation(self) -> Self {
         Self { times_all: true, ..self }
     }
 
-    /// Sets for how many entries there is room before the first resize.
+    /// Sets the number of entries that fit before the first resize.
     pub fn capacity(self, capacity: usize) -> Self {
         Self { inner: self.inner.capacity(capacity), ..self }
     }

@@ -1,5 +1,5 @@
-//! How a map is made without options. Comes in: a hasher and a capacity. Goes out: an empty map, named by the caller's place
-//! in the source.
+//! Makes maps. Comes in: a hasher and a capacity, or nothing. Goes out: an empty map that is named by the caller's
+//! location, or a builder.
 
 use std::panic::Location;
 
@@ -7,7 +7,7 @@ use super::name::map_type;
 use super::{HashMap, HashMapBuilder};
 
 impl<K, V> HashMap<K, V> {
-    /// Makes an empty map named by the caller's place in the source.
+    /// Makes an empty map that is named by the caller's location.
     #[track_caller]
     pub fn new() -> Self {
         Self::builder().build()
@@ -19,7 +19,7 @@ impl<K, V> HashMap<K, V> {
         Self::builder().capacity(capacity).build()
     }
 
-    /// Starts a builder, where a map gets its name, objectives and bound.
+    /// Returns a builder, which gives a map its name, objectives and bound.
     #[track_caller]
     pub fn builder() -> HashMapBuilder<K, V> {
         HashMapBuilder::at(Location::caller(), map_type::<K, V>)

@@ -1,10 +1,10 @@
-//! The names of hot keys. Comes in: a closure of the service. Goes out: what it makes of a key.
+//! The names of hot keys. Comes in: a closure of the service. Goes out: its name for a key. Never keeps a key.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-/// Makes a name of a key, see [`display_key`](super::HashMapBuilder::display_key). A panic in it is one in the operation
-/// that it was called for, and leaves nothing half done.
+/// Makes the name of a key, see [`display_key`](super::HashMapBuilder::display_key). A panic in it is a panic of the
+/// operation that called it, and leaves nothing half done.
 pub(super) struct DisplayKey<K>(AssertUnwindSafe<Arc<DisplayFn<K>>>);
 
 type DisplayFn<K> = dyn Fn(&K) -> String + Send + Sync;
@@ -20,7 +20,7 @@ impl<K> DisplayKey<K> {
     }
 }
 
-// By hand, because derive asks `K: Clone`.
+// By hand, because a derive would require `K: Clone`.
 impl<K> Clone for DisplayKey<K> {
     fn clone(&self) -> Self {
         Self(AssertUnwindSafe(Arc::clone(&self.0)))

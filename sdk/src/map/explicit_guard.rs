@@ -1,4 +1,5 @@
-//! The map through explicit guards.
+//! The map's operations under explicit guards. Comes in: a call with a guard. Goes out: papaya's answer. Never counts
+//! by itself: every operation goes through `observed`.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -10,11 +11,11 @@ use super::{HashMap, Rejected};
 use crate::record::ThreadCell;
 use mapwarden_contract::{Op, Outcome};
 
-/// Operations under a guard of this map. Each finds the current thread's counters anew, because guards may
-/// move; a [`pin`](HashMap::pin) finds them once.
+/// Operations under a guard of this map. Each one looks up the current thread's counters, because guards may move
+/// between threads; a [`pin`](HashMap::pin) looks them up once.
 ///
 /// # Panics
-/// With the guard of another map. Such a call counts as `failed`.
+/// If the guard is of another map. Such a call counts as `failed`.
 impl<K, V, S> HashMap<K, V, S>
 where
     K: Hash + Eq,
@@ -40,19 +41,20 @@ where
         entries
     }
 
-    /// The number of entries: one load for each core. Beside writers it may be of no single moment.
+    /// Returns the number of entries: one load for each core. While other threads write, the number may be true of no
+    /// single moment.
     #[inline]
     pub fn len(&self) -> usize {
         self.observed_len(self.meter.cell())
     }
 
-    /// Whether there is no entry; counted as `len`.
+    /// Returns whether the map is empty; counted as `len`.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the key is there.
+    /// Returns whether the map has the key.
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q, guard: &impl Guard) -> bool
     where
@@ -61,7 +63,7 @@ where
         self.observed(guard).contains_key(key)
     }
 
-    /// The value of the key.
+    /// Returns the value of the key.
     #[inline]
     pub fn get<'g, Q>(&self, key: &Q, guard: &'g impl Guard) -> Option<&'g V>
     where
@@ -71,7 +73,7 @@ where
         self.observed(guard).get(key)
     }
 
-    /// The entry of the key, with the key as it is stored.
+    /// Returns the entry of the key, with the key as it is stored.
     #[inline]
     pub fn get_key_value<'g, Q>(&self, key: &Q, guard: &'g impl Guard) -> Option<(&'g K, &'g V)>
     where
@@ -80,23 +82,23 @@ where
         self.observed(guard).get_key_value(key)
     }
 
-    /// Sets the key's value and gives the old one, or `None` where there was none.
+    /// Sets the key's value and returns the old one, or `None` if there was none.
     ///
-    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`;
-    /// [`checked_insert`](HashMap::checked_insert) tells.
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and returns `None`;
+    /// [`checked_insert`](HashMap::checked_insert) reports that.
     #[inline]
     pub fn insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> Option<&'g V> {
         self.observed(guard).insert(key, value)
     }
 
-    /// As `insert`, but tells when a full map refused a new key. Not in papaya; counted as `insert`.
+    /// Inserts as `insert` does, and reports a new key that a full map rejects. Not in papaya; counted as `insert`.
     ///
     /// A full map looks for the key before it replaces the value. In the rare case that another thread removes the
-    /// key between the two and the map is full again, the new entry is taken out as `insert` does it: the answer is
+    /// key between the two and the map is full again, the new entry is taken out as `insert` does it: the result is
     /// `Ok(None)`, counted as `rejected`.
     ///
     /// # Errors
-    /// The key and the value, where the map is full and the key is new.
+    /// The map is full and the key is new: the error holds the key and the value.
     #[inline]
     pub fn checked_insert<'g>(
         &self,
@@ -108,10 +110,10 @@ where
     }
 
     /// Inserts unless the key is there. Generic code states `K: 'g`, as it does for papaya's other methods that
-    /// insert: a full map has to find a refused key again.
+    /// insert: a full map has to find a rejected key again.
     ///
     /// # Errors
-    /// The current value and the one that was not inserted.
+    /// The key is there: the error holds its current value and the one that was not inserted.
     #[inline]
     pub fn try_insert<'g>(
         &self,
@@ -125,11 +127,11 @@ where
         self.observed(guard).try_insert(key, value)
     }
 
-    /// Inserts what the closure gives unless the key is there; counted as `try_insert`. The closure runs at
-    /// most once.
+    /// Inserts what the closure returns unless the key is there; counted as `try_insert`. The closure runs at most
+    /// once.
     ///
     /// # Errors
-    /// The current value.
+    /// The key is there: the error is its current value.
     #[inline]
     pub fn try_insert_with<'g, F>(&self, key: K, f: F, guard: &'g impl Guard) -> Result<&'g V, &'g V>
     where
@@ -139,7 +141,7 @@ where
         self.observed(guard).try_insert_with(key, f)
     }
 
-    /// The value of the key, after inserting this one if there was none. Generic code states `K: 'g`, see
+    /// Returns the value of the key, after inserting this one if there was none. Generic code states `K: 'g`, see
     /// [`try_insert`](HashMap::try_insert).
     #[inline]
     pub fn get_or_insert<'g>(&self, key: K, value: V, guard: &'g impl Guard) -> &'g V
@@ -149,7 +151,7 @@ where
         self.observed(guard).get_or_insert(key, value)
     }
 
-    /// The value of the key, after inserting the closure's if there was none. The closure runs at most once;
+    /// Returns the value of the key, after inserting the closure's if there was none. The closure runs at most once;
     /// counted as `get_or_insert`.
     #[inline]
     pub fn get_or_insert_with<'g, F>(&self, key: K, f: F, guard: &'g impl Guard) -> &'g V
@@ -160,13 +162,13 @@ where
         self.observed(guard).get_or_insert_with(key, f)
     }
 
-    /// The value of the key, after loading it if there was none. The loader runs at most once; counted as `load`, which
-    /// is always timed where the loader runs. Not in papaya.
+    /// Returns the value of the key, after loading it if there was none. The loader runs at most once; counted as
+    /// `load`, which is always timed if the loader runs. Not in papaya.
     ///
-    /// A full map, see [A bounded map](HashMap#a-bounded-map), gives the value and does not keep it.
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), returns the value and does not keep it.
     ///
     /// # Errors
-    /// What the loader returns: nothing is inserted, and the operation counts as `failed` of the error's type.
+    /// The error of the loader: nothing is inserted, and the operation counts as `failed` with the error's type.
     #[inline]
     pub fn try_get_or_insert_with<'g, F, E>(&self, key: K, f: F, guard: &'g impl Guard) -> Result<&'g V, E>
     where
@@ -176,11 +178,11 @@ where
         self.observed(guard).try_get_or_insert_with(key, f)
     }
 
-    /// Replaces the key's value by what the closure makes of it and gives the new one, or `None` where there was none.
-    /// The closure runs again whenever another thread was faster; counted as `update`. Not in papaya.
+    /// Replaces the key's value by what the closure returns, and returns the new one, or `None` if there was none. The
+    /// closure runs again whenever another thread was faster; counted as `update`. Not in papaya.
     ///
     /// # Errors
-    /// What the closure returns: nothing is changed, and the operation counts as `failed` of the error's type.
+    /// The error of the closure: nothing changes, and the operation counts as `failed` with the error's type.
     #[inline]
     pub fn try_update<'g, F, E>(&self, key: K, update: F, guard: &'g impl Guard) -> Result<Option<&'g V>, E>
     where
@@ -190,8 +192,8 @@ where
         self.observed(guard).try_update(key, update)
     }
 
-    /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again
-    /// whenever another thread was faster; that counts as retries.
+    /// Replaces the key's value by what the closure returns, and returns the new one. The closure runs again whenever
+    /// another thread was faster; the repeated runs count as retries.
     #[inline]
     pub fn update<'g, F>(&self, key: K, update: F, guard: &'g impl Guard) -> Option<&'g V>
     where
@@ -211,7 +213,7 @@ where
         self.observed(guard).update_or_insert_with(key, update, || value)
     }
 
-    /// Updates the key's value, or inserts what `f` gives if there was none; counted as `update_or_insert`.
+    /// Updates the key's value, or inserts what `f` returns if there was none; counted as `update_or_insert`.
     #[inline]
     pub fn update_or_insert_with<'g, U, F>(&self, key: K, update: U, f: F, guard: &'g impl Guard) -> &'g V
     where
@@ -222,8 +224,8 @@ where
         self.observed(guard).update_or_insert_with(key, update, f)
     }
 
-    /// Lets the closure decide what becomes of the entry: insert, update, remove, or leave it. The closure
-    /// runs again whenever another thread was faster; that counts as retries.
+    /// Inserts, updates, removes or keeps the entry, as the closure decides. The closure runs again whenever another
+    /// thread was faster; the repeated runs count as retries.
     #[inline]
     pub fn compute<'g, F, T>(&self, key: K, compute: F, guard: &'g impl Guard) -> Compute<'g, K, V, T>
     where
@@ -232,7 +234,7 @@ where
         self.observed(guard).compute(key, compute)
     }
 
-    /// Removes the key and gives its value.
+    /// Removes the key and returns its value.
     #[inline]
     pub fn remove<'g, Q>(&self, key: &Q, guard: &'g impl Guard) -> Option<&'g V>
     where
@@ -242,7 +244,7 @@ where
         self.observed(guard).remove_entry(key).map(|(_, value)| value)
     }
 
-    /// Removes the key and gives its entry; counted as `remove`.
+    /// Removes the key and returns its entry; counted as `remove`.
     #[inline]
     pub fn remove_entry<'g, Q>(&self, key: &Q, guard: &'g impl Guard) -> Option<(&'g K, &'g V)>
     where
@@ -252,11 +254,11 @@ where
         self.observed(guard).remove_entry(key)
     }
 
-    /// Removes the entry if the closure says so, and gives it; `None` where the key is not there. The closure
-    /// runs again whenever another thread changed the value meanwhile.
+    /// Removes the entry if the closure returns `true`, and returns it, or `None` if the key is not there. The closure
+    /// runs again whenever another thread has changed the value.
     ///
     /// # Errors
-    /// The entry that the closure did not want removed.
+    /// The closure returned `false`: the error is the entry.
     #[inline]
     pub fn remove_if<'g, Q, F>(
         &self,
@@ -277,7 +279,7 @@ where
         self.observed(guard).clear();
     }
 
-    /// Removes the entries that the closure does not want to keep. One event; always timed.
+    /// Removes the entries for which the closure returns `false`. One event; always timed.
     #[inline]
     pub fn retain<F>(&self, f: F, guard: &impl Guard)
     where
@@ -286,14 +288,14 @@ where
         self.observed(guard).retain(f);
     }
 
-    /// Makes room for so many more entries. Always timed.
+    /// Reserves room for this many more entries. Always timed.
     #[inline]
     pub fn reserve(&self, additional: usize, guard: &impl Guard) {
         self.observed(guard).reserve(additional);
     }
 
-    /// All entries, in no order. One event, whose time is that of the call, which finishes a pending resize,
-    /// not that of the walk.
+    /// Returns all entries, in no order. One event. Its time is that of the call, which finishes a pending resize, not
+    /// that of the iteration.
     #[inline]
     pub fn iter<'g, G>(&self, guard: &'g G) -> Iter<'g, K, V, G>
     where
@@ -302,7 +304,7 @@ where
         self.observed(guard).iter()
     }
 
-    /// All keys, in no order; counted as `iter`.
+    /// Returns all keys, in no order; counted as `iter`.
     #[inline]
     pub fn keys<'g, G>(&self, guard: &'g G) -> Keys<'g, K, V, G>
     where
@@ -311,7 +313,7 @@ where
         self.observed(guard).keys()
     }
 
-    /// All values, in no order; counted as `iter`.
+    /// Returns all values, in no order; counted as `iter`.
     #[inline]
     pub fn values<'g, G>(&self, guard: &'g G) -> Values<'g, K, V, G>
     where

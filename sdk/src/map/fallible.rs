@@ -1,5 +1,5 @@
-//! Operations whose closure may fail, which papaya does not have: a loader, a validator. The error goes to the caller,
-//! and the operation counts as failed of its type.
+//! Operations with a closure that may fail, which papaya does not have. Comes in: a loader or a validator. Goes out:
+//! its value, or its error, with which the operation counts as failed. Never changes an entry if the closure fails.
 
 use std::any::type_name;
 use std::hash::{BuildHasher, Hash};
@@ -29,7 +29,7 @@ where
         }
     }
 
-    /// The value of a key, counted as a load that found it; not counted where it is not there.
+    /// Returns the value of a key and counts a load that found it. Counts nothing if the key is not there.
     pub(super) fn look_up(self, key: &K) -> Option<&'g V> {
         let Self { map, cell, guarded } = self;
         let found = match map.meter.begin_untimed(cell, Op::Load) {
@@ -65,7 +65,7 @@ where
         self.end_load(running, key, f)
     }
 
-    /// Runs the loader, unless another thread was faster, and keeps what it gives if there is room.
+    /// Runs the loader, unless another thread was faster, and keeps its value if there is room.
     pub(super) fn end_load<F, E>(self, mut running: RunningOperation<'_>, key: K, f: F) -> Result<&'g V, E>
     where
         F: FnOnce() -> Result<V, E>,
@@ -79,12 +79,12 @@ where
                 Ok(value) => Operation::Insert(value),
                 Err(error) => Operation::Abort(Err(error)),
             },
-            (None, None) => unreachable!("papaya asks for an absent key once"),
+            (None, None) => unreachable!("papaya calls once for an absent key"),
         });
         let (ended, result) = match loaded {
             Compute::Inserted(key, value) => {
-                let is_refused = is_full && self.take_out(key);
-                (running.end(if is_refused { Outcome::Rejected } else { Outcome::Inserted }), Ok(value))
+                let is_rejected = is_full && self.take_out(key);
+                (running.end(if is_rejected { Outcome::Rejected } else { Outcome::Inserted }), Ok(value))
             }
             Compute::Aborted(Ok(value)) => (running.end(Outcome::Hit), Ok(value)),
             Compute::Aborted(Err(error)) => (running.fail(type_name::<E>()), Err(error)),

@@ -1,18 +1,17 @@
-//! The map underneath, in the two ways to reach it: pinned, which papaya checked when the pin was made, and through
-//! a guard from outside, which papaya checks at each operation.
+//! papaya's map with a guard. Comes in: a pin, which papaya checked when it was made, or a map and a guard from the
+//! caller, which papaya checks at each operation. Goes out: papaya's operations, the same for both. Never counts.
 
 use std::hash::{BuildHasher, Hash};
 
 use papaya::{Compute, Equivalent, Guard, HashMap, HashMapRef, Iter, Keys, OccupiedError, Operation, Values};
 
-/// papaya's operations on entries that live as long as `'g`. That keys live so long is asked only where papaya asks
-/// it.
+/// papaya's operations on entries that live as long as `'g`. Keys have to live that long only where papaya requires it.
 pub(super) trait GuardedMap<'g, K, V>: Copy {
     type Guard: Guard + 'g;
 
-    /// The key as it is stored, for as long as the caller holds this.
+    /// Returns the key as it is stored, for as long as the caller holds this.
     fn stored_key(&self, key: &K) -> Option<&K>;
-    /// Whether the entry was there and the closure wanted it removed.
+    /// Removes the entry if the closure returns `true`. Returns whether it did.
     fn take_out<F>(&self, key: &K, should_remove: F) -> bool
     where
         F: FnMut(&K, &V) -> bool;
@@ -46,13 +45,13 @@ pub(super) trait GuardedMap<'g, K, V>: Copy {
     fn values(self) -> Values<'g, K, V, Self::Guard>;
 }
 
-/// A map and a guard from outside.
+/// A map and a guard from the caller.
 pub(super) struct MapWithGuard<'m, 'g, K, V, S, G> {
     pub(super) map: &'m HashMap<K, V, S>,
     pub(super) guard: &'g G,
 }
 
-// By hand, because derive asks `K: Copy` and so on.
+// By hand, because a derive would require `K: Copy` and so on.
 impl<K, V, S, G> Clone for MapWithGuard<'_, '_, K, V, S, G> {
     fn clone(&self) -> Self {
         *self

@@ -1,4 +1,5 @@
-//! The map itself: how it is made and pinned.
+//! The map itself. Comes in: papaya's map and a meter. Goes out: the type that all other files of this room extend.
+//! Never runs an operation.
 
 use std::collections::hash_map::RandomState;
 use std::sync::Arc;
@@ -9,13 +10,13 @@ use super::display_key::DisplayKey;
 use super::reported_entries::ReportedEntries;
 use crate::record::Meter;
 
-/// A concurrent hash map that counts what is done with it.
+/// A concurrent hash map that counts its operations.
 ///
-/// Everything is [papaya](papaya::HashMap)'s: the lock-free table, the guards, the signatures, the answers. Beside
-/// that every operation is counted exactly by how it ended, and one in N is timed, where N follows the rate of each
-/// thread: 1 up to some 4,000 operations a second, so that every operation is timed, and at most 1,024. A thread that
-/// slows down after a burst is timed anew from the next batch on. Through a [`pin`](HashMap::pin) an untimed operation costs two loads, two stores and two predicted branches more than
-/// papaya's.
+/// The lock-free table, the guards, the signatures and the answers are [papaya](papaya::HashMap)'s. In addition every
+/// operation is counted exactly by its outcome, and one in N is timed, where N follows the rate of each thread: 1 up to
+/// some 4,000 operations a second, so that every operation is timed, and at most 1,024. A thread that slows down after
+/// a burst is timed again from the next batch on. Through a [`pin`](HashMap::pin) an untimed operation costs two loads,
+/// two stores and two predicted branches more than papaya's.
 ///
 /// ```
 /// use mapwarden::{HashMap, Objective};
@@ -34,32 +35,33 @@ use crate::record::Meter;
 /// ```
 ///
 /// # Names
-/// Maps of one name are one to the telemetry: their counts add up, and stay when a map is dropped. A map without a
-/// name is named by where it was made, `src/sessions.rs:12`. Where that place cannot be known it is named by its
-/// type, `unnamed HashMap<String, u64>`, and is one with the other such maps of that type: what the standard library
-/// makes on a caller's behalf (`collect`, `std::mem::take`, `LazyLock::new(HashMap::new)`) and what serde makes.
+/// Maps of one name are one map in the telemetry: their counts add up, and stay when a map is dropped. A map without a
+/// name is named by the location that makes it, `src/sessions.rs:12`. If that location is unknown, it is named by its
+/// type, `unnamed HashMap<String, u64>`, and is one with the other such maps of that type. This applies to maps that
+/// the standard library makes for a caller (`collect`, `std::mem::take`, `LazyLock::new(HashMap::new)`) and to maps
+/// that serde makes.
 ///
 /// # Entries
-/// The number of entries is looked up when an operation is timed, after every operation on the whole map and at
-/// every [`len`](HashMap::len). While every operation is timed it is exact; else it is that of some thousand
-/// operations ago at most.
+/// The number of entries is looked up when an operation is timed, after every operation on the whole map and at every
+/// [`len`](HashMap::len). While every operation is timed it is exact; otherwise it is at most some thousand operations
+/// old.
 ///
 /// # A bounded map
-/// With [`max_entries`](HashMapBuilder::max_entries) a full map refuses new keys and goes on replacing, updating and
-/// removing old ones. A refusal is counted as `rejected` and spends the budget of an availability objective.
-/// [`checked_insert`](HashMapRef::checked_insert) returns it as an error with the key and the value. papaya's own
-/// methods have no way to say it; they answer **as if another thread had removed the new entry at once**, which every
-/// caller of a concurrent map must be ready for: `insert` returns `None`, `get_or_insert` a reference that is valid
-/// as long as the guard, and the map does not hold the key. Where two threads bring a full map the same new key at
-/// once, both may be answered like this, and one with a reference to the other's value: **`try_insert` on a bounded
-/// map is no lock and no token of idempotency.** A key that is added while its map is full is taken out again even
-/// if another thread updated it meanwhile. While threads insert at the same moment the map may pass the bound by at
-/// most their number.
+/// With [`max_entries`](crate::HashMapBuilder::max_entries) a full map rejects new keys and goes on replacing, updating
+/// and removing old ones. A rejection is counted as `rejected` and spends the budget of an availability objective.
+/// [`checked_insert`](crate::HashMapRef::checked_insert) returns it as an error with the key and the value. papaya's
+/// own methods cannot report it; they answer **as if another thread had removed the new entry at once**, for which
+/// every caller of a concurrent map must be ready: `insert` returns `None`, `get_or_insert` returns a reference that is
+/// valid as long as the guard, and the map does not hold the key. If two threads insert the same new key into a full
+/// map at once, both may get this answer, and one of them a reference to the other's value: **`try_insert` on a bounded
+/// map is no lock and no idempotency token.** A key that is added while its map is full is taken out again even if
+/// another thread has updated it. While threads insert at the same moment, the map may pass the bound by at most their
+/// number.
 pub struct HashMap<K, V, S = RandomState> {
     pub(super) inner: papaya::HashMap<K, V, S>,
     pub(super) meter: Arc<Meter>,
     pub(super) entries: ReportedEntries,
-    /// `usize::MAX` where there is no bound.
+    /// `usize::MAX` if there is no bound.
     pub(super) max_entries: usize,
     pub(super) display_key: Option<DisplayKey<K>>,
 }
@@ -80,23 +82,23 @@ impl<K, V, S> HashMap<K, V, S> {
         }
     }
 
-    /// papaya's map, for what is not counted: printing, comparing and serialising.
+    /// Returns papaya's map, for operations that are not counted: printing, comparing and serialising.
     pub(crate) const fn uncounted(&self) -> &papaya::HashMap<K, V, S> {
         &self.inner
     }
 
-    /// The name in the telemetry.
+    /// Returns the name in the telemetry.
     pub fn name(&self) -> &str {
         self.meter.name()
     }
 
-    /// A guard for the methods that take one.
+    /// Returns a guard for the methods that take one.
     #[inline]
     pub fn guard(&self) -> LocalGuard<'_> {
         self.inner.guard()
     }
 
-    /// A guard for the methods that take one, which may move between threads and be held across `.await`.
+    /// Returns a guard for the methods that take one, which may move between threads and be held across `.await`.
     #[inline]
     pub fn owned_guard(&self) -> OwnedGuard<'_> {
         self.inner.owned_guard()

@@ -1,9 +1,9 @@
-//! papaya's concurrent hash map under its own names and signatures, counted. Comes in: what a service does with its
-//! map. Goes out: papaya's answers to the service, ended operations to [`crate::record`]. Never changes an answer,
-//! a guard's lifetime or how often a closure runs.
+//! papaya's concurrent hash map under its own names and signatures, counted. Comes in: operations of the service. Goes
+//! out: papaya's answers to the service, ended operations to [`crate::record`]. Never changes an answer, a guard's
+//! lifetime or how often a closure runs.
 //!
-//! The public faces are [`HashMap`] (explicit guards) and [`HashMapRef`] (a guard held for you); both do every
-//! operation through `observed`, where the outcomes are decided, and `bounded`, where a full map refuses.
+//! The public types are [`HashMap`] (explicit guards) and [`HashMapRef`] (holds its guard). Both do every operation
+//! through `observed`, which decides the outcomes, and `bounded`, in which a full map rejects new keys.
 
 mod bounded;
 mod build_error;
@@ -39,7 +39,7 @@ pub use papaya::{
 pub use pinned::HashMapRef;
 pub use seize::Collector;
 #[cfg(feature = "serde")]
-pub(crate) use serialized::believed;
+pub(crate) use serialized::initial_capacity;
 pub(crate) use shared_collector::SharedCollector;
 #[cfg(feature = "single-flight")]
 pub use single_flight::SingleFlight;

@@ -1,30 +1,31 @@
-//! What a map is called in the telemetry. Comes in: the name that it was given, or where and of what type it was made.
-//! Goes out: a name that says the same in every run. Never numbers unnamed maps: a number would move with the order
-//! in which they are made.
+//! The name of a map in the telemetry. Comes in: the name from the service, or the location and type of the map. Goes
+//! out: a name that is the same in every run. Never numbers unnamed maps: a number would change with the order in which
+//! they are made.
 
 use std::any::type_name;
 use std::panic::Location;
 use std::sync::Arc;
 
+/// Where the name of a map comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum MapName {
     Given(Arc<str>),
     Unnamed {
-        place: &'static Location<'static>,
-        /// A function, so that a map that has a name never writes its type's.
+        location: &'static Location<'static>,
+        /// A function, so that a map with a name never formats its type.
         of_type: fn() -> String,
     },
 }
 
 impl MapName {
-    /// The name that was given, else the place in the service's sources, else the type.
+    /// Returns the given name, otherwise the location in the service's sources, otherwise the type.
     pub(crate) fn resolve(&self) -> Arc<str> {
         match self {
             Self::Given(name) => Arc::clone(name),
-            Self::Unnamed { place, of_type } if is_unspecific(place.file()) => {
+            Self::Unnamed { location, of_type } if is_unspecific(location.file()) => {
                 format!("unnamed {}", of_type()).into()
             }
-            Self::Unnamed { place, .. } => format!("{}:{}", place.file(), place.line()).into(),
+            Self::Unnamed { location, .. } => format!("{}:{}", location.file(), location.line()).into(),
         }
     }
 }
@@ -37,8 +38,8 @@ pub(crate) fn set_type<K>() -> String {
     format!("HashSet<{}>", without_paths(type_name::<K>()))
 }
 
-/// Whether the file says nothing about who made the map. The caller of `FromIterator` is the standard library, and a
-/// constructor that is handed over as a value (`LazyLock::new(HashMap::new)`) may be told its own place.
+/// Returns whether the file does not show where the service made the map. The caller of `FromIterator` is the standard
+/// library, and a constructor that is passed as a value (`LazyLock::new(HashMap::new)`) may get its own location.
 fn is_unspecific(file: &str) -> bool {
     let file = file.replace('\\', "/");
     // Without and with the toolchain's component `rust-src`.
@@ -47,7 +48,7 @@ fn is_unspecific(file: &str) -> bool {
         || file!().replace('\\', "/").strip_suffix("map/name.rs").is_some_and(|ours| file.starts_with(ours))
 }
 
-/// `alloc::vec::Vec<core::option::Option<u8>>` as `Vec<Option<u8>>`.
+/// Writes `alloc::vec::Vec<core::option::Option<u8>>` as `Vec<Option<u8>>`.
 fn without_paths(type_name: &str) -> String {
     let mut short = String::with_capacity(type_name.len());
     let mut segment = 0;
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn places_in_the_standard_library_and_in_this_crate_say_nothing() {
+    fn the_standard_library_and_this_crate_are_unspecific() {
         let cases = [
             (
                 "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/iter/traits/iterator.rs",

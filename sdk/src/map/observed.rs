@@ -1,4 +1,5 @@
-//! Every operation, once: papaya does it, its result says how it ended, the thread's cell counts that.
+//! Every operation of a map. Comes in: an operation. Goes out: papaya's result, and its outcome to the thread's cell.
+//! Never runs a closure more often than papaya does.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hash};
@@ -11,14 +12,14 @@ use super::operation_key::{LookupKey, OperationKey, OwnedKey};
 use crate::record::{Due, ThreadCell};
 use mapwarden_contract::{Op, Outcome};
 
-/// A map, the cell in which the current thread counts, and papaya's map underneath.
+/// A map, the cell of the current thread, and papaya's map with a guard.
 pub(super) struct Observed<'m, K, V, S, U> {
     pub(super) map: &'m HashMap<K, V, S>,
     pub(super) cell: &'m ThreadCell,
     pub(super) guarded: U,
 }
 
-// By hand, because derive asks `K: Copy` and so on.
+// By hand, because a derive would require `K: Copy` and so on.
 impl<K, V, S, U: Copy> Clone for Observed<'_, K, V, S, U> {
     fn clone(&self) -> Self {
         *self
@@ -32,9 +33,9 @@ where
     S: BuildHasher,
     U: GuardedMap<'g, K, V>,
 {
-    /// Does an operation on one key. A panic in it passes through and counts as failed.
+    /// Runs an operation on one key. A panic in it passes through and counts as failed.
     ///
-    /// The two ways part at once: the hot one, inlined, carries nothing across the operation, the cold one is a
+    /// The two paths part at once: the hot one is inlined and carries nothing across the operation, the cold one is a
     /// second copy out of line.
     #[inline(always)]
     pub(super) fn observe<Key: OperationKey<'g, K, V, U>, T>(
@@ -55,7 +56,7 @@ where
         }
     }
 
-    /// Takes its parts one by one: an `Observed` would be spilled to memory before it is known which way to go.
+    /// Takes the fields one by one: an `Observed` would be spilled to memory before the path is known.
     #[cold]
     #[inline(never)]
     fn observe_due<Key: OperationKey<'g, K, V, U>, T>(
@@ -71,7 +72,7 @@ where
         result
     }
 
-    /// Does an operation on the whole map.
+    /// Runs an operation on the whole map.
     fn observe_whole<T>(self, op: Op, run: impl FnOnce(U) -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
         let running = self.map.meter.begin_always(self.cell, op);
         let result = run(self.guarded);
@@ -80,7 +81,7 @@ where
         result
     }
 
-    /// Does an operation whose closure runs once, and again whenever another thread was faster.
+    /// Runs an operation with a closure that runs once, and again whenever another thread was faster.
     #[inline(always)]
     pub(super) fn observe_calls<Key: OperationKey<'g, K, V, U>, T>(
         self,
@@ -147,7 +148,7 @@ where
         self.insert_in_room(key, value)
     }
 
-    /// Inserts into a map that had room for a new key when it was asked.
+    /// Inserts into a map that had room for a new key at the check.
     #[inline(always)]
     pub(super) fn insert_in_room(self, key: K, value: V) -> Option<&'g V> {
         self.observe(Op::Insert, OwnedKey(key), |map, key| map.insert(key, value), replaced)
@@ -211,7 +212,7 @@ where
         value
     }
 
-    /// Inserts unless the key is there, which ends as `present`.
+    /// Inserts unless the key is there, which has the outcome `present`.
     #[inline]
     fn insert_with<F>(self, op: Op, entry: (K, F), present: Outcome) -> Result<&'g V, &'g V>
     where
@@ -254,7 +255,7 @@ where
         Update: Fn(&V) -> V,
         K: 'g,
     {
-        // papaya's own way to do it, which also tells an update from an insertion: an absent key is asked for once.
+        // As papaya does it, which also distinguishes an update from an insertion: papaya calls once for an absent key.
         let mut f = Some(f);
         let compute = |entry: Option<(&'g K, &'g V)>| match (entry, f.take()) {
             (Some((_, value)), unused) => {
@@ -262,7 +263,7 @@ where
                 Operation::Insert(update(value))
             }
             (None, Some(f)) => Operation::Insert(f()),
-            (None, None) => unreachable!("papaya asks for an absent key once"),
+            (None, None) => unreachable!("papaya calls once for an absent key"),
         };
         match self.compute_as::<_, std::convert::Infallible>(Op::UpdateOrInsert, key, compute) {
             Compute::Inserted(_, value) | Compute::Updated { new: (_, value), .. } => value,

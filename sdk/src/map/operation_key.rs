@@ -1,5 +1,5 @@
-//! The key of an operation, given away or only asked for, as a sample may need it. Comes in: the key. Goes out: its
-//! pseudonym, and the name that the service makes of it if it wants to. Never keeps a key.
+//! The key of an operation, owned or borrowed, as a sample may need it. Comes in: the key. Goes out: its pseudonym, and
+//! its name if the service makes one. Never keeps a key.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -11,28 +11,28 @@ use super::guarded_map::GuardedMap;
 use crate::record::{Due, Ended, KeyHash, RunningOperation, ThreadCell, key_hash};
 use mapwarden_contract::Op;
 
-/// The longest name of a key, in characters. Raised, longer names travel every second.
+/// The longest name of a key, in characters. Raised, longer names are sent every second.
 const MAX_NAME: usize = 64;
 
-/// A key on its way into an operation.
+/// The key that a caller passes to an operation.
 pub(super) trait OperationKey<'g, K, V, U> {
-    /// What the operation takes.
+    /// What papaya's operation takes.
     type Argument;
 
-    /// Gives it to the operation.
+    /// Returns the key for papaya's operation.
     fn into_argument(self) -> Self::Argument;
 
-    /// Its pseudonym, where somebody asks for samples.
+    /// Returns its pseudonym, if keys are hashed.
     fn hash(&self) -> Option<KeyHash>;
 
-    /// Shows the key as the map holds it, if it can be had.
+    /// Returns the name of the key as the map holds it, if it is there.
     fn show(&self, guarded: U, display: &DisplayKey<K>) -> Option<String>;
 }
 
 /// A key that the operation takes over.
 pub(super) struct OwnedKey<K>(pub(super) K);
 
-/// A key that the operation looks for.
+/// A key that the operation looks up.
 pub(super) struct LookupKey<'q, Q: ?Sized>(pub(super) &'q Q);
 
 impl<K: Hash, V, U> OperationKey<'_, K, V, U> for OwnedKey<K> {
@@ -80,7 +80,7 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
-    /// Begins an operation on one key that takes the cold way, and its clock.
+    /// Begins an operation on one key that takes the cold path, and starts its clock.
     pub(super) fn begin_due<'m, 'g, U>(
         &'m self,
         cell: &'m ThreadCell,
@@ -96,7 +96,7 @@ where
         running
     }
 
-    /// Does what is due after a timed operation only, because it costs more than a count.
+    /// Does the work that follows timed operations only, because it costs more than a count.
     pub(super) fn ended(&self, ended: Ended) {
         match ended {
             Ended::Timed => {
@@ -107,7 +107,7 @@ where
         }
     }
 
-    /// The pseudonym of a key under a timed operation. A hot key gets its name here, at most once.
+    /// Returns the pseudonym of a timed operation's key. A hot key gets its name here, at most once.
     pub(super) fn sample<'g, U>(&self, key: &impl OperationKey<'g, K, V, U>, guarded: U) -> Option<KeyHash> {
         let hash = key.hash()?;
         if let Some(display) = &self.display_key

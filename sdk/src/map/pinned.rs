@@ -1,4 +1,5 @@
-//! A pinned map: the guard and, on its own thread, the counters are held for you.
+//! A pinned map. Comes in: calls without a guard. Goes out: papaya's answers. Holds the guard and, if the guard cannot
+//! move to another thread, the thread's counters.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -10,22 +11,22 @@ use super::observed::Observed;
 use super::{HashMap, Rejected};
 use crate::record::ThreadCell;
 
-/// A pinned [`HashMap`]: papaya's methods, without a guard to pass.
+/// A pinned [`HashMap`]: papaya's methods without a guard argument.
 ///
-/// Through [`HashMap::pin`] the current thread's counters are found once for all operations. A pin of
-/// [`HashMap::pin_owned`] moves between threads and finds them anew for each operation.
+/// [`HashMap::pin`] looks up the current thread's counters once for all operations. A pin of [`HashMap::pin_owned`] may
+/// move between threads and looks them up for each operation.
 pub struct HashMapRef<'map, K, V, S, G> {
     map: &'map HashMap<K, V, S>,
     guarded: papaya::HashMapRef<'map, K, V, S, G>,
-    /// Held only where the guard cannot leave its thread, because a cell has one writer.
+    /// Held only if the guard cannot leave its thread, because a cell has one writer.
     cell: Option<&'map ThreadCell>,
 }
 
 impl<K, V, S> HashMap<K, V, S> {
-    /// Pins the map for the current thread: references that it gives are valid as long as the pin lives.
+    /// Pins the map for the current thread. References that the pin returns are valid as long as the pin lives.
     ///
-    /// Prefer one pin to many for a group of operations; pinning is nearly half the cost of a `get`. Operations
-    /// through it find their counters without a look at thread-local memory.
+    /// Prefer one pin for a group of operations: pinning is nearly half the cost of a `get`. Operations through a pin
+    /// find their counters without a read of thread-local memory.
     #[inline(always)]
     pub fn pin(&self) -> HashMapRef<'_, K, V, S, LocalGuard<'_>> {
         HashMapRef::local(self)
@@ -72,25 +73,25 @@ where
         Observed { map: self.map, cell: self.cell(), guarded: &self.guarded }
     }
 
-    /// The map itself.
+    /// Returns the map.
     #[inline]
     pub fn map(&self) -> &'map HashMap<K, V, S> {
         self.map
     }
 
-    /// The number of entries, see [`HashMap::len`].
+    /// Returns the number of entries, see [`HashMap::len`].
     #[inline]
     pub fn len(&self) -> usize {
         self.map.observed_len(self.cell())
     }
 
-    /// Whether there is no entry; counted as `len`.
+    /// Returns whether the map is empty; counted as `len`.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the key is there.
+    /// Returns whether the map has the key.
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
@@ -99,7 +100,7 @@ where
         self.observed().contains_key(key)
     }
 
-    /// The value of the key.
+    /// Returns the value of the key.
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
@@ -108,7 +109,7 @@ where
         self.observed().get(key)
     }
 
-    /// The entry of the key, with the key as it is stored.
+    /// Returns the entry of the key, with the key as it is stored.
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
@@ -117,23 +118,23 @@ where
         self.observed().get_key_value(key)
     }
 
-    /// Sets the key's value and gives the old one, or `None` where there was none.
+    /// Sets the key's value and returns the old one, or `None` if there was none.
     ///
-    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and gives `None`;
-    /// [`checked_insert`](HashMapRef::checked_insert) tells.
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), drops a new key and returns `None`;
+    /// [`checked_insert`](HashMapRef::checked_insert) reports that.
     #[inline]
     pub fn insert(&self, key: K, value: V) -> Option<&V> {
         self.observed().insert(key, value)
     }
 
-    /// As `insert`, but tells when a full map refused a new key. Not in papaya; counted as `insert`.
+    /// Inserts as `insert` does, and reports a new key that a full map rejects. Not in papaya; counted as `insert`.
     ///
     /// A full map looks for the key before it replaces the value. In the rare case that another thread removes the
-    /// key between the two and the map is full again, the new entry is taken out as `insert` does it: the answer is
+    /// key between the two and the map is full again, the new entry is taken out as `insert` does it: the result is
     /// `Ok(None)`, counted as `rejected`.
     ///
     /// # Errors
-    /// The key and the value, where the map is full and the key is new.
+    /// The map is full and the key is new: the error holds the key and the value.
     #[inline]
     pub fn checked_insert(&self, key: K, value: V) -> Result<Option<&V>, Rejected<K, V>> {
         self.observed().checked_insert(key, value)
@@ -142,17 +143,17 @@ where
     /// Inserts unless the key is there.
     ///
     /// # Errors
-    /// The current value and the one that was not inserted.
+    /// The key is there: the error holds its current value and the one that was not inserted.
     #[inline]
     pub fn try_insert(&self, key: K, value: V) -> Result<&V, OccupiedError<'_, V>> {
         self.observed().try_insert(key, value)
     }
 
-    /// Inserts what the closure gives unless the key is there; counted as `try_insert`. The closure runs at
-    /// most once.
+    /// Inserts what the closure returns unless the key is there; counted as `try_insert`. The closure runs at most
+    /// once.
     ///
     /// # Errors
-    /// The current value.
+    /// The key is there: the error is its current value.
     #[inline]
     pub fn try_insert_with<F>(&self, key: K, f: F) -> Result<&V, &V>
     where
@@ -161,13 +162,13 @@ where
         self.observed().try_insert_with(key, f)
     }
 
-    /// The value of the key, after inserting this one if there was none.
+    /// Returns the value of the key, after inserting this one if there was none.
     #[inline]
     pub fn get_or_insert(&self, key: K, value: V) -> &V {
         self.observed().get_or_insert(key, value)
     }
 
-    /// The value of the key, after inserting the closure's if there was none. The closure runs at most once;
+    /// Returns the value of the key, after inserting the closure's if there was none. The closure runs at most once;
     /// counted as `get_or_insert`.
     #[inline]
     pub fn get_or_insert_with<F>(&self, key: K, f: F) -> &V
@@ -177,13 +178,13 @@ where
         self.observed().get_or_insert_with(key, f)
     }
 
-    /// The value of the key, after loading it if there was none. The loader runs at most once; counted as `load`, which
-    /// is always timed where the loader runs. Not in papaya.
+    /// Returns the value of the key, after loading it if there was none. The loader runs at most once; counted as
+    /// `load`, which is always timed if the loader runs. Not in papaya.
     ///
-    /// A full map, see [A bounded map](HashMap#a-bounded-map), gives the value and does not keep it.
+    /// A full map, see [A bounded map](HashMap#a-bounded-map), returns the value and does not keep it.
     ///
     /// # Errors
-    /// What the loader returns: nothing is inserted, and the operation counts as `failed` of the error's type.
+    /// The error of the loader: nothing is inserted, and the operation counts as `failed` with the error's type.
     #[inline]
     pub fn try_get_or_insert_with<F, E>(&self, key: K, f: F) -> Result<&V, E>
     where
@@ -192,11 +193,11 @@ where
         self.observed().try_get_or_insert_with(key, f)
     }
 
-    /// Replaces the key's value by what the closure makes of it and gives the new one, or `None` where there was none.
-    /// The closure runs again whenever another thread was faster; counted as `update`. Not in papaya.
+    /// Replaces the key's value by what the closure returns, and returns the new one, or `None` if there was none. The
+    /// closure runs again whenever another thread was faster; counted as `update`. Not in papaya.
     ///
     /// # Errors
-    /// What the closure returns: nothing is changed, and the operation counts as `failed` of the error's type.
+    /// The error of the closure: nothing changes, and the operation counts as `failed` with the error's type.
     #[inline]
     pub fn try_update<F, E>(&self, key: K, update: F) -> Result<Option<&V>, E>
     where
@@ -205,8 +206,8 @@ where
         self.observed().try_update(key, update)
     }
 
-    /// Replaces the key's value by what the closure makes of it and gives the new one. The closure runs again
-    /// whenever another thread was faster; that counts as retries.
+    /// Replaces the key's value by what the closure returns, and returns the new one. The closure runs again whenever
+    /// another thread was faster; the repeated runs count as retries.
     #[inline]
     pub fn update<F>(&self, key: K, update: F) -> Option<&V>
     where
@@ -224,7 +225,7 @@ where
         self.observed().update_or_insert_with(key, update, || value)
     }
 
-    /// Updates the key's value, or inserts what `f` gives if there was none; counted as `update_or_insert`.
+    /// Updates the key's value, or inserts what `f` returns if there was none; counted as `update_or_insert`.
     #[inline]
     pub fn update_or_insert_with<U, F>(&self, key: K, update: U, f: F) -> &V
     where
@@ -234,8 +235,8 @@ where
         self.observed().update_or_insert_with(key, update, f)
     }
 
-    /// Lets the closure decide what becomes of the entry: insert, update, remove, or leave it. The closure
-    /// runs again whenever another thread was faster; that counts as retries.
+    /// Inserts, updates, removes or keeps the entry, as the closure decides. The closure runs again whenever another
+    /// thread was faster; the repeated runs count as retries.
     #[inline]
     pub fn compute<'g, F, T>(&'g self, key: K, compute: F) -> Compute<'g, K, V, T>
     where
@@ -244,7 +245,7 @@ where
         self.observed().compute(key, compute)
     }
 
-    /// Removes the key and gives its value.
+    /// Removes the key and returns its value.
     #[inline]
     pub fn remove<Q>(&self, key: &Q) -> Option<&V>
     where
@@ -253,7 +254,7 @@ where
         self.observed().remove_entry(key).map(|(_, value)| value)
     }
 
-    /// Removes the key and gives its entry; counted as `remove`.
+    /// Removes the key and returns its entry; counted as `remove`.
     #[inline]
     pub fn remove_entry<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
@@ -262,11 +263,11 @@ where
         self.observed().remove_entry(key)
     }
 
-    /// Removes the entry if the closure says so, and gives it; `None` where the key is not there. The closure
-    /// runs again whenever another thread changed the value meanwhile.
+    /// Removes the entry if the closure returns `true`, and returns it, or `None` if the key is not there. The closure
+    /// runs again whenever another thread has changed the value.
     ///
     /// # Errors
-    /// The entry that the closure did not want removed.
+    /// The closure returned `false`: the error is the entry.
     #[inline]
     pub fn remove_if<Q, F>(&self, key: &Q, should_remove: F) -> Result<Option<(&K, &V)>, (&K, &V)>
     where
@@ -282,7 +283,7 @@ where
         self.observed().clear();
     }
 
-    /// Removes the entries that the closure does not want to keep. One event; always timed.
+    /// Removes the entries for which the closure returns `false`. One event; always timed.
     #[inline]
     pub fn retain<F>(&self, f: F)
     where
@@ -291,26 +292,26 @@ where
         self.observed().retain(f);
     }
 
-    /// Makes room for so many more entries. Always timed.
+    /// Reserves room for this many more entries. Always timed.
     #[inline]
     pub fn reserve(&self, additional: usize) {
         self.observed().reserve(additional);
     }
 
-    /// All entries, in no order. One event, whose time is that of the call, which finishes a pending resize,
-    /// not that of the walk.
+    /// Returns all entries, in no order. One event. Its time is that of the call, which finishes a pending resize, not
+    /// that of the iteration.
     #[inline]
     pub fn iter(&self) -> Iter<'_, K, V, G> {
         self.observed().iter()
     }
 
-    /// All keys, in no order; counted as `iter`.
+    /// Returns all keys, in no order; counted as `iter`.
     #[inline]
     pub fn keys(&self) -> Keys<'_, K, V, G> {
         self.observed().keys()
     }
 
-    /// All values, in no order; counted as `iter`.
+    /// Returns all values, in no order; counted as `iter`.
     #[inline]
     pub fn values(&self) -> Values<'_, K, V, G> {
         self.observed().values()

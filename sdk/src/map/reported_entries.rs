@@ -1,12 +1,13 @@
-//! The number of entries that a map reports to its meter. Comes in: the number, when it is looked up. Goes out: the change
-//! since the last report, so that the meter holds the sum of all maps of its name.
+//! The number of entries that a map reports to its meter. Comes in: the number, when it is looked up. Goes out: the
+//! change since the last report, so that the meter holds the sum of all maps of its name.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use crate::record::Meter;
 
-/// The number of entries that this map last told its meter, and its bound; takes both back when the map is dropped.
+/// The number of entries that this map last reported to its meter, and its bound. Subtracts both when the map is
+/// dropped.
 #[derive(Debug)]
 pub(super) struct ReportedEntries {
     reported: AtomicI64,
@@ -21,8 +22,8 @@ impl ReportedEntries {
         Self { reported: AtomicI64::new(0), bound, meter }
     }
 
-    /// Tells the meter. Relaxed: the swap hands every told number to exactly one taker, so the meter's sum is right
-    /// in any order.
+    /// Reports the number to the meter. Relaxed: the swap hands every reported number to exactly one thread, so that
+    /// the meter's sum is right in any order.
     pub(super) fn report(&self, entries: usize) {
         let entries = i64::try_from(entries).unwrap_or(i64::MAX);
         if self.reported.load(Relaxed) != entries {

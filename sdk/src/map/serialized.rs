@@ -1,5 +1,5 @@
-//! Maps as serde maps. Comes in: entries, which are counted as the insertions that they are. Goes out: entries, in no
-//! order, which are not counted: nobody asked for a key.
+//! Maps as serde maps. Comes in: entries, each counted as an insertion. Goes out: entries, in no order, which are not
+//! counted: no key is looked up.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -11,13 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{HashMap, HashMapRef};
 
-/// For how many entries there is room at first, whatever the input says. Raised, a few bytes that lie about what
-/// follows them can take more memory; lowered, long honest inputs resize more often.
-const BELIEVED_ENTRIES: usize = 4096;
+/// The largest initial capacity, whatever length the input claims. Raised, a few bytes that claim a false length can
+/// take more memory; lowered, long inputs resize more often.
+const MAX_INITIAL_CAPACITY: usize = 4096;
 
-/// The room to begin with, for an input that says how many entries it has.
-pub(crate) fn believed(entries: Option<usize>) -> usize {
-    entries.unwrap_or(0).min(BELIEVED_ENTRIES)
+/// Returns the initial capacity for an input that claims this many entries.
+pub(crate) fn initial_capacity(claimed: Option<usize>) -> usize {
+    claimed.unwrap_or(0).min(MAX_INITIAL_CAPACITY)
 }
 
 impl<K, V, S> Serialize for HashMap<K, V, S>
@@ -70,7 +70,7 @@ where
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut entries: M) -> Result<Self::Value, M::Error> {
-        let map = HashMap::with_capacity_and_hasher(believed(entries.size_hint()), S::default());
+        let map = HashMap::with_capacity_and_hasher(initial_capacity(entries.size_hint()), S::default());
         let pin = map.pin();
         while let Some((key, value)) = entries.next_entry()? {
             pin.insert(key, value);

@@ -1,6 +1,6 @@
-//! Why papaya's `shared_collector` does not compile here.
+//! Makes every call of papaya's `shared_collector` a compile error with the reason.
 
-/// A collector that maps can share soundly. Nothing is.
+/// A collector that maps can share soundly. No type implements it.
 #[diagnostic::on_unimplemented(
     message = "`shared_collector` is not offered: when one of the maps is dropped, papaya frees entries that guards of \
                the others still protect (papaya #102)",
@@ -9,6 +9,6 @@
     note = "until https://github.com/ibraheemdev/papaya/issues/102 is resolved, safe code could read freed memory"
 )]
 pub trait SharedCollector {
-    /// Anything, since there is nobody to ask for it.
+    /// Returns any type, since no value can be passed.
     fn never<T>(self) -> T;
 }

@@ -1,5 +1,5 @@
 //! Loads for asynchronous services, one at a time for each key. Comes in: many tasks that miss one key at once. Goes
-//! out: one load, whose value or error they all get. Holds no guard across an `.await`, and needs no runtime.
+//! out: one load, with a value or error for all of them. Never holds a guard across an `.await`, and needs no runtime.
 
 use std::any::type_name;
 use std::collections::hash_map::RandomState;
@@ -14,16 +14,16 @@ use super::HashMap;
 use crate::record::Meter;
 use mapwarden_contract::{Op, Outcome};
 
-/// A map whose absent keys are loaded once, however many tasks ask for one at the same time.
+/// A map that loads an absent key once, however many tasks look it up at the same time.
 ///
-/// Whoever comes first runs its loader; those who come while it runs wait for it, and get a clone of its value, or its
-/// error. If the first one is cancelled or panics, one of those who wait runs its own loader. A finished load is
-/// forgotten: its value is in the map, and an error is loaded anew by whoever comes next.
+/// The first task runs its loader; tasks that come while it runs wait for it, and get a clone of its value, or its
+/// error. If the first task is cancelled or panics, one of the waiting tasks runs its own loader. A finished load is
+/// forgotten: its value is in the map, and after an error the next task loads again.
 ///
-/// Everything counts as `load` on the map: `hit` where the key was there, or another task loaded it, `inserted` and
-/// `failed` for a load that ran, with its time, `rejected` where the map was full and did not keep the value. Those who
-/// waited for a load that failed count as `failed` too: each of them is a caller without a value. A cancelled load counts
-/// as nothing.
+/// Everything counts as `load` on the map: `hit` if the key was there or another task loaded it, `inserted` and
+/// `failed` for a load that ran, with its time, `rejected` if the map was full and did not keep the value. Tasks that
+/// waited for a load that failed count as `failed` too: each of them is a caller without a value. A cancelled load is
+/// not counted.
 ///
 /// ```
 /// use mapwarden::{HashMap, SingleFlight};
@@ -43,14 +43,14 @@ pub struct SingleFlight<K, V, E, S = RandomState> {
     flights: papaya::HashMap<K, Arc<Flight<V, E>>>,
 }
 
-/// One load and all who wait for it.
+/// One load and the tasks that wait for it.
 struct Flight<V, E> {
     result: OnceCell<Result<V, Arc<E>>>,
     /// How many tasks wait for it, or [`CLOSED`].
     tasks: AtomicUsize,
 }
 
-/// Nobody waits any more, and nobody may begin to.
+/// No task waits any longer, and none may begin to.
 const CLOSED: usize = usize::MAX;
 
 impl<V, E> Flight<V, E> {
@@ -58,13 +58,13 @@ impl<V, E> Flight<V, E> {
         Self { result: OnceCell::new(), tasks: AtomicUsize::new(0) }
     }
 
-    // Relaxed, here and below: the number guards nothing but itself; the cell orders what it holds.
+    // Relaxed, here and below: the number protects only itself; the cell orders its content.
     fn enter(&self) -> bool {
         let one_more = |tasks| (tasks != CLOSED).then(|| tasks + 1);
         self.tasks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 
-    /// Whether the last one has left, who closes it.
+    /// Returns whether the last task has left, which closes the flight.
     fn leave(&self) -> bool {
         let one_less = |tasks| if tasks == 1 { Some(CLOSED) } else { Some(tasks - 1) };
         self.tasks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) == Ok(1)
@@ -86,7 +86,7 @@ impl<K: Hash + Eq, V, E, S> Drop for Seat<'_, K, V, E, S> {
     }
 }
 
-/// A load that runs. Dropped without an end it was cancelled, or the loader panicked.
+/// A load that runs. If it is dropped without an end, the task was cancelled or the loader panicked.
 struct RunningLoad<'a> {
     meter: &'a Meter,
     began: u64,
@@ -102,30 +102,30 @@ impl Drop for RunningLoad<'_> {
 }
 
 impl<K, V, E, S> SingleFlight<K, V, E, S> {
-    /// Loads into this map.
+    /// Returns a loader into this map.
     pub fn new(map: HashMap<K, V, S>) -> Self {
         Self { map, flights: papaya::HashMap::new() }
     }
 
-    /// The map, for all other operations.
+    /// Returns the map, for all other operations.
     pub const fn map(&self) -> &HashMap<K, V, S> {
         &self.map
     }
 
-    /// The map, without what is being loaded.
+    /// Returns the map, without loads that still run.
     pub fn into_map(self) -> HashMap<K, V, S> {
         self.map
     }
 }
 
 impl<K: Hash + Eq, V, E, S> SingleFlight<K, V, E, S> {
-    /// The number of keys that are being loaded now.
+    /// Returns the number of keys that are being loaded.
     pub fn loads_in_flight(&self) -> usize {
         self.flights.len()
     }
 
     fn forget(&self, key: &K, flight: &Arc<Flight<V, E>>) {
-        // An error says that another flight has taken the place.
+        // An error means that another flight has taken its place.
         let _ = self.flights.pin().remove_if(key, |_, found| Arc::ptr_eq(found, flight)).is_ok();
     }
 }
@@ -136,10 +136,10 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// The value of the key, after loading it if there was none. May be cancelled at any `.await`.
+    /// Returns the value of the key, after loading it if there was none. May be cancelled at any `.await`.
     ///
     /// # Errors
-    /// What the loader returned that ran: this task's, or that of the task for which this one waited.
+    /// The error of the loader that ran: this task's, or that of the task for which this one waited.
     pub async fn get_or_load<F, L>(&self, key: K, load: F) -> Result<V, Arc<E>>
     where
         F: FnOnce() -> L,
@@ -178,7 +178,7 @@ where
                 drop(flights);
                 return Seat { owner: self, key, flight };
             }
-            // Its last task is about to take it out.
+            // Its last task is about to remove it.
             let closed = Arc::clone(flight);
             drop(flights);
             self.forget(&key, &closed);
@@ -190,7 +190,7 @@ where
         F: FnOnce() -> L,
         L: Future<Output = Result<V, E>>,
     {
-        // Somebody may have loaded it between this task's look at the map and its place in the flight.
+        // Another task may have loaded it between this task's look-up and its entry into the flight.
         if let Some(value) = self.look_up(&seat.key) {
             self.forget(&seat.key, &seat.flight);
             return Ok(value);
@@ -200,7 +200,7 @@ where
         let began = running.began;
         std::mem::forget(running);
         let result = self.end_load(began, seat.key.clone(), loaded);
-        // Before those who wait are told, so that an error is not told to those who come after.
+        // Before the waiting tasks get the result, so that tasks that come later do not get its error.
         self.forget(&seat.key, &seat.flight);
         result
     }

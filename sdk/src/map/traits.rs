@@ -1,5 +1,5 @@
-//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing
-//! are not: a service that logs a map has asked it for no key.
+//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing are
+//! not: they look up no key.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -20,7 +20,7 @@ where
     }
 }
 
-/// The clone has the name, and so the counters and objectives, of the original, and its bound.
+/// The clone has the name of the original, therefore its counters and objectives, and its bound.
 impl<K, V, S> Clone for HashMap<K, V, S>
 where
     K: Clone + Hash + Eq,
@@ -73,7 +73,7 @@ where
     fn extend<T: IntoIterator<Item = (K, V)>>(&mut self, entries: T) {
         let entries = entries.into_iter();
         let map = self.pin();
-        // Half of the hint where keys may be there already: at most two resizes in the worst case.
+        // Half of the hint if keys may be there already: at most two resizes in the worst case.
         let hint = entries.size_hint().0;
         map.reserve(if self.inner.is_empty() { hint } else { hint.div_ceil(2) });
         for (key, value) in entries {

@@ -1,10 +1,10 @@
-//! One thread's counts of one map. Comes in: begun and ended operations of that thread. Goes out: counts, read by
-//! the snapshot from another thread. Plain atomics in a fixed layout, no pointer, no lock.
+//! One thread's counts of one map. Comes in: begun and ended operations of that thread. Goes out: counts, which the
+//! snapshot reads from another thread. Plain atomics in a fixed layout: no pointer, no lock.
 //!
 //! An exclusive cell has one writer, the thread that holds its number, and counts by `store(load + 1)` without an
 //! atomic read-modify-write. A shared cell serves threads beyond the table and counts by atomic adds. All accesses
-//! are relaxed: every number stands for itself, publishes no other memory, and coherence alone makes each grow
-//! in the eyes of one reader.
+//! are relaxed: every number stands for itself and publishes no other memory, and coherence alone makes each one grow
+//! for a reader.
 
 #[cfg(all(test, mapwarden_loom))]
 mod loom_tests;
@@ -15,28 +15,28 @@ use super::sampler::{gap, one_in};
 use super::sync::{AtomicU64, Relaxed};
 use mapwarden_contract::{Op, Outcome};
 
-/// What one operation adds to its count, and takes off the turn. A count's lower bits stay set, those of a turn hold its
-/// weight, so that one comparison of the two words says whether the turn has come, whatever it weighs.
+/// What one operation adds to its count and subtracts from the turn. The lower bits of a count stay set, those of a
+/// turn hold its weight, so that one comparison of the two words shows whether the turn has come, at any weight.
 const ONE: u64 = 1 << 4;
 
 /// A count of 0.
 const NOTHING: u64 = ONE - 1;
 
-/// The turn that has come for the next operation, and each after it, with weight 1.
+/// The turn that has come for the next operation and for each one after it, with weight 1.
 const EVERY: u64 = 0;
 
-/// How many timed operations make an estimate of the rate. Raised, N settles later and steadier.
+/// Timed operations per estimate of the rate. Raised, N settles later and is steadier.
 const WINDOW_TIMED: u64 = 64;
 
-/// After how many nanoseconds a timed operation makes an estimate of the rate with fewer before it, 100 ms. Raised, a
-/// thread that has become slow keeps its large N for more timed operations.
+/// Nanoseconds after which fewer timed operations make an estimate of the rate too, 100 ms. Raised, a thread that has
+/// become slow keeps its large N for more timed operations.
 const WINDOW_NANOS: u64 = 100_000_000;
 
-/// How many operations one stands for that is timed.
+/// How many operations a timed one stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
     pub(super) weight: u64,
-    /// Whether its turn came by counting down; else its kind is always timed.
+    /// Whether the operation was drawn by counting down. Otherwise its kind is always timed.
     pub(super) is_drawn: bool,
 }
 
@@ -49,17 +49,17 @@ impl Due {
     }
 }
 
-/// 1,408 bytes: the sampler's state and 170 counts. Its own pairs of cache lines (128 bytes, because processors
-/// fetch lines in pairs), so that no two threads' writes meet.
+/// 1,408 bytes: the sampler's state and 170 counts. A cell has pairs of cache lines of its own (128 bytes, because
+/// processors fetch lines in pairs), so that the writes of two threads never meet.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct ThreadCell {
-    /// Which operation is timed next: the one that finds so many hits of `get` counted, times [`ONE`], plus the binary
-    /// logarithm of N, its weight. A hit brings the turn nearer by its count alone; everything else moves the turn. One
-    /// word, so that the operation whose turn it is and its weight always belong together, although the snapshot may
-    /// write here too. In a shared cell the turn is at 0: all its operations take the cold way.
+    /// Which operation is timed next: the one that finds this number of `get` hits, times [`ONE`], plus the binary
+    /// logarithm of N, its weight. A hit brings the turn nearer by its count alone; every other operation moves the
+    /// turn. One word, so that a turn and its weight always belong together, although the snapshot may write here too.
+    /// In a shared cell the turn is at 0: all its operations take the cold path.
     turn: AtomicU64,
-    /// When the current estimate of the rate began.
+    /// The start of the current estimate of the rate.
     window_start: AtomicU64,
     /// Timed operations since then.
     window_timed: AtomicU64,
@@ -89,10 +89,10 @@ impl ThreadCell {
         }
     }
 
-    /// Says where an operation takes the cold way. Else it costs a `get` a load and a comparison, because it brings
-    /// the turn nearer when it ends, and every other operation a store more.
+    /// Returns the weight of an operation that takes the cold path. Otherwise this costs a `get` a load and a
+    /// comparison, because a `get` brings the turn nearer when it ends, and every other operation one store more.
     ///
-    /// A `get` inside the `Hash` or `Eq` of a key of another `get` is timed in the other one's place.
+    /// A `get` inside the `Hash` or `Eq` of another `get`'s key is timed in place of the outer one.
     #[inline(always)]
     pub(super) fn due(&self, op: Op) -> Option<Due> {
         let turn = self.turn.load(Relaxed);
@@ -100,13 +100,13 @@ impl ThreadCell {
             return Some(Due::drawn(1 << (turn % ONE)));
         }
         if !is_get(op) {
-            // A snapshot that called for the next operation meanwhile is overwritten and calls again.
+            // Overwrites a snapshot's request that came in between; the next snapshot repeats it.
             self.turn.store(turn - ONE, Relaxed);
         }
         None
     }
 
-    /// Draws which operation is timed after this one, and says whether this one is.
+    /// Draws which operation is timed after this one, and returns whether this one is.
     pub(super) fn is_timed(&self, op: Op, due: Due) -> bool {
         let weight = due.weight;
         if self.is_shared {
@@ -116,8 +116,8 @@ impl ThreadCell {
         true
     }
 
-    /// Geometric gaps have no memory: drawing anew at any time biases nothing. `begun` operations will bring the turn
-    /// nearer when they end, but had theirs.
+    /// Geometric gaps have no memory: a new draw at any time causes no bias. `begun` operations bring the turn nearer
+    /// when they end, but have had their own turn.
     fn draw(&self, one_in: u64, begun: u64) {
         let turn = if self.is_shared || one_in == 1 {
             EVERY
@@ -128,39 +128,39 @@ impl ThreadCell {
         self.turn.store(turn + u64::from(one_in.ilog2()), Relaxed);
     }
 
-    /// Times the next operation and those after it, because the thread has become slow; what it counts for is 1,
-    /// since it was not left to the coin. Called by the snapshot beside the cell's writer.
+    /// Times the next operation and those after it, because the thread has become slow. Their weight is 1, since no
+    /// draw chose them. The snapshot calls this beside the cell's writer.
     pub(super) fn time_next(&self) {
-        // Relaxed: one word, whose value before or after is right for whoever reads it.
+        // Relaxed: one word, and a reader may see its value before or after.
         self.turn.store(EVERY, Relaxed);
     }
 
-    /// N as of now.
+    /// Returns the current N.
     pub(super) fn one_in(&self) -> u64 {
         1 << (self.turn.load(Relaxed) % ONE)
     }
 
-    /// The word that the turn waits for.
+    /// Returns the word that the turn is compared with.
     #[inline(always)]
     fn hits(&self) -> u64 {
         self.counts.get(slot(Op::Get, Outcome::Hit)).map_or(0, |count| count.load(Relaxed))
     }
 
-    /// Counts an operation of the cell's only writer: a load and a store. The count is read when the operation ends
-    /// because a closure inside it may have used the map too.
+    /// Counts an operation of the cell's only writer: a load and a store. The count is read when the operation ends,
+    /// because a closure in the operation may use the map too.
     #[inline(always)]
     pub(super) fn count(&self, op: Op, outcome: Outcome) {
         if let Some(count) = self.counts.get(slot(op, outcome)) {
             count.store(count.load(Relaxed).wrapping_add(ONE), Relaxed);
         }
         if is_get(op) && !matches!(outcome, Outcome::Hit) {
-            // No hit, so that the turn comes to it. Left alone where it has come, which a snapshot may have made it.
+            // No hit, so the turn has to move. It stays where it has come already, which a snapshot may have caused.
             let turn = self.turn.load(Relaxed);
             self.turn.store(turn.checked_sub(ONE).unwrap_or(turn), Relaxed);
         }
     }
 
-    /// The same, out of line.
+    /// Counts as [`count`](Self::count) does, out of line.
     #[inline(never)]
     pub(super) fn count_unusual(&self, op: Op, outcome: Outcome) {
         self.count(op, outcome);
@@ -175,8 +175,9 @@ impl ThreadCell {
         }
     }
 
-    /// Notes a timed operation on one key and adapts N when it is time to. On a shared cell updates of the window
-    /// can get lost between threads; then the rate is taken for too low and N stays smaller than it could.
+    /// Records a timed operation on one key, and adapts N at the end of an estimate. On a shared cell threads may lose
+    /// each other's updates of the window; then the estimate of the rate is too low and N stays smaller than it could
+    /// be.
     pub(super) fn adapt(&self, now: u64, due: Due) {
         let timed = self.window_timed.load(Relaxed).wrapping_add(1);
         self.window_timed.store(timed, Relaxed);
@@ -186,32 +187,31 @@ impl ThreadCell {
         }
         self.window_start.store(now, Relaxed);
         self.window_timed.store(0, Relaxed);
-        // Where the snapshot has set N back within the window, the rate is taken for too low and N rises with the
-        // next one.
+        // If the snapshot has reset N within the window, the estimate is too low, and N rises with the next one.
         let after = one_in(timed.saturating_mul(due.weight), elapsed);
         if after != due.weight {
             self.draw(after, 0);
         }
     }
 
-    /// Times one in so many from now on.
+    /// Times one operation in this many from now on.
     #[cfg(test)]
     pub(super) fn draw_for_test(&self, one_in: u64) {
         self.draw(one_in, 0);
     }
 
-    /// All operations that were counted.
+    /// Returns the number of all counted operations.
     pub(super) fn total(&self) -> u64 {
         self.counts.iter().map(|count| count.load(Relaxed) / ONE).sum()
     }
 
-    /// How often the pair was counted.
+    /// Returns how often the pair was counted.
     pub(super) fn get(&self, op: Op, outcome: Outcome) -> u64 {
         self.counts.get(slot(op, outcome)).map_or(0, |count| count.load(Relaxed) / ONE)
     }
 }
 
-/// Whether its hits are what the turn waits for.
+/// Returns whether hits of this operation bring the turn nearer.
 #[inline(always)]
 const fn is_get(op: Op) -> bool {
     matches!(op, Op::Get)
@@ -223,7 +223,7 @@ mod tests {
     use crate::record::random::seed_for_test;
     use mapwarden_contract::Count;
 
-    /// Does one operation as the meter does. Gives the weight if it was timed.
+    /// Runs one operation as the meter does. Returns its weight if it was timed, otherwise 0.
     fn run(cell: &ThreadCell, op: Op, outcome: Outcome) -> u64 {
         let Some(due) = cell.due(op) else {
             cell.count(op, outcome);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn sampling_is_unbiased_even_in_step_with_the_workload() {
+    fn sampling_is_unbiased_in_step_with_the_workload() {
         seed_for_test(11);
         for cell in [ThreadCell::exclusive(0), ThreadCell::shared(0)] {
             cell.draw(64, 0);
@@ -270,9 +270,9 @@ mod tests {
         }
     }
 
-    /// Operations in step with a workload of period 64, while N changes at random, when the timed ones say so as well,
-    /// and the snapshot calls for operations now and then. Gives how far the estimate of the rare kind is from its
-    /// number, in standard deviations as the sampler states its variance.
+    /// Runs operations in step with a workload of period 64 while N changes at random, also right after timed
+    /// operations, and while the snapshot requests operations at random. Returns how far the estimate of the rare kind
+    /// is from its number, in standard deviations by the variance that the sampler states.
     fn deviation(is_shared: bool, random: &mut fastrand::Rng) -> f64 {
         let cell = ThreadCell::new(0, is_shared);
         let (mut estimate, mut truth, mut variance) = (0, 0, 0);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_unbiased_with_the_stated_variance_whenever_n_changes_and_whoever_changes_it() {
+    fn weights_are_unbiased_with_the_stated_variance_as_n_changes() {
         seed_for_test(23);
         let mut random = fastrand::Rng::with_seed(29);
         for is_shared in [false, true] {
@@ -307,8 +307,8 @@ mod tests {
             let deviations: Vec<f64> = (0..runs).map(|_| deviation(is_shared, &mut random)).collect();
             let mean = deviations.iter().sum::<f64>() / f64::from(runs);
             let variance = deviations.iter().map(|it| it * it).sum::<f64>() / f64::from(runs);
-            // The standard errors are 1 / sqrt(4,000) = 1.6 % and, the tails being a little longer than a normal
-            // distribution's, some 3 %: 4.5 of them.
+            // The standard errors are 1 / sqrt(4,000) = 1.6 % and some 3 %, because the tails are a little longer than
+            // those of a normal distribution. The bounds are 4.5 of them.
             assert!(mean.abs() < 0.071, "biased by {mean} standard deviations");
             assert!((0.86..1.14).contains(&variance), "{variance} of the stated variance");
         }
@@ -321,7 +321,7 @@ mod tests {
             cell.adapt(timed * 100, Due::drawn(1));
         }
         assert_eq!(cell.one_in(), 1024, "64 operations in 6.4 us");
-        assert!((0..100).any(|_| cell.due(Op::Insert).is_none()), "most operations are not timed any more");
+        assert!((0..100).any(|_| cell.due(Op::Insert).is_none()), "most operations are no longer timed");
         cell.adapt(10_000_000_000, Due::drawn(1024));
         assert_eq!(cell.one_in(), 1, "1,024 operations in 10 s");
         assert!(
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_that_the_snapshot_calls_for_counts_once() {
+    fn an_operation_that_the_snapshot_requests_counts_once() {
         let cell = ThreadCell::exclusive(0);
         cell.draw(1024, 0);
         while cell.due(Op::Insert).is_some() {

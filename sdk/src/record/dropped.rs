@@ -1,5 +1,5 @@
-//! What did not fit. Every bounded buffer of maps, of scopes and of the shipper counts here what it let go, so that
-//! nothing is lost in silence.
+//! Counts of dropped things. Comes in: what a bounded buffer of maps, of scopes or of the shipper drops. Goes out:
+//! counts by reason, which the process exports, so that nothing is lost silently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,7 @@ pub(crate) enum Dropped {
     SpanRefused,
     /// A data point that the receiver refused. What it counts is in the next batch's again.
     PointRefused,
-    /// A batch whose making panicked. What it would have told is in the next one.
+    /// A batch that panicked while it was made. Its counts are in the next one.
     BatchPanicked,
     /// A user or tenant above the number of them that wait to be sent.
     UserLimit,
@@ -75,7 +75,7 @@ impl Dropped {
         }
     }
 
-    /// Counts things that were dropped. Off the usual path: it searches the table of reasons.
+    /// Counts dropped things. Off the usual path: it searches the table of reasons.
     #[cold]
     pub(crate) fn add(self, things: u64) {
         if let Some(count) = self.cell() {
@@ -84,7 +84,7 @@ impl Dropped {
         }
     }
 
-    /// How many were dropped since the process started.
+    /// Returns how many were dropped since the process started.
     pub(crate) fn count(self) -> Count {
         Count::new(self.cell().map_or(0, |count| count.load(Ordering::Relaxed)))
     }
@@ -105,7 +105,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Dropped::ALL.len());
         let before = Dropped::ALL.map(Dropped::count);
-        // No other unit test refuses a span for good.
+        // No other unit test drops a span for this reason.
         Dropped::SpanRefused.add(3);
         let after = Dropped::SpanRefused.count();
         assert_eq!(after.saturating_sub(before[3]), Count::new(3));

@@ -1,5 +1,5 @@
-//! What failed operations failed of. Comes in: the type of an error, or that there was a panic. Goes out: exact counts
-//! by operation and type. Takes a lock: failures are off the usual path.
+//! Failed operations by the type of their error. Comes in: the type of an error, or a panic. Goes out: exact counts by
+//! operation and type. Takes a lock: failures are off the usual path.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use super::names::OTHER;
 use mapwarden_contract::{Count, Op};
 
-/// The type of what ends an operation without returning.
+/// The error type of an operation that ends with a panic.
 pub(crate) const PANIC: &str = "panic";
 
-/// Pairs of operation and type that are told apart. Raised, a map whose loaders have more error types sends more
+/// Pairs of operation and type that are counted separately. Raised, a map with loaders of more error types sends more
 /// series.
 const MAX_KINDS: usize = 64;
 

@@ -1,5 +1,5 @@
 //! Times of operations, requests and calls in the buckets of the contract. Comes in: a time and its weight. Goes out: a
-//! [`Distribution`]. Shared by all threads: of operations only timed ones come here, a few thousand a second and thread.
+//! [`Distribution`]. Shared by all threads: only timed operations come here, a few thousand a second per thread.
 
 use std::sync::{Mutex, PoisonError, TryLockError};
 
@@ -7,7 +7,7 @@ use super::sync::{AtomicU64, Relaxed};
 use super::{Distribution, Exemplar};
 use mapwarden_contract::{BUCKETS, Nanos, bucket_of};
 
-/// 304 counts, a sum and an example, 2,512 bytes.
+/// 304 counts, a sum and an exemplar: 2,512 bytes.
 #[derive(Debug)]
 pub(crate) struct TimeHistogram {
     counts: [AtomicU64; BUCKETS],
@@ -24,18 +24,18 @@ impl TimeHistogram {
         }
     }
 
-    /// Keeps an event of which a span was made, instead of the one before. Never waits: where another is being kept or
-    /// read, that one stays.
-    pub(crate) fn keep(&self, told: Exemplar) {
+    /// Replaces the exemplar with this event, which has a span. Never waits: while another thread writes or reads the
+    /// exemplar, it stays as it is.
+    pub(crate) fn keep(&self, event: Exemplar) {
         match self.exemplar.try_lock() {
-            Ok(mut exemplar) => *exemplar = Some(told),
-            Err(TryLockError::Poisoned(exemplar)) => *exemplar.into_inner() = Some(told),
+            Ok(mut exemplar) => *exemplar = Some(event),
+            Err(TryLockError::Poisoned(exemplar)) => *exemplar.into_inner() = Some(event),
             Err(TryLockError::WouldBlock) => {}
         }
     }
 
-    /// Adds `weight` events that took `time`. Two atomic adds, relaxed: each number only has to be exact and
-    /// to grow, no other memory is published by it.
+    /// Adds `weight` events that took `time`. Two atomic adds, relaxed: each number only has to be exact and to grow,
+    /// and publishes no other memory.
     pub(crate) fn add(&self, time: Nanos, weight: u64) {
         if let Some(count) = self.counts.get(bucket_of(time)) {
             count.fetch_add(weight, Relaxed);
@@ -43,7 +43,8 @@ impl TimeHistogram {
         self.sum.fetch_add(time.get().saturating_mul(weight), Relaxed);
     }
 
-    /// What was added so far. Beside writers the sum may run ahead of the counts by the operations just ending.
+    /// Returns everything that was added so far. Beside writers the sum may be ahead of the counts by the operations
+    /// that are just ending.
     pub(crate) fn snapshot(&self) -> Distribution {
         let mut counts = Box::new([0; BUCKETS]);
         for (into, from) in counts.iter_mut().zip(&self.counts) {
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exemplar_that_is_being_read_is_not_waited_for() {
+    fn keeping_an_exemplar_does_not_wait_for_a_reader() {
         let exemplar =
             |at| Exemplar { at: UnixNanos::new(at), duration: Nanos::new(1), trace: [1; 16], span: [2; 8] };
         let times = TimeHistogram::new();
@@ -95,7 +96,7 @@ mod loom_tests {
     use super::*;
 
     #[test]
-    fn loom_no_weight_is_lost_between_threads_and_none_is_taken_back() {
+    fn loom_no_weight_is_lost_and_no_number_goes_back() {
         const TIME: Nanos = Nanos::new(1000);
         loom::model(|| {
             let histogram = Arc::new(TimeHistogram::new());

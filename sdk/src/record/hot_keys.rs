@@ -3,27 +3,27 @@
 //!
 //! Space-Saving (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in data streams,
 //! 2005) with [`TRACKED`] counters: a new key takes the place of the key with the smallest count and inherits it as its
-//! possible error. A key whose share is above 1 in [`TRACKED`] is found however many others there are, and one that
-//! becomes hot rises whatever was hot before it. What is told of a key is what it gained since it took its place,
-//! which is exact for the operations that were offered.
+//! possible error. A key with a share above 1 in [`TRACKED`] is found among any number of others, and one that
+//! becomes hot rises, whatever was hot earlier. A key is reported with what it gained since it took its place, which
+//! is exact for the operations that were offered.
 
 use std::sync::Arc;
 
 use super::HotKey;
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
-/// How many keys are counted. Raised, cooler keys are found too, and a timed operation searches longer; it costs 72
-/// bytes a map name each.
+/// Keys that are counted. Raised, cooler keys are found too, and a timed operation searches longer; each key costs 72
+/// bytes a map name.
 const TRACKED: usize = 64;
 
-/// How many keys are told. Raised, every map sends more series.
-const TOLD: usize = 10;
+/// Keys that are reported. Raised, every map sends more series.
+const REPORTED: usize = 10;
 
-/// What is left of a key's recent operations after a snapshot: they are halved in seven. Raised, a key that cooled
-/// down is told for longer.
-const KEPT: f64 = 0.9;
+/// The share of a key's recent operations that is left after a snapshot: seven snapshots halve them. Raised, a key that
+/// cooled down is reported for longer.
+const RETAINED: f64 = 0.9;
 
-/// From how many offers on a key is worth a name of the service's own making. Raised, fewer names are asked for.
+/// Offers from which on the service is asked for a key's name. Raised, fewer names are asked for.
 const WORTH_A_NAME: u32 = 8;
 
 /// The hash of a key under the secret of the process.
@@ -33,18 +33,18 @@ pub(crate) struct KeyHash(pub(crate) u64);
 /// The keys of one map.
 #[derive(Debug, Default)]
 pub(super) struct HotKeyTracker {
-    /// Apart from the rest, because every offer searches them.
+    /// Separate from the keys, because every offer searches them.
     hashes: Vec<u64>,
     keys: Vec<TrackedKey>,
     /// All operations that were offered.
     all: Flow,
 }
 
-/// Operations, and how many of them came of late.
+/// Operations, and how many of them are recent.
 #[derive(Debug, Default)]
 struct Flow {
     count: u64,
-    /// Of the count, what the last snapshot saw.
+    /// The count at the last snapshot.
     seen: u64,
     recent: f64,
 }
@@ -55,21 +55,21 @@ impl Flow {
     }
 
     fn pass(&mut self) {
-        self.recent = self.recent * KEPT + Count::new(self.count.saturating_sub(self.seen)).as_f64();
+        self.recent = self.recent * RETAINED + Count::new(self.count.saturating_sub(self.seen)).as_f64();
         self.seen = self.count;
     }
 }
 
 #[derive(Debug)]
 struct TrackedKey {
-    /// At most so many operations of the whole stream.
+    /// An upper bound on the key's operations in the whole stream.
     flow: Flow,
-    /// What the count held when the key took its place.
+    /// The count when the key took its place.
     inherited: u64,
     offers: u32,
-    /// Since when, from the first snapshot on that tells it: the start of its series must not change.
+    /// The start of its series, set by the first snapshot that reports the key: it must not change.
     since: Option<UnixNanos>,
-    /// When it took its place, in nanoseconds of the recorder's clock.
+    /// When the key took its place, in nanoseconds of the recorder's clock.
     entered: u64,
     name: Option<Arc<str>>,
 }
@@ -102,13 +102,13 @@ impl HotKeyTracker {
         }
     }
 
-    /// Whether the key is hot and the service may name it.
+    /// Returns whether the key is hot and the service may name it.
     pub(super) fn wants_name(&self, KeyHash(hash): KeyHash) -> bool {
         let key = self.position(hash).and_then(|place| self.keys.get(place));
         key.is_some_and(|key| key.name.is_none() && key.offers >= WORTH_A_NAME)
     }
 
-    /// Names a key, if it is still there.
+    /// Names a key, if it is still counted.
     pub(super) fn name(&mut self, KeyHash(hash): KeyHash, name: Arc<str>) {
         if let Some(key) = self.position(hash).and_then(|place| self.keys.get_mut(place)) {
             key.name = Some(name);
@@ -119,8 +119,8 @@ impl HotKeyTracker {
         self.hashes.iter().position(|known| *known == hash)
     }
 
-    /// The hottest keys of late, hottest first, without those that any tail of cool keys would bring. `unix` is the
-    /// recorder's time `now`.
+    /// Returns the keys that are hottest now, hottest first, without those that any tail of cool keys would contain.
+    /// `unix` is the recorder's time `now`.
     pub(super) fn hottest(&mut self, now: u64, unix: UnixNanos) -> Vec<HotKey> {
         self.all.pass();
         self.keys.iter_mut().for_each(|key| key.flow.pass());
@@ -128,12 +128,12 @@ impl HotKeyTracker {
         let is_hot = |key: &TrackedKey| key.offers > 1 && key.flow.recent > 0.0 && key.flow.recent >= least;
         let mut hot: Vec<_> = self.keys.iter_mut().zip(&self.hashes).filter(|(key, _)| is_hot(key)).collect();
         hot.sort_by(|(a, _), (b, _)| b.flow.recent.total_cmp(&a.flow.recent));
-        hot.into_iter().take(TOLD).map(|(key, hash)| key.tell(*hash, now, unix)).collect()
+        hot.into_iter().take(REPORTED).map(|(key, hash)| key.report(*hash, now, unix)).collect()
     }
 }
 
 impl TrackedKey {
-    fn tell(&mut self, hash: u64, now: u64, unix: UnixNanos) -> HotKey {
+    fn report(&mut self, hash: u64, now: u64, unix: UnixNanos) -> HotKey {
         let entered = unix.before(Nanos::new(now.saturating_sub(self.entered)));
         HotKey {
             key: self.name.clone().unwrap_or_else(|| format!("{hash:016x}").into()),
@@ -147,7 +147,7 @@ impl TrackedKey {
 mod tests {
     use super::*;
 
-    fn told(keys: &mut HotKeyTracker) -> Vec<(String, u64)> {
+    fn reported(keys: &mut HotKeyTracker) -> Vec<(String, u64)> {
         let hottest = keys.hottest(0, UnixNanos::EPOCH);
         hottest.into_iter().map(|hot| (hot.key.to_string(), hot.operations.get())).collect()
     }
@@ -162,11 +162,11 @@ mod tests {
             hot += u64::from(is_hot);
             keys.offer(KeyHash(if is_hot { 7 } else { 1000 + number }), 1, 0);
         }
-        let told = told(&mut keys);
-        assert_eq!(told[0].0, format!("{:016x}", 7));
-        // It may have been pushed out before it had gained a lead, never after.
-        assert!((hot - 100..=hot).contains(&told[0].1), "{told:?} of {hot}");
-        assert_eq!(told.len(), 1, "the tail is not hot");
+        let hot_keys = reported(&mut keys);
+        assert_eq!(hot_keys[0].0, format!("{:016x}", 7));
+        // The key may have been replaced before it had a lead, never after.
+        assert!((hot - 100..=hot).contains(&hot_keys[0].1), "{hot_keys:?} of {hot}");
+        assert_eq!(hot_keys.len(), 1, "the tail is not hot");
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(4);
         for _ in 0..60 {
             (0..200).for_each(|_| keys.offer(KeyHash(random.u64(..400)), 1, 0));
-            assert_eq!(told(&mut keys), []);
+            assert_eq!(reported(&mut keys), []);
         }
     }
 
@@ -183,11 +183,11 @@ mod tests {
     fn a_key_that_becomes_hot_passes_one_that_was() {
         let mut keys = HotKeyTracker::default();
         (0..1_000_000).for_each(|_| keys.offer(KeyHash(1), 1, 0));
-        assert_eq!(told(&mut keys)[0].1, 1_000_000);
+        assert_eq!(reported(&mut keys)[0].1, 1_000_000);
         (0..1000).for_each(|_| keys.offer(KeyHash(2), 1, 0));
         (0..120).for_each(|_| drop(keys.hottest(0, UnixNanos::EPOCH)));
         (0..1000).for_each(|_| keys.offer(KeyHash(2), 1, 0));
-        assert_eq!(told(&mut keys)[0], (format!("{:016x}", 2), 2000));
+        assert_eq!(reported(&mut keys)[0], (format!("{:016x}", 2), 2000));
     }
 
     #[test]
@@ -207,7 +207,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn nobody_is_told_more_than_was_offered(offers in proptest::collection::vec((0..200_u64, 1..64_u64), 0..2000)) {
+        fn no_key_is_reported_with_more_than_was_offered(
+            offers in proptest::collection::vec((0..200_u64, 1..64_u64), 0..2000),
+        ) {
             let mut keys = HotKeyTracker::default();
             let mut truth = std::collections::BTreeMap::new();
             for (key, weight) in offers {

@@ -1,6 +1,6 @@
 //! The meters of all maps by name. Comes in: the names of maps as they are built. Goes out: one
-//! [`MapSnapshot`](super::MapSnapshot) a name. Nothing is ever taken out: the counts of a dropped map stay, and maps
-//! of one name, alive or not, add up. Memory follows the number of different names, which is bounded.
+//! [`MapSnapshot`](super::MapSnapshot) a name. Never removes a meter: the counts of a dropped map stay, and maps of one
+//! name, alive or not, add up. Memory grows with the number of different names, which is bounded.
 
 use std::sync::{Arc, LazyLock};
 
@@ -9,8 +9,8 @@ use super::names::Names;
 use super::registry::registry;
 use super::{Dropped, Snapshot, SnapshotSource};
 
-/// Names of maps that are told apart. Raised, a service that names maps after what strangers send takes more memory,
-/// and sends more series, before the rest becomes one.
+/// Names of maps that have a meter of their own. Raised, a service that names maps after what strangers send takes more
+/// memory, and sends more series, before the rest share one.
 const MAX_MAPS: usize = 256;
 
 struct Maps {
@@ -23,7 +23,7 @@ impl SnapshotSource for Maps {
     }
 }
 
-/// The meter of this name, or the one of all names beyond the limit. A new name takes a lock.
+/// Returns the meter of this name, or the one of all names above the limit. A new name takes a lock.
 pub(crate) fn meter(name: &str) -> Arc<Meter> {
     static MAPS: LazyLock<Arc<Maps>> = LazyLock::new(|| {
         let maps = Arc::new(Maps { meters: Names::new(MAX_MAPS, Dropped::NameLimit) });
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_name_is_one_meter_and_names_come_in_order() {
+    fn a_name_has_one_meter_and_names_are_sorted() {
         let first = meter("maps-test-b");
         assert!(Arc::ptr_eq(&first, &meter("maps-test-b")));
         meter("maps-test-a");

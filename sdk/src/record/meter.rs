@@ -2,7 +2,7 @@
 //! operation on the hot path no lock, no allocation, no system call and no atomic read-modify-write.
 //!
 //! Memory: 2.9 KB a name, 1.4 KB more for each thread number that used it (at most 255, then 8 shared cells), 2.5 KB
-//! for each kind of operation that was timed, 7 KB for what is sampled and 1 KB for what the last snapshot saw.
+//! for each kind of operation that was timed, 7 KB for samples and 1 KB for the state of the last snapshot.
 
 #[cfg(test)]
 mod laws;
@@ -31,23 +31,24 @@ use mapwarden_contract::{Nanos, Objective, Op, Outcome, UnixNanos};
 pub(crate) use operation::{Ended, RunningOperation};
 use operation_end::OperationEnd;
 
-/// How many cells the threads without a place share. Raised, they meet less often on one cache line.
+/// Cells that the threads beyond the table share. Raised, they meet less often on one cache line.
 const SHARED_CELLS: usize = 8;
 
-/// What is slow where no latency objective says so, 1 ms. Raised, fewer operations are offered as spans.
+/// The time above which an operation is slow if no latency objective sets one, 1 ms. Raised, fewer operations are
+/// offered as spans.
 const SLOW: Nanos = Nanos::from_millis(1);
 
-/// How many operations that ended badly are offered as spans from one snapshot to the next. Raised, a map that refuses
+/// Rejected and failed operations that are offered as spans between two snapshots. Raised, a map that rejects
 /// everything for a while costs its service more.
 const OFFERS: u32 = 64;
 
 /// Threads that may hold a guard beside those that used the map. Raised, a probe costs more.
 const SPARE: usize = 16;
 
-/// The counts of one name. Lives as long as the process, so that no count is lost with a map.
+/// The counts of one name. Lives as long as the process, so that dropping a map loses no count.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// By the threads' [`ThreadIndex`]s. Found by one load: a `OnceLock` would take two.
+    /// By [`ThreadIndex`]. Found by one load: a `OnceLock` would take two.
     exclusive: [OnceBox<ThreadCell>; THREADS + 1],
     shared: [OnceBox<ThreadCell>; SHARED_CELLS],
     /// By the order of [`Op::ALL`].
@@ -57,15 +58,15 @@ pub(crate) struct Meter {
     failures: Failures,
     previous: Mutex<PreviousSnapshot>,
     entries: AtomicI64,
-    /// The bounds of the maps that live, added up.
+    /// The sum of the bounds of the live maps.
     bounds: AtomicU64,
-    /// How many of the maps that live have no bound.
+    /// The number of live maps without a bound.
     unbounded: AtomicU64,
     retries: AtomicU64,
     probe: GuardProbe,
-    /// Offers that are left until the next snapshot.
+    /// The offers that are left until the next snapshot.
     offers: AtomicU32,
-    /// Whether every operation is timed, whatever the rate.
+    /// Whether every operation is timed, at any rate.
     times_all: AtomicBool,
     name: Arc<str>,
 }
@@ -91,7 +92,7 @@ impl Meter {
         }
     }
 
-    /// The name that its maps share.
+    /// Returns the name that its maps share.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -104,13 +105,13 @@ impl Meter {
         self.objectives.declare(name, objective)
     }
 
-    /// Times every operation from now on, whatever it costs.
+    /// Times every operation from now on, at any cost.
     pub(crate) fn time_all(&self) {
         // Relaxed: threads follow when they next adapt.
         self.times_all.store(true, Relaxed);
     }
 
-    /// Notes a map that is made, with its bound if it has one.
+    /// Adds a map that is made, with its bound if it has one.
     pub(crate) fn add_bound(&self, bound: Option<u64>) {
         match bound {
             Some(bound) => self.bounds.fetch_add(bound, Relaxed),
@@ -118,7 +119,7 @@ impl Meter {
         };
     }
 
-    /// Takes the note back when the map is dropped.
+    /// Removes a map that is dropped, with its bound.
     pub(crate) fn remove_bound(&self, bound: Option<u64>) {
         match bound {
             Some(bound) => self.bounds.fetch_sub(bound, Relaxed),
@@ -126,8 +127,8 @@ impl Meter {
         };
     }
 
-    /// The current thread's cell: a thread-local read and a load. A thread's first call allocates it. Valid for the
-    /// calling thread only: an exclusive cell loses counts when two threads write it at once.
+    /// Returns the current thread's cell: a thread-local read and a load. A thread's first call allocates it. The cell
+    /// is valid on the calling thread only: an exclusive cell loses counts when two threads write it at once.
     #[inline(always)]
     pub(crate) fn cell(&self) -> &ThreadCell {
         match self.exclusive.get(ThreadIndex::if_known().index()).and_then(OnceBox::get) {
@@ -150,7 +151,7 @@ impl Meter {
         }
     }
 
-    /// Counts a caller that waited for another one's load.
+    /// Counts a caller that waited for another caller's load.
     #[cfg(feature = "single-flight")]
     pub(crate) fn note_load(&self, outcome: Outcome, error: Option<&'static str>) {
         self.cell().count_any(Op::Load, outcome);
@@ -159,32 +160,32 @@ impl Meter {
         }
     }
 
-    /// Notes that a closure ran again because another thread was faster.
+    /// Counts the repeated runs of a closure, caused by a faster thread.
     #[cold]
     pub(crate) fn add_retries(&self, retries: u64) {
-        // Relaxed: a number that only grows and publishes nothing.
+        // Relaxed: a number that only grows and publishes no memory.
         self.retries.fetch_add(retries, Relaxed);
     }
 
-    /// Notes that one of the maps has changed by so many entries.
+    /// Adds the change of one map's number of entries.
     pub(crate) fn change_entries(&self, change: i64) {
         self.entries.fetch_add(change, Relaxed);
     }
 
-    /// Takes the wish for a probe or for a push of it, if there is one for this thread, with the number of threads that may
+    /// Takes the request to send or push a probe, if there is one for this thread, with the number of threads that may
     /// hold a guard.
     pub(crate) fn take_probe(&self) -> Option<(ProbeRequest, usize)> {
         let thread = u64::try_from(ThreadNumber::if_known().index()).unwrap_or(u64::MAX);
-        let wish = self.probe.take(thread, clock::now())?;
-        Some((wish, self.exclusive.iter().filter(|cell| cell.get().is_some()).count() + SPARE))
+        let request = self.probe.take(thread, clock::now())?;
+        Some((request, self.exclusive.iter().filter(|cell| cell.get().is_some()).count() + SPARE))
     }
 
-    /// Notes that the probe is back.
+    /// Ends the probe's way.
     pub(crate) fn probe_returned(&self) {
         self.probe.returned(clock::now());
     }
 
-    /// Whether the key is hot and the service may name it.
+    /// Returns whether the key is hot and the service may name it.
     pub(crate) fn wants_name(&self, key: KeyHash) -> bool {
         self.samples.wants_name(key)
     }
@@ -194,14 +195,14 @@ impl Meter {
         self.samples.name(key, name);
     }
 
-    /// Notes of what an operation failed that was counted as failed, and offers it as a span.
+    /// Records the error of an operation that was counted as failed, and offers the operation as a span.
     #[cold]
     pub(crate) fn note_failure(&self, op: Op, error: &'static str) {
         self.failures.add(op, error);
         self.offer_bad(op, OperationEnd { outcome: Outcome::Failed, error: Some(error) }, Nanos::ZERO);
     }
 
-    /// Ends a timed operation that began then. Gives the time.
+    /// Ends a timed operation that began at `at`. Returns the time now.
     fn end(&self, cell: &ThreadCell, op: Op, end: OperationEnd, (at, due): (u64, Due)) -> u64 {
         let now = clock::now();
         cell.count_any(op, end.outcome);
@@ -211,7 +212,7 @@ impl Meter {
         }
         let slow = if due.is_drawn {
             let threshold = self.objectives.judge(duration, due.weight);
-            // Relaxed: see `time_all`.
+            // Relaxed, as in `time_all`.
             if !self.times_all.load(Relaxed) {
                 cell.adapt(now, due);
             }
@@ -237,9 +238,9 @@ impl Meter {
         self.note_failure(op, PANIC);
     }
 
-    /// Offers an operation that ended badly, unless there were enough of them.
+    /// Offers a rejected or failed operation as a span, up to [`OFFERS`] between two snapshots.
     fn offer_bad(&self, op: Op, end: OperationEnd, duration: Nanos) {
-        // Relaxed: a few too many in a race do no harm. The load keeps a storm from writing here.
+        // Relaxed: a few more in a race do no harm. The load first, so that many failures do not write here.
         let left = self.offers.load(Relaxed);
         if left > 0 {
             self.offers.store(left - 1, Relaxed);
@@ -252,9 +253,9 @@ impl Meter {
             return;
         }
         let at = UnixNanos::now();
-        let told = span_hook(&SpanFacts { map: &self.name, op, outcome, error, duration });
+        let ids = span_hook(&SpanFacts { map: &self.name, op, outcome, error, duration });
         let histogram = self.durations.get(position(op)).and_then(OnceLock::get);
-        if let (Some((trace, span)), Some(histogram)) = (told, histogram) {
+        if let (Some((trace, span)), Some(histogram)) = (ids, histogram) {
             histogram.keep(Exemplar { at, duration, trace, span });
         }
     }

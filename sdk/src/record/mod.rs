@@ -1,5 +1,5 @@
-//! What comes in: ended operations and requests. What goes out: a [`Snapshot`] once an interval. Never does IO,
-//! takes a lock or allocates per map operation.
+//! Counts operations and requests. Comes in: ended operations and requests. Goes out: a [`Snapshot`] once an interval.
+//! Never does IO, and takes no lock and allocates nothing per map operation.
 
 mod cell;
 mod clock;
@@ -7,6 +7,7 @@ mod dropped;
 mod failures;
 mod guard_probe;
 mod histogram;
+mod hooks;
 mod hot_keys;
 mod maps;
 mod meter;
@@ -33,6 +34,9 @@ pub(crate) use cell::{Due, ThreadCell};
 pub(crate) use dropped::Dropped;
 pub(crate) use guard_probe::ProbeRequest;
 pub(crate) use histogram::TimeHistogram;
+pub(crate) use hooks::{
+    SpanFacts, SpanIds, current_scope, has_span_hook, set_scope_hook, set_span_hook, span_hook,
+};
 pub(crate) use hot_keys::KeyHash;
 pub(crate) use maps::meter;
 pub(crate) use meter::{Ended, Meter, RunningOperation};
@@ -41,16 +45,13 @@ pub(crate) use objective_names::objective_names;
 pub(crate) use objectives::{DeclareError, MAX_OBJECTIVES};
 pub(crate) use pseudonym::{key_hash, set_key_secret};
 pub(crate) use random::random;
-pub(crate) use registry::{
-    SnapshotSource, SpanFacts, SpanIds, current_scope, has_span_hook, registry, set_scope_hook,
-    set_span_hook, span_hook,
-};
+pub(crate) use registry::{SnapshotSource, registry};
 
-/// Everything counted since the process started: cumulative, so that a lost snapshot loses no count.
+/// Everything counted since the process started. Cumulative, so that a lost snapshot loses no count.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Maps by name; maps of one name are one.
+    /// Maps by name. Maps of one name are one map here.
     pub maps: Vec<MapSnapshot>,
     /// Request scopes by name.
     pub scopes: Vec<ScopeSnapshot>,
@@ -67,68 +68,69 @@ impl Snapshot {
     }
 }
 
-/// One map.
+/// The counts of one map.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MapSnapshot {
-    /// Its name.
+    /// The name.
     pub name: Arc<str>,
-    /// Every (operation, outcome) that can happen, zeros included.
+    /// Counts of every possible (operation, outcome), including zeros.
     pub operations: Vec<(Op, Outcome, Count)>,
-    /// Time by operation; operations that never ran are left out.
+    /// Times by operation, without operations that never ran.
     pub durations: Vec<(Op, Distribution)>,
-    /// Entries now.
+    /// The number of entries.
     pub entries: Count,
-    /// Entries beyond which it takes no new key, if it is bounded.
+    /// The number of entries above which the map takes no new key, if it is bounded.
     pub max_entries: Option<Count>,
-    /// Closure retries.
+    /// Repeated runs of closures.
     pub retries: Count,
     /// Failed operations by the type of their error.
     pub failures: Vec<(Op, &'static str, Count)>,
-    /// By when an entry was last inserted, replaced or updated, if one was: the time of the snapshot that first saw
-    /// the write.
+    /// When an entry was last inserted, replaced or updated, if one was: the time of the first snapshot after the
+    /// write.
     pub last_write: Option<UnixNanos>,
-    /// The longest since the snapshot before that guards kept the map from freeing what was removed, by a probe.
+    /// The longest time since the previous snapshot in which guards kept the map from freeing removed entries, measured
+    /// by a probe.
     pub guard_held: Nanos,
-    /// What the timed operations on single keys say about all of them.
+    /// Estimates for all operations on single keys, from the timed ones.
     pub sampled: Sampled,
-    /// Its objectives.
+    /// The objectives.
     pub objectives: Vec<ObjectiveSnapshot>,
 }
 
-/// Estimates out of the timed operations on single keys; each timed operation stands for as many as its weight.
+/// Estimates from the timed operations on single keys. Each timed operation counts as often as its weight.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Sampled {
-    /// All of them: what the others are a share of.
+    /// All operations. The other numbers are shares of this one.
     pub operations: Count,
     /// The hottest keys, hottest first.
     pub hot_keys: Vec<HotKey>,
-    /// By request scope; the empty name is "outside of every scope".
+    /// Operations by request scope. The empty name stands for operations outside of every scope.
     pub scopes: Vec<(Arc<str>, Count)>,
 }
 
-/// A key that many operations ask for.
+/// A key that many operations use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HotKey {
-    /// Its pseudonym, or what the map's `display_key` makes of it.
+    /// Its pseudonym, or its name by the map's `display_key`.
     pub key: Arc<str>,
-    /// Since when it is counted.
+    /// The start of its count.
     pub since: UnixNanos,
-    /// Operations since then.
+    /// Operations since the start of its count.
     pub operations: Count,
 }
 
-/// One request scope.
+/// The counts of one request scope.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ScopeSnapshot {
-    /// Its name.
+    /// The name.
     pub name: Arc<str>,
-    /// By region; the empty region is "not told".
+    /// Requests by region. The empty region stands for requests without one.
     pub regions: Vec<RegionSnapshot>,
-    /// Its objectives.
+    /// The objectives.
     pub objectives: Vec<ObjectiveSnapshot>,
 }
 
@@ -142,9 +144,9 @@ pub struct RegionSnapshot {
     pub ok: Count,
     /// Requests that failed.
     pub failed: Count,
-    /// Requests whose client went away first.
+    /// Requests that their client abandoned.
     pub cancelled: Count,
-    /// The time of those that succeeded or failed, every one measured.
+    /// Times of the requests that succeeded or failed. Every one is measured.
     pub duration: Distribution,
 }
 
@@ -152,13 +154,13 @@ pub struct RegionSnapshot {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DependencySnapshot {
-    /// Its name.
+    /// The name.
     pub name: Arc<str>,
     /// Calls that succeeded.
     pub ok: Count,
     /// Calls that failed.
     pub failed: Count,
-    /// Their time, every one measured.
+    /// Times of the calls. Every one is measured.
     pub duration: Distribution,
 }
 
@@ -166,20 +168,20 @@ pub struct DependencySnapshot {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ObjectiveSnapshot {
-    /// Its name, unique in the process: `sessions-availability`.
+    /// The name, unique in the process: `sessions-availability`.
     pub name: Arc<str>,
-    /// The promise.
+    /// The objective.
     pub objective: Objective,
-    /// (region, good, bad); a map has the one region that is empty.
+    /// (region, good, bad). A map has one region, the empty one.
     pub events: Vec<(Arc<str>, Count, Count)>,
 }
 
 /// A distribution of times, in buckets of 9 % width.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// Counts by bucket, weighted where operations are sampled; for bounds see [`mapwarden_contract::bucket_bounds`].
+    /// Counts by bucket, weighted if operations are sampled; for bounds see [`mapwarden_contract::bucket_bounds`].
     pub(crate) counts: Box<[u64; BUCKETS]>,
-    /// The sum of all times, weighted alike.
+    /// The sum of all times, with the same weights.
     pub(crate) sum: Nanos,
     /// The last slow or failed event that has a span.
     pub(crate) exemplar: Option<Exemplar>,
@@ -202,25 +204,25 @@ impl Distribution {
     }
 }
 
-/// One event of a distribution, with the span that tells about it.
+/// One event of a distribution that has a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exemplar {
-    /// When it ended.
+    /// When the event ended.
     pub at: UnixNanos,
-    /// How long it took.
+    /// How long the event took.
     pub duration: Nanos,
-    /// The trace.
+    /// The id of the trace.
     pub trace: [u8; 16],
-    /// The span in the trace.
+    /// The id of the span in the trace.
     pub span: [u8; 8],
 }
 
-/// Who, users or tenants, used one scope or met a bad event of one objective, in one slot.
+/// The users or tenants that used one scope, or met a bad event of one objective, in one slot.
 #[derive(Clone, Debug)]
 pub(crate) struct UsersSnapshot {
-    /// Whether it holds users or tenants.
-    pub(crate) who: IdentityKind,
+    /// Whether the sketch holds users or tenants.
+    pub(crate) who: UsersKind,
     /// What the sketch is about.
     pub(crate) about: UsersAbout,
     /// The region.
@@ -231,9 +233,9 @@ pub(crate) struct UsersSnapshot {
     pub(crate) sketch: UserSketch,
 }
 
-/// Whom a sketch tells apart.
+/// What a sketch counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum IdentityKind {
+pub(crate) enum UsersKind {
     /// Users.
     User,
     /// Tenants: the customers, each of many users, of a service that serves organisations.

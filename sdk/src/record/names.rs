@@ -1,5 +1,5 @@
-//! Things by name, found without a lock and limited in number: names may come from requests, and memory must not
-//! grow with what strangers send.
+//! Things by name. Comes in: names, which may be those of requests. Goes out: one thing a name, found without a lock.
+//! Never holds more than its limit: memory must not grow with what strangers send.
 //!
 //! A table of slots that are filled once and never emptied: a look-up is a hash and a few loads. It uses no
 //! thread-local, so that requests are counted in the last destructors of a thread too.
@@ -14,13 +14,13 @@ use super::Dropped;
 /// The name that stands for every name above a limit.
 pub(super) const OTHER: &str = "other";
 
-/// At most so many things by name, made when first asked for and never taken out.
+/// A limited number of things by name, made on the first use of their name and never removed.
 pub(crate) struct Names<T> {
-    /// A name is in the first free slot from the one that its hash points to: the search for it ends at a free one.
+    /// A name is in the first slot that was free, from the one of its hash on: the search for it ends at a free one.
     slots: Box<[OnceLock<NamedThing<T>>]>,
     hasher: RandomState,
     len: AtomicUsize,
-    /// Held while one is made, so that the limit is exact and none is made twice.
+    /// Held while a thing is made, so that the limit is exact and none is made twice.
     growing: Mutex<()>,
     limit: usize,
     full: Dropped,
@@ -29,7 +29,7 @@ pub(crate) struct Names<T> {
 type NamedThing<T> = (Arc<str>, Arc<T>);
 
 impl<T> Names<T> {
-    /// Nothing yet; a name above the limit becomes [`OTHER`] and counts as dropped.
+    /// Makes an empty table. A name above the limit becomes [`OTHER`] and counts as dropped for the reason `full`.
     pub(crate) fn new(limit: usize, full: Dropped) -> Self {
         // One more than the limit, for `other`. Half empty at the limits in use; a full table is searched whole.
         let slots = (0..(limit + 1).next_power_of_two()).map(|_| OnceLock::new());
@@ -43,7 +43,7 @@ impl<T> Names<T> {
         }
     }
 
-    /// The thing of that name if it was made, or the one that stands for the rest once the limit is reached.
+    /// Returns the thing of this name if it was made, or the one of all other names once the limit is reached.
     /// Lock-free.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<T>> {
         if let Some(found) = self.made(name) {
@@ -54,7 +54,7 @@ impl<T> Names<T> {
         Some(rest)
     }
 
-    /// The thing of that name; a new name takes a lock and allocates.
+    /// Returns the thing of this name. A new name takes a lock and allocates.
     pub(crate) fn find_or_make(&self, name: &str, make: impl FnOnce(Arc<str>) -> T) -> Arc<T> {
         if let Some(found) = self.find(name) {
             return found;
@@ -70,7 +70,7 @@ impl<T> Names<T> {
         self.made(OTHER).unwrap_or_else(|| self.make(OTHER, make))
     }
 
-    /// Everything so far, by ascending name.
+    /// Returns everything so far, by ascending name.
     pub(crate) fn all(&self) -> Vec<(Arc<str>, Arc<T>)> {
         let mut all: Vec<_> = self.slots.iter().filter_map(OnceLock::get).cloned().collect();
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -87,7 +87,7 @@ impl<T> Names<T> {
         let name: Arc<str> = name.into();
         let thing = Arc::new(make(Arc::clone(&name)));
         if let Some(free) = self.probe(&name).find(|slot| slot.get().is_none()) {
-            // It was free, and nobody else fills slots now.
+            // It was free, and no other thread fills slots now.
             let _ = free.set((name, Arc::clone(&thing)));
             // Relaxed: written under the lock, and read elsewhere only to guess whether the lock can be spared.
             self.len.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +95,7 @@ impl<T> Names<T> {
         thing
     }
 
-    /// The slots in the order of a search for this name.
+    /// Returns the slots in the order of a search for this name.
     fn probe<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a OnceLock<NamedThing<T>>> + use<'a, T> {
         let slots = u64::try_from(self.slots.len()).unwrap_or(u64::MAX).max(1);
         let home = usize::try_from(self.hasher.hash_one(name) % slots).unwrap_or(0);
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn names_above_the_limit_share_one_thing_and_are_counted() {
         let names: Names<Arc<str>> = Names::new(2, Dropped::NameLimit);
-        // Dependencies of other tests do not reach the limit, so this count is ours alone.
+        // No other test of this binary reaches a limit of names.
         let before = Dropped::NameLimit.count();
         let made: Vec<_> = ["a", "b", "c", "d", "a"]
             .into_iter()
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_make_the_same_names_share_their_things() {
+    fn threads_that_make_one_name_share_one_thing() {
         let names: Names<AtomicUsize> = Names::new(100, Dropped::SpanLimit);
         std::thread::scope(|threads| {
             for _ in 0..4 {
@@ -153,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_found_in_to_its_last_slot() {
-        // Full tables too. Nobody counts this reason exactly.
+    fn a_full_table_finds_every_name() {
+        // The reason of the drop does not matter here.
         for limit in [1, 2, 3, 7, 64] {
             let names: Names<String> = Names::new(limit, Dropped::SpanLimit);
             for round in 0..2 {

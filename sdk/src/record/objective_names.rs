@@ -26,7 +26,7 @@ pub(crate) fn objective_names(owner: &str, objectives: &[Objective]) -> Vec<Arc<
     objectives.iter().map(name).collect()
 }
 
-/// What tells an objective from another one of its kind.
+/// Returns what distinguishes an objective from others of its kind.
 fn suffix(objective: &Objective) -> String {
     match objective.sli() {
         SliKind::Latency { threshold } | SliKind::Freshness { threshold } => format!("-{}", plain(threshold)),

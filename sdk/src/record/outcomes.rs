@@ -1,28 +1,27 @@
-//! Which outcomes each operation can have: the pairs that exist at 0 from a map's creation. What is not here is
-//! never sent.
+//! The outcomes that each operation can have: the pairs that exist at 0 from a map's creation. Other pairs are never
+//! sent.
 
 use mapwarden_contract::{Count, Op, Outcome};
 
-/// How many (operation, outcome) slots a cell has, valid or not: an index without a table look-up is worth the
-/// unused ones.
+/// The (operation, outcome) slots of a cell, valid or not. An index without a table look-up is worth the unused ones.
 pub(super) const SLOTS: usize = Op::ALL.len() * Outcome::ALL.len();
 
-/// The slot of a pair; with both known at compile time it is a constant.
+/// Returns the slot of a pair, a constant if both are known at compile time.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, below 10")]
 pub(super) const fn slot(op: Op, outcome: Outcome) -> usize {
     position(op) * Outcome::ALL.len() + outcome as usize
 }
 
-/// The place of an operation in [`Op::ALL`].
+/// Returns the position of an operation in [`Op::ALL`].
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, below 16")]
 pub(super) const fn position(op: Op) -> usize {
     op as usize
 }
 
-/// The outcomes that this operation can have. Failed is a panic: of a closure, of the key's
-/// `Hash` or `Eq`, or because of another map's guard.
+/// Returns the outcomes that this operation can have. `Failed` is a panic: of a closure, of the key's `Hash` or `Eq`,
+/// or because of another map's guard.
 pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
     use Outcome::{Conflict, Failed, Hit, Inserted, Miss, Rejected, Removed, Replaced, Unchanged, Updated};
     match op {
@@ -42,7 +41,7 @@ pub(crate) const fn outcomes(op: Op) -> &'static [Outcome] {
     }
 }
 
-/// How the operation ends most often in a steady state, which is counted a little faster than the others.
+/// Returns the most frequent outcome in a steady state, which is counted a little faster than the others.
 #[inline(always)]
 pub(super) const fn usual_outcome(op: Op) -> Outcome {
     match op {
@@ -55,17 +54,17 @@ pub(super) const fn usual_outcome(op: Op) -> Outcome {
     }
 }
 
-/// Every valid pair.
+/// Returns every valid pair.
 pub(super) fn pairs() -> impl Iterator<Item = (Op, Outcome)> {
     Op::ALL.into_iter().flat_map(|op| outcomes(op).iter().map(move |outcome| (op, *outcome)))
 }
 
-/// How many of these operations are wanted.
+/// Returns the number of operations of the wanted pairs.
 pub(super) fn sum(operations: &[(Op, Outcome, Count)], is_wanted: impl Fn(Op, Outcome) -> bool) -> Count {
     operations.iter().filter(|(op, outcome, _)| is_wanted(*op, *outcome)).map(|(_, _, count)| *count).sum()
 }
 
-/// Whether the operation asks for a key's value, so that finding it is a hit of the hit ratio.
+/// Returns whether the operation looks up a key, so that it counts for the hit ratio.
 pub(super) const fn is_lookup(op: Op) -> bool {
     match op {
         Op::Get | Op::GetKeyValue | Op::ContainsKey | Op::GetOrInsert | Op::Load => true,
@@ -84,7 +83,8 @@ pub(super) const fn is_lookup(op: Op) -> bool {
     }
 }
 
-/// Whether an entry got a value, which makes a map fresh. Taking entries out does not: what only expires is stale.
+/// Returns whether an entry got a value, which makes a map fresh. A removal does not: a map of which entries only
+/// expire is stale.
 pub(super) const fn is_write(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Inserted | Outcome::Replaced | Outcome::Updated => true,

@@ -1,5 +1,5 @@
-//! What comes in: a [`Snapshot`]. What goes out: one point after the other, under the names of the wire, for everybody
-//! who sends or publishes counts. Never tells users, which the shipper sends as sketches.
+//! The points of a snapshot. Comes in: a [`Snapshot`]. Goes out: one point after the other, under the names of the
+//! wire, for the shipper and the bridges. Never emits users, which the shipper sends as sketches.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use mapwarden_contract::names::attribute::{
 use mapwarden_contract::names::{Metric, wire};
 use mapwarden_contract::{Count, Ratio, SliKind, UnixNanos, Verdict};
 
-/// What a point says.
+/// The value of a point.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum PointValue<'a> {
+pub(crate) enum EmittedValue<'a> {
     /// A number of events or things, or of nanoseconds where the metric's unit says so.
     Whole(Count),
-    /// A number of events since this time, where all others count from the process's start on.
+    /// A number of events since this time. All other numbers count from the start of the process.
     Since(UnixNanos, Count),
     /// A share.
     Share(Ratio),
@@ -27,7 +27,7 @@ pub(crate) enum PointValue<'a> {
     Times(&'a Distribution),
 }
 
-/// What an attribute of a point says.
+/// The value of a point's attribute.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AttributeValue<'a> {
     /// A name.
@@ -48,10 +48,10 @@ impl fmt::Display for AttributeValue<'_> {
 /// The name and the value of an attribute.
 pub(crate) type Attribute<'a> = (&'static str, AttributeValue<'a>);
 
-/// Takes a point: its metric on the wire, its attributes in the order of the metric's labels, its value.
-pub(crate) type Emit<'t> = dyn FnMut(&'static Metric, &[Attribute<'_>], PointValue<'_>) + 't;
+/// Receives a point: its metric on the wire, its attributes in the order of the metric's labels, its value.
+pub(crate) type Emit<'t> = dyn FnMut(&'static Metric, &[Attribute<'_>], EmittedValue<'_>) + 't;
 
-/// Tells everything that a snapshot holds.
+/// Emits everything that a snapshot holds, except users.
 pub(crate) fn each(snapshot: &Snapshot, emit: &mut Emit<'_>) {
     let Snapshot { maps, scopes, dependencies, users: _ } = snapshot;
     maps.iter().for_each(|map| each_of_map(map, emit));
@@ -59,12 +59,12 @@ pub(crate) fn each(snapshot: &Snapshot, emit: &mut Emit<'_>) {
     for DependencySnapshot { name, ok, failed, duration } in dependencies {
         for (outcome, count) in [(wire::OK, ok), (wire::FAILED, failed)] {
             let of = [(DEPENDENCY, Text(name)), (OUTCOME, Text(outcome))];
-            emit(&wire::DEPENDENCY_CALLS, &of, PointValue::Whole(*count));
+            emit(&wire::DEPENDENCY_CALLS, &of, EmittedValue::Whole(*count));
         }
-        emit(&wire::DEPENDENCY_DURATION, &[(DEPENDENCY, Text(name))], PointValue::Times(duration));
+        emit(&wire::DEPENDENCY_DURATION, &[(DEPENDENCY, Text(name))], EmittedValue::Times(duration));
     }
     for reason in Dropped::ALL {
-        emit(&wire::DROPPED, &[(REASON, Text(reason.name()))], PointValue::Whole(reason.count()));
+        emit(&wire::DROPPED, &[(REASON, Text(reason.name()))], EmittedValue::Whole(reason.count()));
     }
 }
 
@@ -85,24 +85,24 @@ fn each_of_map(map: &MapSnapshot, emit: &mut Emit<'_>) {
     let named = (MAP, Text(name));
     for (op, outcome, count) in operations {
         let of = [named, (OP, Text(op.name())), (OUTCOME, Text(outcome.name()))];
-        emit(&wire::MAP_OPERATIONS, &of, PointValue::Whole(*count));
+        emit(&wire::MAP_OPERATIONS, &of, EmittedValue::Whole(*count));
     }
     for (op, times) in durations {
-        emit(&wire::MAP_DURATION, &[named, (OP, Text(op.name()))], PointValue::Times(times));
+        emit(&wire::MAP_DURATION, &[named, (OP, Text(op.name()))], EmittedValue::Times(times));
     }
-    emit(&wire::MAP_ENTRIES, &[named], PointValue::Whole(*entries));
+    emit(&wire::MAP_ENTRIES, &[named], EmittedValue::Whole(*entries));
     if let Some(bound) = max_entries {
-        emit(&wire::MAP_MAX_ENTRIES, &[named], PointValue::Whole(*bound));
+        emit(&wire::MAP_MAX_ENTRIES, &[named], EmittedValue::Whole(*bound));
     }
-    emit(&wire::MAP_RETRIES, &[named], PointValue::Whole(*retries));
+    emit(&wire::MAP_RETRIES, &[named], EmittedValue::Whole(*retries));
     for (op, error, count) in failures {
         let of = [named, (OP, Text(op.name())), (ERROR_TYPE, Text(error))];
-        emit(&wire::MAP_FAILURES, &of, PointValue::Whole(*count));
+        emit(&wire::MAP_FAILURES, &of, EmittedValue::Whole(*count));
     }
     if let Some(at) = last_write {
-        emit(&wire::MAP_LAST_WRITE, &[named], PointValue::Whole(Count::new(at.get())));
+        emit(&wire::MAP_LAST_WRITE, &[named], EmittedValue::Whole(Count::new(at.get())));
     }
-    emit(&wire::MAP_GUARD_HELD, &[named], PointValue::Whole(Count::new(guard_held.get())));
+    emit(&wire::MAP_GUARD_HELD, &[named], EmittedValue::Whole(Count::new(guard_held.get())));
     each_of_sampled(sampled, named, emit);
     for objective in objectives {
         each_of_objective(objective, named, emit);
@@ -114,16 +114,16 @@ fn each_of_map(map: &MapSnapshot, emit: &mut Emit<'_>) {
 
 fn each_of_sampled(sampled: &Sampled, named: Attribute<'_>, emit: &mut Emit<'_>) {
     let Sampled { operations, hot_keys, scopes } = sampled;
-    emit(&wire::MAP_SAMPLED_OPERATIONS, &[named], PointValue::Whole(*operations));
+    emit(&wire::MAP_SAMPLED_OPERATIONS, &[named], EmittedValue::Whole(*operations));
     for HotKey { key, since, operations } in hot_keys {
         emit(
             &wire::MAP_HOT_KEY_OPERATIONS,
             &[named, (KEY, Text(key))],
-            PointValue::Since(*since, *operations),
+            EmittedValue::Since(*since, *operations),
         );
     }
     for (scope, count) in scopes {
-        emit(&wire::MAP_SCOPE_OPERATIONS, &[named, (SCOPE, Text(scope))], PointValue::Whole(*count));
+        emit(&wire::MAP_SCOPE_OPERATIONS, &[named, (SCOPE, Text(scope))], EmittedValue::Whole(*count));
     }
 }
 
@@ -133,9 +133,9 @@ fn each_of_scope(scope: &ScopeSnapshot, emit: &mut Emit<'_>) {
         let attributes = [(SCOPE, Text(name)), (REGION, Text(region))];
         let [scope, region] = attributes;
         for (outcome, count) in [(wire::OK, ok), (wire::FAILED, failed), (wire::CANCELLED, cancelled)] {
-            emit(&wire::REQUESTS, &[scope, region, (OUTCOME, Text(outcome))], PointValue::Whole(*count));
+            emit(&wire::REQUESTS, &[scope, region, (OUTCOME, Text(outcome))], EmittedValue::Whole(*count));
         }
-        emit(&wire::REQUEST_DURATION, &attributes, PointValue::Times(duration));
+        emit(&wire::REQUEST_DURATION, &attributes, EmittedValue::Times(duration));
     }
     for objective in objectives {
         each_of_objective(objective, (SCOPE, Text(name)), emit);
@@ -149,7 +149,7 @@ fn each_of_objective(objective: &ObjectiveSnapshot, about: Attribute<'_>, emit: 
     let ObjectiveSnapshot { name, objective, events: _ } = objective;
     let sli = objective.sli();
     let attributes = [(SLO, Text(name)), (SLI, Text(sli.name())), about];
-    let target = PointValue::Share(objective.target());
+    let target = EmittedValue::Share(objective.target());
     match sli {
         SliKind::Latency { threshold } | SliKind::Freshness { threshold } => {
             let [slo, sli, about] = attributes;
@@ -165,9 +165,9 @@ fn verdicts(slo: &str, region: Option<&str>, counts: [Count; 2], emit: &mut Emit
         let (slo, verdict) = ((SLO, Text(slo)), (VERDICT, Text(verdict.name())));
         match region {
             Some(region) => {
-                emit(&wire::SLI_EVENTS, &[slo, verdict, (REGION, Text(region))], PointValue::Whole(count));
+                emit(&wire::SLI_EVENTS, &[slo, verdict, (REGION, Text(region))], EmittedValue::Whole(count));
             }
-            None => emit(&wire::SLI_EVENTS, &[slo, verdict], PointValue::Whole(count)),
+            None => emit(&wire::SLI_EVENTS, &[slo, verdict], EmittedValue::Whole(count)),
         }
     }
 }

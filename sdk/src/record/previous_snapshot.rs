@@ -1,11 +1,11 @@
-//! What the snapshot before saw of a map, and what follows from the difference. Comes in: totals of the cells, and
-//! times. Goes out: which threads became slow, when the map was last written, how many seconds were fresh. Pure.
+//! The state of a map at its previous snapshot. Comes in: totals of the cells, and times. Goes out, from the
+//! difference: which threads became slow, when the map was last written, how many seconds were fresh. Pure.
 
 use super::sampler::one_in;
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
-/// How much time must pass before a thread's rate is judged, 100 ms. Lowered, a short pause of a thread looks like a
-/// low rate.
+/// The shortest time over which a thread's rate is judged, 100 ms. Lowered, a short pause of a thread looks like a low
+/// rate.
 const PACE: u64 = 100_000_000;
 
 const SECOND: u64 = 1_000_000_000;
@@ -18,7 +18,7 @@ pub(super) struct PreviousSnapshot {
     totals: Vec<u64>,
     writes: u64,
     created_at: u64,
-    /// The map's creation, until something is written.
+    /// The time of the last write that a snapshot saw, or of the map's creation.
     written_at: u64,
     last_write: Option<UnixNanos>,
     /// By the thresholds of the freshness objectives: no more than a map may have.
@@ -29,7 +29,7 @@ pub(super) struct PreviousSnapshot {
 #[derive(Debug)]
 struct JudgedSeconds {
     threshold: Nanos,
-    /// Up to when seconds are judged.
+    /// The end of the judged seconds.
     judged_at: u64,
     fresh: u64,
     stale: u64,
@@ -48,7 +48,7 @@ impl PreviousSnapshot {
         }
     }
 
-    /// Takes the operations that each cell has counted by now, and says by cell what N its rate asks for; nothing
+    /// Takes the operations that each cell has counted by now, and returns by cell the N that its rate needs; nothing
     /// while too little time has passed.
     pub(super) fn pace(&mut self, totals: Vec<u64>, now: u64) -> Vec<u64> {
         let elapsed = now.saturating_sub(self.paced_at);
@@ -64,7 +64,7 @@ impl PreviousSnapshot {
         wanted
     }
 
-    /// Takes the number of writes by now, and says when the last one was seen.
+    /// Takes the number of writes by now, and returns when the last one was seen.
     pub(super) fn written(&mut self, writes: Count, now: u64, unix: UnixNanos) -> Option<UnixNanos> {
         if writes.get() > self.writes {
             self.writes = writes.get();
@@ -74,10 +74,10 @@ impl PreviousSnapshot {
         self.last_write
     }
 
-    /// Judges the whole seconds that have passed since the last judgement, after [`written`](Self::written). A second is
-    /// fresh if at its end the last write was at most `threshold` ago. Gives all (fresh, stale) seconds so far.
+    /// Judges the whole seconds that have passed since the last judgement, after [`written`](Self::written). A second
+    /// is fresh if at its end the last write was at most `threshold` ago. Returns all (fresh, stale) seconds so far.
     pub(super) fn freshness(&mut self, threshold: Nanos, now: u64) -> (Count, Count) {
-        // Writes that came since the last snapshot may have come at any time since: all these seconds are fresh.
+        // Writes since the last snapshot may have come at any time since then: all these seconds are fresh.
         let fresh_until =
             if self.written_at == now { now } else { self.written_at.saturating_add(threshold.get()) };
         match self.seconds.iter_mut().find(|seconds| seconds.threshold == threshold) {
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_s_pace_is_judged_by_what_it_did_since() {
+    fn a_thread_is_judged_by_its_operations_since_then() {
         let mut previous = PreviousSnapshot::new(0);
         assert!(previous.pace(vec![5000], PACE - 1).is_empty());
         assert_eq!(previous.pace(vec![8192 * 16, 10], SECOND), [64, 1]);

@@ -1,4 +1,4 @@
-//! The names under which keys of maps leave the process. Comes in: a key that can be hashed. Goes out: its hash under
+//! Pseudonyms, under which keys of maps leave the process. Comes in: a key that can be hashed. Goes out: its hash under
 //! the process's secret. Never holds a key.
 
 use std::hash::{Hash, Hasher};
@@ -11,11 +11,11 @@ use super::hot_keys::KeyHash;
 static IS_SET: AtomicBool = AtomicBool::new(false);
 static SECRET: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
-/// Says under which secret keys are hashed from now on, or that they are not any more. Processes of one build that
-/// share a secret give one key one pseudonym.
+/// Sets the secret under which keys are hashed from now on; without one they are no longer hashed. Processes of one
+/// build that share a secret give a key the same pseudonym.
 pub(crate) fn set_key_secret(secret: Option<[u8; 16]>) {
     let Some(secret) = secret else {
-        // Relaxed: who reads the flag late hashes one key more.
+        // Relaxed: a thread that reads the flag late hashes one key more.
         return IS_SET.store(false, Ordering::Relaxed);
     };
     let number = u128::from_le_bytes(secret);
@@ -25,11 +25,11 @@ pub(crate) fn set_key_secret(secret: Option<[u8; 16]>) {
             Ordering::Relaxed,
         );
     }
-    // Release, for the acquiring load in `key_hash`: who sees the flag sees the secret.
+    // Release, for the acquiring load in `key_hash`: a thread that sees the flag sees the secret.
     IS_SET.store(true, Ordering::Release);
 }
 
-/// The hash of a key, unless nobody asks for it.
+/// Returns the hash of a key, if a secret is set.
 pub(crate) fn key_hash(key: &(impl Hash + ?Sized)) -> Option<KeyHash> {
     if !IS_SET.load(Ordering::Acquire) {
         return None;

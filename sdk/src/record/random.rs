@@ -1,6 +1,6 @@
-//! Random numbers of our own. Comes in: nothing. Goes out: draws of a generator per thread. Never draws from the
-//! generator that `fastrand` keeps for its users: the service may seed that one, the same in every process, and its
-//! own draws should not depend on what we draw.
+//! Random numbers. Comes in: nothing. Goes out: draws from a generator of each thread. Never draws from the generator
+//! that `fastrand` keeps for its users: the service may seed that one, the same in every process, and its draws must
+//! not depend on these.
 
 use std::cell::Cell;
 
@@ -8,11 +8,11 @@ use fastrand::Rng;
 use uuid::Uuid;
 
 thread_local! {
-    /// The state of this thread's generator. No destructor, so that it can always be used.
+    /// The state of this thread's generator. It has no destructor, so that it can always be used.
     static STATE: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Draws from this thread's generator; its first draw asks the system for a seed.
+/// Draws from this thread's generator. The first draw asks the system for a seed.
 pub(crate) fn random<T>(draw: impl FnOnce(&mut Rng) -> T) -> T {
     let mut random = Rng::with_seed(STATE.get().unwrap_or_else(seed));
     let drawn = draw(&mut random);
@@ -20,7 +20,7 @@ pub(crate) fn random<T>(draw: impl FnOnce(&mut Rng) -> T) -> T {
     drawn
 }
 
-/// Both halves of a random UUID, so that its fixed bits are none of ours.
+/// Returns both halves of a random UUID combined, so that its fixed bits do not matter.
 fn seed() -> u64 {
     let (first, second) = Uuid::new_v4().as_u64_pair();
     first ^ second.rotate_left(32)
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_service_s_generator_is_neither_asked_nor_moved() {
+    fn the_generator_of_the_service_is_not_used() {
         fastrand::seed(5);
         let undisturbed = fastrand::u64(..);
         fastrand::seed(5);

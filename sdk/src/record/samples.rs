@@ -1,6 +1,6 @@
-//! What timed operations on single keys tell beside their time: the key and the request. Comes in: both, with the
-//! operation's weight. Goes out: [`Sampled`]. Never waits: where two threads meet here, one of them tells nothing, which
-//! leaves every share what it was.
+//! Samples of operations on single keys. Comes in: the key and the request scope of a timed operation, with its weight.
+//! Goes out: [`Sampled`]. Never waits: where two threads meet here, one of them adds nothing, which does not change the
+//! shares.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -9,7 +9,8 @@ use super::hot_keys::{HotKeyTracker, KeyHash};
 use super::names::OTHER;
 use mapwarden_contract::{Count, UnixNanos};
 
-/// Scopes of one map that are told apart. Raised, a map that is used by more kinds of requests sends more series.
+/// Scopes of one map that are counted separately. Raised, a map that is used by more kinds of requests sends more
+/// series.
 const MAX_SCOPES: usize = 64;
 
 /// The samples of the maps of one name.
@@ -32,7 +33,7 @@ impl Samples {
         counts.add_scope(scope.unwrap_or_default(), weight);
     }
 
-    /// Whether the key is hot and the service may name it.
+    /// Returns whether the key is hot and the service may name it.
     pub(super) fn wants_name(&self, key: KeyHash) -> bool {
         self.try_lock().is_some_and(|counts| counts.keys.wants_name(key))
     }
@@ -44,7 +45,7 @@ impl Samples {
         }
     }
 
-    /// Everything so far; `unix` is the recorder's time `now`.
+    /// Returns everything so far; `unix` is the recorder's time `now`.
     pub(super) fn snapshot(&self, now: u64, unix: UnixNanos) -> Sampled {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Sampled {
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_sum_to_the_whole_whatever_the_number_of_scopes() {
+    fn parts_sum_to_the_whole_for_any_number_of_scopes() {
         let samples = Samples::default();
         for number in 0..100_u64 {
             let scope = (number % 4 != 0).then(|| format!("scope-{number}").into());
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn who_meets_another_here_goes_on() {
+    fn a_thread_does_not_wait_for_another_one() {
         let samples = Samples::default();
         let held = samples.0.lock().unwrap();
         samples.add(KeyHash(1), None, (1, 0));

@@ -1,6 +1,6 @@
-//! The atomics and the lock of what threads share without waiting. Comes in: nothing. Goes out: the standard library's,
-//! and under `--cfg mapwarden_loom` those of loom, which runs a test through every order that the memory model allows.
-//! Never adds anything of its own.
+//! The atomics and the lock that the recorder's threads share. Goes out: those of the standard library, and under
+//! `--cfg mapwarden_loom` those of loom, which runs a test in every order that the memory model allows. Never adds
+//! anything of its own.
 
 #[cfg(not(all(test, mapwarden_loom)))]
 pub(super) use std::sync::{Mutex, atomic::AtomicU64};

@@ -1,6 +1,7 @@
-//! A small number for every live thread, so that its cells are found by index. Comes in: the current thread.
-//! Goes out: its [`ThreadNumber`] and its [`ThreadIndex`]. Numbers are reused after a thread's end, lowest first, so that cells carry on
-//! and memory follows the number of threads alive at once, not the number ever started.
+//! A small number for every live thread, so that its cells are found by index. Comes in: the current thread. Goes out:
+//! its [`ThreadNumber`] and its [`ThreadIndex`]. Never gives one number to two live threads. The number of an ended
+//! thread is reused, lowest first, so that its cells are used again and memory grows with the threads alive at once,
+//! not with all threads ever started.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -9,31 +10,32 @@ use std::sync::{LazyLock, PoisonError};
 
 use super::sync::Mutex;
 
-/// How many threads alive at once have a place of their own in every table. Raised, every map name takes 8 bytes a thread
-/// more; the type of [`ThreadIndex`] allows no more than this.
+/// Live threads that have an entry of their own in every table. Raised, every map name takes 8 bytes more a thread; the
+/// type of [`ThreadIndex`] allows no more than this.
 pub(super) const THREADS: usize = 255;
 
-/// Where the current thread stands in a table of `THREADS + 1`. A byte, so that no look-up there can miss and needs no
-/// check. The last place stays empty: it is that of threads without one.
+/// The position of the current thread in a table of `THREADS + 1`. A byte, so that no look-up can miss and none needs a
+/// check. The last position stays empty: it is that of threads without one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ThreadIndex(u8);
 
 impl ThreadIndex {
     const NONE: Self = Self(u8::MAX);
 
-    /// The current thread's, or the last one where it has none or has not asked for its number yet: one thread-local read.
+    /// Returns the current thread's index, or the last one if it has none or has not asked for its number yet: one
+    /// thread-local read.
     #[inline(always)]
     pub(super) fn if_known() -> Self {
         INDEX.get()
     }
 
-    /// The place as an index.
+    /// Returns the position as a number.
     #[inline(always)]
     pub(super) fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// That of a thread with this number.
+    /// Returns the index of a thread with this number.
     fn of(number: ThreadNumber) -> Self {
         u8::try_from(number.index()).map_or(Self::NONE, Self)
     }
@@ -44,32 +46,32 @@ impl ThreadIndex {
 pub(super) struct ThreadNumber(usize);
 
 impl ThreadNumber {
-    /// A thread that is running its last destructors: its own number is free for others already, and its
-    /// operations count in the shared cells.
+    /// A thread that runs its last destructors: its number is free for others already, and its operations count in the
+    /// shared cells.
     const LEAVING: Self = Self(usize::MAX - 1);
 
-    /// Not yet asked for.
+    /// A thread that has not called [`ThreadNumber::current`] yet.
     const UNSET: Self = Self(usize::MAX);
 
-    /// The current thread's number; its first call takes a lock.
+    /// Returns the current thread's number. A thread's first call takes a lock.
     pub(super) fn current() -> Self {
         let number = NUMBER.get();
         if number == Self::UNSET { first() } else { number }
     }
 
-    /// The current thread's number, or one beyond every table where it has none yet.
+    /// Returns the current thread's number, or one beyond every table if it has none yet.
     pub(super) fn if_known() -> Self {
         NUMBER.get()
     }
 
-    /// The number as an index.
+    /// Returns the number as an index.
     pub(super) const fn index(self) -> usize {
         self.0
     }
 }
 
-// Apart from the lease, which has a destructor: reading the others needs no check of whether it is registered and works
-// in destructors that run later than ours.
+// The lease alone has a destructor: a read of the others needs no check for its registration, and works in destructors
+// that run after it.
 thread_local! {
     static INDEX: Cell<ThreadIndex> = const { Cell::new(ThreadIndex::NONE) };
     static NUMBER: Cell<ThreadNumber> = const { Cell::new(ThreadNumber::UNSET) };
@@ -90,23 +92,23 @@ impl Drop for Lease {
     }
 }
 
-/// Which numbers are taken. Its lock also orders the last stores of a number's former thread before the first loads of
-/// its next one, which lets both be relaxed.
+/// The numbers in use. Its lock also orders the last stores of a number's former thread before the first loads of its
+/// next one, so that both can be relaxed.
 #[derive(Default)]
 struct Numbers(Mutex<NumberPool>);
 
 #[derive(Default)]
 struct NumberPool {
-    /// Given back, smallest on top.
+    /// Numbers that were given back, smallest on top.
     free: BinaryHeap<Reverse<ThreadNumber>>,
-    /// Never given out yet.
+    /// The lowest number that was never in use.
     next: usize,
 }
 
 static NUMBERS: LazyLock<Numbers> = LazyLock::new(Numbers::default);
 
 impl Numbers {
-    /// The lowest number that no thread holds.
+    /// Returns the lowest number that no thread holds.
     fn take(&self) -> ThreadNumber {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match pool.free.pop() {
@@ -119,7 +121,7 @@ impl Numbers {
         }
     }
 
-    /// Lets another thread have the number; this one must have made its last store under it.
+    /// Frees the number for another thread. The current thread must have made its last store under it.
     fn give_back(&self, number: ThreadNumber) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).free.push(Reverse(number));
     }
@@ -150,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn live_threads_differ_and_ended_threads_are_reused() {
+    fn live_threads_differ_and_numbers_are_reused() {
         let barrier = Barrier::new(40);
         let numbers: Vec<ThreadNumber> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..40)
@@ -169,12 +171,12 @@ mod tests {
 
         let highest =
             (0..500).map(|_| std::thread::spawn(|| ThreadNumber::current().index()).join().unwrap()).max();
-        // Other tests of this binary run beside this one; 500 threads in turn still stay far below 500 numbers.
+        // Other tests of this binary run at the same time; 500 threads in turn still stay far below 500 numbers.
         assert!(highest < Some(300), "{highest:?}");
     }
 
     #[test]
-    fn destructors_that_run_after_ours_take_no_number_for_ever() {
+    fn late_destructors_take_no_number_for_ever() {
         struct Late;
         impl Drop for Late {
             fn drop(&mut self) {
@@ -185,7 +187,7 @@ mod tests {
             static BEFORE: Late = const { Late };
             static AFTER: Late = const { Late };
         }
-        // On either side of our own thread-local, whichever way destructors are ordered.
+        // On either side of the lease, for either order of destructors.
         let thread = || {
             BEFORE.with(|_| ());
             let number = ThreadNumber::current();
@@ -208,7 +210,7 @@ mod loom_tests {
     use mapwarden_contract::{Op, Outcome};
 
     #[test]
-    fn loom_a_cell_is_handed_over_with_every_count() {
+    fn loom_a_reused_cell_keeps_every_count() {
         loom::model(|| {
             let numbers = Arc::new(Numbers::default());
             let cells = Arc::new([0; 2].map(ThreadCell::exclusive));

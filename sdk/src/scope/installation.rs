@@ -14,7 +14,7 @@ use super::limits::SpanReason;
 use super::span_description::SpanDescription;
 use super::spans::{Identity, Tracing};
 use crate::record::Dropped;
-use crate::record::{IdentityKind, SpanFacts, SpanIds, set_key_secret, set_scope_hook, set_span_hook};
+use crate::record::{SpanFacts, SpanIds, UsersKind, set_key_secret, set_scope_hook, set_span_hook};
 use mapwarden_contract::names::attribute;
 use mapwarden_contract::{Outcome, UserHash};
 
@@ -40,10 +40,10 @@ impl PseudonymKey {
         Self { users, tenants: UserHash::tenant_key(&users) }
     }
 
-    pub(crate) fn pseudonym(&self, who: IdentityKind, id: &str) -> UserHash {
+    pub(crate) fn pseudonym(&self, who: UsersKind, id: &str) -> UserHash {
         let key = match who {
-            IdentityKind::User => &self.users,
-            IdentityKind::Tenant => &self.tenants,
+            UsersKind::User => &self.users,
+            UsersKind::Tenant => &self.tenants,
         };
         UserHash::keyed(key, id)
     }

@@ -20,7 +20,7 @@ use super::span_description::SpanDescription;
 use super::spans::Identity;
 use super::subscriber::SubscriberSpan;
 use super::users::SketchGroup;
-use crate::record::{Exemplar, IdentityKind, UsersAbout};
+use crate::record::{Exemplar, UsersAbout, UsersKind};
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Nanos, Objective, SliKind, UnixNanos, UserHash};
 
@@ -180,7 +180,7 @@ impl Scope {
     }
 
     fn saw(&self, now: UnixNanos, about: &UsersAbout) {
-        for (who, pseudonym) in [(IdentityKind::User, self.user), (IdentityKind::Tenant, self.tenant)] {
+        for (who, pseudonym) in [(UsersKind::User, self.user), (UsersKind::Tenant, self.tenant)] {
             if let Some(pseudonym) = pseudonym {
                 let region = Arc::clone(&self.counters.region);
                 scopes().users.insert(now, SketchGroup { who, about: about.clone(), region }, pseudonym);
@@ -229,18 +229,18 @@ impl ScopeBuilder<'_> {
     /// Sets the user of the request. The id is hashed here under the key of the telemetry, and not kept; without telemetry
     /// installed it is not even hashed.
     pub fn user(mut self, id: &str) -> Self {
-        self.user = self.pseudonym(IdentityKind::User, id);
+        self.user = self.pseudonym(UsersKind::User, id);
         self
     }
 
     /// Sets the tenant of the request: the customer, of many users, of a service that serves organisations. Its id is
     /// hashed and not kept, as a user's is, under a key of its own.
     pub fn tenant(mut self, id: &str) -> Self {
-        self.tenant = self.pseudonym(IdentityKind::Tenant, id);
+        self.tenant = self.pseudonym(UsersKind::Tenant, id);
         self
     }
 
-    fn pseudonym(&self, who: IdentityKind, id: &str) -> Option<UserHash> {
+    fn pseudonym(&self, who: UsersKind, id: &str) -> Option<UserHash> {
         self.installation.as_ref().map(|installation| installation.key.pseudonym(who, id))
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::record::Dropped;
-use crate::record::{IdentityKind, UsersAbout, UsersSnapshot};
+use crate::record::{UsersAbout, UsersKind, UsersSnapshot};
 use mapwarden_contract::{Nanos, SKETCH_CAPACITY, UnixNanos, UserHash, UserSketch};
 
 /// How long a slot is; slots are aligned to the wall clock so that those of different processes can be merged.
@@ -32,7 +32,7 @@ type Sketches = HashMap<SketchGroup, UserSketch>;
 /// The users or tenants who share a sketch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SketchGroup {
-    pub(crate) who: IdentityKind,
+    pub(crate) who: UsersKind,
     pub(crate) about: UsersAbout,
     pub(crate) region: Arc<str>,
 }
@@ -196,12 +196,12 @@ mod tests {
 
     const AT: UnixNanos = UnixNanos::new(1_700_000_003_000_000_000);
 
-    fn group(who: IdentityKind, scope: &str) -> SketchGroup {
+    fn group(who: UsersKind, scope: &str) -> SketchGroup {
         SketchGroup { who, about: UsersAbout::Scope(Arc::from(scope)), region: Arc::from("eu") }
     }
 
     fn see(users: &UserSketches, now: UnixNanos, id: &str) {
-        users.insert(now, group(IdentityKind::User, "checkout"), UserHash::keyed(b"0123456789abcdef", id));
+        users.insert(now, group(UsersKind::User, "checkout"), UserHash::keyed(b"0123456789abcdef", id));
     }
 
     fn slots(users: &UserSketches) -> Vec<(u64, f64)> {
@@ -226,11 +226,11 @@ mod tests {
         for id in ["ann", "ben", "eve"] {
             see(&users, AT, id);
         }
-        users.insert(AT, group(IdentityKind::Tenant, "checkout"), UserHash::new(7));
+        users.insert(AT, group(UsersKind::Tenant, "checkout"), UserHash::new(7));
         let mut seen: Vec<_> =
             users.collect().iter().map(|seen| (seen.who, seen.sketch.estimate())).collect();
         seen.sort_by_key(|(who, _)| *who);
-        assert_eq!(seen, [(IdentityKind::User, 3.0), (IdentityKind::Tenant, 1.0)]);
+        assert_eq!(seen, [(UsersKind::User, 3.0), (UsersKind::Tenant, 1.0)]);
         assert_eq!(users.confirm(users.generation(), AT + SLOT), 2);
     }
 
@@ -267,7 +267,7 @@ mod tests {
         for id in 0..20_000_u32 {
             // Five scopes, because one sketch stops growing at its capacity.
             let scope = format!("scope-{}", id % 5);
-            users.insert(AT, group(IdentityKind::User, &scope), UserHash::keyed(key, &id.to_string()));
+            users.insert(AT, group(UsersKind::User, &scope), UserHash::keyed(key, &id.to_string()));
         }
         let kept: f64 = users.collect().iter().map(|seen| seen.sketch.estimate()).sum();
         assert_eq!(kept, 16_384.0);

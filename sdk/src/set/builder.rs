@@ -1,4 +1,5 @@
-//! How a set gets its name, its promises and papaya's options.
+//! Builds a set. Comes in: a name, objectives and papaya's options. Goes out: a [`HashSet`]. Never does anything that
+//! the builder of a map does not do.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -25,8 +26,8 @@ pub struct HashSetBuilder<K, S = RandomState> {
 }
 
 impl<K> HashSetBuilder<K> {
-    pub(super) fn at(place: &'static Location<'static>) -> Self {
-        Self { map: HashMapBuilder::at(place, set_type::<K>) }
+    pub(super) fn at(location: &'static Location<'static>) -> Self {
+        Self { map: HashMapBuilder::at(location, set_type::<K>) }
     }
 
     /// Sets the hasher of keys.
@@ -36,25 +37,25 @@ impl<K> HashSetBuilder<K> {
 }
 
 impl<K, S> HashSetBuilder<K, S> {
-    /// Names the set in the telemetry. Without it the set is named as told in [Names](crate::HashMap#names).
+    /// Names the set in the telemetry. A set without a name gets one, see [Names](crate::HashMap#names).
     #[must_use]
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
         Self { map: self.map.name(name) }
     }
 
-    /// Adds a promise about the set's operations, see [`HashMapBuilder::objective`].
+    /// Adds an objective for the set's operations, see [`HashMapBuilder::objective`].
     #[must_use]
     pub fn objective(self, objective: Objective) -> Self {
         Self { map: self.map.objective(objective) }
     }
 
-    /// Bounds the number of keys: a full set refuses new ones, see [A bounded set](HashSet#a-bounded-set).
+    /// Bounds the number of keys: a full set rejects new ones, see [A bounded set](HashSet#a-bounded-set).
     #[must_use]
     pub fn max_entries(self, max_entries: usize) -> Self {
         Self { map: self.map.max_entries(max_entries) }
     }
 
-    /// Lets hot keys leave the process under a name, see [`HashMapBuilder::display_key`].
+    /// Sends hot keys under a name, see [`HashMapBuilder::display_key`].
     #[must_use]
     pub fn display_key(self, display: impl Fn(&K) -> String + Send + Sync + 'static) -> Self {
         Self { map: self.map.display_key(display) }
@@ -66,7 +67,7 @@ impl<K, S> HashSetBuilder<K, S> {
         Self { map: self.map.time_every_operation() }
     }
 
-    /// Sets for how many keys there is room before the first resize.
+    /// Sets the number of keys that fit before the first resize.
     pub fn capacity(self, capacity: usize) -> Self {
         Self { map: self.map.capacity(capacity) }
     }
@@ -86,15 +87,17 @@ impl<K, S> HashSetBuilder<K, S> {
         collector.never()
     }
 
-    /// Makes the set. A name that is new takes a lock. Of two objectives of one kind the first stays.
+    /// Makes the set. A name that is new takes a lock. An objective that cannot be added is dropped and counted, see
+    /// [`HashMapBuilder::objective`].
     pub fn build(self) -> HashSet<K, S> {
         HashSet::of(self.map.build())
     }
 
-    /// Makes the set unless an objective would be lost, see [`HashMapBuilder::try_build`].
+    /// Makes the set unless an objective would be dropped, see [`HashMapBuilder::try_build`].
     ///
     /// # Errors
-    /// Two objectives of one kind, and an objective that a map or set of the same name has promised differently.
+    /// Two objectives that judge events alike, an objective that a map or set of the same name has declared
+    /// differently, and one above the limit for a name.
     pub fn try_build(self) -> Result<HashSet<K, S>, BuildError> {
         self.map.try_build().map(HashSet::of)
     }

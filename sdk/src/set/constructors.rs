@@ -1,12 +1,12 @@
-//! How a set is made without options. Comes in: a hasher and a capacity. Goes out: an empty set, named by the caller's place
-//! in the source.
+//! Makes sets. Comes in: a hasher and a capacity, or nothing. Goes out: an empty set that is named by the caller's
+//! location, or a builder.
 
 use std::panic::Location;
 
 use super::{HashSet, HashSetBuilder};
 
 impl<K> HashSet<K> {
-    /// Makes an empty set named by the caller's place in the source.
+    /// Makes an empty set that is named by the caller's location.
     #[track_caller]
     pub fn new() -> Self {
         Self::builder().build()
@@ -18,7 +18,7 @@ impl<K> HashSet<K> {
         Self::builder().capacity(capacity).build()
     }
 
-    /// Starts a builder, where a set gets its name, objectives and bound.
+    /// Returns a builder, which gives a set its name, objectives and bound.
     #[track_caller]
     pub fn builder() -> HashSetBuilder<K> {
         HashSetBuilder::at(Location::caller())

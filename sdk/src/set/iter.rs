@@ -1,4 +1,4 @@
-//! The keys of a set, one by one.
+//! Iterates over the keys of a set. Comes in: the keys of a map without values. Goes out: the keys.
 
 use std::fmt;
 

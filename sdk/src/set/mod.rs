@@ -1,6 +1,6 @@
-//! papaya's concurrent hash set under its own names and signatures, counted. Comes in: what a service does with its
-//! set. Goes out: papaya's answers. Never counts by itself: a set is a [`HashMap`](crate::HashMap) without values,
-//! and its operations are those of that map.
+//! papaya's concurrent hash set under its own names and signatures, counted. Comes in: operations of the service. Goes
+//! out: papaya's answers. Never counts by itself: a set is a [`HashMap`](crate::HashMap) without values, and its
+//! operations are those of that map.
 
 mod builder;
 mod constructors;

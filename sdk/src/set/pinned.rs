@@ -1,22 +1,22 @@
-//! A pinned set: the guard and, on its own thread, the counters are held for you.
+//! A pinned set. Comes in: calls without a guard. Goes out: papaya's answers. Holds a pinned map without values.
 
 use std::hash::{BuildHasher, Hash};
 
 use super::{HashSet, SetIter};
 use crate::map::{Equivalent, Guard, HashMapRef, LocalGuard, OwnedGuard, Rejected};
 
-/// A pinned [`HashSet`]: papaya's methods, without a guard to pass.
+/// A pinned [`HashSet`]: papaya's methods without a guard argument.
 ///
-/// Through [`HashSet::pin`] the current thread's counters are found once for all operations. A pin of
-/// [`HashSet::pin_owned`] moves between threads and finds them anew for each operation.
+/// [`HashSet::pin`] looks up the current thread's counters once for all operations. A pin of [`HashSet::pin_owned`] may
+/// move between threads and looks them up for each operation.
 pub struct HashSetRef<'set, K, S, G> {
     set: &'set HashSet<K, S>,
     map: HashMapRef<'set, K, (), S, G>,
 }
 
 impl<K, S> HashSet<K, S> {
-    /// Pins the set for the current thread: references that it gives are valid as long as the pin lives. Prefer one
-    /// pin to many for a group of operations.
+    /// Pins the set for the current thread. References that the pin returns are valid as long as the pin lives. Prefer
+    /// one pin for a group of operations.
     #[inline(always)]
     pub fn pin(&self) -> HashSetRef<'_, K, S, LocalGuard<'_>> {
         HashSetRef::new(self, self.map.pin())
@@ -43,25 +43,25 @@ where
     S: BuildHasher,
     G: Guard,
 {
-    /// The set itself.
+    /// Returns the set.
     #[inline]
     pub fn set(&self) -> &'set HashSet<K, S> {
         self.set
     }
 
-    /// The number of keys, see [`HashSet::len`].
+    /// Returns the number of keys, see [`HashSet::len`].
     #[inline]
     pub fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// Whether there is no key; counted as `len`.
+    /// Returns whether the set is empty; counted as `len`.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
     }
 
-    /// Whether the key is there.
+    /// Returns whether the set has the key.
     #[inline]
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
@@ -70,7 +70,7 @@ where
         self.map.contains_key(key)
     }
 
-    /// The key as it is stored.
+    /// Returns the key as it is stored.
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&K>
     where
@@ -79,25 +79,25 @@ where
         self.map.get_key_value(key).map(|(key, ())| key)
     }
 
-    /// Adds the key and tells whether it was new.
+    /// Adds the key and returns whether it was new.
     ///
-    /// A full set, see [A bounded set](HashSet#a-bounded-set), drops a new key and says `true`;
-    /// [`checked_insert`](HashSetRef::checked_insert) tells.
+    /// A full set, see [A bounded set](HashSet#a-bounded-set), drops a new key and returns `true`;
+    /// [`checked_insert`](HashSetRef::checked_insert) reports that.
     #[inline]
     pub fn insert(&self, key: K) -> bool {
         self.map.insert(key, ()).is_none()
     }
 
-    /// As `insert`, but tells when a full set refused a new key. Not in papaya; counted as `insert`.
+    /// Inserts as `insert` does, and reports a new key that a full set rejects. Not in papaya; counted as `insert`.
     ///
     /// # Errors
-    /// The key, where the set is full and the key is new; see [`HashSet::checked_insert`].
+    /// The set is full and the key is new: the error holds the key, see [`HashSet::checked_insert`].
     #[inline]
     pub fn checked_insert(&self, key: K) -> Result<bool, Rejected<K, ()>> {
         self.map.checked_insert(key, ()).map(|old| old.is_none())
     }
 
-    /// Removes the key and tells whether it was there.
+    /// Removes the key and returns whether it was there.
     #[inline]
     pub fn remove<Q>(&self, key: &Q) -> bool
     where
@@ -112,7 +112,7 @@ where
         self.map.clear();
     }
 
-    /// Removes the keys that the closure does not want to keep. One event; always timed.
+    /// Removes the keys for which the closure returns `false`. One event; always timed.
     #[inline]
     pub fn retain<F>(&self, mut f: F)
     where
@@ -121,13 +121,13 @@ where
         self.map.retain(|key, ()| f(key));
     }
 
-    /// Makes room for so many more keys. Always timed.
+    /// Reserves room for this many more keys. Always timed.
     #[inline]
     pub fn reserve(&self, additional: usize) {
         self.map.reserve(additional);
     }
 
-    /// All keys, in no order. One event, whose time is that of the call, not that of the walk.
+    /// Returns all keys, in no order. One event. Its time is that of the call, not that of the iteration.
     #[inline]
     pub fn iter(&self) -> SetIter<'_, K, G> {
         SetIter::new(self.map.keys())

@@ -1,5 +1,5 @@
-//! Sets as serde sequences. Comes in: keys, which are counted as the insertions that they are. Goes out: keys, in no
-//! order, which are not counted.
+//! Sets as serde sequences. Comes in: keys, each counted as an insertion. Goes out: keys, in no order, which are not
+//! counted.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -9,7 +9,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{HashSet, HashSetRef};
-use crate::map::{Guard, believed};
+use crate::map::{Guard, initial_capacity};
 
 impl<K, S> Serialize for HashSet<K, S>
 where
@@ -57,7 +57,7 @@ where
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut keys: A) -> Result<Self::Value, A::Error> {
-        let set = HashSet::with_capacity_and_hasher(believed(keys.size_hint()), S::default());
+        let set = HashSet::with_capacity_and_hasher(initial_capacity(keys.size_hint()), S::default());
         let pin = set.pin();
         while let Some(key) = keys.next_element()? {
             pin.insert(key);

@@ -1,5 +1,5 @@
-//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing
-//! are not.
+//! The standard traits, as papaya has them. Insertions are counted like any others; comparing, cloning and printing are
+//! not.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -18,7 +18,7 @@ where
     }
 }
 
-/// The clone has the name, and so the counters and objectives, of the original, and its bound.
+/// The clone has the name of the original, therefore its counters and objectives, and its bound.
 impl<K, S> Clone for HashSet<K, S>
 where
     K: Clone + Hash + Eq,

@@ -1,5 +1,5 @@
-//! What the recorder allocates: nothing per operation, and nothing more for threads that come and go. A binary of
-//! its own, because it counts every allocation of the process.
+//! Allocations of the recorder: none per operation, and none for threads that come and go. A binary of its own, because
+//! it counts every allocation of the process.
 #![allow(unsafe_code, reason = "a global allocator is unsafe by nature; this one forwards to the system's")]
 #![allow(
     clippy::unwrap_used,
@@ -22,8 +22,8 @@ struct Counting;
 thread_local!(static ALLOCATIONS: Cell<u64> = const { Cell::new(0) });
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 
-// Safety: every call is passed on unchanged to the system's allocator, which keeps the contract; the counters
-// neither allocate nor panic, since a const thread-local without a destructor needs no registration.
+// Safety: every call goes unchanged to the system's allocator, which keeps the contract; the counters neither allocate
+// nor panic, since a const thread-local without a destructor needs no registration.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
@@ -44,7 +44,7 @@ static ALLOCATOR: Counting = Counting;
 
 type Hasher = BuildHasherDefault<DefaultHasher>;
 
-/// How many allocations this thread makes meanwhile.
+/// Returns the allocations of this thread while the closure runs.
 fn allocations(run: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.get();
     run();
@@ -67,14 +67,14 @@ macro_rules! reads_and_writes {
     };
 }
 
-/// Tests take turns, so that none allocates beside another one.
+/// Tests take turns, so that no two allocate at the same time.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
-fn operations_allocate_what_papaya_allocates_and_threads_leave_nothing() {
+fn operations_allocate_as_papaya_and_threads_leave_nothing() {
     let _turn = turn();
     let bare = papaya::HashMap::builder().capacity(4096).hasher(Hasher::default()).build();
     let map =

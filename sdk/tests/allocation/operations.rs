@@ -1,9 +1,9 @@
-//! Every operation on one key, by how it ends, with telemetry installed, the key sampled and named and a request entered:
-//! each allocates exactly what it does on papaya's map.
+//! Every operation on one key, by outcome, with telemetry installed, the key sampled and named and a request entered:
+//! each allocates exactly as much as on papaya's map.
 //!
-//! What does allocate is not here, because it is not per operation: a thread's cell, a histogram at an operation's first
-//! time, a hot key's first offers and its name, a scope's first operation, a kind of failure's first time, and the span of
-//! a slow or refused operation, of which there is a limit a second.
+//! Allocations that are not per operation are not here: a thread's cell, the histogram of an operation's first time,
+//! the first offers and the name of a hot key, the first operation of a scope, the first failure of a type, and the
+//! span of a slow or rejected operation, which are limited per second.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use mapwarden::{HashMap, Objective, Operation, Scope, Telemetry};
 
 use crate::{Hasher, allocations, turn};
 
-/// How often each kind is done. Raised, a rarer allocation is found.
+/// How often each kind runs. Raised, a rarer allocation is found.
 const ROUNDS: u64 = 500;
 
 /// A key that the maps hold.
@@ -20,8 +20,8 @@ const THERE: u64 = 1;
 /// A key that they never hold before an operation.
 const AWAY: u64 = 2;
 
-/// What each kind of operation allocates in all rounds: (kind, whether it only reads, allocations). The two maps have the
-/// same methods but no common trait.
+/// Returns the allocations of each kind of operation in all rounds: (kind, whether it only reads, allocations). A
+/// macro, because the two maps have the same methods but no common trait.
 macro_rules! single_key_operations {
     ($map:expr) => {{
         let map = &$map;
@@ -119,7 +119,7 @@ macro_rules! single_key_operations {
     }};
 }
 
-/// A map of two keys at most. Slow is what takes a minute, so that a busy machine makes no spans.
+/// Returns a map for at most two keys. Only operations of a minute are slow, so that a busy machine makes no spans.
 fn counted(name: &str, times_all: bool) -> HashMap<u64, u64, Hasher> {
     let builder = HashMap::builder()
         .name(name)
@@ -132,16 +132,16 @@ fn counted(name: &str, times_all: bool) -> HashMap<u64, u64, Hasher> {
     map
 }
 
-/// A map that refuses, and whose loader fails: once its spans until the next snapshot are made, nothing allocates.
-fn refusing() -> HashMap<u64, u64> {
+/// Returns a full map: after the spans until the next snapshot are made, its rejections and failures do not allocate.
+fn full() -> HashMap<u64, u64> {
     let map: HashMap<u64, u64> =
-        HashMap::builder().name("allocation-refusing").max_entries(1).time_every_operation().build();
+        HashMap::builder().name("allocation-full").max_entries(1).time_every_operation().build();
     map.pin().insert(THERE, 7);
     map
 }
 
 #[test]
-fn every_operation_on_one_key_allocates_what_papaya_s_does() {
+fn every_operation_on_one_key_allocates_as_in_papaya() {
     let _turn = turn();
     let telemetry = Telemetry::builder()
         .service("allocation")
@@ -161,8 +161,8 @@ fn every_operation_on_one_key_allocates_what_papaya_s_does() {
         let bare: papaya::HashMap<u64, u64, Hasher> =
             papaya::HashMap::builder().capacity(4096).hasher(Hasher::default()).build();
         bare.pin().insert(THERE, 7);
-        // The first rounds allocate what is listed above. Of a kind of operation 1,000 are done each time and one in
-        // 1,024 is timed at least: that one of 12 kinds is not, has a probability of 12 exp(-20).
+        // The first rounds allocate what is listed above. Each kind of operation runs 1,000 times a round, and at least
+        // one in 1,024 is timed: the probability that one of 12 kinds is never timed is 12 exp(-20).
         for _ in 0..20 {
             let _ = (single_key_operations!(map), single_key_operations!(bare));
         }
@@ -173,16 +173,16 @@ fn every_operation_on_one_key_allocates_what_papaya_s_does() {
         }
     }
 
-    let map = refusing();
-    let refuse = || {
+    let map = full();
+    let reject_and_fail = || {
         for _ in 0..ROUNDS {
             assert!(map.pin().checked_insert(AWAY, 1).is_err());
             assert!(map.pin().try_update(THERE, |_| Err::<u64, _>(std::fmt::Error)).is_err());
             assert!(map.pin().try_get_or_insert_with(AWAY, || Err::<u64, _>(std::fmt::Error)).is_err());
         }
     };
-    refuse();
-    assert_eq!(allocations(refuse), 0, "refused and failed");
+    reject_and_fail();
+    assert_eq!(allocations(reject_and_fail), 0, "rejected and failed");
     drop(entered);
     drop(telemetry);
 }

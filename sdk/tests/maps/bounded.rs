@@ -12,16 +12,19 @@ use mapwarden::{Count, Op, Outcome};
 use crate::snapshots::{counts, snapshot, table};
 
 #[test]
-fn a_full_map_refuses_new_keys_and_serves_the_old_ones() {
+fn a_full_map_rejects_new_keys_and_serves_old_ones() {
     let map: HashMap<u32, u32> = HashMap::builder().name("full").max_entries(2).build();
     let pin = map.pin();
     assert_eq!(pin.checked_insert(1, 10).unwrap(), None);
     assert_eq!(pin.insert(2, 20), None);
 
     assert_eq!(pin.insert(3, 30), None);
-    let refused = pin.checked_insert(4, 40).unwrap_err();
-    assert_eq!((refused.key, refused.value), (4, 40));
-    assert_eq!(refused.to_string(), "map `full` is full: it holds its max_entries of 2 and takes no new key");
+    let rejected = pin.checked_insert(4, 40).unwrap_err();
+    assert_eq!((rejected.key, rejected.value), (4, 40));
+    assert_eq!(
+        rejected.to_string(),
+        "map `full` is full: it holds its max_entries of 2 and takes no new key"
+    );
     assert_eq!(pin.try_insert(5, 50), Ok(&50), "readable as long as the pin");
     assert_eq!(pin.try_insert_with(5, || 51), Ok(&51));
     assert_eq!(pin.get_or_insert(6, 60), &60);
@@ -41,7 +44,7 @@ fn a_full_map_refuses_new_keys_and_serves_the_old_ones() {
     assert_eq!(pin.compute(1, |_| Operation::Remove::<_, ()>), Compute::Removed(&1, &14));
 
     assert_eq!(pin.insert(3, 31), None);
-    assert_eq!(pin.get(&3), Some(&31), "there was room again");
+    assert_eq!(pin.get(&3), Some(&31), "there is room again");
     assert_eq!(pin.len(), 2);
     let expected = [
         (Op::Get, Outcome::Hit, 1),
@@ -66,7 +69,7 @@ fn a_full_map_refuses_new_keys_and_serves_the_old_ones() {
 }
 
 #[test]
-fn threads_pass_the_bound_by_their_number_at_most() {
+fn threads_pass_the_bound_by_at_most_their_number() {
     let map: HashMap<u32, u32> = HashMap::builder().name("rush").max_entries(100).build();
     std::thread::scope(|scope| {
         for thread in 0..4_u32 {
@@ -85,32 +88,32 @@ fn threads_pass_the_bound_by_their_number_at_most() {
     assert_eq!(of(Outcome::Inserted), u64::try_from(map.len()).unwrap());
 }
 
-/// How long two threads may take for everything. Long, because a busy machine is no failure.
+/// How long two threads may take in all. Long, because a busy machine is no failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Two threads bring the same new keys to a full map, over and over. Not scoped: where one panics, the other waits for
-/// it at the barrier for ever, and only the test may tell.
-fn race(map: HashMap<u64, u64>, keys: u64, bring: impl Fn(&HashMap<u64, u64>, u64) + Send + Sync + 'static) {
-    let (map, bring, barrier) = (Arc::new(map), Arc::new(bring), Arc::new(Barrier::new(2)));
+/// Two threads repeatedly insert the same new keys into a full map. Not scoped: if one thread panics, the other waits
+/// at the barrier for ever, and only the test can report it.
+fn race(map: HashMap<u64, u64>, keys: u64, insert: impl Fn(&HashMap<u64, u64>, u64) + Send + Sync + 'static) {
+    let (map, insert, barrier) = (Arc::new(map), Arc::new(insert), Arc::new(Barrier::new(2)));
     let (done, both_done) = channel();
     for _ in 0..2 {
-        let (map, bring, barrier, done) =
-            (Arc::clone(&map), Arc::clone(&bring), Arc::clone(&barrier), done.clone());
+        let (map, insert, barrier, done) =
+            (Arc::clone(&map), Arc::clone(&insert), Arc::clone(&barrier), done.clone());
         thread::spawn(move || {
-            let brought = catch_unwind(AssertUnwindSafe(|| {
+            let result = catch_unwind(AssertUnwindSafe(|| {
                 for key in 1_000..1_000 + keys {
                     if key % 100 == 0 {
                         barrier.wait();
                     }
-                    bring(&map, key);
+                    insert(&map, key);
                 }
             }));
-            // Nobody listens where the other one failed first.
-            let _ = done.send(brought.is_ok());
+            // The receiver is gone if the other thread failed first.
+            let _ = done.send(result.is_ok());
         });
     }
     for _ in 0..2 {
-        assert_eq!(both_done.recv_timeout(PATIENCE), Ok(true), "a thread panicked or was never answered");
+        assert_eq!(both_done.recv_timeout(PATIENCE), Ok(true), "a thread panicked or did not return");
     }
     assert!((100..=101).contains(&map.len()), "{}", map.len());
 }
@@ -122,18 +125,18 @@ fn full_of_100(name: &str) -> HashMap<u64, u64> {
 }
 
 #[test]
-fn threads_that_try_the_same_new_key_are_both_answered() {
+fn threads_that_try_one_new_key_both_get_an_answer() {
     let map = full_of_100("tried-at-once");
     race(map, 200_000, |map, key| {
         let pin = map.pin();
-        // Either answer: the other thread's entry may be there for a moment.
+        // Either result: the other thread's entry may be there for a moment.
         let (Ok(value) | Err(OccupiedError { current: value, .. })) = pin.try_insert(1_000 + key % 4, 7);
         assert_eq!(value, &7);
     });
 }
 
 #[test]
-fn an_entry_that_is_updated_while_it_is_refused_stays_out() {
+fn an_entry_updated_while_rejected_stays_out() {
     let map = full_of_100("updated-at-once");
     race(map, 60_000, |map, key| {
         map.pin().update_or_insert(key, |value| value + 1, 1);

@@ -1,14 +1,14 @@
-//! Every method and impl of papaya's, used with no more than what papaya asks of types and lifetimes: the same generic
-//! functions for both crates, so that a bound that is stricter here does not compile. That they compile is the test.
+//! Every method and impl of papaya, used with only the bounds that papaya has on types and lifetimes: the same generic
+//! functions for both crates, so that a bound that is stricter here does not compile. The test is that they compile.
 //!
-//! Two bounds stay stricter, and their functions ask for them: under an explicit guard `try_insert` and
-//! `get_or_insert` want `K: 'g`, because a full map has to find the refused key again while `'g` lasts, which papaya
-//! offers with `K: 'g` only; and a shared `HashSet` wants `K: Send`, without which papaya's is not sound.
+//! Two bounds stay stricter, and their functions state them: under an explicit guard `try_insert` and `get_or_insert`
+//! require `K: 'g`, because a full map has to find the rejected key again while `'g` lasts, which papaya offers with
+//! `K: 'g` only; and a shared `HashSet` requires `K: Send`, without which papaya's is not sound.
 
 macro_rules! surface {
     ($module:ident, $krate:ident) => {
-        #[deny(unused_must_use, reason = "a call that papaya lets stand alone stands alone here")]
-        #[expect(dead_code, clippy::needless_lifetimes, reason = "written to be compiled, as papaya writes it")]
+        #[deny(unused_must_use, reason = "a result that papaya lets callers ignore may be ignored here")]
+        #[expect(dead_code, clippy::needless_lifetimes, reason = "compiled, not run; lifetimes as papaya writes them")]
         mod $module {
             use std::collections::hash_map::RandomState;
             use std::fmt::Debug;

@@ -10,7 +10,7 @@ use mapwarden::{BuildError, HashMap, HashMapBuilder, HashSet, Objective};
 use crate::snapshots::snapshot;
 
 #[test]
-fn a_map_whose_maker_is_the_standard_library_is_named_by_its_type() {
+fn a_map_made_by_the_standard_library_is_named_by_its_type() {
     type Named = HashMap<String, Option<u16>>;
     static LAZY: LazyLock<Named> = LazyLock::new(HashMap::new);
     let name = "unnamed HashMap<String, Option<u16>>";
@@ -29,7 +29,7 @@ fn a_map_whose_maker_is_the_standard_library_is_named_by_its_type() {
 }
 
 #[test]
-fn a_set_without_a_name_is_named_by_where_it_was_made() {
+fn an_unnamed_set_is_named_by_its_location() {
     let (set, line) = (HashSet::<u8>::new(), line!());
     assert_eq!(set.name(), format!("{}:{line}", file!()));
     let (set, line) = (HashSet::<u8>::default(), line!());
@@ -105,7 +105,7 @@ fn more_objectives_than_a_name_may_have_are_refused() {
 }
 
 #[test]
-fn an_objective_that_contradicts_another_map_of_the_name_is_refused() {
+fn an_objective_that_contradicts_another_map_is_refused() {
     let builder = |objective| -> HashMapBuilder<u8, u8> {
         HashMap::builder().name("contradicted").objective(objective)
     };

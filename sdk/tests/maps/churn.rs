@@ -1,5 +1,5 @@
-//! Everything at once: a map that grows, a bounded one, threads that come and go, more of them than there are cells, guards
-//! of all kinds. Each thread keeps its own book by the answers that it got; the books and the counts must agree.
+//! Everything at once: a map that grows, a bounded one, threads that come and go, more threads than cells, guards of
+//! all kinds. Each thread counts the answers that it gets; their counts and the map's must agree.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -10,23 +10,23 @@ use papaya::Guard;
 
 use crate::snapshots::counts;
 
-type Book = BTreeMap<(Op, Outcome), u64>;
+type Counts = BTreeMap<(Op, Outcome), u64>;
 
-/// Threads one after the other in each of [`LANES`], with and without a crowd.
+/// Threads that run one after the other in each of [`LANES`], with and without a crowd.
 const WAVES: u64 = 60;
 
 const LANES: u64 = 4;
 
-/// More than have cells of their own.
+/// More threads than have cells of their own.
 const CROWD: usize = 140;
 
 const BOUND: usize = 300;
 
-fn at_most<T>(answer: Option<T>, some: Outcome, none: Outcome) -> Outcome {
+fn either<T>(answer: Option<T>, some: Outcome, none: Outcome) -> Outcome {
     if answer.is_some() { some } else { none }
 }
 
-/// Does an operation and says how it ended, as its caller can tell. `mark` is a value that nobody else uses.
+/// Runs an operation and returns its outcome as the caller sees it. `mark` is a value that no other operation uses.
 fn run<G: Guard>(
     map: &HashMapRef<'_, u64, u64, std::hash::RandomState, G>,
     (key, mark): (u64, u64),
@@ -34,17 +34,17 @@ fn run<G: Guard>(
 ) -> (Op, Outcome) {
     use Outcome::{Conflict, Hit, Inserted, Miss, Removed, Replaced, Unchanged, Updated};
     match kind {
-        0 => (Op::Get, at_most(map.get(&key), Hit, Miss)),
+        0 => (Op::Get, either(map.get(&key), Hit, Miss)),
         1 => (Op::ContainsKey, if map.contains_key(&key) { Hit } else { Miss }),
-        2 => (Op::Insert, at_most(map.insert(key, mark), Replaced, Inserted)),
+        2 => (Op::Insert, either(map.insert(key, mark), Replaced, Inserted)),
         3 => (Op::TryInsert, if map.try_insert(key, mark).is_ok() { Inserted } else { Conflict }),
         4 => (Op::GetOrInsert, if *map.get_or_insert(key, mark) == mark { Inserted } else { Hit }),
-        5 => (Op::Update, at_most(map.update(key, |_| mark), Updated, Miss)),
-        6 => (Op::Remove, at_most(map.remove(&key), Removed, Miss)),
+        5 => (Op::Update, either(map.update(key, |_| mark), Updated, Miss)),
+        6 => (Op::Remove, either(map.remove(&key), Removed, Miss)),
         7 => (
             Op::RemoveIf,
             map.remove_if(&key, |_, value| value % 2 == 0)
-                .map_or(Conflict, |removed| at_most(removed, Removed, Miss)),
+                .map_or(Conflict, |removed| either(removed, Removed, Miss)),
         ),
         _ => {
             let ended = map.compute(key, |entry| match entry {
@@ -64,10 +64,10 @@ fn run<G: Guard>(
     }
 }
 
-/// A short life: 300 operations on each map, through guards of all kinds.
-fn live(growing: &HashMap<u64, u64>, bounded: &HashMap<u64, u64>, number: u64) -> [Book; 2] {
+/// The life of a thread: 300 operations on each map, through guards of all kinds.
+fn live(growing: &HashMap<u64, u64>, bounded: &HashMap<u64, u64>, number: u64) -> [Counts; 2] {
     let mut random = fastrand::Rng::with_seed(number);
-    let mut books = [Book::new(), Book::new()];
+    let mut sums = [Counts::new(), Counts::new()];
     let owned = growing.pin_owned();
     for turn in 0..300 {
         let mark = (number * 300 + turn + 1) * 8 + random.u64(..8);
@@ -77,28 +77,32 @@ fn live(growing: &HashMap<u64, u64>, bounded: &HashMap<u64, u64>, number: u64) -
             1 => run(&growing.pin(), (key, mark), kind),
             _ => run(&growing.pin_owned(), (key, mark), kind),
         };
-        *books[0].entry(ended).or_default() += 1;
+        *sums[0].entry(ended).or_default() += 1;
         let ended = if random.bool() {
             let inserted = bounded.pin().checked_insert(key, mark).map(|old| old.is_some());
-            // That a full map refused a key that another thread removed amid the operation is not for its caller to see.
+            // The caller cannot see that a full map rejected a key which another thread removed during the operation.
             let outcome = if matches!(inserted, Ok(true)) { Outcome::Replaced } else { Outcome::Inserted };
             (Op::Insert, outcome)
         } else {
-            (Op::Remove, at_most(bounded.pin().remove(&key), Outcome::Removed, Outcome::Miss))
+            (Op::Remove, either(bounded.pin().remove(&key), Outcome::Removed, Outcome::Miss))
         };
-        *books[1].entry(ended).or_default() += 1;
+        *sums[1].entry(ended).or_default() += 1;
     }
-    books
+    sums
 }
 
-fn add(into: &mut Book, book: Book) {
-    for (ended, count) in book {
+fn add(into: &mut Counts, counts: Counts) {
+    for (ended, count) in counts {
         *into.entry(ended).or_default() += count;
     }
 }
 
-fn waves(growing: &HashMap<u64, u64>, bounded: &HashMap<u64, u64>, waves: std::ops::Range<u64>) -> [Book; 2] {
-    let mut sums = [Book::new(), Book::new()];
+fn waves(
+    growing: &HashMap<u64, u64>,
+    bounded: &HashMap<u64, u64>,
+    waves: std::ops::Range<u64>,
+) -> [Counts; 2] {
+    let mut sums = [Counts::new(), Counts::new()];
     for wave in waves {
         std::thread::scope(|scope| {
             let lanes =
@@ -114,10 +118,10 @@ fn waves(growing: &HashMap<u64, u64>, bounded: &HashMap<u64, u64>, waves: std::o
 }
 
 #[test]
-fn every_thread_s_book_agrees_with_the_counts_whatever_happens_at_once() {
+fn the_threads_and_the_map_count_the_same() {
     let growing: HashMap<u64, u64> = HashMap::builder().name("churn").build();
     let bounded: HashMap<u64, u64> = HashMap::builder().name("churn-bounded").max_entries(BOUND).build();
-    let [mut books, mut bounded_books] = waves(&growing, &bounded, 0..WAVES / 2);
+    let [mut by_threads, mut bounded_by_threads] = waves(&growing, &bounded, 0..WAVES / 2);
     let (there, leave) = (Barrier::new(CROWD + 1), Barrier::new(CROWD + 1));
     std::thread::scope(|scope| {
         for _ in 0..CROWD {
@@ -131,23 +135,24 @@ fn every_thread_s_book_agrees_with_the_counts_whatever_happens_at_once() {
         // Every thread from here on is beyond the table.
         let [more, more_bounded] = waves(&growing, &bounded, WAVES / 2..WAVES);
         leave.wait();
-        add(&mut books, more);
-        add(&mut bounded_books, more_bounded);
+        add(&mut by_threads, more);
+        add(&mut bounded_by_threads, more_bounded);
     });
-    *books.entry((Op::Get, Outcome::Miss)).or_default() += u64::try_from(CROWD).unwrap();
-    assert_eq!(counts("churn"), books);
+    *by_threads.entry((Op::Get, Outcome::Miss)).or_default() += u64::try_from(CROWD).unwrap();
+    assert_eq!(counts("churn"), by_threads);
 
     let mut counted = counts("churn-bounded");
-    let of = |book: &Book, op, outcome| book.get(&(op, outcome)).copied().unwrap_or_default();
+    let of = |counts: &Counts, op, outcome| counts.get(&(op, outcome)).copied().unwrap_or_default();
     let left = of(&counted, Op::Insert, Outcome::Inserted) - of(&counted, Op::Remove, Outcome::Removed);
     assert_eq!(left, u64::try_from(bounded.len()).unwrap());
     assert!(bounded.len() < BOUND + usize::try_from(LANES).unwrap());
-    let refused = counted.remove(&(Op::Insert, Outcome::Rejected)).unwrap();
-    assert!(refused > 0, "it was full");
-    *counted.entry((Op::Insert, Outcome::Inserted)).or_default() += refused;
+    let rejected = counted.remove(&(Op::Insert, Outcome::Rejected)).unwrap();
+    assert!(rejected > 0, "the map was full");
+    *counted.entry((Op::Insert, Outcome::Inserted)).or_default() += rejected;
     counted.remove(&(Op::Len, Outcome::Unchanged));
-    assert_eq!(counted, bounded_books);
-    let entries =
-        |outcome| books.iter().filter(|((_, of), _)| *of == outcome).map(|(_, count)| count).sum::<u64>();
+    assert_eq!(counted, bounded_by_threads);
+    let entries = |outcome| {
+        by_threads.iter().filter(|((_, of), _)| *of == outcome).map(|(_, count)| count).sum::<u64>()
+    };
     assert_eq!(entries(Outcome::Inserted) - entries(Outcome::Removed), u64::try_from(growing.len()).unwrap());
 }

@@ -1,4 +1,5 @@
-//! Random operations on an instrumented map and on a `std` map: same answers, and the counts that the model says.
+//! Random operations on an instrumented map and on a `std` map: the answers are the same, and the counts follow from
+//! the model.
 
 use std::collections::{BTreeMap, HashMap as Model};
 
@@ -60,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the std map says an operation must answer, and how it must be counted.
+/// The expected answers, by the `std` map, and the expected counts.
 struct Expected {
     model: Model<u8, u16>,
     bound: usize,
@@ -99,7 +100,7 @@ impl Expected {
         old
     }
 
-    /// Gives the current value, or inserts.
+    /// Returns the current value as an error, or inserts.
     fn insert_absent(&mut self, op: Op, key: u8, value: u16) -> Result<u16, u16> {
         match self.model.get(&key).copied() {
             Some(current) => {
@@ -161,11 +162,11 @@ fn check(map: &HashMap<u8, u16>, step: Step, expected: &mut Expected) {
             assert_eq!(pin.insert(key, value).copied(), expected.insert(key, value));
         }
         Step::CheckedInsert(key, value) => {
-            let is_refused = !expected.model.contains_key(&key) && expected.model.len() >= expected.bound;
+            let is_rejected = !expected.model.contains_key(&key) && expected.model.len() >= expected.bound;
             let old = expected.insert(key, value);
             match pin.checked_insert(key, value) {
-                Ok(got) => assert!(!is_refused && got.copied() == old),
-                Err(refused) => assert!(is_refused && (refused.key, refused.value) == (key, value)),
+                Ok(got) => assert!(!is_rejected && got.copied() == old),
+                Err(rejected) => assert!(is_rejected && (rejected.key, rejected.value) == (key, value)),
             }
         }
         Step::TryInsert(key, value) => {
@@ -261,7 +262,7 @@ proptest! {
         steps in vec(step(), 0..300),
         bound in prop_oneof![Just(usize::MAX), 0..5_usize],
     ) {
-        // One name for all cases, so that the sampler has seen all rates; a case counts from where the last one ended.
+        // One name for all cases, so that the sampler has seen all rates; a case starts at the counts of the last one.
         let map = HashMap::builder().name("differential").max_entries(bound).build();
         let before = counts("differential");
         let mut expected = Expected { model: Model::new(), bound, counts: before };

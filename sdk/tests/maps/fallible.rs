@@ -1,4 +1,4 @@
-//! Operations whose closure may fail.
+//! Operations with a closure that may fail.
 
 use std::fmt;
 
@@ -21,11 +21,11 @@ fn failures(name: &str) -> Vec<(Op, &'static str, u64)> {
 }
 
 #[test]
-fn a_loader_runs_for_an_absent_key_and_its_error_is_the_callers() {
+fn a_loader_runs_for_an_absent_key_and_may_fail() {
     let map: HashMap<u32, String> = HashMap::builder().name("fallible-load").build();
     let pinned = map.pin();
-    let refused = pinned.try_get_or_insert_with(1, || Err(Unreachable));
-    assert_eq!(refused, Err(Unreachable));
+    let failed = pinned.try_get_or_insert_with(1, || Err(Unreachable));
+    assert_eq!(failed, Err(Unreachable));
     assert_eq!(pinned.get(&1), None, "nothing is inserted");
     assert_eq!(
         pinned.try_get_or_insert_with(1, || Ok::<_, Unreachable>("one".to_owned())),
@@ -45,7 +45,7 @@ fn a_loader_runs_for_an_absent_key_and_its_error_is_the_callers() {
 }
 
 #[test]
-fn a_validator_that_refuses_leaves_the_value() {
+fn a_validator_that_fails_keeps_the_value() {
     let map: HashMap<u32, u32> = HashMap::builder().name("fallible-update").build();
     let pinned = map.pin();
     let halve = |value: &u32| if value.is_multiple_of(2) { Ok(value / 2) } else { Err(Unreachable) };
@@ -67,7 +67,7 @@ fn a_validator_that_refuses_leaves_the_value() {
 }
 
 #[test]
-fn a_panic_is_a_failure_of_its_own_kind() {
+fn a_panic_is_a_failure_of_its_own_type() {
     let map: HashMap<u32, u32> = HashMap::builder().name("fallible-panic").build();
     let load = || -> Result<u32, Unreachable> { panic!("on purpose") };
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -79,7 +79,7 @@ fn a_panic_is_a_failure_of_its_own_kind() {
 }
 
 #[test]
-fn a_full_map_gives_what_was_loaded_and_does_not_keep_it() {
+fn a_full_map_returns_a_loaded_value_and_does_not_keep_it() {
     let map: HashMap<u32, u32> = HashMap::builder().name("fallible-full").max_entries(1).build();
     let pinned = map.pin();
     assert_eq!(pinned.try_get_or_insert_with(1, || Ok::<_, Unreachable>(10)), Ok(&10));
@@ -91,7 +91,7 @@ fn a_full_map_gives_what_was_loaded_and_does_not_keep_it() {
 }
 
 #[test]
-fn a_load_is_timed_and_no_event_of_a_latency_objective() {
+fn a_load_is_timed_but_no_event_of_a_latency_objective() {
     let objective = mapwarden::Objective::latency(std::time::Duration::from_nanos(1), 0.9).unwrap();
     let map: HashMap<u32, u32> = HashMap::builder().name("fallible-timed").objective(objective).build();
     for key in 0..100 {

@@ -1,4 +1,4 @@
-//! For how long guards keep a map from freeing what was removed.
+//! How long guards keep a map from freeing removed entries.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -44,14 +44,14 @@ fn a_guard_of_any_kind_is_seen_while_it_is_held_and_after() {
             let first = held("held");
             assert!(first > Nanos::ZERO && held("held") > first, "{kind}");
         });
-        // What it was at its end, unless another test's snapshot was told.
+        // The time until its end, unless the snapshot of another test took it.
         held("held");
-        assert_eq!(held("held"), Nanos::ZERO, "{kind}: nothing is held any more");
+        assert_eq!(held("held"), Nanos::ZERO, "{kind}: no guard is held");
     }
 }
 
 #[test]
-fn a_map_that_only_loads_is_probed_and_tells_its_entries() {
+fn a_map_that_only_loads_is_probed_and_reports_its_entries() {
     let map: HashMap<u32, u32> = HashMap::builder().name("held-by-loads").time_every_operation().build();
     let load = || map.pin().try_get_or_insert_with(1, || Ok::<_, ()>(1)).is_ok();
     for when in ["loaded", "found"] {
@@ -65,18 +65,18 @@ fn a_map_that_only_loads_is_probed_and_tells_its_entries() {
 }
 
 #[test]
-fn another_thread_s_guard_is_seen() {
+fn the_guard_of_another_thread_is_seen() {
     let map: HashMap<u32, u32> = HashMap::builder().name("held-elsewhere").time_every_operation().build();
     let (end, ended) = channel::<()>();
-    let (tell, told) = channel();
+    let (begin, begun) = channel();
     std::thread::scope(|scope| {
         let theirs = &map;
         scope.spawn(move || {
             let _pin = theirs.pin();
-            tell.send(()).unwrap();
+            begin.send(()).unwrap();
             let _ = ended.recv();
         });
-        told.recv().unwrap();
+        begun.recv().unwrap();
         held("held-elsewhere");
         map.pin().insert(1, 1);
         assert!(held("held-elsewhere") > Nanos::ZERO);
@@ -87,7 +87,7 @@ fn another_thread_s_guard_is_seen() {
 }
 
 #[test]
-fn a_probe_that_was_sent_amid_a_crowd_of_guards_comes_back_when_they_are_gone() {
+fn a_probe_among_many_guards_returns_when_they_are_gone() {
     let map: HashMap<u32, u32> = HashMap::builder().name("held-by-many").time_every_operation().build();
     map.pin().insert(1, 1);
     held("held-by-many");
@@ -95,7 +95,7 @@ fn a_probe_that_was_sent_amid_a_crowd_of_guards_comes_back_when_they_are_gone() 
     assert_eq!(map.pin().get(&1), Some(&1));
     assert!(held("held-by-many") > Nanos::ZERO);
     drop(crowd);
-    // Reads alone must do. They go on for as long as the probe takes, which is some hundred milliseconds.
+    // Reads alone are enough. They go on until the probe returns, which takes some hundred milliseconds.
     let patience = Instant::now();
     let is_still_held = || {
         map.pin().get(&1);
@@ -103,17 +103,17 @@ fn a_probe_that_was_sent_amid_a_crowd_of_guards_comes_back_when_they_are_gone() 
         held("held-by-many") > Nanos::ZERO
     };
     while is_still_held() {
-        assert!(patience.elapsed() < Duration::from_secs(60), "nothing is held any more");
+        assert!(patience.elapsed() < Duration::from_secs(60), "no guard is held");
     }
 }
 
 #[test]
-fn a_probe_that_is_away_comes_back_with_its_map_s_end() {
+fn a_probe_returns_when_its_map_is_dropped() {
     let map: HashMap<u32, u32> = HashMap::builder().name("held-to-the-end").time_every_operation().build();
     map.pin().insert(1, 1);
     held("held-to-the-end");
     let crowd: Vec<_> = (0..200).map(|_| map.owned_guard()).collect();
-    // Sent, and too little to be taken over from this thread.
+    // Sent, but the thread has retired too few objects for the collector to take them over.
     assert_eq!(map.pin().get(&1), Some(&1));
     drop(crowd);
     assert!(held("held-to-the-end") > Nanos::ZERO);
@@ -122,7 +122,7 @@ fn a_probe_that_is_away_comes_back_with_its_map_s_end() {
     assert_eq!(held("held-to-the-end"), Nanos::ZERO);
 }
 
-/// Uses a map when its thread ends.
+/// Uses a map when the thread ends.
 #[derive(Default)]
 struct AtTheEnd(RefCell<Option<Arc<HashMap<u32, u32>>>>);
 
@@ -135,7 +135,7 @@ impl Drop for AtTheEnd {
 }
 
 #[test]
-fn a_probe_may_be_sent_in_a_thread_s_last_destructor() {
+fn a_thread_s_last_destructor_may_send_a_probe() {
     thread_local!(static AT_THE_END: AtTheEnd = AtTheEnd::default());
     let map: HashMap<u32, u32> = HashMap::builder().name("held-last").time_every_operation().build();
     let map = Arc::new(map);

@@ -1,5 +1,5 @@
-//! What a service sees of its maps: one module for each capability. Not in `it`, because refused and failed
-//! operations are offered as spans to the one telemetry of a process, whose tests count what arrives.
+//! The maps and sets as a service uses them: one module for each capability. Not in `it`, because rejected and failed
+//! operations are offered as spans to the one telemetry of a process, and the tests of `it` count what arrives.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What a map promises beyond the usual.
+//! Objectives with other bad outcomes, freshness, and the bounds of maps.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use mapwarden::{HashMap, Objective};
 
 use super::snapshots::snapshot;
 
-/// The objectives of a map by name, with their good and bad events.
+/// Returns the objectives of a map by name, with their good and bad events.
 fn events(map: &str) -> Vec<(String, u64, u64)> {
     let objectives = snapshot(map).objectives;
     objectives
@@ -20,7 +20,7 @@ fn events(map: &str) -> Vec<(String, u64, u64)> {
 }
 
 #[test]
-fn a_map_in_which_every_key_must_be_there_counts_misses_as_bad() {
+fn misses_are_bad_if_the_objective_includes_them() {
     let found = Objective::availability(0.999).unwrap();
     let found = found.bad_outcomes(&[Outcome::Miss, Outcome::Failed]).unwrap();
     let map: HashMap<u32, u32> =
@@ -31,12 +31,12 @@ fn a_map_in_which_every_key_must_be_there_counts_misses_as_bad() {
     for key in 0..10 {
         map.get(&key);
     }
-    // Of 12 operations 9 looked for a key that was not there; the refused insertion is no bad event here.
+    // Of 12 operations 9 looked up a key that was not there; the rejected insertion is no bad event here.
     assert_eq!(events("must-be-there"), [("must-be-there-availability".to_owned(), 3, 9)]);
 }
 
 #[test]
-fn a_write_is_seen_and_a_removal_is_none() {
+fn a_removal_is_no_write() {
     let fresh = Objective::freshness(Duration::from_secs(30), 0.99).unwrap();
     let map: HashMap<u32, u32> = HashMap::builder().name("fresh").objective(fresh).build();
     let map = map.pin();
@@ -47,7 +47,7 @@ fn a_write_is_seen_and_a_removal_is_none() {
     let first = snapshot("fresh").last_write.unwrap();
     map.remove(&1);
     map.retain(|_, _| false);
-    assert_eq!(snapshot("fresh").last_write, Some(first), "taking out is no write");
+    assert_eq!(snapshot("fresh").last_write, Some(first), "a removal is no write");
     map.update_or_insert(1, |value| value + 1, 0);
     assert!(snapshot("fresh").last_write.unwrap() > first);
     let [(name, good, bad)] = &events("fresh")[..] else { panic!("one objective") };
@@ -55,7 +55,7 @@ fn a_write_is_seen_and_a_removal_is_none() {
 }
 
 #[test]
-fn the_bounds_of_maps_of_one_name_add_up_while_all_have_one() {
+fn bounds_of_one_name_add_up_if_all_maps_have_one() {
     let bounded = || HashMap::<u32, u32>::builder().name("bounds").max_entries(10).build();
     let (first, second) = (bounded(), bounded());
     assert_eq!(snapshot("bounds").max_entries, Some(Count::new(20)));

@@ -10,8 +10,8 @@ use mapwarden::{Count, Op, Outcome};
 use crate::snapshots::{counts, snapshot, table};
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table in one piece is easier to check")]
-fn every_operation_ends_in_the_outcome_that_happened() {
+#[expect(clippy::too_many_lines, reason = "one table is easier to check")]
+fn every_operation_counts_its_outcome() {
     let map: HashMap<String, u32> = HashMap::builder().name("ops").build();
     let pin = map.pin();
     assert_eq!(pin.get("a"), None);
@@ -89,7 +89,7 @@ fn every_operation_ends_in_the_outcome_that_happened() {
 }
 
 #[test]
-fn every_pair_that_can_happen_is_there_from_the_start() {
+fn every_possible_pair_exists_from_the_start() {
     let map: HashMap<u8, u8> = HashMap::builder().name("zeros").build();
     assert_eq!(map.name(), "zeros");
     let operations = snapshot("zeros").operations;
@@ -101,7 +101,7 @@ fn every_pair_that_can_happen_is_there_from_the_start() {
     assert!(!operations.iter().any(|(op, outcome, _)| (*op, *outcome) == (Op::Get, Outcome::Inserted)));
 }
 
-/// A key whose comparison can be made to panic.
+/// A key with a comparison that panics on request.
 #[derive(Clone)]
 struct Touchy(bool);
 
@@ -123,7 +123,7 @@ fn panics_pass_through_and_count_as_failed() {
     let map: HashMap<Touchy, u32> = HashMap::builder().name("panics").build();
     let other: HashMap<Touchy, u32> = HashMap::new();
     let key = || Touchy(false);
-    // Twice 100 times, so that both ways are taken: all timed at first, then at a higher rate hardly any.
+    // Twice 100 times, so that both paths are taken: all are timed at first, and hardly any at a higher rate.
     for _ in 0..2 {
         for _ in 0..100 {
             let pin = map.pin();
@@ -158,7 +158,7 @@ fn panics_pass_through_and_count_as_failed() {
             for (op, run) in panics {
                 assert!(catch_unwind(AssertUnwindSafe(run)).is_err(), "{op:?}");
             }
-            assert_eq!(pin.remove(&key()), Some(&1), "the map is whole");
+            assert_eq!(pin.remove(&key()), Some(&1), "the map still works");
             let load = || pin.get_or_insert_with(key(), || panic!("load"));
             assert!(catch_unwind(AssertUnwindSafe(load)).is_err());
         }
@@ -200,7 +200,7 @@ fn maps_of_one_name_add_up_and_stay_when_dropped() {
 }
 
 #[test]
-fn a_map_without_a_name_is_named_by_where_it_was_made() {
+fn an_unnamed_map_is_named_by_its_location() {
     let (map, line) = (HashMap::<u8, u8>::new(), line!());
     assert_eq!(map.name(), format!("{}:{line}", file!()));
     let (map, line) = (HashMap::<u8, u8>::default(), line!());
@@ -230,7 +230,7 @@ fn objectives_judge_every_operation_at_low_rates() {
         .iter()
         .map(|it| (&*it.name, it.events[0].1.get(), it.events[0].2.get()))
         .collect();
-    // `clear` is available or not, but no operation on a single key, which the latency is about.
+    // `clear` counts for availability, but is no operation on a single key, as latency requires.
     assert_eq!(
         events,
         [("judged-availability", 41, 10), ("judged-latency", 0, 50), ("judged-hit_ratio", 10, 10)]
@@ -242,7 +242,7 @@ fn objectives_judge_every_operation_at_low_rates() {
 }
 
 #[test]
-fn closures_that_run_again_count_as_retries() {
+fn repeated_runs_of_a_closure_count_as_retries() {
     let map: HashMap<u32, u32> = HashMap::builder().name("retries").build();
     map.pin().insert(1, 0);
     let pin = map.pin();
@@ -268,7 +268,7 @@ fn closures_that_run_again_count_as_retries() {
 }
 
 #[test]
-fn an_owned_pin_moves_between_threads_and_loses_nothing() {
+fn an_owned_pin_moves_between_threads_without_loss() {
     fn moves<T: Send + Sync>(value: T) -> T {
         value
     }
@@ -281,7 +281,7 @@ fn an_owned_pin_moves_between_threads_and_loses_nothing() {
                 (0..1000).for_each(|_| assert_eq!(pin.get(&1), Some(&1)));
                 pin
             });
-            // Beside it the first thread uses the map too.
+            // At the same time the first thread uses the map too.
             (0..1000).for_each(|_| assert_eq!(map.pin().get(&1), Some(&1)));
             thread.join().unwrap()
         });

@@ -1,4 +1,4 @@
-//! Maps and sets through serde: papaya's form, and the counts of what is read.
+//! Maps and sets through serde: papaya's form, and the counts of a deserialized map.
 
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
@@ -10,7 +10,7 @@ use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use crate::snapshots::{counts, table};
 
 #[test]
-fn the_form_is_papayas() {
+fn the_form_is_that_of_papaya() {
     let map: HashMap<u8, Option<u8>> = HashMap::builder().name("written").build();
     assert_eq!(serde_json::to_string(&map).unwrap(), "{}");
     map.pin().insert(1, Some(2));
@@ -32,7 +32,7 @@ fn the_form_is_papayas() {
 }
 
 #[test]
-fn what_is_read_is_inserted_and_named_by_its_type() {
+fn deserialized_entries_count_and_the_type_is_the_name() {
     let map: HashMap<String, (u8, char)> =
         serde_json::from_str(r#"{"a": [1, "x"], "b": [2, "y"], "a": [3, "z"]}"#).unwrap();
     assert_eq!(map, HashMap::from([("a".to_owned(), (3, 'z')), ("b".to_owned(), (2, 'y'))]));
@@ -47,7 +47,7 @@ fn what_is_read_is_inserted_and_named_by_its_type() {
     assert_eq!(counts(set.name()).get(&(Op::Insert, Outcome::Replaced)), Some(&1));
 }
 
-/// Input that claims to have more entries than any memory holds.
+/// An input that claims more entries than any memory can hold.
 struct Claims(Option<u8>);
 
 impl Iterator for Claims {
@@ -63,7 +63,7 @@ impl Iterator for Claims {
 }
 
 #[test]
-fn room_is_not_made_for_entries_that_are_only_claimed() {
+fn no_room_is_reserved_for_claimed_entries() {
     let entries = Claims(Some(7)).map(|key| (key, key));
     let map = HashMap::<u8, u8>::deserialize(MapDeserializer::<_, Error>::new(entries)).unwrap();
     assert_eq!(map, HashMap::from([(7, 7)]));
@@ -72,7 +72,7 @@ fn room_is_not_made_for_entries_that_are_only_claimed() {
 }
 
 #[test]
-fn what_is_no_map_is_refused_as_papaya_refuses_it() {
+fn errors_are_those_of_papaya() {
     let cases = ["[1]", "{\"a\": \"b\"}", "{\"a\": 1", "7"];
     for case in cases {
         let ours = serde_json::from_str::<HashMap<String, u8>>(case).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! A set: its operations, its bound, its traits, and random operations beside papaya's set.
+//! Sets: operations, bound, traits, and random operations compared with papaya's set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::snapshots::{counts, snapshot, table};
 
 #[test]
-fn every_operation_is_counted_as_that_of_a_map() {
+fn every_operation_counts_as_one_of_a_map() {
     let set: HashSet<String> = HashSet::builder().name("set-ops").build();
     let pin = set.pin();
     assert!(!pin.contains("a"));
@@ -50,7 +50,7 @@ fn every_operation_is_counted_as_that_of_a_map() {
 }
 
 #[test]
-fn explicit_guards_do_and_count_the_same() {
+fn explicit_guards_count_the_same() {
     let set: HashSet<u32> = HashSet::builder().name("set-guarded").build();
     let guard = set.owned_guard();
     assert!(set.insert(1, &guard) && !set.insert(1, &guard) && set.insert(2, &set.guard()));
@@ -80,7 +80,7 @@ fn explicit_guards_do_and_count_the_same() {
 }
 
 #[test]
-fn a_full_set_refuses_new_keys_and_keeps_its_promises() {
+fn a_full_set_rejects_new_keys_and_counts_for_its_objective() {
     let set: HashSet<u32> = HashSet::builder()
         .name("set-full")
         .max_entries(2)
@@ -88,19 +88,19 @@ fn a_full_set_refuses_new_keys_and_keeps_its_promises() {
         .build();
     let pin = set.pin();
     assert!(pin.insert(1) && pin.insert(2));
-    assert!(pin.insert(3), "as if it was removed at once");
-    let refused = pin.checked_insert(4).unwrap_err();
-    assert_eq!(refused.key, 4);
+    assert!(pin.insert(3), "as if it had been removed at once");
+    let rejected = pin.checked_insert(4).unwrap_err();
+    assert_eq!(rejected.key, 4);
     assert_eq!(
-        refused.to_string(),
+        rejected.to_string(),
         "map `set-full` is full: it holds its max_entries of 2 and takes no new key"
     );
     assert!(!pin.insert(1));
     assert_eq!(pin.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
     let snapshot = snapshot("set-full");
-    let promised = &snapshot.objectives[0];
-    assert_eq!(&*promised.name, "set-full-availability");
-    assert_eq!((promised.events[0].1, promised.events[0].2), (Count::new(4), Count::new(2)));
+    let objective = &snapshot.objectives[0];
+    assert_eq!(&*objective.name, "set-full-availability");
+    assert_eq!((objective.events[0].1, objective.events[0].2), (Count::new(4), Count::new(2)));
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Does the step on both sets, which must answer the same, and says how it must be counted. papaya's set has no
-/// bound: what is refused is taken out of it again.
+/// Runs the step on both sets, which must answer the same, and returns how it must be counted. papaya's set has no
+/// bound: a rejected key is taken out of it again.
 #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
 fn check(set: &HashSet<u8>, step: Step, papayas: &papaya::HashSet<u8>, bound: usize) -> (Op, Outcome) {
     let (pin, papayas) = (set.pin(), papayas.pin());
@@ -236,7 +236,7 @@ fn check(set: &HashSet<u8>, step: Step, papayas: &papaya::HashSet<u8>, bound: us
             let outcome = inserted(key, is_new);
             match pin.checked_insert(key) {
                 Ok(got) => assert!(got == is_new && outcome != Outcome::Rejected),
-                Err(refused) => assert!(refused.key == key && outcome == Outcome::Rejected),
+                Err(rejected) => assert!(rejected.key == key && outcome == Outcome::Rejected),
             }
             (Op::Insert, outcome)
         }

@@ -1,4 +1,4 @@
-//! One load for a key, however many tasks ask.
+//! One load for a key, however many tasks look it up.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn prices(name: &str) -> Arc<Prices> {
     Arc::new(SingleFlight::new(HashMap::builder().name(name.to_owned()).build()))
 }
 
-/// Lets a task that was spawned run until it waits.
+/// Lets a spawned task run until it waits.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -28,7 +28,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn a_cold_key_is_loaded_once_and_told_to_all() {
+async fn a_cold_key_is_loaded_once_for_all() {
     let prices = prices("flight-cold");
     let (loads, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let mut tasks = JoinSet::new();
@@ -58,7 +58,7 @@ async fn a_cold_key_is_loaded_once_and_told_to_all() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_to_those_who_waited_and_to_nobody_after() {
+async fn an_error_reaches_waiting_tasks_and_no_later_one() {
     let prices = prices("flight-error");
     let (fail, failed) = oneshot::channel::<()>();
     let leader = tokio::spawn({
@@ -83,7 +83,7 @@ async fn an_error_is_told_to_those_who_waited_and_to_nobody_after() {
 }
 
 #[tokio::test]
-async fn where_the_first_is_cancelled_the_next_one_loads() {
+async fn the_next_task_loads_if_the_first_is_cancelled() {
     let prices = prices("flight-cancelled");
     let leader = tokio::spawn({
         let prices = Arc::clone(&prices);
@@ -99,15 +99,15 @@ async fn where_the_first_is_cancelled_the_next_one_loads() {
     assert_eq!(follower.await.unwrap(), Ok("tea".to_owned()));
     assert_eq!(counts("flight-cancelled"), table([(Op::Load, Outcome::Inserted, 1)]));
 
-    let alone = tokio::spawn({
+    let single = tokio::spawn({
         let prices = Arc::clone(&prices);
         async move { prices.get_or_load(2, pending).await }
     });
     settle().await;
     assert_eq!(prices.loads_in_flight(), 1);
-    alone.abort();
-    assert!(alone.await.unwrap_err().is_cancelled());
-    assert_eq!(prices.loads_in_flight(), 0, "nothing is left of it");
+    single.abort();
+    assert!(single.await.unwrap_err().is_cancelled());
+    assert_eq!(prices.loads_in_flight(), 0, "no flight is left");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_loader_that_panics_fails_alone() {
 }
 
 #[tokio::test]
-async fn what_a_full_map_does_not_keep_is_told_all_the_same() {
+async fn a_full_map_returns_a_value_that_it_does_not_keep() {
     let map = HashMap::builder().name("flight-full").max_entries(1).build();
     let prices: Prices = SingleFlight::new(map);
     for key in [1, 2, 2] {
@@ -138,7 +138,7 @@ async fn what_a_full_map_does_not_keep_is_told_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_cancellations_and_errors_every_caller_is_served_and_nothing_is_left() {
+async fn every_caller_is_served_under_cancellations_and_errors() {
     let prices = prices("flight-storm");
     let mut tasks = JoinSet::new();
     for number in 0..2_000_u32 {

@@ -1,16 +1,16 @@
-//! What the register says about a map.
+//! Reads the snapshot of a map.
 
 use std::collections::BTreeMap;
 
 use mapwarden::snapshot::{MapSnapshot, Snapshot};
 use mapwarden::{Op, Outcome};
 
-/// The snapshot of the map of this name.
+/// Returns the snapshot of the map of this name.
 pub(crate) fn snapshot(name: &str) -> MapSnapshot {
     Snapshot::take().maps.into_iter().find(|map| &*map.name == name).expect("the map was made")
 }
 
-/// The counts of the map that are not 0.
+/// Returns the counts of the map that are not 0.
 pub(crate) fn counts(name: &str) -> BTreeMap<(Op, Outcome), u64> {
     let operations = snapshot(name).operations;
     operations
@@ -20,7 +20,7 @@ pub(crate) fn counts(name: &str) -> BTreeMap<(Op, Outcome), u64> {
         .collect()
 }
 
-/// Counts written by hand.
+/// Returns expected counts as a map.
 pub(crate) fn table<const N: usize>(counts: [(Op, Outcome, u64); N]) -> BTreeMap<(Op, Outcome), u64> {
     counts.into_iter().map(|(op, outcome, count)| ((op, outcome), count)).collect()
 }

@@ -1,4 +1,4 @@
-//! Many threads: nothing is lost, nothing goes back, nothing is favoured.
+//! Many threads: no count is lost, none goes back, and no operation is favoured.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -11,7 +11,7 @@ use mapwarden::{Op, Outcome};
 use crate::snapshots::{counts, snapshot, table};
 
 #[test]
-fn counts_are_exact_with_threads_that_do_everything_at_once() {
+fn counts_of_concurrent_threads_are_exact() {
     let map: HashMap<u64, u64> = HashMap::builder().name("busy").build();
     let totals: BTreeMap<Op, u64> = std::thread::scope(|scope| {
         let map = &map;
@@ -67,11 +67,11 @@ fn counts_are_exact_with_threads_that_do_everything_at_once() {
     let entries = of(Op::Insert, Outcome::Inserted)
         - of(Op::Remove, Outcome::Removed)
         - of(Op::Compute, Outcome::Removed);
-    assert_eq!(entries, u64::try_from(map.len()).unwrap(), "outcomes tell the same as the map");
+    assert_eq!(entries, u64::try_from(map.len()).unwrap(), "outcomes agree with the map");
 }
 
 #[test]
-fn threads_beyond_the_table_share_cells_and_lose_nothing() {
+fn threads_beyond_the_table_share_cells_without_loss() {
     let map: HashMap<u64, u64> = HashMap::builder().name("crowd").build();
     map.pin().insert(1, 1);
     let all_alive = Barrier::new(200);
@@ -129,7 +129,7 @@ fn snapshots_beside_writers_never_go_back() {
 }
 
 #[test]
-fn the_weights_of_timed_operations_estimate_their_number() {
+fn weights_of_timed_operations_estimate_their_number() {
     fastrand::seed(5);
     let map: HashMap<u64, u64> = HashMap::builder().name("weighed").build();
     map.pin().insert(1, 1);

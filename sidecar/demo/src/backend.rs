@@ -1,5 +1,5 @@
-//! What comes in: calls of the order service. What goes out: what it depends on: payments, the directory of
-//! warehouses, the session store. Real servers on loopback, with the times and the failures of real ones.
+//! The dependencies of the order service: payments, the directory of warehouses, the session store. Real servers on loopback,
+//! with the latencies and failures of real ones.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::User;
+use super::users::User;
 
-/// How many users have a session already. More users, and fewer of them meet a fault twice.
+/// How many users have a session at the start. Raised, fewer users meet a fault twice.
 pub(crate) const USERS: u64 = 5_000;
 
-/// One payment in so many fails: half of what the checkout's objective allows.
+/// One payment in so many fails: half of what the objective of checkouts allows.
 const PAYMENT_FAILS_ONCE_IN: u64 = 2_000;
 
-/// How long the directory takes: it asks every warehouse.
+/// How long the directory takes: it queries every warehouse.
 const DIRECTORY_TAKES: Duration = Duration::from_millis(600);
 
-/// What the directory knows about a warehouse.
+/// A warehouse in the directory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Warehouse {
-    /// The region, as somebody typed it.
+    /// The region, as it was typed.
     pub(crate) region: String,
-    /// The warehouse.
+    /// The warehouse's name.
     pub(crate) name: String,
 }
 
@@ -62,16 +62,16 @@ impl Backend {
         Ok(Self { address, stop, server: tokio::spawn(server.into_future()) })
     }
 
-    /// Where it is.
+    /// Returns its base URL.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Ends it. Whoever still asks it is cut off: the service is stopped first.
+    /// Ends the servers. Open connections are cut off: the service must be stopped first.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.server.await {
-            tracing::warn!(%error, "the demo's backend ended badly");
+            tracing::warn!(%error, "the demo's backend failed");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What comes in: questions that anybody can ask a sidecar over HTTP. What goes out: its answers. Never looks into
-//! the sidecar by another way, wherever it runs.
+//! The client of the sidecar's admin endpoints. What comes in: queries. What goes out: the sidecar's responses. Never reads the
+//! sidecar's state in another way, even in the same process.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::service::NAME;
-use super::service::catalogue::Lookups;
+use super::service::catalogue::CatalogueLookups;
 use mapwarden_engine::notice::{Known, Notice};
 
-/// When an answer is given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a response may take.
+const RESPONSE_TIME: Duration = Duration::from_secs(5);
 
-/// The objective that the demo's bad deploy misses first.
+/// The objective that the bad deploy violates first.
 pub(crate) const AVAILABILITY: &str = "order-service/checkout-availability";
 
-/// The objective that the demo's bad deploy misses, too.
+/// The other objective that the bad deploy violates.
 pub(crate) const LATENCY: &str = "order-service/checkout-latency";
 
 /// A change to announce.
@@ -38,15 +38,15 @@ impl Announcement {
         Self { service: NAME, version, sha, kind: "deploy", author }
     }
 
-    /// A flag that was set on a running version.
+    /// A feature flag that was set on a running version.
     pub(crate) const fn flag(version: &'static str, sha: &'static str, author: &'static str) -> Self {
         Self { service: NAME, version, sha, kind: "flag", author }
     }
 }
 
-/// What the demo needs to know of an objective.
+/// What the demo reads of an objective.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Slo {
+pub(crate) struct ObjectiveSummary {
     id: String,
     /// Good events.
     pub(crate) good: Count,
@@ -56,15 +56,16 @@ pub(crate) struct Slo {
     pub(crate) remaining: Known<BudgetFraction>,
 }
 
+/// What the demo reads of a map.
 #[derive(Deserialize)]
-struct Map {
+struct MapSummary {
     service: String,
     name: String,
-    operations: Vec<Operation>,
+    operations: Vec<OperationSummary>,
 }
 
 #[derive(Deserialize)]
-struct Operation {
+struct OperationSummary {
     op: String,
     outcomes: BTreeMap<String, Count>,
 }
@@ -77,98 +78,99 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Knows where it is; asks nothing yet.
+    /// A console of the sidecar at this base URL; sends nothing yet.
     ///
     /// # Errors
     /// An HTTP client that cannot be set up.
     pub(crate) fn new(base: String) -> anyhow::Result<Self> {
-        Ok(Self { base, client: super::http_client(PATIENCE)? })
+        Ok(Self { base, client: super::http::client(RESPONSE_TIME)? })
     }
 
-    /// Where it is.
+    /// Returns the base URL.
     pub(crate) fn url(&self) -> &str {
         &self.base
     }
 
-    /// Returns if it is ready.
+    /// Checks that the sidecar is ready.
     ///
     /// # Errors
-    /// A sidecar that does not answer, or is not ready.
+    /// A sidecar that does not respond, or is not ready.
     pub(crate) async fn ready(&self) -> anyhow::Result<()> {
-        self.ask("/readyz").await?;
+        self.request("/readyz").await?;
         Ok(())
     }
 
     /// Announces a change, and returns once it is part of the sidecar's state.
     ///
     /// # Errors
-    /// A sidecar that does not take it.
+    /// A sidecar that does not accept it.
     pub(crate) async fn announce(&self, change: &Announcement) -> anyhow::Result<()> {
         let request = self.client.post(format!("{}/api/v1/deploys", self.base)).json(change);
-        let answer = request.send().await.context("the sidecar does not take announcements")?;
-        let status = answer.status();
+        let response = request.send().await.context("the sidecar does not respond to an announcement")?;
+        let status = response.status();
         if !status.is_success() {
-            let problem = answer.text().await.unwrap_or_default();
+            let problem = response.text().await.unwrap_or_default();
             bail!("the sidecar refused the announcement of {}: {status}: {problem}", change.version);
         }
         Ok(())
     }
 
-    /// Every notice that is open or was resolved of late, newest first.
+    /// Returns every notice that is open or was resolved recently, newest first.
     ///
     /// # Errors
-    /// A sidecar that does not answer.
+    /// A sidecar that does not respond.
     pub(crate) async fn notices(&self) -> anyhow::Result<Vec<Notice>> {
         self.get("/api/v1/notices").await
     }
 
-    /// A notice as chat text.
+    /// Returns a notice as text.
     ///
     /// # Errors
-    /// A sidecar that does not answer.
+    /// A sidecar that does not respond.
     pub(crate) async fn notice_text(&self, id: &str) -> anyhow::Result<String> {
-        let answer = self.client.get(format!("{}/api/v1/notices/{id}?format=text", self.base)).send().await?;
-        Ok(answer.error_for_status()?.text().await?)
+        let response =
+            self.client.get(format!("{}/api/v1/notices/{id}?format=text", self.base)).send().await?;
+        Ok(response.error_for_status()?.text().await?)
     }
 
-    /// An objective by its id, once the service has declared it.
+    /// Returns an objective by its id, once the service has declared it.
     ///
     /// # Errors
-    /// A sidecar that does not answer.
-    pub(crate) async fn slo(&self, id: &str) -> anyhow::Result<Option<Slo>> {
-        let slos: Vec<Slo> = self.get("/api/v1/slos").await?;
+    /// A sidecar that does not respond.
+    pub(crate) async fn slo(&self, id: &str) -> anyhow::Result<Option<ObjectiveSummary>> {
+        let slos: Vec<ObjectiveSummary> = self.get("/api/v1/slos").await?;
         Ok(slos.into_iter().find(|slo| slo.id == id))
     }
 
-    /// What the sidecar counted of the catalogue; zeros before the service has told anything.
+    /// Returns what the sidecar counted of the catalogue; zeros before the first telemetry.
     ///
     /// # Errors
-    /// A sidecar that does not answer.
-    pub(crate) async fn catalogue(&self) -> anyhow::Result<Lookups> {
-        let maps: Vec<Map> = self.get("/api/v1/maps").await?;
+    /// A sidecar that does not respond.
+    pub(crate) async fn catalogue(&self) -> anyhow::Result<CatalogueLookups> {
+        let maps: Vec<MapSummary> = self.get("/api/v1/maps").await?;
         let catalogue = maps.iter().find(|map| map.service == NAME && map.name == "catalogue");
-        Ok(catalogue.map(Map::lookups).unwrap_or_default())
+        Ok(catalogue.map(MapSummary::lookups).unwrap_or_default())
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        let read = self.ask(path).await?.json().await;
-        read.with_context(|| format!("the answer to {path} is not a sidecar's"))
+        let read = self.request(path).await?.json().await;
+        read.with_context(|| format!("the response to {path} is not a sidecar's"))
     }
 
-    async fn ask(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+    async fn request(&self, path: &str) -> anyhow::Result<reqwest::Response> {
         let sent = self.client.get(format!("{}{path}", self.base)).send().await;
-        let answer = sent.and_then(reqwest::Response::error_for_status);
-        answer.with_context(|| format!("the sidecar does not answer {path}"))
+        let response = sent.and_then(reqwest::Response::error_for_status);
+        response.with_context(|| format!("the sidecar does not respond to {path}"))
     }
 }
 
-impl Map {
-    fn lookups(&self) -> Lookups {
+impl MapSummary {
+    fn lookups(&self) -> CatalogueLookups {
         let count = |op: &str, outcome: &str| {
             let operation = self.operations.iter().find(|operation| operation.op == op);
             operation.and_then(|operation| operation.outcomes.get(outcome)).copied().unwrap_or_default()
         };
-        Lookups {
+        CatalogueLookups {
             hits: count("get", "hit"),
             misses: count("get", "miss"),
             inserts: count("insert", "inserted"),

@@ -1,6 +1,6 @@
-//! What comes in: a version of the service to send to. What goes out: requests of many users at a steady rate,
-//! each with its answer in the [`Ledger`]. Never has more than [`RUNNING`] requests open, and never moves to
-//! another version before the last answer of the one before is in.
+//! What comes in: a version of the service. What goes out: requests of many users at a steady rate, each recorded with its
+//! response in the [`RequestLog`]. Never has more than [`RUNNING`] requests open, and never moves to another version before
+//! the last response of the previous one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,35 +13,36 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
 use super::backend::USERS;
-use super::ledger::{Answer, Endpoint, Ledger, User};
-use super::service::catalogue::Lookups;
-use super::service::orders::Browsed;
-use super::trace::{Trace, TraceError};
+use super::request_log::{AnsweredRequest, Endpoint, RequestLog};
+use super::service::catalogue::CatalogueLookups;
+use super::service::orders::BrowseResponse;
+use super::trace::{TraceError, WorkloadTrace};
+use super::users::User;
 
 /// How often requests are sent, and how many then: 300 a second.
 const TICK: Duration = Duration::from_millis(10);
 const REQUESTS_PER_TICK: u32 = 3;
 
-/// How many requests may be open at once; when so many wait, the rate drops.
+/// How many requests may be open at once; at that number the rate drops.
 const RUNNING: usize = 256;
 
-/// How long an answer may take. Longer than anything the service waits for, so that both ends count alike.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a response may take. Longer than every wait of the service, so that both ends count the same.
+const RESPONSE_TIME: Duration = Duration::from_secs(20);
 
 /// One request in so many is a checkout.
 const CHECKOUT_ONCE_IN: u32 = 3;
 
-/// One request in so many comes from a user who was never there before.
-const STRANGER_ONCE_IN: u32 = 200;
+/// One request in so many comes from a new user.
+const NEW_USER_ONCE_IN: u32 = 200;
 
-/// How many items the generated load looks at.
+/// How many items the generated load visits.
 const ITEMS: u64 = 500;
 
-/// Batches of a trace that are read ahead.
+/// How many batches of a trace are read ahead.
 const BATCHES_AHEAD: usize = 16;
 
-/// One process of the service, as the load sees it.
-struct Target {
+/// The process of the service that the load is sent to.
+struct LoadTarget {
     version: Arc<str>,
     url: String,
     requests: TaskTracker,
@@ -49,52 +50,52 @@ struct Target {
 
 /// The running load.
 pub(crate) struct Load {
-    target: watch::Sender<Option<Arc<Target>>>,
-    ledger: Arc<Mutex<Ledger>>,
+    target: watch::Sender<Option<Arc<LoadTarget>>>,
+    log: Arc<Mutex<RequestLog>>,
     generator: JoinHandle<()>,
-    replay: Option<Replay>,
+    replay: Option<TraceReplay>,
 }
 
-/// A trace on its way.
-struct Replay {
+/// The replay of a trace.
+struct TraceReplay {
     references: Count,
     feeder: JoinHandle<Result<(), TraceError>>,
 }
 
 impl Load {
-    /// Sets the load up; it begins with the first [`Load::move_to`].
+    /// Prepares the load; it begins with the first [`Load::move_to`].
     ///
     /// # Errors
     /// An HTTP client that cannot be set up.
-    pub(crate) fn new(trace: Option<Trace>) -> anyhow::Result<Self> {
+    pub(crate) fn new(trace: Option<WorkloadTrace>) -> anyhow::Result<Self> {
         let (target, aim) = watch::channel(None);
-        let ledger = Arc::<Mutex<Ledger>>::default();
+        let log = Arc::<Mutex<RequestLog>>::default();
         let (batches, replay) = match trace {
             Some(trace) => {
                 let references = trace.references();
                 let (feed, batches) = mpsc::channel(BATCHES_AHEAD);
                 let feeder = tokio::task::spawn_blocking(move || read_ahead(&trace, &feed));
-                (Some(batches), Some(Replay { references, feeder }))
+                (Some(batches), Some(TraceReplay { references, feeder }))
             }
             None => (None, None),
         };
-        let shopper = Shopper { client: super::http_client(PATIENCE)?, ledger: ledger.clone() };
-        let generator = Generator { aim, shopper, batches, strangers: USERS };
-        Ok(Self { target, ledger, generator: tokio::spawn(generator.run()), replay })
+        let shopper = Shopper { client: super::http::client(RESPONSE_TIME)?, log: log.clone() };
+        let generator = LoadGenerator { aim, shopper, batches, last_user: USERS };
+        Ok(Self { target, log, generator: tokio::spawn(generator.run()), replay })
     }
 
-    /// Sends everything to this version from now on; returns once the version before has answered everything.
+    /// Sends all further requests to this version; returns once every request to the previous one has its response.
     pub(crate) async fn move_to(&self, version: &str, url: &str) {
-        let next = Target { version: version.into(), url: url.to_owned(), requests: TaskTracker::new() };
+        let next = LoadTarget { version: version.into(), url: url.to_owned(), requests: TaskTracker::new() };
         self.aim_at(Some(Arc::new(next))).await;
     }
 
-    /// Sends nothing more; returns once everything is answered.
+    /// Sends no more requests; returns once every request has its response.
     pub(crate) async fn pause(&self) {
         self.aim_at(None).await;
     }
 
-    async fn aim_at(&self, next: Option<Arc<Target>>) {
+    async fn aim_at(&self, next: Option<Arc<LoadTarget>>) {
         // The generator spawns under the channel's read lock: after this, no task joins the old target's tracker.
         let before = self.target.send_replace(next);
         if let Some(before) = before {
@@ -103,24 +104,24 @@ impl Load {
         }
     }
 
-    /// What is known so far.
-    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.ledger)
+    /// Returns the log so far.
+    pub(crate) fn log(&self) -> MutexGuard<'_, RequestLog> {
+        lock(&self.log)
     }
 
-    /// How many references of a trace were replayed, of how many.
+    /// Returns how many references of a trace were replayed, and how many it has.
     pub(crate) fn replayed(&self) -> Option<(Count, Count)> {
-        self.replay.as_ref().map(|replay| (self.ledger().replayed(), replay.references))
+        self.replay.as_ref().map(|replay| (self.log().replayed(), replay.references))
     }
 
-    /// Ends it once everything is answered.
+    /// Ends the load once every request has its response.
     ///
     /// # Errors
     /// A trace that could not be read to its end.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.pause().await;
         self.generator.abort();
-        // Only the abort can be wrong here, and it is wanted; the generator's end also ends the feeder.
+        // The only possible error is the abort; the generator's end also ends the feeder.
         drop(self.generator.await);
         match self.replay {
             Some(replay) => Ok(replay.feeder.await??),
@@ -129,12 +130,12 @@ impl Load {
     }
 }
 
-fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(log: &Mutex<RequestLog>) -> MutexGuard<'_, RequestLog> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads a trace as fast as it is taken, until its end or until nobody takes any more.
-fn read_ahead(trace: &Trace, feed: &mpsc::Sender<Vec<u64>>) -> Result<(), TraceError> {
+/// Reads a trace as fast as its batches are received, until its end or until the receiver is gone.
+fn read_ahead(trace: &WorkloadTrace, feed: &mpsc::Sender<Vec<u64>>) -> Result<(), TraceError> {
     for batch in trace.batches()? {
         if feed.blocking_send(batch?).is_err() {
             break;
@@ -143,27 +144,27 @@ fn read_ahead(trace: &Trace, feed: &mpsc::Sender<Vec<u64>>) -> Result<(), TraceE
     Ok(())
 }
 
-/// What a user does.
+/// What a user requests.
 enum Visit {
     Browse { item: u64 },
     Replay { items: Vec<u64> },
     Checkout,
 }
 
-struct Generator {
-    aim: watch::Receiver<Option<Arc<Target>>>,
+struct LoadGenerator {
+    aim: watch::Receiver<Option<Arc<LoadTarget>>>,
     shopper: Shopper,
     batches: Option<mpsc::Receiver<Vec<u64>>>,
-    strangers: u64,
+    last_user: u64,
 }
 
-impl Generator {
+impl LoadGenerator {
     async fn run(mut self) {
         let running = Arc::new(Semaphore::new(RUNNING));
-        let mut moments = tokio::time::interval(TICK);
-        moments.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.aim.wait_for(Option::is_some).await.is_ok() {
-            moments.tick().await;
+            ticks.tick().await;
             for _ in 0..REQUESTS_PER_TICK {
                 let Ok(permit) = running.clone().acquire_owned().await else { return };
                 self.send(permit);
@@ -171,7 +172,7 @@ impl Generator {
         }
     }
 
-    /// Draws a visit and sends it, unless the load was paused in the meantime.
+    /// Draws a visit and sends it, unless the load was paused meanwhile.
     fn send(&mut self, permit: OwnedSemaphorePermit) {
         let aim = self.aim.clone();
         let aim = aim.borrow();
@@ -185,11 +186,11 @@ impl Generator {
         });
     }
 
-    /// Popular users come often, and now and then somebody comes who was never there before.
+    /// Draws a user: some users come often, and now and then a new one comes.
     fn draw_user(&mut self) -> User {
-        if fastrand::u32(0..STRANGER_ONCE_IN) == 0 {
-            self.strangers += 1;
-            return User(self.strangers);
+        if fastrand::u32(0..NEW_USER_ONCE_IN) == 0 {
+            self.last_user += 1;
+            return User(self.last_user);
         }
         User(skewed(USERS))
     }
@@ -205,7 +206,7 @@ impl Generator {
     }
 }
 
-/// A number below `end`, even up to an even number: the chance of n is proportional to `ln(end / n)`, so that a
+/// Draws a number below `end`, uniform below a uniform number: the chance of n is proportional to `ln(end / n)`, so that a
 /// tenth of the numbers takes a third of the draws.
 fn skewed(end: u64) -> u64 {
     fastrand::u64(0..=fastrand::u64(0..end))
@@ -214,11 +215,11 @@ fn skewed(end: u64) -> u64 {
 #[derive(Clone)]
 struct Shopper {
     client: reqwest::Client,
-    ledger: Arc<Mutex<Ledger>>,
+    log: Arc<Mutex<RequestLog>>,
 }
 
 impl Shopper {
-    async fn go(&self, target: &Target, user: User, visit: Visit) {
+    async fn go(&self, target: &LoadTarget, user: User, visit: Visit) {
         let url = &target.url;
         let (endpoint, request) = match visit {
             Visit::Browse { item } => (Endpoint::Browse, self.client.get(format!("{url}/browse/{item}"))),
@@ -229,14 +230,23 @@ impl Shopper {
             Visit::Checkout => (Endpoint::Checkout, self.client.post(format!("{url}/checkout"))),
         };
         let start = UnixNanos::now();
-        let answer = ask(request.header("x-user", user.id()).header("x-region", user.region().name())).await;
+        let response =
+            send(request.header("x-user", user.id()).header("x-region", user.region().name())).await;
         let end = UnixNanos::now();
-        match answer {
+        match response {
             Ok((status, lookups)) => {
                 let version = target.version.clone();
-                lock(&self.ledger).record(&Answer { version, endpoint, user, status, start, end, lookups });
+                lock(&self.log).record(&AnsweredRequest {
+                    version,
+                    endpoint,
+                    user,
+                    status,
+                    start,
+                    end,
+                    lookups,
+                });
             }
-            Err(error) => lock(&self.ledger).record_unanswered(super::chain(&error)),
+            Err(error) => lock(&self.log).record_unanswered(super::http::chain(&error)),
         }
     }
 }
@@ -245,12 +255,12 @@ fn count(items: usize) -> Count {
     Count::new(u64::try_from(items).unwrap_or(u64::MAX))
 }
 
-/// The status, and what the answer says about the catalogue where it says something.
-async fn ask(request: RequestBuilder) -> Result<(u16, Lookups), reqwest::Error> {
-    let answer = request.send().await?;
-    let status = answer.status().as_u16();
-    let body = answer.bytes().await?;
-    let browsed: Option<Browsed> = serde_json::from_slice(&body).ok();
+/// Sends a request; returns the status, and the lookups of the catalogue where the response reports them.
+async fn send(request: RequestBuilder) -> Result<(u16, CatalogueLookups), reqwest::Error> {
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    let body = response.bytes().await?;
+    let browsed: Option<BrowseResponse> = serde_json::from_slice(&body).ok();
     Ok((status, browsed.map(|browsed| browsed.lookups).unwrap_or_default()))
 }
 
@@ -281,22 +291,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_request_is_in_the_ledger_under_the_version_that_answered_it() {
+    async fn every_request_is_logged_under_its_version() {
         let (healthy, broken) = (server(StatusCode::OK).await, server(StatusCode::BAD_GATEWAY).await);
         let load = Load::new(None).unwrap();
         load.move_to("v1", &healthy).await;
-        while load.ledger().checkouts().total() < Count::new(50) {
+        while load.log().checkouts().total() < Count::new(50) {
             tokio::task::yield_now().await;
         }
         load.move_to("v2", &broken).await;
-        let healthy_checkouts = load.ledger().checkouts();
-        assert_eq!(load.ledger().totals().checkouts_by_version["v1"], healthy_checkouts);
+        let healthy_checkouts = load.log().checkouts();
+        assert_eq!(load.log().totals().checkouts_by_version["v1"], healthy_checkouts);
         assert_eq!(healthy_checkouts.bad, Count::ZERO);
-        while load.ledger().checkouts().bad < Count::new(50) {
+        while load.log().checkouts().bad < Count::new(50) {
             tokio::task::yield_now().await;
         }
         load.pause().await;
-        let totals = load.ledger().totals();
+        let totals = load.log().totals();
         assert_eq!(totals.checkouts_by_version["v1"], healthy_checkouts);
         assert_eq!(totals.checkouts_by_version["v2"].bad, totals.checkouts.bad);
         assert_eq!(totals.unanswered, Count::ZERO, "{:?}", totals.last_unanswered);

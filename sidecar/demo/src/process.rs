@@ -1,5 +1,4 @@
-//! What comes in: a version to run. What goes out: the order service in a process of its own, which ends with
-//! this one at the latest.
+//! What comes in: a version to run. What goes out: the order service in a process of its own, which never outlives this one.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,59 +12,59 @@ use super::service::LISTENING;
 /// How long a start may take: the service restores sessions and loads its routing table.
 const START_TIME: Duration = Duration::from_secs(20);
 
-/// How long an end may take: the last answers and the last telemetry.
+/// How long a stop may take: the last responses and the last telemetry.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
-/// The environment variable that gives every process of the service one key for its users' pseudonyms, so that
-/// one user is one user whatever version answered.
+/// The environment variable of the key for users' pseudonyms. Every process of the service has the same one, so that a user
+/// has one pseudonym in all versions.
 pub(crate) const PSEUDONYM_KEY: &str = "MAPWARDEN_PSEUDONYM_KEY";
 
-/// What a process of the service is started with.
+/// A version of the service.
 #[derive(Clone, Debug)]
 pub(crate) struct Release {
     /// The version.
     pub(crate) version: &'static str,
     /// The commit.
     pub(crate) sha: &'static str,
-    /// The argument `--routing`.
+    /// Its argument `--routing`.
     pub(crate) routing: &'static str,
 }
 
-/// Where a process of the service finds what it needs.
+/// The addresses and the key that every process of the service receives.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct ServiceEnvironment {
     /// The sidecar's OTLP endpoint.
     pub(crate) otlp: String,
     /// The backend.
     pub(crate) backend: String,
-    /// The secret under which users are pseudonymised.
+    /// The key of users' pseudonyms.
     pub(crate) pseudonym_key: String,
 }
 
 /// A running process of the service.
-pub(crate) struct Process {
+pub(crate) struct ServiceProcess {
     child: Child,
-    /// Where it serves.
+    /// Its base URL.
     pub(crate) url: String,
     version: &'static str,
 }
 
-impl Process {
-    /// Starts it, and returns once it serves.
+impl ServiceProcess {
+    /// Starts the service, and returns when it serves.
     ///
     /// # Errors
     /// A process that cannot be started, ends at once, or does not serve in time.
-    pub(crate) async fn start(release: &Release, surroundings: &Surroundings) -> anyhow::Result<Self> {
+    pub(crate) async fn start(release: &Release, environment: &ServiceEnvironment) -> anyhow::Result<Self> {
         let version = release.version;
-        let program = std::env::current_exe().context("this program does not know where it is")?;
+        let program = std::env::current_exe().context("the path of this program is not known")?;
         let mut child = Command::new(program)
             .arg("demo-service")
             .args(["--service-version", version, "--revision", release.sha, "--routing", release.routing])
-            .args(["--otlp", &surroundings.otlp, "--backend", &surroundings.backend])
-            .env(PSEUDONYM_KEY, &surroundings.pseudonym_key)
+            .args(["--otlp", &environment.otlp, "--backend", &environment.backend])
+            .env(PSEUDONYM_KEY, &environment.pseudonym_key)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Ctrl-C in a terminal goes to the whole group: the service is to outlive it until it is told.
+            // Ctrl-C in a terminal reaches the whole group: the service must run until it is stopped in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -83,22 +82,22 @@ impl Process {
         Ok(Self { child, url: format!("http://{address}"), version })
     }
 
-    /// Says so if it ended by itself.
+    /// Checks that the process runs.
     ///
     /// # Errors
-    /// It did.
+    /// It ended by itself.
     pub(crate) fn check_alive(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => bail!("the order service {} ended by itself: {status}", self.version),
-            Err(error) => Err(error).context("the order service cannot be asked whether it runs"),
+            Err(error) => Err(error).context("the state of the order service cannot be read"),
         }
     }
 
-    /// Lets it answer what is running and flush its telemetry, and waits for its end.
+    /// Lets the service answer open requests and flush its telemetry, and waits for its end.
     ///
     /// # Errors
-    /// It did not end in time, or not well.
+    /// It did not end in time, or it failed.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         let version = self.version;
         drop(self.child.stdin.take());
@@ -107,7 +106,7 @@ impl Process {
             .with_context(|| format!("the order service {version} did not end within {STOP_TIME:?}"))?
             .context("the order service cannot be awaited")?;
         if !status.success() {
-            bail!("the order service {version} ended badly: {status}");
+            bail!("the order service {version} failed: {status}");
         }
         Ok(())
     }

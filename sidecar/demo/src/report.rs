@@ -1,5 +1,4 @@
-//! What comes in: how the story ended. What goes out: a file for other programs, and the reason why `--once` does
-//! not end well.
+//! What comes in: the outcome of the story. What goes out: a file for other programs, and the reason why `--once` fails.
 
 use std::path::Path;
 
@@ -7,52 +6,50 @@ use anyhow::{Context as _, bail};
 use mapwarden_contract::Nanos;
 use serde::Serialize;
 
-use super::check::Check;
-use super::ledger::Totals;
+use super::comparison::Comparison;
+use super::request_log::RequestTotals;
 use mapwarden_engine::notice::Notice;
 
-/// How the story ended.
+/// The outcome of the story.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    /// What the load sent and got.
-    pub(crate) ledger: Totals,
+pub(crate) struct DemoReport {
+    /// What the load sent and received.
+    pub(crate) ledger: RequestTotals,
     /// The comparisons.
-    pub(crate) checks: Vec<Check>,
-    /// The notice as it was resolved.
+    pub(crate) checks: Vec<Comparison>,
+    /// The notice after it resolved.
     pub(crate) notice: Notice,
-    /// How long after the first failed answer the notice was there.
+    /// How long after the first failed response the notice was open.
     pub(crate) noticed_after: Nanos,
-    /// How long it all took.
+    /// How long the story took.
     pub(crate) took: Nanos,
 }
 
-impl Report {
+impl DemoReport {
     /// Writes it as JSON.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
-        let json = serde_json::to_vec_pretty(self).context("the report is no JSON")?;
+        let json = serde_json::to_vec_pretty(self).context("the report cannot be written as JSON")?;
         std::fs::write(file, json)
             .with_context(|| format!("the report cannot be written to `{}`", file.display()))
     }
 
-    /// Says which comparisons failed.
+    /// Checks that every comparison holds.
     ///
     /// # Errors
-    /// Any did.
+    /// The comparisons that do not.
     pub(crate) fn verdict(&self) -> anyhow::Result<()> {
         let failed: Vec<String> = self
             .checks
             .iter()
             .filter(|check| !check.holds)
-            .map(|check| {
-                format!("{}: the load knows {}, the sidecar says {}", check.what, check.known, check.told)
-            })
+            .map(|check| format!("{}: load {}, sidecar {}", check.what, check.known, check.sidecar))
             .collect();
         if failed.is_empty() {
             return Ok(());
         }
-        bail!("the notice resolved, but {}", failed.join("; "))
+        bail!("the notice resolved, but the sidecar differs from the load: {}", failed.join("; "))
     }
 }

@@ -1,12 +1,12 @@
-//! What comes in: what happens. What goes out: lines for whoever watches: lasting ones, and one that shows that
-//! time passes. Never fails: a demo whose output nobody reads goes on.
+//! What comes in: events and a status. What goes out: lines on standard output: lasting ones, and a status line that is
+//! overwritten. Never fails: a closed pipe does not end the demo.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Where the demo tells what happens.
+/// The output of the demo.
 pub(crate) struct Screen {
     began: Instant,
     is_terminal: bool,
@@ -19,23 +19,23 @@ impl Screen {
         Self { began: Instant::now(), is_terminal: std::io::stdout().is_terminal(), has_status: false }
     }
 
-    /// How long the demo runs.
+    /// Returns how long the demo has run.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// How often a status is worth a line while nothing happens: a log is read later, line by line.
+    /// Returns how often the status is shown: seldom in a log, where each one is a line.
     pub(crate) fn pace(&self) -> Duration {
         Duration::from_secs(if self.is_terminal { 1 } else { 10 })
     }
 
-    /// Something happened.
+    /// Writes an event with the time.
     pub(crate) fn event(&mut self, what: &str) {
         let line = format!("{} {what}", self.clock());
         self.block(&line);
     }
 
-    /// Text that stays.
+    /// Writes text that stays.
     pub(crate) fn block(&mut self, text: &str) {
         if std::mem::take(&mut self.has_status) {
             write_out("\r\x1b[2K");
@@ -43,9 +43,9 @@ impl Screen {
         write_out(&format!("{text}\n"));
     }
 
-    /// How things are.
-    pub(crate) fn status(&mut self, how: &str) {
-        let line = format!("{} {how}", self.clock());
+    /// Writes the status line.
+    pub(crate) fn status(&mut self, status: &str) {
+        let line = format!("{} {status}", self.clock());
         if self.is_terminal {
             self.has_status = true;
             // Without wrapping (DECAWM off), so that the next status finds the whole line to write over.
@@ -61,7 +61,7 @@ impl Screen {
 }
 
 impl Drop for Screen {
-    /// Leaves the status line as it is, for whatever is written next.
+    /// Ends the status line, so that later output begins on a line of its own.
     fn drop(&mut self) {
         if self.has_status {
             write_out("\n");
@@ -71,6 +71,6 @@ impl Drop for Screen {
 
 fn write_out(text: &str) {
     let mut out = std::io::stdout().lock();
-    // A closed pipe is no reason to leave a service without its sidecar.
+    // A closed pipe does not end the demo: the service would be left without its sidecar.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

@@ -1,6 +1,6 @@
-//! What comes in: a sidecar, and a service under load. What goes out: what an SRE would see of a bad deploy, from
-//! the healthy day before to the comparison after it. Never fakes anything: the fault is in the service's code,
-//! and what is told of it is what the sidecar tells.
+//! What comes in: a sidecar, and a service under load. What goes out: what an SRE sees of a bad deploy, from the healthy
+//! versions before it to the comparison after it. Never fakes anything: the fault is in the service's code, and every notice
+//! comes from the sidecar.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,103 +10,103 @@ use mapwarden_contract::{BudgetFraction, Count, Nanos, UnixNanos};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::backend::USERS;
-use super::check::{self, Check, Counted};
+use super::comparison::{self, Comparison, SidecarCounts};
 use super::console::{AVAILABILITY, Announcement, Console, LATENCY};
 use super::fleet::Fleet;
-use super::ledger::Region;
 use super::process::Release;
-use super::report::Report;
+use super::report::DemoReport;
 use super::screen::Screen;
+use super::users::Region;
 use mapwarden_engine::notice::{Notice, NoticeState};
 
-/// The version of yesterday.
+/// The version that serves at the start.
 pub(crate) const BEFORE: Release = Release { version: "v2.3.9", sha: "5be20c7", routing: "normalised" };
-/// The version of today, to which the story returns.
+/// The healthy version, to which the story rolls back.
 const GOOD: Release = Release { version: "v2.4.0", sha: "c81e4d2", routing: "normalised" };
 /// The version that breaks one region and slows the others.
 const BAD: Release = Release { version: "v2.4.1", sha: "a3f9c1d", routing: "verbatim" };
-/// The commit of the flag that is set in between.
+/// The commit of the feature flag.
 const FLAG_SHA: &str = "9d07be1";
 
-/// How long each healthy part is watched. Shorter leaves a baseline of fewer events.
+/// How long each healthy part lasts. Raised, a longer demo; lowered, a baseline of fewer events.
 const WATCHED: Duration = Duration::from_secs(7);
-/// How long the fault goes on after it was noticed, so that its numbers grow.
+/// How long the fault continues after the notice opened, so that its numbers grow.
 const BROKEN: Duration = Duration::from_secs(18);
-/// How long notices of other objectives may go on before the load is paused for the comparison.
+/// How long notices of other objectives may stay open before the load is paused for the comparison.
 const OTHERS: Duration = Duration::from_secs(15);
 /// How long the last telemetry may take to be counted.
 const SETTLING: Duration = Duration::from_secs(10);
-/// How often a status is told.
+/// How often the status is shown.
 const SECOND: Duration = Duration::from_secs(1);
-/// How often the sidecar is asked whether there is a notice.
+/// How often the sidecar is queried for a notice.
 const LOOK: Duration = Duration::from_millis(100);
 /// How many looks make a second.
 const LOOKS_PER_STATUS: u32 = 10;
 
-/// The story while it is told.
-pub(crate) struct Story<'a> {
+/// The story under way.
+pub(crate) struct DemoStory<'a> {
     screen: &'a mut Screen,
     console: &'a Console,
     fleet: &'a mut Fleet,
-    /// What had been counted before the demo began; not zero where the sidecar's state outlives it.
-    counted_before: Counted,
+    /// The sidecar's counts before the demo began; not zero where its state is older.
+    counted_before: SidecarCounts,
     began: UnixNanos,
-    /// When answers were counted last, and how many there were.
+    /// When responses were last counted, and how many there were.
     last: (Instant, Count),
     mentioned: HashMap<String, NoticeState>,
-    /// What is being done, for whoever gives up waiting.
+    /// What the story is doing, for the message of a time-out.
     pub(crate) doing: &'static str,
 }
 
-impl<'a> Story<'a> {
+impl<'a> DemoStory<'a> {
     /// Begins with a fleet that serves [`BEFORE`].
     pub(crate) fn new(
         screen: &'a mut Screen,
         console: &'a Console,
         fleet: &'a mut Fleet,
-        counted_before: Counted,
+        counted_before: SidecarCounts,
     ) -> Self {
         let last = (Instant::now(), Count::ZERO);
         let (began, mentioned) = (UnixNanos::now(), HashMap::new());
         Self { screen, console, fleet, counted_before, began, last, mentioned, doing: "starting" }
     }
 
-    /// Tells it all.
+    /// Plays the whole story.
     ///
     /// # Errors
-    /// A part that did not start, or a sidecar that did not answer.
-    pub(crate) async fn tell(&mut self) -> anyhow::Result<Report> {
+    /// A part that did not start, or a sidecar that did not respond.
+    pub(crate) async fn play(&mut self) -> anyhow::Result<DemoReport> {
         self.healthy().await?;
         let (id, noticed_after) = self.bad_deploy().await?;
         let notice = self.roll_back(&id).await?;
         let mut checks = self.compare_counts().await?;
-        checks.extend(self.fleet.load().replayed().map(check::replay));
-        checks.extend(check::notice(&self.fleet.load().ledger(), &notice, BAD.sha));
-        self.screen.block(&format!("\n{}", check::table(&checks)));
-        let totals = self.fleet.load().ledger().totals();
+        checks.extend(self.fleet.load().replayed().map(comparison::replay));
+        checks.extend(comparison::notice(&self.fleet.load().log(), &notice, BAD.sha));
+        self.screen.block(&format!("\n{}", comparison::table(&checks)));
+        let totals = self.fleet.load().log().totals();
         let took = Nanos::from(self.screen.elapsed());
-        Ok(Report { ledger: totals, checks, notice, noticed_after, took })
+        Ok(DemoReport { ledger: totals, checks, notice, noticed_after, took })
     }
 
-    /// Goes on serving what the story ended with, until something breaks.
+    /// Continues to serve the last version, until something fails.
     ///
     /// # Errors
-    /// A service that ended by itself, or a sidecar that did not answer.
+    /// A service that ended by itself, or a sidecar that did not respond.
     pub(crate) async fn serve(&mut self) -> anyhow::Result<()> {
         self.fleet.resume().await;
-        let mut moments = tokio::time::interval(self.screen.pace());
+        let mut ticks = tokio::time::interval(self.screen.pace());
         loop {
-            moments.tick().await;
-            self.tell_status().await?;
+            ticks.tick().await;
+            self.show_status().await?;
         }
     }
 
-    /// How long the demo runs.
+    /// Returns how long the demo has run.
     pub(crate) fn elapsed(&self) -> Duration {
         self.screen.elapsed()
     }
 
-    /// Tells whoever watches.
+    /// Shows an event.
     pub(crate) fn say(&mut self, what: &str) {
         self.screen.event(what);
     }
@@ -119,23 +119,23 @@ impl<'a> Story<'a> {
         self.watch(WATCHED).await?;
         self.deploy(&GOOD, "ada").await?;
         self.watch(WATCHED).await?;
-        self.screen.event(&format!("flag: `related items` is set to on ({FLAG_SHA})"));
+        self.screen.event(&format!("flag: `related items` is on ({FLAG_SHA})"));
         self.console.announce(&Announcement::flag(GOOD.version, FLAG_SHA, "grace")).await?;
-        let set = super::http_client(SETTLING)?.put(format!("{}/flags/related", self.fleet.url()));
-        set.json(&true).send().await?.error_for_status().context("the flag was not set")?;
+        let set = super::http::client(SETTLING)?.put(format!("{}/flags/related", self.fleet.url()));
+        set.json(&true).send().await?.error_for_status().context("the flag could not be set")?;
         self.watch(WATCHED).await
     }
 
-    /// Deploys the bad version and waits until it is noticed; gives the notice's id, and how long after the first
-    /// failed answer it was there.
+    /// Deploys the bad version and waits for the notice; returns its id, and how long after the first failed response it
+    /// opened.
     async fn bad_deploy(&mut self) -> anyhow::Result<(String, Nanos)> {
         self.doing = "waiting for a notice of the bad deploy";
         self.deploy(&BAD, "linus").await?;
-        let notice = self.notice_that(|notice| notice.state == NoticeState::Open).await?;
-        let first = self.fleet.load().ledger().first_failure_of(BAD.version);
+        let notice = self.wait_for_notice(|notice| notice.state == NoticeState::Open).await?;
+        let first = self.fleet.load().log().first_failure_of(BAD.version);
         let first = first.context("there is a notice, but no checkout of the bad version failed")?;
         let after = UnixNanos::now().since(first);
-        self.screen.event(&format!("NOTICE, {:.1} s after the first failed answer:", after.as_secs_f64()));
+        self.screen.event(&format!("NOTICE, {:.1} s after the first failed response:", after.as_secs_f64()));
         self.show(&notice.id).await?;
         self.doing = "watching the fault";
         self.watch(BROKEN).await?;
@@ -149,7 +149,7 @@ impl<'a> Story<'a> {
         self.deploy(&GOOD, "ada").await?;
         self.doing = "waiting until the notice resolves";
         let notice =
-            self.notice_that(|notice| notice.id == id && notice.state == NoticeState::Resolved).await?;
+            self.wait_for_notice(|notice| notice.id == id && notice.state == NoticeState::Resolved).await?;
         self.screen.event("RESOLVED:");
         self.show(id).await?;
         self.doing = "waiting until the other notices resolve";
@@ -166,23 +166,23 @@ impl<'a> Story<'a> {
             .event(&format!("deploy: {version} ({sha}) by {author}, announced at POST /api/v1/deploys"));
         self.console.announce(&Announcement::deploy(version, sha, author)).await?;
         self.fleet.deploy(release).await?;
-        self.screen.event(&format!("{version} serves; the version before has ended"));
+        self.screen.event(&format!("{version} serves; the previous version has ended"));
         Ok(())
     }
 
-    /// Lets time pass, visibly.
+    /// Waits, and shows the status each second.
     async fn watch(&mut self, how_long: Duration) -> anyhow::Result<()> {
         let until = Instant::now() + how_long;
         let mut seconds = tokio::time::interval_at(Instant::now() + SECOND, SECOND);
         while Instant::now() < until {
             seconds.tick().await;
-            self.tell_status().await?;
+            self.show_status().await?;
         }
         Ok(())
     }
 
-    /// Waits, visibly, for a notice of the availability objective that was touched since the story began.
-    async fn notice_that(&mut self, is_wanted: impl Fn(&Notice) -> bool) -> anyhow::Result<Notice> {
+    /// Waits for a notice of the availability objective that was updated since the story began, and shows the status.
+    async fn wait_for_notice(&mut self, is_wanted: impl Fn(&Notice) -> bool) -> anyhow::Result<Notice> {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for look in 1_u32.. {
@@ -195,7 +195,7 @@ impl<'a> Story<'a> {
                 return Ok(notice);
             }
             if look.is_multiple_of(LOOKS_PER_STATUS) {
-                self.tell_status().await?;
+                self.show_status().await?;
             }
         }
         bail!("no notice in 13 years")
@@ -212,9 +212,8 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Writes how things are, and what became of notices that the story does not wait for. Fails if the service
-    /// ended by itself.
-    async fn tell_status(&mut self) -> anyhow::Result<()> {
+    /// Shows the status, and changes of notices that the story does not wait for. Fails if the service ended by itself.
+    async fn show_status(&mut self) -> anyhow::Result<()> {
         self.fleet.check_alive()?;
         let notices = self.console.notices().await?;
         let open = notices.iter().filter(|notice| notice.state == NoticeState::Open).count();
@@ -223,9 +222,9 @@ impl<'a> Story<'a> {
         }
         let slo = self.console.slo(AVAILABILITY).await?;
         let budget = slo.as_ref().and_then(|slo| slo.remaining.value());
-        let budget = budget.map_or("unknown yet".into(), |left| in_words(*left));
+        let budget = budget.map_or("not known yet".into(), |left| budget_text(*left));
         let rate = self.rate();
-        let checkouts = self.fleet.load().ledger().checkouts();
+        let checkouts = self.fleet.load().log().checkouts();
         let trace = self.fleet.load().replayed();
         let trace = trace.map_or_else(String::new, |(done, all)| format!(" | trace {done} of {all}"));
         self.screen.status(&format!(
@@ -237,7 +236,7 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Tells of a notice once when it is there, and once when it is resolved.
+    /// Shows a notice once when it is open, and once when it is resolved.
     fn mention(&mut self, notice: &Notice) {
         if self.is_of_this_story(notice)
             && self.mentioned.insert(notice.id.clone(), notice.state) != Some(notice.state)
@@ -250,29 +249,29 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Requests a second since the last time.
+    /// Returns the responses per second since the last call.
     fn rate(&mut self) -> f64 {
-        let now = (Instant::now(), self.fleet.load().ledger().answered());
+        let now = (Instant::now(), self.fleet.load().log().answered());
         let before = std::mem::replace(&mut self.last, now);
         (now.1 - before.1).as_f64() / (now.0 - before.0).as_secs_f64().max(f64::EPSILON)
     }
 
-    /// Stops the load, and waits until the sidecar has counted everything that was sent, or has had time to. What a report
-    /// says stays true: only who goes on serving resumes the load.
-    async fn compare_counts(&mut self) -> anyhow::Result<Vec<Check>> {
+    /// Pauses the load, and waits until the sidecar has counted everything that was sent, at most [`SETTLING`]. The load stays
+    /// paused, so that the report stays true.
+    async fn compare_counts(&mut self) -> anyhow::Result<Vec<Comparison>> {
         self.doing = "replaying the rest of the trace";
         while self.fleet.load().replayed().is_some_and(|(done, all)| done < all) {
             self.watch(SECOND).await?;
         }
         self.doing = "comparing counts";
-        self.screen.event("the load is paused: what it knows against what the sidecar counted");
+        self.screen.event("the load is paused; comparing its counts with the sidecar's:");
         self.fleet.pause().await;
         let until = Instant::now() + SETTLING;
         let mut looks = tokio::time::interval(LOOK);
         let checks = loop {
             looks.tick().await;
             let counted = counted(self.console).await?.since(&self.counted_before);
-            let checks = check::counts(&self.fleet.load().ledger(), &counted);
+            let checks = comparison::counts(&self.fleet.load().log(), &counted);
             if checks.iter().all(|check| check.holds) || Instant::now() > until {
                 break checks;
             }
@@ -281,20 +280,20 @@ impl<'a> Story<'a> {
     }
 }
 
-/// A share of a budget as a status says it: far below zero, a multiple is easier to read than a percentage.
-fn in_words(left: BudgetFraction) -> String {
+/// Formats what is left of a budget; a multiple is easier to read than a percentage far below zero.
+fn budget_text(left: BudgetFraction) -> String {
     let left = left.get();
     if left >= 0.0 { format!("{:.1}% left", 100.0 * left) } else { format!("spent {:.1}x", 1.0 - left) }
 }
 
-/// What the sidecar has counted so far.
+/// Queries what the sidecar has counted so far.
 ///
 /// # Errors
-/// A sidecar that did not answer.
-pub(crate) async fn counted(console: &Console) -> anyhow::Result<Counted> {
+/// A sidecar that did not respond.
+pub(crate) async fn counted(console: &Console) -> anyhow::Result<SidecarCounts> {
     let availability = console.slo(AVAILABILITY).await?;
     let latency = console.slo(LATENCY).await?;
-    Ok(Counted {
+    Ok(SidecarCounts {
         good: availability.as_ref().map(|slo| slo.good).unwrap_or_default(),
         total: availability.map(|slo| slo.total).unwrap_or_default(),
         timed: latency.map(|slo| slo.total).unwrap_or_default(),

@@ -1,5 +1,5 @@
-//! What comes in: a recorded workload, one reference a line, plain or zstd. What goes out: batches of keys, in
-//! the file's order. Never holds the whole file, and never goes past a line that it does not understand.
+//! What comes in: a recorded workload, one reference per line, plain or zstd. What goes out: batches of keys, in the file's
+//! order. Never holds the whole file, and stops at the first line that is not a reference.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use mapwarden_contract::Count;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-/// Keys that one request carries: fewer means more requests for the same trace, more means longer requests.
+/// How many keys one request carries. Raised, longer requests; lowered, more requests for the same trace.
 pub(crate) const BATCH: usize = 200;
 
-/// How a zstd frame begins (RFC 8878, section 3.1.1).
+/// The first bytes of a zstd frame (RFC 8878, section 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// What a line must be, for messages.
+/// The accepted format, for messages.
 const ACCEPTED: &str = "accepted is a text file, plain or zstd, of references, each on a line that ends with a newline: \
      `first_block number_of_blocks ignored request_number`, four whole numbers of which the first is the key";
 
-/// The longest line that is read; a longer one is no reference.
+/// The longest line that is read; a longer one is not a reference.
 const LONGEST_LINE: u64 = 256;
 
 /// A trace that cannot be replayed.
@@ -42,7 +42,7 @@ pub(crate) enum TraceError {
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// What it says, shortened.
+        /// Its text, shortened.
         text: String,
     },
     /// The file holds no line.
@@ -53,21 +53,21 @@ pub(crate) enum TraceError {
     },
 }
 
-/// A trace that was read once from end to end and found right.
+/// A trace that was read once from end to end and is valid.
 #[derive(Clone, Debug)]
-pub(crate) struct Trace {
+pub(crate) struct WorkloadTrace {
     path: PathBuf,
     references: Count,
 }
 
-impl Trace {
-    /// Reads the whole file once, so that a bad line is told before anything is started.
+impl WorkloadTrace {
+    /// Reads the whole file once, so that a bad line is reported before anything starts.
     ///
     /// # Errors
     /// A file that cannot be read, is empty, is cut off or holds a line that is not a reference.
     pub(crate) fn open(path: &Path) -> Result<Self, TraceError> {
         let mut references = Count::ZERO;
-        for key in Keys::open(path)? {
+        for key in TraceKeys::open(path)? {
             key?;
             references += Count::new(1);
         }
@@ -77,26 +77,26 @@ impl Trace {
         Ok(Self { path: path.to_owned(), references })
     }
 
-    /// How many references it holds.
+    /// Returns how many references it has.
     pub(crate) fn references(&self) -> Count {
         self.references
     }
 
-    /// Reads it again, [`BATCH`] keys at a time.
+    /// Reads the file again, [`BATCH`] keys at a time.
     ///
     /// # Errors
     /// A file that has changed since it was opened.
-    pub(crate) fn batches(&self) -> Result<Batches, TraceError> {
-        Keys::open(&self.path).map(|keys| Batches { keys })
+    pub(crate) fn batches(&self) -> Result<TraceBatches, TraceError> {
+        TraceKeys::open(&self.path).map(|keys| TraceBatches { keys })
     }
 }
 
 /// The keys of a trace in batches.
-pub(crate) struct Batches {
-    keys: Keys,
+pub(crate) struct TraceBatches {
+    keys: TraceKeys,
 }
 
-impl Iterator for Batches {
+impl Iterator for TraceBatches {
     type Item = Result<Vec<u64>, TraceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -108,20 +108,20 @@ impl Iterator for Batches {
     }
 }
 
-struct Keys {
+struct TraceKeys {
     path: PathBuf,
     lines: Box<dyn BufRead + Send>,
     line: u64,
     buffer: String,
 }
 
-impl Keys {
+impl TraceKeys {
     fn open(path: &Path) -> Result<Self, TraceError> {
         let read = |source| TraceError::Read { path: path.to_owned(), line: 1, source };
         let mut file = BufReader::new(File::open(path).map_err(read)?);
         let is_zstd = file.fill_buf().map_err(read)?.starts_with(&ZSTD_MAGIC);
         let lines: Box<dyn BufRead + Send> = if is_zstd {
-            Box::new(BufReader::new(Frames::start(file).map_err(read)?))
+            Box::new(BufReader::new(ZstdFrames::start(file).map_err(read)?))
         } else {
             Box::new(file)
         };
@@ -129,7 +129,7 @@ impl Keys {
     }
 }
 
-impl Iterator for Keys {
+impl Iterator for TraceKeys {
     type Item = Result<u64, TraceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -147,19 +147,19 @@ impl Iterator for Keys {
     }
 }
 
-/// The zstd frames of a file, one after the other: a decoder by itself stops silently after the first.
-struct Frames {
+/// The zstd frames of a file, one after the other: the decoder alone stops silently after the first.
+struct ZstdFrames {
     decoder: Option<StreamingDecoder<BufReader<File>, FrameDecoder>>,
 }
 
-impl Frames {
+impl ZstdFrames {
     fn start(file: BufReader<File>) -> io::Result<Self> {
         let decoder = StreamingDecoder::new(file).map_err(|error| damaged(&error))?;
         Ok(Self { decoder: Some(decoder) })
     }
 }
 
-impl Read for Frames {
+impl Read for ZstdFrames {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some(decoder) = &mut self.decoder {
             let length = decoder.read(buffer).map_err(|error| damaged(&error))?;
@@ -169,7 +169,7 @@ impl Read for Frames {
             let frame = &decoder.decoder;
             if frame
                 .get_checksum_from_data()
-                .is_some_and(|told| Some(told) != frame.get_calculated_checksum())
+                .is_some_and(|stored| Some(stored) != frame.get_calculated_checksum())
             {
                 return Err(io::Error::other("the zstd frame's checksum does not match its content"));
             }
@@ -185,14 +185,14 @@ impl Read for Frames {
     }
 }
 
-/// The decoder's errors repeat each other; the innermost says it.
+/// Takes the innermost of the decoder's errors: the outer ones repeat it.
 fn damaged(error: &dyn std::error::Error) -> io::Error {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let innermost = causes.last().map_or_else(String::new, ToString::to_string);
     io::Error::other(format!("the zstd data is cut off or damaged: {innermost}"))
 }
 
-/// The first of exactly four whole numbers. The line must be ended, or a cut-off number would pass as a
+/// Returns the first of exactly four whole numbers. The line must end with a newline, or a cut-off number would pass as a
 /// smaller one.
 fn key(line: &str) -> Option<u64> {
     let fields: Vec<u64> =
@@ -231,7 +231,7 @@ mod tests {
         ];
         for (name, bytes) in inputs {
             let path = file(name, &bytes);
-            let trace = Trace::open(&path).unwrap();
+            let trace = WorkloadTrace::open(&path).unwrap();
             assert_eq!(trace.references(), Count::new(450), "{name}");
             let batches: Vec<Vec<u64>> = trace.batches().unwrap().map(Result::unwrap).collect();
             assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [200, 200, 50], "{name}");
@@ -260,7 +260,7 @@ mod tests {
         ];
         for (name, bytes, expected) in cases {
             let path = file(name, &bytes);
-            let message = Trace::open(&path).unwrap_err().to_string();
+            let message = WorkloadTrace::open(&path).unwrap_err().to_string();
             assert!(message.contains(expected), "{name}: {message}");
             assert!(message.contains(&format!("trace `{}`: line ", path.display())), "{name}: {message}");
             assert!(message.contains("first_block number_of_blocks"), "{name}: {message}");
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let message = Trace::open(Path::new("no-such-trace.zst")).unwrap_err().to_string();
+        let message = WorkloadTrace::open(Path::new("no-such-trace.zst")).unwrap_err().to_string();
         assert!(message.contains("trace `no-such-trace.zst`"), "{message}");
     }
 }

@@ -53,7 +53,7 @@ pub enum Observation {
     Request(Request),
     /// A call to a dependency that a client or producer span or a probe describes.
     Call(Call),
-    /// A failure that a span of our own SDK describes; the SDK's metrics count it.
+    /// A failure that a span of the SDK describes; the SDK's metrics count it.
     Failure(Failure),
 }
 
@@ -123,12 +123,12 @@ pub struct Histogram {
     /// The buckets.
     pub buckets: Buckets,
     /// Single events of it that have traces; none where the unit is not a time.
-    pub exemplars: Vec<Exemplar>,
+    pub exemplars: Vec<TracedEvent>,
 }
 
 /// One event that has a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exemplar {
+pub struct TracedEvent {
     /// When it ended.
     pub at: UnixNanos,
     /// How long it took.
@@ -181,7 +181,7 @@ pub enum Buckets {
 /// The users or tenants who used something during one slot. Idempotent: reporting it again changes nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Users {
-    /// Whom the sketch counts.
+    /// What the sketch counts.
     pub who: IdentityKind,
     /// What they did there.
     pub role: UserRole,
@@ -195,7 +195,7 @@ pub struct Users {
     pub sketch: UserSketch,
 }
 
-/// Whom a sketch counts. A closed set.
+/// What a sketch counts. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityKind {
     /// Users.
@@ -272,7 +272,7 @@ pub struct Failure {
     /// The type of its error.
     pub error: Option<Arc<str>>,
     /// When it ended, how long it took, and its trace.
-    pub exemplar: Exemplar,
+    pub exemplar: TracedEvent,
 }
 
 /// What failed. A closed set.

@@ -1,5 +1,6 @@
-//! Comes in: what is posted. Goes out: a [`Proposal`], and the answer once the owner has decided and saved; or a problem
-//! document that names every problem at once.
+//! Receives corrections. Comes in: `POST /api/v1/corrections` and withdrawals. Goes out: a [`Proposal`] to the state's
+//! owner, and the answer once the owner has decided and saved it; or a problem document with every problem at once. Never
+//! decides which objectives a correction matches.
 
 use std::hash::Hasher as _;
 use std::time::Duration;
@@ -14,36 +15,37 @@ use serde_json::{Map, Value};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::accept::Input;
-use crate::accept::json::{self, Fields, MAX_TEXT};
+use crate::accept::json::{self, BodyFields, MAX_TEXT};
+use crate::input::Input;
 use crate::problem::{FieldError, Problem};
 use mapwarden_engine::correction::{
     Action, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern, Proposal,
     ProposalError, Recurrence, WrittenEntry,
 };
 
-/// How far a correction's times may lie from now. Raised, rules run over longer times; events of more than a month ago
-/// are in no budget any more.
+/// How far from now the times of a correction may be. Raised, recurrence rules run over longer times; lowered below a month,
+/// events that are still in a budget cannot be corrected.
 const REACH: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// How many events are booked at most at once: sums of many of them stay exact.
+/// How many events one booking may have. Raised, sums of many bookings are no longer exact.
 const MAX_EVENTS: u64 = 1_000_000_000_000;
 
-/// How long the state's owner may take to save.
+/// How long the state's owner may take to save. Raised, a stalled store holds senders longer; lowered, a slow one makes them
+/// repeat what it is saving.
 const CONFIRM_TIME: Duration = Duration::from_secs(10);
 
-/// The header that tells a repeated request from a second one.
+/// The header that distinguishes a repeated request from a second one.
 const KEY_HEADER: &str = "idempotency-key";
 
-/// What a correction may be, and the fields that every one has.
+/// The kinds of correction, as the field `kind` names them.
 #[derive(Clone, Copy)]
-enum Asked {
+enum RequestedKind {
     Exclusion,
     Deduction,
     Refund,
 }
 
-/// The fields of each kind.
+/// The fields of all kinds, and those of each.
 const COMMON: [&str; 4] = ["slo", "kind", "author", "reason"];
 const OF_EXCLUSION: [&str; 5] = ["from", "to", "rrule", "zone", "alerts"];
 const OF_BOOKING: [&str; 2] = ["at", "events"];
@@ -59,7 +61,7 @@ pub fn router(queue: mpsc::Sender<Input>) -> Router {
 async fn book(State(queue): State<mpsc::Sender<Input>>, request: Request) -> Result<Response, Problem> {
     let key = key(request.headers())?;
     let fields = json::object(request, "a correction").await?;
-    // A rule may take a while to expand; the threads that answer others do not wait for it.
+    // A recurrence rule may take a while to expand: it must not block the threads that answer other requests.
     let parsing = tokio::task::spawn_blocking(move || {
         let parsed = parse(&fields, Timestamp::now());
         parsed.map(|(author, reason, correction)| (author, reason, correction, Value::Object(fields)))
@@ -81,7 +83,7 @@ async fn withdraw(
 ) -> Result<Response, Problem> {
     let key = key(request.headers())?;
     let fields = json::object(request, "a withdrawal").await?;
-    let mut reader = Fields::new(&fields, &["author", "reason"]);
+    let mut reader = BodyFields::new(&fields, &["author", "reason"]);
     let (author, reason) = (reader.required("author", AUTHOR), reader.required("reason", REASON));
     let (Some(author), Some(reason), []) = (author, reason, reader.errors.as_slice()) else {
         let problem = Problem::new(StatusCode::BAD_REQUEST, "the withdrawal is not valid");
@@ -94,8 +96,8 @@ async fn withdraw(
 }
 
 /// What is accepted as author and reason.
-const AUTHOR: &str = "who answers for it, e.g. a name or an address";
-const REASON: &str = "why, for whoever reads the audit log";
+const AUTHOR: &str = "the person or pipeline responsible, e.g. a name or an address";
+const REASON: &str = "the reason, for readers of the audit log";
 
 async fn propose(queue: &mpsc::Sender<Input>, proposal: Proposal) -> Result<Response, Problem> {
     let (reply, replied) = oneshot::channel();
@@ -106,7 +108,7 @@ async fn propose(queue: &mpsc::Sender<Input>, proposal: Proposal) -> Result<Resp
     match tokio::time::timeout(CONFIRM_TIME, replied).await {
         Ok(Ok(Ok(written))) => Ok(answer(written)),
         Ok(Ok(Err(refused))) => Err(refusal(&refused)),
-        // The same request again is the same correction, so sending it again does no harm.
+        // A repeated request has the same key, so that it books nothing twice.
         Ok(Err(_)) | Err(_) => Err(later("it was not saved in time: send the same request again later")),
     }
 }
@@ -128,9 +130,9 @@ fn refusal(refused: &ProposalError) -> Problem {
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(told) = headers.get(KEY_HEADER) else { return Ok(None) };
-    let told = told.to_str().ok().map(str::trim);
-    told.filter(|key| !key.is_empty() && key.len() <= MAX_TEXT).map(|key| Some(key.to_owned())).ok_or_else(
+    let Some(value) = headers.get(KEY_HEADER) else { return Ok(None) };
+    let key = value.to_str().ok().map(str::trim);
+    key.filter(|key| !key.is_empty() && key.len() <= MAX_TEXT).map(|key| Some(key.to_owned())).ok_or_else(
         || {
             let detail = format!("Idempotency-Key: accepted is a text of 1 to {MAX_TEXT} printable bytes");
             Problem::new(StatusCode::BAD_REQUEST, detail)
@@ -138,7 +140,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     )
 }
 
-/// A request is the same as another one where all that it says is.
+/// Returns the digest of a request: two requests are the same if all their parts are.
 fn digest(parts: &[&str]) -> String {
     let mut hasher = SipHasher24::new();
     for part in parts {
@@ -148,20 +150,24 @@ fn digest(parts: &[&str]) -> String {
     format!("{:032x}", hasher.finish128().as_u128())
 }
 
-/// Reads author, reason and the correction that came at `now`.
+/// Reads the author, the reason and the correction of a request that arrived at `now`.
 fn parse(
     fields: &Map<String, Value>,
     now: Timestamp,
 ) -> Result<(String, String, Correction), Vec<FieldError>> {
     let all = [COMMON.as_slice(), &OF_EXCLUSION, &OF_BOOKING].concat();
-    let mut reader = Fields::new(fields, &all);
+    let mut reader = BodyFields::new(fields, &all);
     let slo = reader.required("slo", "an objective's id, `service/name`, or a pattern with `*`");
     let (author, reason) = (reader.required("author", AUTHOR), reader.required("reason", REASON));
-    let kinds = [("exclusion", Asked::Exclusion), ("deduction", Asked::Deduction), ("refund", Asked::Refund)];
+    let kinds = [
+        ("exclusion", RequestedKind::Exclusion),
+        ("deduction", RequestedKind::Deduction),
+        ("refund", RequestedKind::Refund),
+    ];
     let kind = reader.choice("kind", &kinds, "a kind of correction").and_then(|kind| match kind {
-        Asked::Exclusion => exclusion(&mut reader, now).map(CorrectionKind::Exclusion),
-        Asked::Deduction => booking(&mut reader, now).map(CorrectionKind::Deduction),
-        Asked::Refund => booking(&mut reader, now).map(CorrectionKind::Refund),
+        RequestedKind::Exclusion => exclusion(&mut reader, now).map(CorrectionKind::Exclusion),
+        RequestedKind::Deduction => booking(&mut reader, now).map(CorrectionKind::Deduction),
+        RequestedKind::Refund => booking(&mut reader, now).map(CorrectionKind::Refund),
     });
     match (slo, author, reason, kind) {
         (Some(slo), Some(author), Some(reason), Some(kind)) if reader.errors.is_empty() => {
@@ -171,7 +177,7 @@ fn parse(
     }
 }
 
-fn exclusion(reader: &mut Fields<'_>, now: Timestamp) -> Option<Exclusion> {
+fn exclusion(reader: &mut BodyFields<'_>, now: Timestamp) -> Option<Exclusion> {
     refuse(reader, &OF_BOOKING, "an exclusion");
     let from = within_reach(reader, "from", now);
     let to = within_reach(reader, "to", now);
@@ -181,7 +187,7 @@ fn exclusion(reader: &mut Fields<'_>, now: Timestamp) -> Option<Exclusion> {
         (None, Some(_)) => {
             reader.error(
                 "zone",
-                "`zone` is of no use without `rrule`: `from` and `to` have an offset".to_owned(),
+                "`zone` has no effect without `rrule`: `from` and `to` have an offset".to_owned(),
             );
             None
         }
@@ -197,7 +203,7 @@ fn exclusion(reader: &mut Fields<'_>, now: Timestamp) -> Option<Exclusion> {
     made.map_err(|(name, detail)| reader.error(name, detail)).ok()
 }
 
-fn booking(reader: &mut Fields<'_>, now: Timestamp) -> Option<Booking> {
+fn booking(reader: &mut BodyFields<'_>, now: Timestamp) -> Option<Booking> {
     refuse(reader, &OF_EXCLUSION, "a deduction or refund");
     let at = if reader.has("at") { within_reach(reader, "at", now) } else { Some(now) };
     if let Some(at) = at.filter(|at| *at > now) {
@@ -207,15 +213,15 @@ fn booking(reader: &mut Fields<'_>, now: Timestamp) -> Option<Booking> {
     Some(Booking { at: at?, events: events? })
 }
 
-fn refuse(reader: &mut Fields<'_>, others: &[&str], kind: &str) {
+fn refuse(reader: &mut BodyFields<'_>, others: &[&str], kind: &str) {
     for name in others {
         if reader.has(name) {
-            reader.error(name, format!("`{name}` is no field of {kind}"));
+            reader.error(name, format!("`{name}` is not a field of {kind}"));
         }
     }
 }
 
-fn within_reach(reader: &mut Fields<'_>, name: &str, now: Timestamp) -> Option<Timestamp> {
+fn within_reach(reader: &mut BodyFields<'_>, name: &str, now: Timestamp) -> Option<Timestamp> {
     let at = reader.required_time(name)?;
     if at.duration_since(now).abs() > REACH {
         reader.error(name, format!("{at} is more than a year from this sidecar's clock, {now}"));
@@ -239,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_read_and_read_again_from_what_it_is_written_as() {
+    fn every_kind_survives_serialisation() {
         let cases = [
             json!({"kind": "exclusion", "from": "2026-11-21T22:00:00+01:00", "to": "2026-11-21T22:00:00Z",
                 "rrule": "FREQ=WEEKLY;BYDAY=SA", "zone": "Europe/Berlin", "alerts": "keep"}),
@@ -258,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_named_at_once() {
+    fn all_problems_come_in_one_answer() {
         let cases = [
             (
                 json!({"kind": "exclusion", "from": "yesterday", "zone": "Mars", "events": 1, "x": 1}),

@@ -1,10 +1,10 @@
-//! What people and pipelines post. Comes in: a request with a JSON object. Goes out: its fields, read one by one, every
-//! problem collected with where it is. Never stops at the first problem.
+//! Reads what people and pipelines post. Comes in: a request with a JSON object. Goes out: its fields, read one by one,
+//! and every problem with its position. Never stops at the first problem, and never ignores a query parameter.
 
 use axum::body::to_bytes;
-use axum::extract::Request;
+use axum::extract::{Query, Request};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -16,11 +16,12 @@ const MAX_BODY: usize = 64 << 10;
 /// The longest field in bytes; longer ones would only be cut in pages and alerts.
 pub(super) const MAX_TEXT: usize = 512;
 
-/// Reads a JSON object; `what` names it in the answer where it is none.
+/// Reads a JSON object; `what` names it in the answer if the body is something else.
 pub(super) async fn object(request: Request, what: &str) -> Result<Map<String, Value>, Problem> {
     let (parts, body) = request.into_parts();
+    refuse_parameters(&parts.uri)?;
     if !is_json(&parts.headers) {
-        let detail = format!("{what} is announced as JSON: accepted content type is application/json");
+        let detail = format!("{what} is sent as JSON: accepted content type is application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let too_large = |_| {
@@ -32,24 +33,36 @@ pub(super) async fn object(request: Request, what: &str) -> Result<Map<String, V
     match serde_json::from_slice(&bytes).map_err(|error| invalid(format!("not JSON: {error}")))? {
         Value::Object(fields) => Ok(fields),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(invalid(format!("{what} is announced as a JSON object")))
+            Err(invalid(format!("{what} is sent as a JSON object")))
         }
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    told.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+/// Refuses every query parameter: everything that these routes accept is in the body, and a field that was put into the
+/// query would be lost.
+fn refuse_parameters(uri: &Uri) -> Result<(), Problem> {
+    let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let Query(pairs): Query<Vec<(String, String)>> =
+        Query::try_from_uri(uri).map_err(|error| refused(error.body_text()))?;
+    pairs.first().map_or(Ok(()), |(name, value)| {
+        let accepted = "accepted are none: every field is in the body";
+        Err(refused(format!("query parameter `{name}={value}` is not known; {accepted}")))
+    })
 }
 
-/// Reads fields and collects what is wrong with them.
-pub(super) struct Fields<'a> {
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Reads the fields of a body and collects their problems.
+pub(super) struct BodyFields<'a> {
     fields: &'a Map<String, Value>,
     pub(super) errors: Vec<FieldError>,
 }
 
-impl<'a> Fields<'a> {
-    /// The fields of an object, of which these are accepted.
+impl<'a> BodyFields<'a> {
+    /// Returns a reader of an object's fields; every field that is not among `accepted` is a problem.
     pub(super) fn new(fields: &'a Map<String, Value>, accepted: &[&str]) -> Self {
         let mut reader = Self { fields, errors: Vec::new() };
         for name in fields.keys().filter(|name| !accepted.contains(&name.as_str())) {
@@ -63,7 +76,7 @@ impl<'a> Fields<'a> {
         self.errors.push(FieldError { pointer, detail });
     }
 
-    /// Whether a field is there and not null.
+    /// Returns whether the field is present and not null.
     pub(super) fn has(&self, name: &str) -> bool {
         self.fields.get(name).is_some_and(|value| !value.is_null())
     }
@@ -72,7 +85,7 @@ impl<'a> Fields<'a> {
         self.error(name, format!("`{name}` is missing: accepted is {accepted}"));
     }
 
-    /// A text that must be there.
+    /// Reads a text that must be present.
     pub(super) fn required(&mut self, name: &str, accepted: &str) -> Option<String> {
         if !self.has(name) {
             self.missing(name, accepted);
@@ -81,10 +94,10 @@ impl<'a> Fields<'a> {
         self.text(name)
     }
 
-    /// A text of sensible length without control characters; none where the field is absent or wrong.
+    /// Reads a text of 1 to [`MAX_TEXT`] bytes without control characters; none if the field is absent or wrong.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        let told = self.fields.get(name).filter(|value| !value.is_null())?;
-        match told.as_str().map(str::trim) {
+        let value = self.fields.get(name).filter(|value| !value.is_null())?;
+        match value.as_str().map(str::trim) {
             Some(text) if !text.is_empty() && text.len() <= MAX_TEXT && !text.contains(char::is_control) => {
                 Some(text.to_owned())
             }
@@ -93,50 +106,50 @@ impl<'a> Fields<'a> {
                 None
             }
             None => {
-                self.error(name, format!("{told} is not a text: accepted is a text in quotes"));
+                self.error(name, format!("{value} is not a text: accepted is a text in quotes"));
                 None
             }
         }
     }
 
-    /// One of a closed set of texts that must be there.
+    /// Reads one of a closed set of texts that must be present.
     pub(super) fn choice<T: Copy>(&mut self, name: &str, known: &[(&str, T)], what: &str) -> Option<T> {
         let names: Vec<&str> = known.iter().map(|known| known.0).collect();
         let accepted = names.join(", ");
-        let told = self.required(name, &accepted)?;
-        let found = known.iter().find(|known| known.0 == told).map(|known| known.1);
+        let text = self.required(name, &accepted)?;
+        let found = known.iter().find(|known| known.0 == text).map(|known| known.1);
         if found.is_none() {
-            self.error(name, format!("`{told}` is not {what}: accepted are {accepted}"));
+            self.error(name, format!("`{text}` is not {what}: accepted are {accepted}"));
         }
         found
     }
 
-    /// A whole number from 1 on that must be there.
+    /// Reads a whole number from 1 to `most` that must be present.
     pub(super) fn count(&mut self, name: &str, most: u64) -> Option<u64> {
         let accepted = format!("a whole number from 1 to {most}");
-        let Some(told) = self.fields.get(name).filter(|value| !value.is_null()) else {
+        let Some(value) = self.fields.get(name).filter(|value| !value.is_null()) else {
             self.missing(name, &accepted);
             return None;
         };
-        let count = told.as_u64().filter(|count| (1..=most).contains(count));
+        let count = value.as_u64().filter(|count| (1..=most).contains(count));
         if count.is_none() {
-            self.error(name, format!("{told} is not accepted: accepted is {accepted}"));
+            self.error(name, format!("{value} is not accepted: accepted is {accepted}"));
         }
         count
     }
 
-    /// A point in time; none where the field is absent or wrong.
+    /// Reads a point in time; none if the field is absent or wrong.
     pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
-        let told = self.text(name)?;
-        let time = told.parse().ok();
+        let text = self.text(name)?;
+        let time = text.parse().ok();
         if time.is_none() {
-            let detail = format!("`{told}` is not a time: accepted is RFC 3339, 2026-11-21T10:15:21Z");
+            let detail = format!("`{text}` is not a time: accepted is RFC 3339, 2026-11-21T10:15:21Z");
             self.error(name, detail);
         }
         time
     }
 
-    /// A point in time that must be there.
+    /// Reads a point in time that must be present.
     pub(super) fn required_time(&mut self, name: &str) -> Option<Timestamp> {
         if !self.has(name) {
             self.missing(name, "a time by RFC 3339, 2026-11-21T10:15:21Z");

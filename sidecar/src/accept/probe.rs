@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Input;
 use crate::config::{Probe, ProbeTarget};
 use crate::http::{self, Reach};
+use crate::input::Input;
 use mapwarden_engine::observation::{Batch, Call, CallSource, Completion, Observation, Resource};
 
 /// The sidecar has no way to ask over HTTP.

@@ -13,7 +13,7 @@ use super::client::{AskError, Server};
 use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
-use crate::accept::Input;
+use crate::input::Input;
 use crate::metric_names as names;
 use crate::view::{QueriedState, SourceTrouble};
 use mapwarden_engine::aggregate::timestamp;

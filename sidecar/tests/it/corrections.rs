@@ -1,5 +1,5 @@
-//! Corrections from the request to the answer: booked over HTTP, saved, shown side by side with what was measured, and
-//! every number of an answer computed again from its explanation.
+//! Corrections from the request to the answer: booked over HTTP, saved, shown beside the measured counts, and every number
+//! of an answer computed again from its explanation.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Running {
             ..Settings::default()
         };
         let sidecar = Sidecar::start(settings.load().unwrap()).await.unwrap();
-        // An error says that another test installed the provider before, which is as good.
+        // It fails where another test of this process has installed the provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { sidecar, client }
@@ -45,8 +45,8 @@ impl Running {
         answer.json().await.unwrap()
     }
 
-    /// Sends good and bad requests of the last minutes as OTLP deltas, until they are counted.
-    async fn tell(&self, minutes: &[(u64, u64)]) {
+    /// Sends good and bad requests of the last minutes as OTLP deltas, and waits until they are counted.
+    async fn send(&self, minutes: &[(u64, u64)]) {
         let now = jiff::Timestamp::now().as_nanosecond();
         let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
         let minute = 60_000_000_000_i128;
@@ -93,7 +93,7 @@ fn folder(name: &str) -> PathBuf {
 async fn corrections_are_booked_saved_and_withdrawn() {
     let folder = folder("saved");
     let first = Running::start(Some(&folder)).await;
-    first.tell(&[(990, 10), (980, 20), (1_000, 0)]).await;
+    first.send(&[(990, 10), (980, 20), (1_000, 0)]).await;
     let mut refund = body("refund");
     refund["events"] = json!(12);
     let (status, written) = first.post("/api/v1/corrections", Some("r-1"), &refund).await;
@@ -103,9 +103,6 @@ async fn corrections_are_booked_saved_and_withdrawn() {
     let mut deduction = body("deduction");
     deduction["events"] = json!(5);
     assert_eq!(first.post("/api/v1/corrections", None, &deduction).await.0, 201);
-    // What was answered is saved: it is there though nothing is saved at the end.
-    let slo = first.get("/api/v1/slos/shop/availability").await;
-    drop(slo);
     first.sidecar.stop().await;
 
     let second = Running::start(Some(&folder)).await;
@@ -121,11 +118,11 @@ async fn corrections_are_booked_saved_and_withdrawn() {
     assert_eq!(second.post("/api/v1/corrections/none/withdraw", None, &why).await.0, 404);
     assert_eq!(second.post("/api/v1/corrections", Some("r-1"), &refund).await.0, 409);
     let log = second.get("/api/v1/corrections").await;
-    let told: Vec<_> =
+    let lines: Vec<_> =
         log.as_array().unwrap().iter().map(|line| (&line["action"], &line["standing"])).collect();
     let (booked, active) = (json!("booked"), json!("active"));
     assert_eq!(
-        told,
+        lines,
         [(&json!("withdrawn"), &json!("withdrawal")), (&booked, &active), (&booked, &json!("withdrawn")),]
     );
     assert_eq!(log[0]["withdraws"], written["id"]);
@@ -138,7 +135,7 @@ async fn corrections_are_booked_saved_and_withdrawn() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_correction_is_told_at_once() {
+async fn all_problems_of_a_correction_come_in_one_answer() {
     let running = Running::start(None).await;
     let mut wrong = body("exclusion");
     wrong["from"] = json!("soon");
@@ -147,6 +144,11 @@ async fn what_is_wrong_with_a_correction_is_told_at_once() {
     let pointers: Vec<_> =
         problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
     assert_eq!((status, pointers), (400, vec![json!("/events"), json!("/from"), json!("/to")]));
+    for path in ["/api/v1/corrections?kind=refund", "/api/v1/corrections/any/withdraw?reason=x"] {
+        let (status, problem) = running.post(path, None, &wrong).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(status == 400 && detail.contains("is not known; accepted are none"), "{path}: {problem}");
+    }
     running.sidecar.stop().await;
 }
 
@@ -169,7 +171,7 @@ async fn every_number_can_be_computed_again_from_its_explanation() {
     let running = Running::start(None).await;
     let minutes: Vec<_> =
         (0..50).map(|minute| (900 + minute, if minute % 7 < 3 { minute } else { 0 })).collect();
-    running.tell(&minutes).await;
+    running.send(&minutes).await;
     for (kind, events) in [("refund", 40), ("deduction", 11), ("deduction", 3)] {
         let mut booking = body(kind);
         booking["events"] = json!(events);
@@ -192,13 +194,13 @@ async fn every_number_can_be_computed_again_from_its_explanation() {
     assert!(found.len() > 60, "{found:?}");
     let mut computed = 0;
     for (pointer, number) in &found {
-        let said =
+        let explanation =
             explained.get(pointer).unwrap_or_else(|| panic!("{pointer} is not explained: {explained}"));
-        if said["kind"] == "computed" {
-            let again = evaluate(said["formula"].as_str().unwrap(), &said["inputs"]);
+        if explanation["kind"] == "computed" {
+            let again = evaluate(explanation["formula"].as_str().unwrap(), &explanation["inputs"]);
             let error = (again - number).abs() / number.abs().max(1e-6);
-            assert!(error < 1e-9, "{pointer}: {again} instead of {number}: {said}");
-            assert!(said["window"]["resolution"].is_number(), "{pointer}: {said}");
+            assert!(error < 1e-9, "{pointer}: {again} instead of {number}: {explanation}");
+            assert!(explanation["window"]["resolution"].is_number(), "{pointer}: {explanation}");
             computed += 1;
         }
     }

@@ -88,10 +88,7 @@ fn a_sidecar_that_does_not_run_is_named_with_its_option() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains(&format!("no sidecar is ready at {url}")), "{message}");
-    assert!(
-        message.contains("tell with --sidecar where") && message.contains("`mapwarden run`"),
-        "{message}"
-    );
+    assert!(message.contains("set --sidecar") && message.contains("`mapwarden run`"), "{message}");
 }
 
 #[test]
@@ -116,7 +113,7 @@ fn a_sidecar_that_takes_no_telemetry_where_it_should_is_named_with_its_option() 
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains(&format!("the sidecar at http://{admin} is ready")), "{message}");
-    assert!(message.contains(&format!("nothing takes OTLP at {otlp}: tell with --otlp-http")), "{message}");
+    assert!(message.contains(&format!("nothing takes OTLP at {otlp}: set --otlp-http")), "{message}");
 }
 
 #[test]

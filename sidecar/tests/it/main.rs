@@ -25,6 +25,7 @@ mod output_deliver;
 mod output_exposition;
 mod output_fixture;
 mod output_render;
+mod packages;
 mod promql;
 mod repository;
 mod store;

@@ -9,7 +9,7 @@ use super::maps::Bare;
 use super::timed::timed;
 use crate::load::Step;
 
-/// Handles looked up once, as careful services do it.
+/// Handles that are looked up once, as careful services do it.
 pub(super) struct Cached<K, S> {
     map: Bare<K, S>,
     hits: metrics::Counter,
@@ -21,7 +21,7 @@ pub(super) struct Cached<K, S> {
 }
 
 impl<K, S> Cached<K, S> {
-    /// Takes handles of the recorder that is installed.
+    /// Takes handles of the installed recorder.
     pub(super) fn new(map: Bare<K, S>) -> Self {
         let operations = |op: &'static str, outcome: &'static str| {
             let labels = [("map", "cached"), ("op", op), ("outcome", outcome)];
@@ -67,14 +67,14 @@ impl<K, S> Macros<K, S> {
 
 impl<K: Hash + Eq + Clone + Send + Sync, S: BuildHasher + Send + Sync> Variant<K> for Macros<K, S> {
     fn run(&self, steps: &[Step<K>], per_pin: usize) {
-        let tell = |op: &'static str, outcome: &'static str, began: Instant| {
+        let record = |op: &'static str, outcome: &'static str, began: Instant| {
             metrics::histogram!("map_operation_duration", "map" => "macros", "op" => op)
                 .record(began.elapsed());
             metrics::counter!("map_operations", "map" => "macros", "op" => op, "outcome" => outcome)
                 .increment(1);
         };
-        let got = |found, began| tell("get", if found { "hit" } else { "miss" }, began);
-        let inserted = |found, began| tell("insert", if found { "replaced" } else { "inserted" }, began);
+        let got = |found, began| record("get", if found { "hit" } else { "miss" }, began);
+        let inserted = |found, began| record("insert", if found { "replaced" } else { "inserted" }, began);
         timed(&self.map, steps, per_pin, got, inserted);
     }
 }

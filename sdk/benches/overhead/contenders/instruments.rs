@@ -1,6 +1,5 @@
 //! papaya as services measure it with OpenTelemetry: a counter and a histogram with attributes and two clock reads
-//! an operation. Behind the instruments is the real SDK, which aggregates and is read each second; only nothing is
-//! sent.
+//! an operation. Behind the instruments is the real SDK, which aggregates and is read each second; it sends nothing.
 
 use std::hash::{BuildHasher, Hash};
 use std::hint::black_box;
@@ -19,13 +18,13 @@ use super::maps::Bare;
 use super::timed::timed;
 use crate::load::Step;
 
-/// The attributes of one way to end, made once, as careful services do it.
-struct Ending {
+/// The attributes of one outcome, made once, as careful services do it.
+struct OutcomeAttributes {
     operation: [KeyValue; 3],
     duration: [KeyValue; 2],
 }
 
-impl Ending {
+impl OutcomeAttributes {
     fn new(op: &'static str, outcome: &'static str) -> Self {
         let duration = [KeyValue::new("map", "bench"), KeyValue::new("op", op)];
         let [map, of] = duration.clone();
@@ -37,10 +36,10 @@ pub(super) struct Instruments<K, S> {
     map: Bare<K, S>,
     operations: Counter<u64>,
     durations: Histogram<f64>,
-    hit: Ending,
-    miss: Ending,
-    inserted: Ending,
-    replaced: Ending,
+    hit: OutcomeAttributes,
+    miss: OutcomeAttributes,
+    inserted: OutcomeAttributes,
+    replaced: OutcomeAttributes,
 }
 
 impl<K, S> Instruments<K, S> {
@@ -50,28 +49,28 @@ impl<K, S> Instruments<K, S> {
             map,
             operations: meter.u64_counter("map.operations").build(),
             durations: meter.f64_histogram("map.operation.duration").with_unit("s").build(),
-            hit: Ending::new("get", "hit"),
-            miss: Ending::new("get", "miss"),
-            inserted: Ending::new("insert", "inserted"),
-            replaced: Ending::new("insert", "replaced"),
+            hit: OutcomeAttributes::new("get", "hit"),
+            miss: OutcomeAttributes::new("get", "miss"),
+            inserted: OutcomeAttributes::new("insert", "inserted"),
+            replaced: OutcomeAttributes::new("insert", "replaced"),
         }
     }
 
-    fn tell(&self, ending: &Ending, began: Instant) {
-        self.durations.record(began.elapsed().as_secs_f64(), &ending.duration);
-        self.operations.add(1, &ending.operation);
+    fn record(&self, outcome: &OutcomeAttributes, began: Instant) {
+        self.durations.record(began.elapsed().as_secs_f64(), &outcome.duration);
+        self.operations.add(1, &outcome.operation);
     }
 }
 
 impl<K: Hash + Eq + Clone + Send + Sync, S: BuildHasher + Send + Sync> Variant<K> for Instruments<K, S> {
     fn run(&self, steps: &[Step<K>], per_pin: usize) {
-        let got = |found, began| self.tell(if found { &self.hit } else { &self.miss }, began);
-        let inserted = |found, began| self.tell(if found { &self.replaced } else { &self.inserted }, began);
+        let got = |found, began| self.record(if found { &self.hit } else { &self.miss }, began);
+        let inserted = |found, began| self.record(if found { &self.replaced } else { &self.inserted }, began);
         timed(&self.map, steps, per_pin, got, inserted);
     }
 }
 
-/// Takes what was aggregated and sends it nowhere: the wire is not what is measured.
+/// An exporter that drops what was aggregated: the wire is not measured.
 struct Nowhere;
 
 impl PushMetricExporter for Nowhere {

@@ -1,9 +1,9 @@
-//! The maps themselves. All are hashed alike and have room for all entries from the start.
+//! The maps. All have the same hasher and room for all entries from the start.
 
 use std::hash::{BuildHasher, Hash};
 use std::hint::black_box;
 
-use super::{PLACES, Variant};
+use super::{COPIES, Variant};
 use crate::load::Step;
 
 pub(super) type Bare<K, S> = papaya::HashMap<K, u64, S>;
@@ -15,7 +15,7 @@ pub(super) fn bare<K, S: Default>(entries: usize) -> Bare<K, S> {
     papaya::HashMap::builder().capacity(entries).hasher(S::default()).build()
 }
 
-/// Still to be built, because what it times can be chosen. Maps of one name share counters and that choice.
+/// Returns a builder, because the caller chooses what the map times. Maps of one name share counters and that choice.
 pub(super) fn observed<K, S: Default>(
     name: &'static str,
     entries: usize,
@@ -27,7 +27,7 @@ pub(super) fn dash<K: Hash + Eq, S: BuildHasher + Clone + Default>(entries: usiz
     Dash::with_capacity_and_hasher(entries, S::default())
 }
 
-/// A cache that has room for twice the entries and so never evicts.
+/// Returns a cache with room for twice the entries, so that it never evicts.
 pub(super) fn moka<K, S>(entries: usize) -> Moka<K, S>
 where
     K: Hash + Eq + Send + Sync + 'static,
@@ -37,7 +37,7 @@ where
     moka::sync::Cache::builder().initial_capacity(entries).max_capacity(room).build_with_hasher(S::default())
 }
 
-// The maps have the same methods but no common trait.
+// A macro, because the maps have the same methods but no common trait.
 macro_rules! run {
     ($pin:expr, $steps:expr, $per_pin:expr) => {
         for steps in $steps.chunks($per_pin) {
@@ -52,40 +52,40 @@ macro_rules! run {
     };
 }
 
-/// A map whose loop stands at every place.
-macro_rules! placed {
-    ($map:ident, $at:ident) => {
+/// Compiles the loop of a map in [`COPIES`] copies.
+macro_rules! copied {
+    ($map:ident, $copy:ident) => {
         impl<K, S> Variant<K> for $map<K, S>
         where
             K: Hash + Eq + Clone + Send + Sync,
             S: BuildHasher + Send + Sync,
         {
             fn run(&self, steps: &[Step<K>], per_pin: usize) {
-                self.run_at(0, steps, per_pin);
+                self.run_copy(0, steps, per_pin);
             }
 
-            fn run_at(&self, place: usize, steps: &[Step<K>], per_pin: usize) {
-                let copies = [$at::<K, S, 0>, $at::<K, S, 1>, $at::<K, S, 2>, $at::<K, S, 3>];
-                let more = [$at::<K, S, 4>, $at::<K, S, 5>, $at::<K, S, 6>, $at::<K, S, 7>];
-                [copies, more].as_flattened()[place % PLACES](self, steps, per_pin);
+            fn run_copy(&self, copy: usize, steps: &[Step<K>], per_pin: usize) {
+                let copies = [$copy::<K, S, 0>, $copy::<K, S, 1>, $copy::<K, S, 2>, $copy::<K, S, 3>];
+                let more = [$copy::<K, S, 4>, $copy::<K, S, 5>, $copy::<K, S, 6>, $copy::<K, S, 7>];
+                [copies, more].as_flattened()[copy % COPIES](self, steps, per_pin);
             }
         }
 
-        /// The loop, at a place of its own: what stands before it differs, so that no two copies are merged.
+        /// One copy of the loop. The code before the loop differs, so that no two copies are merged.
         #[inline(never)]
-        fn $at<K, S, const PLACE: usize>(map: &$map<K, S>, steps: &[Step<K>], per_pin: usize)
+        fn $copy<K, S, const COPY: usize>(map: &$map<K, S>, steps: &[Step<K>], per_pin: usize)
         where
             K: Hash + Eq + Clone,
             S: BuildHasher,
         {
-            black_box(PLACE);
+            black_box(COPY);
             run!(map.pin(), steps, per_pin);
         }
     };
 }
 
-placed!(Bare, bare_at);
-placed!(Observed, observed_at);
+copied!(Bare, bare_copy);
+copied!(Observed, observed_copy);
 
 impl<K, S> Variant<K> for Dash<K, S>
 where

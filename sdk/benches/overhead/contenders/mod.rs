@@ -1,4 +1,4 @@
-//! Who is compared: bare papaya, what mapwarden makes of it, what services do today, and other maps.
+//! The contenders: bare papaya, mapwarden, papaya as services measure it today, and other maps.
 
 mod facade;
 mod instruments;
@@ -9,26 +9,26 @@ use std::hash::{BuildHasher, Hash};
 
 use crate::load::Step;
 
-/// A map that can do the load.
+/// A map that can run the load.
 pub(crate) trait Variant<K>: Sync {
-    /// Does the steps, holding one pin for `per_pin` of them where there are pins.
+    /// Runs the steps, with one pin for `per_pin` of them if the map has pins.
     fn run(&self, steps: &[Step<K>], per_pin: usize);
 
-    /// The same by the copy of its loop at this place of the program, of [`PLACES`], where there are copies.
-    fn run_at(&self, _place: usize, steps: &[Step<K>], per_pin: usize) {
+    /// Runs the steps in this copy of the loop, of [`COPIES`], if the map has copies.
+    fn run_copy(&self, _copy: usize, steps: &[Step<K>], per_pin: usize) {
         self.run(steps, per_pin);
     }
 }
 
-/// At how many places of the program the loops of the maps stand that are compared to a few per cent. A loop of ten
-/// nanoseconds is up to a tenth faster or slower by where its code happens to lie in the processor's cache lines; over
-/// all places that is no advantage to anybody. Raised, a pair of places has fewer rounds.
-pub(crate) const PLACES: usize = 8;
+/// Copies of the loops of the maps that are compared to a few per cent. A loop of ten nanoseconds is up to a tenth
+/// faster or slower by the position of its code in the processor's cache lines; over all copies no map has an
+/// advantage. Raised, a pair of copies has fewer rounds.
+pub(crate) const COPIES: usize = 8;
 
 /// A map under its name in the table.
 pub(crate) struct Contender<K> {
     pub(crate) name: &'static str,
-    /// It does one in so many of the steps and its time is scaled, because it is so slow.
+    /// A slow map runs one in this many of the steps, and its time is scaled.
     pub(crate) part: usize,
     pub(crate) map: Box<dyn Variant<K>>,
 }
@@ -41,14 +41,14 @@ impl<K> Contender<K> {
 
 /// The map that all others are divided by.
 pub(crate) const BARE: &str = "papaya";
-/// The same again, which tells how far two equal maps differ.
+/// The same again, which shows how far two equal maps differ.
 pub(crate) const AGAIN: &str = "a/a";
 /// The map that is judged.
 pub(crate) const MAPWARDEN: &str = "mapwarden";
 /// papaya with cached handles of the `metrics` facade.
 pub(crate) const CACHED: &str = "metrics";
 
-/// papaya, papaya again, and ours as it comes.
+/// Returns papaya, papaya again, and mapwarden with its defaults.
 pub(crate) fn judged<K, S>(entries: usize) -> Vec<Contender<K>>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
@@ -61,7 +61,7 @@ where
     ]
 }
 
-/// All of them.
+/// Returns all contenders.
 pub(crate) fn all<K, S>(entries: usize) -> Vec<Contender<K>>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,

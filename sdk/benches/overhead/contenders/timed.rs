@@ -1,5 +1,5 @@
-//! The loop of services that measure papaya by themselves. What comes in: steps, and what such a service does after each.
-//! What goes out: nothing, the map is changed. Never reads the clock but before an operation: the rest is the service's.
+//! The loop of services that measure papaya by themselves. Comes in: steps, and what such a service does after each.
+//! Goes out: a changed map. Reads the clock only before an operation: the service does the rest.
 
 use std::hash::{BuildHasher, Hash};
 use std::hint::black_box;
@@ -8,8 +8,8 @@ use std::time::Instant;
 use super::maps::Bare;
 use crate::load::Step;
 
-/// Does the steps, holding one pin for `per_pin` of them, and tells of each whether its key was there and when it
-/// began: `got` of a get, `inserted` of an insert. Inlined with both, so that every contender keeps a loop of its own.
+/// Runs the steps, with one pin for `per_pin` of them. Passes to `got` or `inserted` whether the key was there and when
+/// the operation began. Inlined with both, so that every contender has a loop of its own.
 #[inline(always)]
 pub(super) fn timed<K: Hash + Eq + Clone, S: BuildHasher>(
     map: &Bare<K, S>,

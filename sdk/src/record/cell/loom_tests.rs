@@ -1,5 +1,5 @@
-//! A cell under every order that the memory model allows. All draws come from one generator that is seeded for each
-//! order anew, so that loom meets the same gaps again.
+//! A cell under every order that the memory model allows. All draws come from one generator that is seeded again for
+//! each order, so that loom sees the same gaps.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::record::sampler::MAX_ONE_IN;
 
 const N: u64 = 8;
 
-/// A cell that times the operation after the next with weight [`N`].
+/// Returns a cell that times the operation after the next with weight [`N`].
 fn drawn() -> Arc<ThreadCell> {
     seed_for_test(3);
     let cell = ThreadCell::exclusive(0);
@@ -31,7 +31,7 @@ fn loom_a_weight_belongs_to_the_word_that_made_it_due() {
                 one_in
             }
         });
-        // What the writer knows of the gap that it drew.
+        // The rest of the gap that the writer drew.
         let mut left = 1;
         for _ in 0..3 {
             match cell.due(Op::Insert) {
@@ -45,17 +45,17 @@ fn loom_a_weight_belongs_to_the_word_that_made_it_due() {
             }
         }
         assert!([1, N].contains(&snapshot.join().unwrap()));
-        // Lost or not, the call left a word that counts on, and the next call is heard.
+        // The snapshot's request may be lost, but the word still counts down, and the next request takes effect.
         cell.time_next();
         assert_eq!(cell.due(Op::Insert), Some(Due::drawn(1)));
     });
 }
 
 #[test]
-fn loom_counts_of_one_writer_grow_in_a_reader_s_eyes_and_are_exact() {
+fn loom_counts_of_one_writer_only_grow_and_are_exact() {
     loom::model(|| {
         let cell = drawn();
-        // The reader comes second: loom takes its loads up between the writer's stores, not the other way round.
+        // The reader comes second: loom interleaves its loads with the writer's stores, not the other way round.
         let reader = thread::spawn({
             let cell = Arc::clone(&cell);
             move || (cell.get(Op::Get, Outcome::Hit), cell.get(Op::Get, Outcome::Hit))
@@ -83,9 +83,9 @@ fn loom_writers_of_a_shared_cell_lose_nothing() {
 }
 
 #[test]
-fn loom_no_order_of_estimates_hides_a_shared_cell_s_operations_from_the_cold_way() {
+fn loom_a_shared_cell_stays_on_the_cold_path() {
     let mut every_order = loom::model::Builder::new();
-    // All orders take minutes.
+    // All orders would take minutes.
     every_order.preemption_bound = Some(2);
     every_order.check(|| {
         let cell = Arc::new(ThreadCell::shared(0));
@@ -94,7 +94,7 @@ fn loom_no_order_of_estimates_hides_a_shared_cell_s_operations_from_the_cold_way
             thread::spawn(move || {
                 let due = cell.due(Op::Insert).expect("nothing is counted down");
                 assert!(due.weight == 1 || due.weight == MAX_ONE_IN, "{due:?}");
-                // An estimate each, the fastest rate and the slowest.
+                // One estimate each: the fastest rate and the slowest.
                 cell.window_timed.store(WINDOW_TIMED, Relaxed);
                 cell.adapt(now, due);
             })

@@ -1,5 +1,5 @@
-//! What holds of a meter's numbers whatever was done: cells sum to events, weights to judged events and to samples, and
-//! no number goes back.
+//! Laws of a meter's numbers: cells sum to events, weights sum to judged events and to samples, and no number goes
+//! back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use super::*;
 use crate::record::MapSnapshot;
 use crate::record::outcomes::pairs;
 
-/// Which cell, which pair of operation and outcome by its place, which key.
+/// A cell, a pair of operation and outcome, both by position, and a key.
 type Done = (usize, usize, u64);
 
 fn done() -> impl Strategy<Value = Done> {
     (0..4_usize, 0..pairs().count(), 0..100_u64)
 }
 
-/// The cells of two threads with one of their own, and two that are shared.
+/// Returns two exclusive and two shared cells.
 fn cells(meter: &Meter) -> Vec<&ThreadCell> {
     let exclusive = meter.exclusive.iter().take(2);
     let exclusive = exclusive.map(|cell| cell.get_or_init(|| Box::new(ThreadCell::exclusive(0))));
@@ -25,7 +25,7 @@ fn cells(meter: &Meter) -> Vec<&ThreadCell> {
     exclusive.chain(shared.map(|cell| cell.get_or_init(|| Box::new(ThreadCell::shared(0))))).collect()
 }
 
-/// Does an operation as a map does. Gives what it weighs if it was timed by its turn.
+/// Runs an operation as a map does. Returns its weight if it was timed by its turn, otherwise 0.
 fn run(meter: &Meter, cell: &ThreadCell, (op, outcome): (Op, Outcome), key: u64) -> u64 {
     if is_whole(op) {
         meter.begin_always(cell, op).end(outcome);
@@ -52,7 +52,7 @@ fn is_whole(op: Op) -> bool {
     matches!(op, Op::Retain | Op::Clear | Op::Iter | Op::Len | Op::Reserve)
 }
 
-/// Everything in a snapshot that only grows.
+/// Returns every number in a snapshot that only grows.
 fn growing(snapshot: &MapSnapshot) -> BTreeMap<String, u64> {
     let counts = snapshot.operations.iter().map(|(op, end, count)| (format!("{op:?} {end:?}"), count.get()));
     let times = snapshot.durations.iter().flat_map(|(op, times)| {
@@ -80,7 +80,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_part_sums_to_its_whole_and_nothing_goes_back(
+    fn parts_sum_to_their_whole_and_no_number_goes_back(
         batches in prop::collection::vec(
             prop::collection::vec(done(), 0..400),
             1..6,
@@ -119,7 +119,7 @@ proptest! {
             let sampled = &snapshot.sampled;
             prop_assert_eq!(sampled.operations.get(), drawn);
             let scopes: u64 = sampled.scopes.iter().map(|(_, count)| count.get()).sum();
-            prop_assert_eq!(scopes, drawn, "by the request that made them");
+            prop_assert_eq!(scopes, drawn, "by request scope");
             let hot: u64 = sampled.hot_keys.iter().map(|key| key.operations.get()).sum();
             prop_assert!(hot <= drawn);
             let now = growing(&snapshot);

@@ -3,7 +3,7 @@
 
 use mapwarden_contract::Outcome;
 
-/// How an operation ended, and of what it failed.
+/// The outcome of an operation, and the type of its error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OperationEnd {
     pub(super) outcome: Outcome,
@@ -11,7 +11,8 @@ pub(super) struct OperationEnd {
 }
 
 impl OperationEnd {
-    /// Whether it is offered as a span however fast it was. A failure without its error is offered by who knows it.
+    /// Returns whether the operation is offered as a span at any duration. A failure without its error is not: the
+    /// caller that knows the error offers it.
     pub(super) const fn is_bad(self) -> bool {
         matches!(self.outcome, Outcome::Rejected) || self.error.is_some()
     }

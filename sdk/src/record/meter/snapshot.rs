@@ -1,5 +1,5 @@
-//! A map's counts read out. Comes in: its cells, beside their writers. Goes out: a [`MapSnapshot`], and to threads
-//! that have become slow the call to time their next operation.
+//! Reads the counts of a map. Comes in: its cells, beside their writers. Goes out: a [`MapSnapshot`], and a request to
+//! threads that have become slow to time their next operation.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,14 +13,14 @@ use crate::record::{Distribution, MapSnapshot, clock};
 use mapwarden_contract::{Count, Nanos, Op, Outcome, UnixNanos};
 
 impl Meter {
-    /// Everything counted so far. Each number is at least that of the snapshot before; numbers of operations that
-    /// end meanwhile may be in or not.
+    /// Returns everything counted so far. Each number is at least that of the previous snapshot. Operations that end
+    /// during the call may be included or not.
     pub(in crate::record) fn snapshot(&self) -> MapSnapshot {
         let cells: Vec<&ThreadCell> =
             self.exclusive.iter().chain(&self.shared).filter_map(OnceBox::get).collect();
         let (now, unix) = (clock::now(), UnixNanos::now());
         let operations = operations(&cells);
-        // Relaxed: at most this many offers more, in whatever order threads see it.
+        // Relaxed: at most this many more offers, in any order that threads see it.
         self.offers.store(OFFERS, Relaxed);
 
         let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,13 +41,13 @@ impl Meter {
             name: self.name.clone(),
             objectives,
             durations: self.durations(),
-            // Between the changes of two maps of one name the sum may be below what is there.
+            // Between the changes of two maps of one name the sum may be below the number of entries.
             entries: Count::new(u64::try_from(self.entries.load(Relaxed)).unwrap_or_default()),
             max_entries: self.bound(),
             retries: Count::new(self.retries.load(Relaxed)),
             failures: self.failures.snapshot(),
             last_write,
-            guard_held: Nanos::new(self.probe.ask(now)),
+            guard_held: Nanos::new(self.probe.request(now)),
             sampled: self.samples.snapshot(now, unix),
             operations,
         }
@@ -58,7 +58,7 @@ impl Meter {
         histograms.filter_map(|(op, histogram)| histogram.get().map(|it| (op, it.snapshot()))).collect()
     }
 
-    /// The bound of all maps of the name together, if each has one.
+    /// Returns the sum of the bounds of all maps of the name, if each has one.
     fn bound(&self) -> Option<Count> {
         let bound = self.bounds.load(Relaxed);
         (self.unbounded.load(Relaxed) == 0 && bound > 0).then(|| Count::new(bound))

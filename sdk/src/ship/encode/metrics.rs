@@ -40,8 +40,8 @@ pub(crate) fn metrics(
     let Totals { batches, unconfirmed } = totals;
     let mut points = MetricPoints::new(start, now);
     points::each(snapshot, &mut |metric, attributes, value| points.add(metric, attributes, value));
-    points.add(&wire::BATCHES, &[], points::PointValue::Whole(*batches));
-    points.add(&wire::UNCONFIRMED, &[], points::PointValue::Whole(Count::new(unconfirmed.get())));
+    points.add(&wire::BATCHES, &[], points::EmittedValue::Whole(*batches));
+    points.add(&wire::UNCONFIRMED, &[], points::EmittedValue::Whole(Count::new(unconfirmed.get())));
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(resource.clone()),
@@ -69,16 +69,16 @@ impl MetricPoints {
         Self { start, now, numbers: BTreeMap::new(), times: BTreeMap::new() }
     }
 
-    fn add(&mut self, metric: &names::Metric, attributes: &[Attribute<'_>], value: points::PointValue<'_>) {
+    fn add(&mut self, metric: &names::Metric, attributes: &[Attribute<'_>], value: points::EmittedValue<'_>) {
         let attributes = attributes.iter().map(|(name, value)| encoded(name, *value)).collect();
         let (start, number) = match value {
-            points::PointValue::Times(times) => {
+            points::EmittedValue::Times(times) => {
                 let point = self.distribution(attributes, times);
                 return self.times.entry(metric.name).or_default().push(point);
             }
-            points::PointValue::Whole(count) => (self.start, Value::AsInt(signed(count.get()))),
-            points::PointValue::Since(since, count) => (since, Value::AsInt(signed(count.get()))),
-            points::PointValue::Share(share) => (self.start, Value::AsDouble(share.get())),
+            points::EmittedValue::Whole(count) => (self.start, Value::AsInt(signed(count.get()))),
+            points::EmittedValue::Since(since, count) => (since, Value::AsInt(signed(count.get()))),
+            points::EmittedValue::Share(share) => (self.start, Value::AsDouble(share.get())),
         };
         self.numbers.entry(metric.name).or_default().push(NumberDataPoint {
             attributes,

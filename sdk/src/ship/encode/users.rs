@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::{instrumentation, integer, text};
-use crate::record::{IdentityKind, UsersAbout, UsersSnapshot};
+use crate::record::{UsersAbout, UsersKind, UsersSnapshot};
 use crate::scope::SLOT;
 use mapwarden_contract::UnixNanos;
 use mapwarden_contract::names::{attribute, wire};
@@ -31,10 +31,10 @@ pub(crate) fn users(
     }
 }
 
-fn event_name(who: IdentityKind) -> &'static str {
+fn event_name(who: UsersKind) -> &'static str {
     match who {
-        IdentityKind::User => wire::USERS_EVENT,
-        IdentityKind::Tenant => wire::TENANTS_EVENT,
+        UsersKind::User => wire::USERS_EVENT,
+        UsersKind::Tenant => wire::TENANTS_EVENT,
     }
 }
 

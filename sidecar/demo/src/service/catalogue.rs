@@ -1,5 +1,5 @@
-//! What comes in: keys of items. What goes out: prices, and what had to be done to the map for them. A cache of
-//! fixed size in front of the price list: when it is full, the entry that came first goes first.
+//! What comes in: keys of items. What goes out: prices, and the lookups that they took. A cache of fixed size in front of the
+//! price list: when it is full, the oldest entry is evicted.
 
 use std::collections::VecDeque;
 use std::ops::AddAssign;
@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use mapwarden_contract::Count;
 use serde::{Deserialize, Serialize};
 
-/// How many prices are kept. The generated load fits; a recorded workload of more keys than this evicts.
+/// How many prices are kept. The generated load fits; a recorded workload of more keys evicts entries.
 const CAPACITY: usize = 32_768;
 
-/// Prices from here on are changed by people.
+/// Prices from here on are changed by hand.
 const BY_HAND: Price = Price(9_000);
 
 /// A price that no program may change.
@@ -23,20 +23,20 @@ struct ChangedByHand;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Price(pub(crate) u64);
 
-/// What was done to the catalogue, told by the return values of the map.
+/// Lookups of the catalogue and their effects, from the return values of the map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Lookups {
+pub(crate) struct CatalogueLookups {
     /// Lookups that found their key.
     pub(crate) hits: Count,
     /// Lookups that did not.
     pub(crate) misses: Count,
-    /// Entries that are new.
+    /// New entries.
     pub(crate) inserts: Count,
-    /// Entries that were removed for another.
+    /// Entries that were removed for a new one.
     pub(crate) evictions: Count,
 }
 
-impl AddAssign for Lookups {
+impl AddAssign for CatalogueLookups {
     fn add_assign(&mut self, other: Self) {
         self.hits += other.hits;
         self.misses += other.misses;
@@ -46,13 +46,13 @@ impl AddAssign for Lookups {
 }
 
 /// The cache of prices.
-pub(crate) struct Catalogue {
+pub(crate) struct PriceCache {
     prices: mapwarden::HashMap<u64, Price>,
     arrivals: Mutex<VecDeque<u64>>,
     capacity: usize,
 }
 
-impl Catalogue {
+impl PriceCache {
     /// An empty catalogue.
     pub(crate) fn new() -> Self {
         Self::with_capacity(CAPACITY)
@@ -66,8 +66,8 @@ impl Catalogue {
         }
     }
 
-    /// The price of an item; adds to `lookups` what that took.
-    pub(crate) fn price(&self, item: u64, lookups: &mut Lookups) -> Price {
+    /// Returns the price of an item, and adds to `lookups` what that took.
+    pub(crate) fn price(&self, item: u64, lookups: &mut CatalogueLookups) -> Price {
         let prices = self.prices.pin();
         if let Some(price) = prices.get(&item) {
             lookups.hits += Count::new(1);
@@ -89,11 +89,11 @@ impl Catalogue {
     pub(crate) fn reprice(&self, item: u64) {
         let raise =
             |price: &Price| if *price < BY_HAND { Ok(Price(price.0 + 1)) } else { Err(ChangedByHand) };
-        // Nobody waits for it: the next round asks again.
+        // A refused change needs no handling: the next round tries again.
         let _ = self.prices.pin().try_update(item, raise).is_ok();
     }
 
-    /// Lines a new key up, and takes the oldest out of the line where there are too many.
+    /// Appends a new key, and returns the oldest one where there are too many.
     fn make_room_for(&self, item: u64) -> Option<u64> {
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         arrivals.push_back(item);
@@ -101,7 +101,7 @@ impl Catalogue {
     }
 }
 
-/// What the price list says.
+/// The price in the price list.
 const fn listed(item: u64) -> Price {
     Price(499 + item % 97 * 100)
 }
@@ -111,13 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_catalogue_lets_the_oldest_go() {
-        let catalogue = Catalogue::with_capacity(2);
-        let mut lookups = Lookups::default();
+    fn a_full_cache_evicts_the_oldest() {
+        let catalogue = PriceCache::with_capacity(2);
+        let mut lookups = CatalogueLookups::default();
         for item in [1, 2, 1, 3, 1] {
             assert_eq!(catalogue.price(item, &mut lookups), listed(item));
         }
-        let expected = Lookups {
+        let expected = CatalogueLookups {
             hits: Count::new(1),
             misses: Count::new(4),
             inserts: Count::new(4),
@@ -127,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn a_new_price_is_the_one_that_is_seen() {
-        let catalogue = Catalogue::new();
-        let mut lookups = Lookups::default();
+    fn a_lookup_returns_the_new_price() {
+        let catalogue = PriceCache::new();
+        let mut lookups = CatalogueLookups::default();
         let before = catalogue.price(7, &mut lookups);
         catalogue.reprice(7);
         assert_eq!(catalogue.price(7, &mut lookups), Price(before.0 + 1));

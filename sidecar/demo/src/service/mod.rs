@@ -1,11 +1,12 @@
-//! The order service of the demo, a process of its own. What comes in: HTTP requests of shoppers. What goes out:
-//! prices and orders, and telemetry through the SDK. Never knows that it is watched: it is written as any
-//! service would be, on maps and scopes.
+//! The order service of the demo, a process of its own. What comes in: HTTP requests of shoppers. What goes out: prices and
+//! orders, and telemetry through the SDK. Contains nothing for the demo's sake but the fault: it is written as any service
+//! on maps and scopes.
 
 pub(crate) mod catalogue;
 pub(crate) mod orders;
 pub(crate) mod routing;
 mod sessions;
+pub(crate) mod upstream;
 
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
@@ -14,25 +15,22 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use mapwarden::{Objective, Telemetry};
-use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::catalogue::Catalogue;
-use self::routing::{Loader, Routing};
+use self::catalogue::PriceCache;
+use self::routing::{RoutingLoader, RoutingTable};
 use self::sessions::Sessions;
+use self::upstream::Upstream;
 
-/// The service's name, as its telemetry says it.
+/// The service's name in its telemetry.
 pub(crate) const NAME: &str = "order-service";
 
-/// What the first line on standard output begins with; the address follows.
+/// Start of the first line on standard output; the address follows.
 pub(crate) const LISTENING: &str = "listening ";
 
-/// When a call to a dependency is given up.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What the order service is told when it starts.
+/// The arguments of the order service.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServiceArgs {
     /// The version that its telemetry carries.
@@ -49,10 +47,10 @@ pub struct ServiceArgs {
     backend: String,
     /// How the routing table is loaded.
     #[arg(long, value_enum, default_value = "normalised")]
-    routing: Loader,
+    routing: RoutingLoader,
 }
 
-/// Serves until standard input is closed or SIGTERM comes, answers what is still running, and flushes.
+/// Serves until standard input is closed or SIGTERM comes, answers open requests, and flushes its telemetry.
 ///
 /// # Errors
 /// A backend that does not answer, or no free port.
@@ -62,8 +60,8 @@ pub async fn run(args: ServiceArgs) -> anyhow::Result<()> {
     let users: Vec<String> = upstream.get("sessions").await?;
     let shop = Arc::new(orders::Shop {
         sessions: Sessions::restored(users)?,
-        catalogue: Catalogue::new(),
-        routing: Routing::load(args.routing, upstream.clone()).await?,
+        catalogue: PriceCache::new(),
+        routing: RoutingTable::load(args.routing, upstream.clone()).await?,
         upstream,
         shows_related: false.into(),
     });
@@ -72,15 +70,15 @@ pub async fn run(args: ServiceArgs) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let repricing = tokio::spawn(reprice(shop.clone()));
     writeln!(std::io::stdout(), "{LISTENING}{address}")
-        .context("nobody reads the order service's address")?;
+        .context("the order service's address cannot be written")?;
     let served = axum::serve(listener, orders::router(shop)).with_graceful_shutdown(stop).await;
     repricing.abort();
-    // A sidecar that is gone is no failure of the service.
+    // A sidecar that is gone does not fail the service.
     if let Err(error) = telemetry.flush() {
-        tracing::warn!(%error, "the last telemetry was not taken");
+        tracing::warn!(%error, "the last telemetry was not delivered");
     }
     drop(telemetry);
-    served.context("the order service ended badly")
+    served.context("the order service failed")
 }
 
 fn install(args: &ServiceArgs) -> anyhow::Result<Telemetry> {
@@ -97,8 +95,7 @@ fn install(args: &ServiceArgs) -> anyhow::Result<Telemetry> {
     Ok(telemetry)
 }
 
-/// Ends when the service is told to stop: by SIGTERM, or because whoever started it closed its standard input or
-/// is gone.
+/// Ends when the service should stop: on SIGTERM, or when the parent process closed its standard input or is gone.
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminated = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
     let input = std::io::stdin().as_fd().try_clone_to_owned().context("standard input is closed")?;
@@ -122,47 +119,11 @@ async fn closed(input: pipe::Receiver) {
     }
 }
 
-/// Changes a price now and then, as somebody in the back office does.
+/// Changes a price now and then, as the back office does.
 async fn reprice(shop: Arc<orders::Shop>) {
     let mut moments = tokio::time::interval(Duration::from_millis(500));
     loop {
         moments.tick().await;
         shop.catalogue.reprice(fastrand::u64(0..100));
-    }
-}
-
-/// The service's dependencies.
-#[derive(Clone)]
-pub(crate) struct Upstream {
-    base: String,
-    client: reqwest::Client,
-}
-
-impl Upstream {
-    /// Knows where they are; asks nothing yet.
-    ///
-    /// # Errors
-    /// An HTTP client that cannot be set up.
-    pub(crate) fn new(base: String) -> anyhow::Result<Self> {
-        Ok(Self { base, client: super::http_client(CALL_TIMEOUT)? })
-    }
-
-    /// Asks for something.
-    ///
-    /// # Errors
-    /// No answer in time, a failure, or an answer that is not what was asked for.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, what: &str) -> anyhow::Result<T> {
-        let answer = self.client.get(format!("{}/{what}", self.base)).send().await?.error_for_status()?;
-        Ok(answer.json().await?)
-    }
-
-    /// Takes a payment.
-    ///
-    /// # Errors
-    /// No answer in time, or a refusal.
-    pub(crate) async fn pay(&self, cents: u64) -> anyhow::Result<()> {
-        let request = self.client.post(format!("{}/payments", self.base)).json(&cents);
-        request.send().await?.error_for_status()?;
-        Ok(())
     }
 }

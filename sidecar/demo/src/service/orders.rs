@@ -1,4 +1,4 @@
-//! What comes in: the requests of shoppers. What goes out: prices, orders, or why there is none.
+//! What comes in: requests of shoppers. What goes out: prices, and orders or the reason why there is none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,10 @@ use axum::{Json, Router};
 use mapwarden::{Scope, ScopeLayer};
 use serde::{Deserialize, Serialize};
 
-use super::Upstream;
-use super::catalogue::{Catalogue, Lookups};
-use super::routing::Routing;
+use super::catalogue::{CatalogueLookups, PriceCache};
+use super::routing::RoutingTable;
 use super::sessions::Sessions;
+use super::upstream::Upstream;
 
 /// The largest body: a batch of 200 keys takes 2 kB.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -22,39 +22,39 @@ const LARGEST_BODY: usize = 64 * 1024;
 /// Everything that the service holds.
 pub(super) struct Shop {
     pub(super) sessions: Sessions,
-    pub(super) catalogue: Catalogue,
-    pub(super) routing: Routing,
+    pub(super) catalogue: PriceCache,
+    pub(super) routing: RoutingTable,
     pub(super) upstream: Upstream,
-    /// A feature flag: a look at an item also looks up the one beside it.
+    /// A feature flag: a visit to an item also looks up a related item.
     pub(super) shows_related: AtomicBool,
 }
 
-/// What browsing answers. It also tells what that did to the catalogue, for the comparison at the demo's end.
+/// The response to browsing. It also reports the lookups of the catalogue, for the comparison at the demo's end.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Browsed {
+pub(crate) struct BrowseResponse {
     /// The price of everything that was looked at, in cents.
     pub(crate) cents: u64,
-    /// What was done to the catalogue.
-    pub(crate) lookups: Lookups,
+    /// The lookups of the catalogue.
+    pub(crate) lookups: CatalogueLookups,
 }
 
-/// An order that was taken.
+/// An accepted order.
 #[derive(Debug, Serialize)]
 struct Order {
     cents: u64,
     warehouse: String,
 }
 
-/// Why an order was not taken. A closed set.
+/// Why an order was refused.
 #[derive(Clone, Copy)]
-enum Refusal {
+enum OrderRefusal {
     /// No warehouse serves the region.
     Routing,
     /// The payment failed.
     Payment,
 }
 
-impl Refusal {
+impl OrderRefusal {
     /// The error type of the request's scope.
     const fn kind(self) -> &'static str {
         match self {
@@ -71,36 +71,44 @@ impl Refusal {
     }
 }
 
-/// The service's endpoints. Browsing is observed by the layer; checkout by hand, because it knows better than its
-/// status why it failed.
+/// The service's endpoints. Browsing is observed by the layer; checkout by its own scope, which has a more precise error type
+/// than the status.
 pub(super) fn router(shop: Arc<Shop>) -> Router {
-    let browsed = ScopeLayer::request("browse").user_header("x-user").region_header("x-region");
+    let layer = ScopeLayer::request("browse").user_header("x-user").region_header("x-region");
     Router::new()
         .route("/browse/{item}", get(browse))
         .route("/replay", post(replay))
-        .route_layer(browsed)
+        .route_layer(layer)
         .route("/checkout", post(checkout))
         .route("/flags/related", put(set_related))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(shop)
 }
 
-async fn browse(State(shop): State<Arc<Shop>>, Path(item): Path<u64>, headers: HeaderMap) -> Json<Browsed> {
-    let mut lookups = Lookups::default();
+async fn browse(
+    State(shop): State<Arc<Shop>>,
+    Path(item): Path<u64>,
+    headers: HeaderMap,
+) -> Json<BrowseResponse> {
+    let mut lookups = CatalogueLookups::default();
     let mut cents = shop.catalogue.price(item, &mut lookups).0;
-    // Relaxed: the flag stands alone.
+    // Relaxed: nothing else is read with the flag.
     if shop.shows_related.load(Ordering::Relaxed) {
         cents += shop.catalogue.price(item ^ 1, &mut lookups).0;
     }
     shop.sessions.visit(header(&headers, "x-user"), cents);
-    Json(Browsed { cents, lookups })
+    Json(BrowseResponse { cents, lookups })
 }
 
-async fn replay(State(shop): State<Arc<Shop>>, headers: HeaderMap, items: Json<Vec<u64>>) -> Json<Browsed> {
-    let mut lookups = Lookups::default();
+async fn replay(
+    State(shop): State<Arc<Shop>>,
+    headers: HeaderMap,
+    items: Json<Vec<u64>>,
+) -> Json<BrowseResponse> {
+    let mut lookups = CatalogueLookups::default();
     let cents = items.iter().map(|item| shop.catalogue.price(*item, &mut lookups).0).sum();
     shop.sessions.visit(header(&headers, "x-user"), cents);
-    Json(Browsed { cents, lookups })
+    Json(BrowseResponse { cents, lookups })
 }
 
 async fn checkout(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
@@ -118,22 +126,22 @@ async fn checkout(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response
     }
 }
 
-async fn order(shop: &Shop, user: &str, region: &str) -> Result<Order, Refusal> {
-    let warehouse = shop.routing.warehouse(region).await.ok().flatten().ok_or(Refusal::Routing)?;
+async fn order(shop: &Shop, user: &str, region: &str) -> Result<Order, OrderRefusal> {
+    let warehouse = shop.routing.warehouse(region).await.ok().flatten().ok_or(OrderRefusal::Routing)?;
     let cents = shop.sessions.take_cart(user);
     let call = Scope::dependency("payments");
     match shop.upstream.pay(cents).await {
         Ok(()) => call.ok(),
         Err(_) => {
             call.fail("refused");
-            return Err(Refusal::Payment);
+            return Err(OrderRefusal::Payment);
         }
     }
     Ok(Order { cents, warehouse })
 }
 
 async fn set_related(State(shop): State<Arc<Shop>>, Json(on): Json<bool>) -> StatusCode {
-    // Relaxed: the flag stands alone.
+    // Relaxed: nothing else is read with the flag.
     shop.shows_related.store(on, Ordering::Relaxed);
     StatusCode::NO_CONTENT
 }

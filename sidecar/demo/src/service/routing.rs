@@ -1,5 +1,5 @@
-//! What comes in: a region. What goes out: the warehouse that serves it. The table is the directory's, whose
-//! names people type.
+//! What comes in: a region. What goes out: the warehouse that serves it. The table comes from the directory, where people
+//! type the names.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use tokio::sync::RwLock;
 use tokio::time::Instant;
 
 use super::super::backend::Warehouse;
-use super::Upstream;
+use super::upstream::Upstream;
 
 /// How the routing table is loaded: what the demo's bad deploy changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Loader {
+pub(crate) enum RoutingLoader {
     /// Region names are brought to lower case; the table is loaded once.
     Normalised,
     /// Region names stay as they were typed, and a miss loads the table again, "so that new regions appear by
-    /// themselves". Two faults in one: the region that somebody typed in capitals is never found, and every
-    /// other region waits behind the loading that its misses cause.
+    /// themselves". Two faults in one: the region that was typed in capitals is never found, and every other region waits
+    /// for the loading that those misses cause.
     Verbatim,
 }
 
-impl Loader {
+impl RoutingLoader {
     fn key(self, region: &str) -> String {
         match self {
             Self::Normalised => region.to_lowercase(),
@@ -35,20 +35,20 @@ impl Loader {
 const YOUNG: Duration = Duration::from_secs(1);
 
 /// Region to warehouse.
-pub(crate) struct Routing {
+pub(crate) struct RoutingTable {
     table: mapwarden::HashMap<String, String>,
-    loader: Loader,
+    loader: RoutingLoader,
     upstream: Upstream,
-    /// When the table was loaded. Lookups read under it, so that nobody sees half a table.
+    /// When the table was loaded. Lookups hold the read lock, so that no lookup sees half a table.
     loaded: RwLock<Option<Instant>>,
 }
 
-impl Routing {
+impl RoutingTable {
     /// Loads the table.
     ///
     /// # Errors
     /// A directory that does not answer.
-    pub(crate) async fn load(loader: Loader, upstream: Upstream) -> anyhow::Result<Self> {
+    pub(crate) async fn load(loader: RoutingLoader, upstream: Upstream) -> anyhow::Result<Self> {
         let routing = Self {
             table: mapwarden::HashMap::builder().name("routing").build(),
             loader,
@@ -59,18 +59,18 @@ impl Routing {
         Ok(routing)
     }
 
-    /// The warehouse for a region, if there is one.
+    /// Returns the warehouse of a region, if there is one.
     ///
     /// # Errors
     /// A directory that does not answer.
     pub(crate) async fn warehouse(&self, region: &str) -> anyhow::Result<Option<String>> {
         let found = self.lookup(region).await;
         match self.loader {
-            Loader::Verbatim if found.is_none() => {
+            RoutingLoader::Verbatim if found.is_none() => {
                 self.reload().await?;
                 Ok(self.lookup(region).await)
             }
-            Loader::Verbatim | Loader::Normalised => Ok(found),
+            RoutingLoader::Verbatim | RoutingLoader::Normalised => Ok(found),
         }
     }
 
@@ -110,11 +110,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_name_in_capitals_is_found_only_by_the_loader_that_brings_it_to_lower_case() {
+    async fn capitals_are_found_only_by_the_normalising_loader() {
         let backend = backend::Backend::start().await.unwrap();
-        for (loader, expected) in [(Loader::Normalised, Some("dublin-2")), (Loader::Verbatim, None)] {
+        for (loader, expected) in
+            [(RoutingLoader::Normalised, Some("dublin-2")), (RoutingLoader::Verbatim, None)]
+        {
             let upstream = Upstream::new(backend.url()).unwrap();
-            let routing = Routing::load(loader, upstream).await.unwrap();
+            let routing = RoutingTable::load(loader, upstream).await.unwrap();
             assert_eq!(routing.warehouse("eu-west-1").await.unwrap().as_deref(), expected, "{loader:?}");
             assert_eq!(routing.warehouse("us-east-1").await.unwrap().as_deref(), Some("ohio-1"));
         }

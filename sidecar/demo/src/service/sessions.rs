@@ -1,11 +1,11 @@
-//! What comes in: a user's id. What goes out: the session, made at the first visit.
+//! What comes in: a user's id. What goes out: the session, created at the first visit.
 
 use std::time::Duration;
 
 use mapwarden::Objective;
 use mapwarden_contract::ObjectiveError;
 
-/// More than that many sessions are turned away: 100 bytes each, 10 MB.
+/// The most sessions, at 100 bytes each 10 MB; further ones are rejected.
 const MOST_SESSIONS: usize = 100_000;
 
 /// What is known about a visitor.
@@ -23,10 +23,10 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// The sessions that another process of the service left in the session store.
+    /// Restores the sessions that another process of the service left in the session store.
     ///
     /// # Errors
-    /// None with the objectives below; they are checked like everybody's.
+    /// None with the objectives below; the constructors check them like any others.
     pub(crate) fn restored(users: impl IntoIterator<Item = String>) -> Result<Self, ObjectiveError> {
         let sessions = mapwarden::HashMap::builder()
             .name("sessions")
@@ -41,7 +41,7 @@ impl Sessions {
         Ok(Self { sessions })
     }
 
-    /// Enters a visit: the session after it.
+    /// Records a visit, and returns the session after it.
     pub(crate) fn visit(&self, user: &str, price_cents: u64) -> Session {
         let sessions = self.sessions.pin();
         if sessions.get(user).is_none() {
@@ -56,7 +56,7 @@ impl Sessions {
             .unwrap_or_default()
     }
 
-    /// Takes the cart: what it held.
+    /// Empties the cart, and returns what it held.
     pub(crate) fn take_cart(&self, user: &str) -> u64 {
         let sessions = self.sessions.pin();
         let Some(session) = sessions.get(user) else {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cart_holds_what_was_looked_at_until_it_is_taken() {
+    fn a_cart_holds_its_items_until_it_is_taken() {
         let sessions = Sessions::restored(["ada".to_owned()]).unwrap();
         assert_eq!(sessions.visit("ada", 300), Session { pages: 1, cart_cents: 300 });
         assert_eq!(sessions.visit("ada", 200), Session { pages: 2, cart_cents: 500 });

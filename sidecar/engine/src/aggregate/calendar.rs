@@ -49,7 +49,7 @@ impl CalendarSums {
         &self.calendar
     }
 
-    /// Adds to the period that holds `time`; what is later than a period is gone.
+    /// Adds to the period that holds `time`; events that come more than a period late are dropped.
     pub(super) fn add(&mut self, time: UnixNanos, counts: &Counts) {
         if let Some(sum) = self.at(time) {
             sum.add(counts);
@@ -144,7 +144,7 @@ impl CalendarSums {
         Some(Bounds { start: self.start(number)?, end: self.start(number + 1)? })
     }
 
-    /// About which period holds a moment, counted from the one that the calendar names.
+    /// Returns the number of a period near a moment, counted from the one that the calendar names.
     fn near(&self, time: UnixNanos) -> Option<i64> {
         let first = self.calendar.start.to_zoned(self.calendar.zone.clone()).ok()?.timestamp();
         let days = timestamp(time).duration_since(first).as_secs() / 86_400;
@@ -158,8 +158,8 @@ impl CalendarSums {
         Some(days / (length * i64::from(self.calendar.count.max(1))))
     }
 
-    /// The first moment of a period, counted from the one that the calendar names. Where a zone skips its midnight, the
-    /// first moment after it.
+    /// Returns the first moment of a period, counted from the one that the calendar names: the first after midnight where a
+    /// zone skips its midnight.
     fn start(&self, number: i64) -> Option<UnixNanos> {
         let units = number.checked_mul(i64::from(self.calendar.count.max(1)))?;
         let span = match self.calendar.unit {
@@ -181,7 +181,7 @@ impl Bounds {
     }
 }
 
-/// A time before 1970 is not ours.
+/// Returns a time as nanoseconds; none before 1970.
 fn nanos(time: Timestamp) -> Option<UnixNanos> {
     u64::try_from(time.as_nanosecond()).ok().map(UnixNanos::new)
 }

@@ -1,5 +1,5 @@
 //! The hot keys of one map. Comes in: what its processes report of their few hottest keys. Goes out: how often each key was
-//! used, by time. Never holds more than [`KEYS`] keys, however often they change, and never counts an operation twice.
+//! used, by time. Never holds more than 64 keys, however often they change, and never counts an operation twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::slots::{Slots, Until, most_first};
 /// How far back keys are remembered.
 pub const REACH: Nanos = Nanos::from_secs(3_600);
 
-/// How many keys a map has. Raised, a map whose hot keys change all the time takes more memory: up to 33 kB for a
+/// How many keys a map has. Raised, a map with hot keys that change all the time takes more memory: up to 33 kB for a
 /// key that is reported each second for an hour.
 const KEYS: usize = 64;
 
@@ -45,7 +45,7 @@ pub struct KeyPoint {
     pub sender: u64,
     /// The point.
     pub reading: Reading,
-    /// Its time in ours.
+    /// Its time, at most the time at which it arrived.
     pub at: UnixNanos,
     /// Since when the sidecar watches.
     pub watching_since: UnixNanos,

@@ -13,7 +13,7 @@ pub enum Ignored {
     TooManySeries,
     /// SLI events of an objective that was never declared.
     UnknownObjective,
-    /// One of our own metrics without the attributes or the kind that it has by contract.
+    /// A metric of the SDK without the attributes or the kind that it has by contract.
     Malformed,
     /// A latency objective's threshold is not a bound of the histogram.
     ThresholdOffBound,

@@ -1,4 +1,4 @@
-//! The keys of the tables whose names come from senders.
+//! The keys of tables, made of names that come from senders.
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ mod series_table;
 mod composite;
 mod configured;
 mod definition;
+mod kept_objective;
 pub mod objective;
 mod objective_table;
 mod places;

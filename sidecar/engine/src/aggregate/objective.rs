@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
-use serde::{Deserialize, Deserializer, Serialize};
 
 use super::calendar::{Bounds, CalendarSums, KeptPeriod};
 pub use super::definition::{About, Definition, SliKind};
+pub use super::kept_objective::KeptObjective;
 pub use super::places::Place;
 use super::places::Places;
 use super::slot::Counts;
@@ -30,7 +30,7 @@ pub struct ObjectiveState {
     pub since: UnixNanos,
     /// All events since then.
     pub totals: Counts,
-    /// Those of them that lay ahead of a clock that was set back: in no window any more.
+    /// Those of them that lay ahead of a clock that was set back, and are in no window any more.
     forgotten: Counts,
     /// Events by time.
     slots: Slots,
@@ -85,36 +85,6 @@ impl Uncounted {
         self.bad_above_total += other.bad_above_total;
         self.late += other.late;
     }
-}
-
-/// What the store keeps of an objective beside its slots.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KeptObjective {
-    /// What it is about, and its target.
-    pub definition: Definition,
-    /// When it was first measured.
-    pub since: u64,
-    /// All events since then.
-    pub totals: Counts,
-    /// Until when telemetry accounts for the time.
-    pub covered_until: u64,
-    /// Sums by periods of the calendar; older rows end before this field.
-    #[serde(deserialize_with = "or_none")]
-    pub calendar: Vec<KeptPeriod>,
-    /// Time slices that are not judged yet; older rows end before this field.
-    #[serde(deserialize_with = "or_none")]
-    pub timeslices: Vec<KeptTimeslice>,
-    /// Events that were forgotten because the clock was set back, at most one sum; older rows end before this field.
-    #[serde(deserialize_with = "or_none")]
-    pub forgotten: Vec<Counts>,
-    /// The only place of all its events, if there is one; older rows end before this field.
-    #[serde(deserialize_with = "or_none")]
-    pub only_place: Vec<Place>,
-}
-
-/// Reads a field at the end of newer rows only; older rows have none.
-fn or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(row: D) -> Result<Vec<T>, D::Error> {
-    Ok(Vec::deserialize(row).unwrap_or_default())
 }
 
 impl ObjectiveState {
@@ -207,7 +177,7 @@ impl ObjectiveState {
             (None, _) => now,
             (Some(timeslices), true) => {
                 let width = timeslices.rule().length().get();
-                // The reader's own grace is on top of ours.
+                // The reader waits for a grace of its own.
                 UnixNanos::new(now.before(GRACE).get() / width * width) + GRACE
             }
             (Some(_), false) => self.composed_until + GRACE,

@@ -1,5 +1,5 @@
-//! The metrics of our SDK. Comes in: received points. Goes out: what they declare and what their series count towards, as
-//! the contract says. Never knows the configuration.
+//! The metrics of the SDK. Comes in: received points. Goes out: what they declare and what their series count towards, by
+//! the contract. Never knows the configuration.
 
 use std::sync::Arc;
 

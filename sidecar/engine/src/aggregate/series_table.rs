@@ -7,7 +7,7 @@ use std::hash::Hasher as _;
 use mapwarden_contract::{Nanos, UnixNanos};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
-use super::distribution::{Distribution, DistributionMark};
+use super::distribution::{DistributionMark, TimeDistribution};
 use super::ignored::{Ignored, IgnoredCounts};
 use super::reading::{PointEffect, PointIncrease, ReceivedPoint};
 use super::role::Role;
@@ -180,12 +180,12 @@ impl Track {
         &mut self,
         received: &ReceivedPoint<'a>,
         distribution: &mut DistributionMark,
-        times: &mut Option<Distribution>,
+        times: &mut Option<TimeDistribution>,
     ) -> Result<PointEffect<'a>, Ignored> {
         let Some(reading) = received.reading(self.threshold)? else {
             return received.gauge().map(PointEffect::Gauge).ok_or(Ignored::Malformed);
         };
-        // A sender whose clock is ahead is counted by ours: the time that a point accounts for keeps its length.
+        // Where the sender's clock is ahead, the sidecar's counts: the time that a point accounts for keeps its length.
         let ahead = received.point.time.since(received.received);
         let (mut increase, mark) = series::increase(self.mark, reading, received.watching_since)?;
         let is_base = self.mark.replace(mark).is_none() && increase.events == 0;

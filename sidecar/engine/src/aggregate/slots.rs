@@ -72,7 +72,7 @@ impl Slots {
         Self { rings: OF_PLACES.iter().filter_map(|level| self.ring(*level).cloned()).collect() }
     }
 
-    /// Slots that reach 70 minutes back, for what there may be many of.
+    /// Slots that reach 70 minutes back, for keys, of which there may be many.
     pub fn for_keys() -> Self {
         Self { rings: [Level::Second, Level::TenSeconds].map(Ring::new).into() }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mapwarden_contract::UnixNanos;
 
-use super::objective::KeptObjective;
+use super::kept_objective::KeptObjective;
 use super::series::Mark;
 use super::slot::{Level, Slot};
 

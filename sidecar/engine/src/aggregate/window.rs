@@ -24,7 +24,7 @@ impl Window {
     pub const D1: Self = Self::of_secs(86_400);
     /// 3 days.
     pub const D3: Self = Self::of_secs(259_200);
-    /// 30 days: the budget's period where nothing else is said.
+    /// 30 days: the budget's period by default.
     pub const D30: Self = Self::of_secs(2_592_000);
 
     /// The windows of an objective over 30 days with the tiers of the SRE workbook, shortest first.

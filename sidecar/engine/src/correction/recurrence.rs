@@ -78,7 +78,7 @@ fn expand(rule: &str, first: DateTime, wide: (Timestamp, Timestamp), most: u16) 
     let set = set.after(utc(wide.0.as_second())?).before(utc(wide.1.as_second())?);
     let found = set.all(most.saturating_add(1));
     if found.dates.len() > usize::from(most) {
-        return Err(format!("has more than {most} times in the stretch that is looked at"));
+        return Err(format!("has more than {most} times in the interval that is checked"));
     }
     Ok(found.dates.iter().map(|date| date.timestamp()).collect())
 }

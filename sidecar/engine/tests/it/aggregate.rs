@@ -116,47 +116,47 @@ fn two_processes_that_name_no_instance_are_counted_apart() {
     let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
     let mut aggregate = Aggregate::new(vec![slo("up", all)], 100, at(0));
     for second in 10..=60 {
-        let told = |start: u64| {
+        let report = |start: u64| {
             point("requests", &[], start, second, sum(u32::try_from(second - start).unwrap() * 10))
         };
-        aggregate.take(&batch(second, vec![told(1)]));
-        aggregate.take(&batch(second, vec![told(5)]));
+        aggregate.take(&batch(second, vec![report(1)]));
+        aggregate.take(&batch(second, vec![report(5)]));
     }
     assert_eq!(totals(&aggregate, "up"), ((59 + 55) * 10, 0));
 }
 
 #[test]
-fn bad_events_without_totals_are_told_and_do_not_eat_later_good_ones() {
+fn bad_events_without_totals_take_no_later_good_ones() {
     let split = Indicator::Events { total: selector("requests", &[]), bad: selector("errors", &[]) };
     let mut aggregate = Aggregate::new(vec![slo("up", split)], 100, at(0));
-    let tell = |aggregate: &mut Aggregate, second: u64, region: &str, errors: u32, requests: u32| {
+    let report = |aggregate: &mut Aggregate, second: u64, region: &str, errors: u32, requests: u32| {
         let region = [("mapwarden.region", region)];
-        let told = vec![
+        let points = vec![
             point("errors", &region, 1, second, sum(errors)),
             point("requests", &region, 1, second, sum(requests)),
         ];
-        aggregate.take(&batch(second, told));
+        aggregate.take(&batch(second, points));
     };
-    tell(&mut aggregate, 10, "eu", 500, 100);
-    tell(&mut aggregate, 11, "us", 0, 100);
+    report(&mut aggregate, 10, "eu", 500, 100);
+    report(&mut aggregate, 11, "us", 0, 100);
     assert_eq!(totals(&aggregate, "up"), (100, 500), "the healthy region keeps its good events");
-    tell(&mut aggregate, 140, "eu", 500, 150);
+    report(&mut aggregate, 140, "eu", 500, 150);
     assert_eq!(ignored(&aggregate, "bad_above_total"), 400);
-    tell(&mut aggregate, 141, "eu", 500, 250);
+    report(&mut aggregate, 141, "eu", 500, 250);
     assert_eq!(totals(&aggregate, "up"), (250, 500));
 }
 
 #[test]
-fn what_comes_after_its_slice_was_judged_is_told() {
+fn events_after_their_judged_time_slice_are_ignored() {
     let events =
         Indicator::Events { total: selector("requests", &[]), bad: selector("requests", &[("code", "5*")]) };
     let method = Method::Timeslices { slice: Nanos::from_secs(60), target: Ratio::new(0.95).unwrap() };
     let mut aggregate = Aggregate::new(vec![Slo { method, ..slo("up", events) }], 100, at(0));
-    let told = |code, time, value| vec![point("requests", &[("code", code)], 1, time, sum(value))];
-    aggregate.take(&batch(30, told("200", 30, 100)));
+    let points = |code, time, value| vec![point("requests", &[("code", code)], 1, time, sum(value))];
+    aggregate.take(&batch(30, points("200", 30, 100)));
     aggregate.advance(at(70));
     assert_eq!(totals(&aggregate, "up"), (1, 0));
-    aggregate.take(&batch(75, told("500", 55, 7)));
+    aggregate.take(&batch(75, points("500", 55, 7)));
     aggregate.advance(at(90));
     assert_eq!((totals(&aggregate, "up"), ignored(&aggregate, "after_slice")), ((1, 0), 7));
 }
@@ -177,30 +177,30 @@ fn a_sender_whose_clock_is_ahead_is_covered_and_counted() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_blinds_nobody() {
+fn counts_go_on_after_a_clock_is_set_back() {
     let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
     let mut aggregate = Aggregate::new(vec![slo("up", all)], 100, at(0));
-    let tell = |aggregate: &mut Aggregate, second: u64, start: u64, value: u32| {
+    let report = |aggregate: &mut Aggregate, second: u64, start: u64, value: u32| {
         aggregate.take(&batch(second, vec![point("requests", &[], start, second, sum(value))]));
     };
-    tell(&mut aggregate, 90_000, 89_999, 100);
-    tell(&mut aggregate, 100, 89_999, 130);
-    tell(&mut aggregate, 101, 89_999, 140);
-    tell(&mut aggregate, 102, 101, 7);
+    report(&mut aggregate, 90_000, 89_999, 100);
+    report(&mut aggregate, 100, 89_999, 130);
+    report(&mut aggregate, 101, 89_999, 140);
+    report(&mut aggregate, 102, 101, 7);
     assert_eq!(totals(&aggregate, "up"), (147, 0));
     let window = objective(&aggregate, "up").window(Window::M5, at(102));
     assert_eq!(window.good, Count::new(47), "all that was counted since the clock went back");
 }
 
 #[test]
-fn a_request_that_was_given_up_is_neither_good_nor_bad() {
+fn a_cancelled_request_is_neither_good_nor_bad() {
     let mut aggregate = Aggregate::new(Vec::new(), 10, at(0));
     let ended = [("ok", 7), ("failed", 2), ("cancelled", 5)];
-    let told = ended.map(|(outcome, count)| {
+    let points = ended.map(|(outcome, count)| {
         let pairs = [("mapwarden.outcome", outcome), ("mapwarden.scope", "checkout")];
         point("mapwarden.requests", &pairs, 1, 10, sum(count))
     });
-    aggregate.take(&batch(10, told.to_vec()));
+    aggregate.take(&batch(10, points.to_vec()));
     let view = aggregate.at(at(10));
     let (_, traffic) = view.requests().next().unwrap();
     assert_eq!([traffic.ok, traffic.failed, traffic.cancelled].map(Count::get), [7, 2, 5]);
@@ -209,7 +209,7 @@ fn a_request_that_was_given_up_is_neither_good_nor_bad() {
 }
 
 #[test]
-fn series_that_count_towards_nothing_take_no_room() {
+fn series_without_a_role_take_no_room() {
     let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
     let mut aggregate = Aggregate::new(vec![slo("up", all)], 10, at(0));
     let foreign: Vec<_> = (0..1_000)

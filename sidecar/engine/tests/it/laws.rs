@@ -1,4 +1,4 @@
-//! Laws of windows and ledgers: what holds for any events in any order, told in any way.
+//! Laws of windows and ledgers: what holds for any events in any order, however they are reported.
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ fn at(second: u64) -> UnixNanos {
 }
 
 /// (second, good, bad)
-type Told = (u64, u64, u64);
+type SecondCounts = (u64, u64, u64);
 
 /// Events of a month, in the order of time.
-fn events() -> impl Strategy<Value = Vec<Told>> {
+fn events() -> impl Strategy<Value = Vec<SecondCounts>> {
     let one = (0..MONTH, 0_u64..1_000, 0_u64..50);
     prop::collection::vec(one, 1..60).prop_map(|mut events| {
         events.sort_unstable();
@@ -36,7 +36,7 @@ fn events() -> impl Strategy<Value = Vec<Told>> {
     })
 }
 
-fn slots(events: &[Told]) -> Slots {
+fn slots(events: &[SecondCounts]) -> Slots {
     let mut slots = Slots::for_budget();
     for (second, good, bad) in events {
         slots.add(at(*second), Count::new(*good), Count::new(*bad));
@@ -59,7 +59,7 @@ fn place(version: u64) -> Place {
     Place { version: Arc::from(format!("v{version}")), region: Arc::from("") }
 }
 
-fn objective(target: f64, events: &[Told]) -> ObjectiveState {
+fn objective(target: f64, events: &[SecondCounts]) -> ObjectiveState {
     let mut objective = ObjectiveState::new(definition(target), at(0));
     for (second, good, bad) in events {
         let events = Events { from: at(second.saturating_sub(1)), to: at(*second), good: *good, bad: *bad };
@@ -68,7 +68,7 @@ fn objective(target: f64, events: &[Told]) -> ObjectiveState {
     objective
 }
 
-fn sums(events: &[Told]) -> (u64, u64) {
+fn sums(events: &[SecondCounts]) -> (u64, u64) {
     events.iter().fold((0, 0), |(good, bad), event| (good + event.1, bad + event.2))
 }
 
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_in_which_events_come_does_not_matter(events in events(), seed in any::<u64>()) {
+    fn the_order_of_events_does_not_matter(events in events(), seed in any::<u64>()) {
         // What is as old as a level's reach is gone at once where newer events came before: so only those within it.
         let recent: Vec<_> = (0_u64..).zip(&events).map(|(index, event)| (index * 9, event.1, event.2)).collect();
         let mut shuffled = recent.clone();
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_spent_and_what_is_left_make_the_whole_budget(events in events(), target in 0.5_f64..0.9999) {
+    fn spent_and_left_make_the_whole_budget(events in events(), target in 0.5_f64..0.9999) {
         let (good, bad) = sums(&events);
         let now = events.last().unwrap().0;
         let left = remaining(&objective(target, &events), now);
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn a_burn_rate_is_the_error_ratio_over_what_is_allowed_in_every_window(events in events(), target in 0.5_f64..0.9999) {
+    fn a_burn_rate_is_the_error_ratio_over_the_allowed_one(events in events(), target in 0.5_f64..0.9999) {
         let state = evaluate(&objective(target, &events), None, at(events.last().unwrap().0));
         for window in &state.windows {
             let total = (window.good + window.bad).get();
@@ -169,11 +169,11 @@ proptest! {
     }
 
     #[test]
-    fn coverage_is_the_time_that_was_accounted_for(told in prop::collection::vec((1_u64..30, 0_u64..30), 1..8)) {
-        // (how long a stretch was told, how long it was silent before)
+    fn coverage_is_the_time_that_was_accounted_for(reported in prop::collection::vec((1_u64..30, 0_u64..30), 1..8)) {
+        // (how long an interval was reported, how long it was silent before)
         let mut objective = ObjectiveState::new(definition(0.99), at(0));
         let (mut now, mut covered) = (0, 0);
-        for (length, silent) in &told {
+        for (length, silent) in &reported {
             let from = now + silent;
             now = from + length;
             covered += length;
@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clock_that_goes_back_takes_nothing_that_lies_before_it(events in events(), back in 0..MONTH) {
+    fn a_clock_set_back_takes_nothing_that_lies_before_it(events in events(), back in 0..MONTH) {
         let mut objective = objective(0.99, &events);
         let totals = objective.totals;
         objective.forget_after(at(back));
@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_store_keeps_is_all_that_a_budget_needs(steps in prop::collection::vec((1_u64..4_000, 0_u32..100, 0_u32..5), 1..30), kill in any::<prop::sample::Index>()) {
+    fn the_store_keeps_all_that_a_budget_needs(steps in prop::collection::vec((1_u64..4_000, 0_u32..100, 0_u32..5), 1..30), kill in any::<prop::sample::Index>()) {
         let kill = kill.index(steps.len());
         let mut once = Aggregate::new(vec![slo()], 100, at(0));
         let mut killed = Aggregate::new(vec![slo()], 100, at(0));
@@ -216,7 +216,7 @@ proptest! {
                 let unsaved = killed.unsaved();
                 killed = Aggregate::new(vec![slo()], 100, at(second));
                 put_back(&mut killed, unsaved);
-                // What was told just before comes again.
+                // The last batch comes again.
                 killed.take(&batch(second, good, bad));
             }
         }

@@ -1,4 +1,4 @@
-//! Objectives under terms of their own: slices of time, made of others, told apart by labels.
+//! Objectives under terms of their own: time slices, composites, groups by labels.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ fn composite(name: &str, weights: [Option<f64>; 2]) -> Slo {
 }
 
 /// Delta points of the second that ends at `second`: (path, status, region, count).
-fn told(second: u64, counts: &[(&str, &str, &str, u32)]) -> Batch {
+fn batch(second: u64, counts: &[(&str, &str, &str, u32)]) -> Batch {
     let points = counts.iter().map(|(path, status, region, count)| {
         let pairs = [("path", *path), ("region", *region), ("status", *status)];
         Observation::Point(Point {
@@ -74,15 +74,15 @@ fn restart(aggregate: &mut Aggregate, slos: &[Slo], second: u64) {
 pub(crate) fn put_back(aggregate: &mut Aggregate, unsaved: UnsavedCounts) -> Vec<String> {
     let UnsavedCounts { since: _, objectives, slots, marks } = unsaved;
     let kept = objectives.into_iter().map(|(_, kept)| kept).collect();
-    let told = |each: &mut dyn FnMut(&str, Level, Slot)| {
-        slots.iter().for_each(|(id, level, slice)| each(id, *level, *slice));
+    let each_slot = |each: &mut dyn FnMut(&str, Level, Slot)| {
+        slots.iter().for_each(|(id, level, slot)| each(id, *level, *slot));
         Ok::<(), Infallible>(())
     };
-    aggregate.restore(kept, marks, told).unwrap()
+    aggregate.restore(kept, marks, each_slot).unwrap()
 }
 
 #[test]
-fn slices_of_time_are_judged_once_and_a_restart_loses_none() {
+fn time_slices_are_judged_once_and_a_restart_loses_none() {
     let slice = Nanos::from_secs(60);
     let by = |name, method| Slo { method, ..requests(name, "/cart") };
     let slos = [
@@ -97,7 +97,7 @@ fn slices_of_time_are_judged_once_and_a_restart_loses_none() {
         let counts = if is_quiet { [0, 0] } else { [10 - bad, bad] };
         if second / 60 != 3 {
             let [good, bad] = counts;
-            aggregate.take(&told(second, &[("/cart", "200", "", good), ("/cart", "503", "", bad)]));
+            aggregate.take(&batch(second, &[("/cart", "200", "", good), ("/cart", "503", "", bad)]));
         }
         aggregate.advance(at(second));
         if second == 90 {
@@ -113,7 +113,10 @@ fn slices_of_time_are_judged_once_and_a_restart_loses_none() {
         let left = state.remaining.unwrap().get();
         let expected = if id == "shop/slices" { 1.0 - 0.2 / 0.1 } else { 1.0 - 0.1 / 0.1 };
         assert!((left - expected).abs() < 1e-9, "{id}: {left}");
-        assert!(state.tiers.iter().all(|tier| !tier.is_firing), "one slice, or half of one, is no evidence");
+        assert!(
+            state.tiers.iter().all(|tier| !tier.is_firing),
+            "one time slice, or half of one, is no evidence"
+        );
     }
 }
 
@@ -127,13 +130,13 @@ fn a_composite_is_as_good_as_its_members() {
     ];
     let mut aggregate = Aggregate::new(slos.to_vec(), 1_000, at(0));
     for second in 1..=300 {
-        // In minute 2 half of what is paid fails, in minute 3 nothing is told of the cart.
+        // In minute 2 half of what is paid fails, in minute 3 the cart reports nothing.
         let bad = u32::from(second / 60 == 2) * 5;
         let pay = [("/pay", "200", "", 10 - bad), ("/pay", "500", "", bad)];
         let cart = [("/cart", "200", "", 100)];
-        aggregate.take(&told(second, &pay));
+        aggregate.take(&batch(second, &pay));
         if second / 60 != 3 {
-            aggregate.take(&told(second, &cart));
+            aggregate.take(&batch(second, &cart));
         }
         aggregate.advance(at(second));
     }
@@ -145,18 +148,18 @@ fn a_composite_is_as_good_as_its_members() {
 }
 
 #[test]
-fn each_group_has_a_budget_of_its_own_and_there_are_not_too_many() {
+fn each_group_has_a_budget_and_groups_are_bounded() {
     let slos = [Slo { group_by: vec!["region".to_owned()], ..requests("cart", "/cart") }];
     let mut aggregate = Aggregate::new(slos.to_vec(), 1_000, at(0));
     aggregate
-        .take(&told(1, &[("/cart", "200", "eu", 9), ("/cart", "500", "eu", 1), ("/cart", "200", "us", 5)]));
+        .take(&batch(1, &[("/cart", "200", "eu", 9), ("/cart", "500", "eu", 1), ("/cart", "200", "us", 5)]));
     assert_eq!(totals(&aggregate, "shop/cart{region=eu}"), Some((9, 1)));
     assert_eq!(totals(&aggregate, "shop/cart{region=us}"), Some((5, 0)));
     assert_eq!(totals(&aggregate, "shop/cart"), None, "only its groups have budgets");
     restart(&mut aggregate, &slos, 1);
     let regions: Vec<String> = (0..100).map(|number| format!("r{number}")).collect();
     let counts: Vec<_> = regions.iter().map(|region| ("/cart", "200", region.as_str(), 1)).collect();
-    aggregate.take(&told(2, &counts));
+    aggregate.take(&batch(2, &counts));
     let groups = aggregate.at(at(2)).objectives().count();
     assert_eq!(groups, 50);
     assert_eq!(totals(&aggregate, "shop/cart{region=eu}"), Some((9, 1)));

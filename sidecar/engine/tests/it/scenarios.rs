@@ -1,4 +1,4 @@
-//! The scenarios of `tests/scenarios`, told to the sidecar's aggregate point by point at simulated times: every budget
+//! The scenarios of `tests/scenarios`, reported to the aggregate point by point at simulated times: every budget
 //! and every alert is the one that was worked out by hand.
 //!
 //! With `SCENARIOS_OUT` set to a file, what the sidecar made of them is written there as JSON, for the README's table.
@@ -31,16 +31,16 @@ fn scenarios() -> BTreeMap<String, Scenario> {
 #[test]
 fn every_budget_and_every_alert_is_the_one_worked_out_by_hand() {
     let mut wrong = Vec::new();
-    let mut told = BTreeMap::new();
+    let mut all = BTreeMap::new();
     let scenarios = scenarios();
     assert!(scenarios.len() >= 11, "only {} scenarios were found", scenarios.len());
     for (name, scenario) in scenarios {
         let played = play(&scenario);
         wrong.extend(differences(&scenario, &played).into_iter().map(|text| format!("{name}: {text}")));
-        told.insert(name, played);
+        all.insert(name, played);
     }
     if let Some(path) = std::env::var_os("SCENARIOS_OUT") {
-        std::fs::write(path, serde_json::to_string_pretty(&told).unwrap()).unwrap();
+        std::fs::write(path, serde_json::to_string_pretty(&all).unwrap()).unwrap();
     }
     assert!(wrong.is_empty(), "not what was worked out by hand:\n{}", wrong.join("\n"));
 }

@@ -36,8 +36,8 @@ use self::senders::{Sender, Senders};
 use self::spans::SpanReader;
 use self::tally::{Reason, Signal, Tally};
 use self::wire::{Encoding, Refusal};
-use super::Input;
 use crate::config::{Config, ContractMode, PseudonymKey};
+use crate::input::Input;
 use crate::metric_names::{OTLP_DURATION, OTLP_REQUESTS};
 use mapwarden_engine::observation::{Batch, Observation};
 

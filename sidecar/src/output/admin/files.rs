@@ -13,12 +13,12 @@ use crate::problem::Problem;
 
 /// Grafana dashboards.
 #[derive(RustEmbed)]
-#[folder = "../dashboards"]
+#[folder = "dashboards"]
 struct DashboardFiles;
 
 /// Prometheus rule files, and runbooks.
 #[derive(RustEmbed)]
-#[folder = "../alerts"]
+#[folder = "alerts"]
 struct AlertFiles;
 
 /// A dashboard in the list.

@@ -2,17 +2,18 @@
 
 mod agreement;
 mod answers;
+mod changes;
 mod decoding;
-mod deploys;
+
 mod probes;
 mod sdk;
 
 use std::net::SocketAddr;
 
 use mapwarden_engine::observation::Batch;
-use mapwarden_sidecar::accept::Input;
 use mapwarden_sidecar::accept::otlp::{Receiver, router};
 use mapwarden_sidecar::config::{Config, Contract, ContractMode, PseudonymKey};
+use mapwarden_sidecar::input::Input;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use tokio::sync::mpsc;
 

@@ -1,4 +1,4 @@
-//! A scenario as its file says it, and the counters that its processes tell. `tests/scenarios/README.md` explains the
+//! A scenario as its file has it, and the counters that its processes report. `tests/scenarios/README.md` explains the
 //! keys.
 
 use jiff::Timestamp;
@@ -120,8 +120,8 @@ impl Scenario {
 }
 
 impl Process {
-    /// What it tells at a second, as (all, bad) since it began; none where it tells nothing.
-    pub(super) fn told(&self, second: u64) -> Option<(u64, u64)> {
+    /// What it reports at a second, as (all, bad) since it began; none where it reports nothing.
+    pub(super) fn reported(&self, second: u64) -> Option<(u64, u64)> {
         let lives = second >= self.from + self.unseen && self.until.is_none_or(|until| second <= until);
         lives.then(|| {
             let sum = |count: fn(&Load) -> u64| {

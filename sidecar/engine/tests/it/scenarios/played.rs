@@ -28,7 +28,7 @@ pub(super) struct Budget {
     pub(super) left: Option<f64>,
 }
 
-/// Tells every point, and evaluates after each.
+/// Reports every point, and evaluates after each.
 pub(super) fn play(scenario: &Scenario) -> Played {
     let mut aggregate = Aggregate::new(vec![slo(scenario)], 100, at(scenario.shown(0)));
     let mut state: Option<BudgetState> = None;
@@ -75,7 +75,7 @@ fn slo(scenario: &Scenario) -> Slo {
 }
 
 fn batch(scenario: &Scenario, process: &Process, second: u64) -> Option<Batch> {
-    let (all, bad) = process.told(second)?;
+    let (all, bad) = process.reported(second)?;
     let point = |code: &str, value: u64| {
         Observation::Point(Point {
             metric: Arc::from("requests"),

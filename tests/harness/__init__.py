@@ -1,0 +1,1 @@
+"""What the tests and the benches written in Python share: programs that they start, servers with a past, documents."""

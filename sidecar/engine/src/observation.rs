@@ -123,12 +123,12 @@ pub struct Histogram {
     /// The buckets.
     pub buckets: Buckets,
     /// Single events of it that have traces; none where the unit is not a time.
-    pub exemplars: Vec<Exemplar>,
+    pub exemplars: Vec<TracedEvent>,
 }
 
 /// One event that has a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exemplar {
+pub struct TracedEvent {
     /// When it ended.
     pub at: UnixNanos,
     /// How long it took.
@@ -272,7 +272,7 @@ pub struct Failure {
     /// The type of its error.
     pub error: Option<Arc<str>>,
     /// When it ended, how long it took, and its trace.
-    pub exemplar: Exemplar,
+    pub exemplar: TracedEvent,
 }
 
 /// What failed. A closed set.

@@ -6,8 +6,8 @@ use mapwarden_contract::{Count, Nanos};
 
 use crate::severity::Severity;
 
-/// The fewest bad events in a window for which an alert is raised. Lowered to 1, one failure at one request a minute pages for
-/// a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
+/// The fewest bad events in a window for which an alert is raised. Lowered to 1, one failure at one request a minute
+/// pages for a 99.9 % objective; raised, a total outage at that rate is found that many minutes later.
 pub const MIN_BAD: Count = Count::new(5);
 
 /// The alerts of an objective, as files of Sloth and OpenSLO describe them.
@@ -54,7 +54,8 @@ pub struct Alert {
     pub labels: BTreeMap<String, String>,
     /// Annotations in addition to those of every alert.
     pub annotations: BTreeMap<String, String>,
-    /// How long the condition must hold before the alert is raised; zero for at once. The windows of the tiers add to it.
+    /// How long the condition must hold before the alert is raised; zero for at once. The windows of the tiers add to
+    /// it.
     pub after: Nanos,
 }
 
@@ -71,7 +72,16 @@ pub struct BurnTier {
     pub factor: f64,
 }
 
-/// The tiers of the SRE workbook, chapter 5: severity, share of the budget of the period, long and short window in seconds.
+impl BurnTier {
+    /// Whether the tier can fire where this share of events may be bad: while everything fails, the burn rate is 1 over
+    /// that share, and the tier fires above its factor.
+    pub fn can_fire(&self, allowed: f64) -> bool {
+        self.factor * allowed < 1.0
+    }
+}
+
+/// The tiers of the SRE workbook, chapter 5: severity, share of the budget of the period, long and short window in
+/// seconds.
 const WORKBOOK: [(Severity, f64, u64, u64); 4] = [
     (Severity::Page, 0.02, 3_600, 300),
     (Severity::Page, 0.05, 21_600, 1_800),
@@ -79,8 +89,8 @@ const WORKBOOK: [(Severity, f64, u64, u64); 4] = [
     (Severity::Ticket, 0.1, 259_200, 21_600),
 ];
 
-/// Returns the tiers of the SRE workbook, loudest first, for an objective that declares none. Each spends the same share of the
-/// budget in the same windows for every period, so that only the factor depends on the period.
+/// Returns the tiers of the SRE workbook, loudest first, for an objective that declares none. Each spends the same
+/// share of the budget in the same windows for every period, so that only the factor depends on the period.
 pub fn workbook(period: Nanos) -> [BurnTier; 4] {
     WORKBOOK.map(|(severity, share, long, short)| {
         let [long, short] = [long, short].map(Nanos::from_secs);

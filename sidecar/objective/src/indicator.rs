@@ -12,7 +12,8 @@ pub enum Indicator {
         /// The bad events among them.
         bad: Selector,
     },
-    /// A histogram that the sidecar holds. Values at or below the threshold, which must be the bound of a bucket, are good.
+    /// A histogram that the sidecar holds. Values at or below the threshold, which must be the bound of a bucket, are
+    /// good.
     Latency {
         /// The histogram.
         series: Selector,
@@ -21,8 +22,8 @@ pub enum Indicator {
     },
     /// Queries that a Prometheus-compatible server answers.
     Queried(Queried),
-    /// Other objectives, of any service. With weights, the share of good events is the weighted mean of their shares; without
-    /// weights, the composite is good only while all of them keep their targets.
+    /// Other objectives, of any service. With weights, the share of good events is the weighted mean of their shares;
+    /// without weights, the composite is good only while all of them keep their targets.
     Composite {
         /// The other objectives.
         members: Vec<Member>,

@@ -2,12 +2,12 @@
 
 use mapwarden_contract::{Count, Ratio};
 
-/// The 97.5th percentile of the normal distribution: the interval is two-sided and holds 95 %.
-const Z: f64 = 1.959_963_984_540_054;
+/// The 97.5th percentile of the normal distribution: a two-sided interval holds 95 %. Raised, alerts need more events.
+pub const Z_95: f64 = 1.959_963_984_540_054;
 
-/// Returns the 95 % confidence interval of a ratio by Wilson's score (E. B. Wilson, "Probable inference", JASA 22, 1927),
-/// which holds near 0 and 1 and for few events, where the usual normal interval does not. Returns none where there was no
-/// event.
+/// Returns the 95 % confidence interval of a ratio by Wilson's score (E. B. Wilson, "Probable inference", JASA 22,
+/// 1927), which holds near 0 and 1 and for few events, where the usual normal interval does not. Returns none where
+/// there was no event.
 pub fn wilson(part: Count, whole: Count) -> Option<(Ratio, Ratio)> {
     if whole == Count::ZERO {
         return None;
@@ -19,9 +19,9 @@ pub fn wilson(part: Count, whole: Count) -> Option<(Ratio, Ratio)> {
 /// Returns the 95 % confidence interval of `part / n` as [`wilson`] does, for weighted events. `n` must be above 0.
 pub fn score(part: f64, n: f64) -> (f64, f64) {
     let ratio = (part / n).min(1.0);
-    let centre = ratio + Z * Z / (2.0 * n);
-    let spread = Z * (ratio * (1.0 - ratio) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let bound = |value: f64| (value / (1.0 + Z * Z / n)).clamp(0.0, 1.0);
+    let centre = ratio + Z_95 * Z_95 / (2.0 * n);
+    let spread = Z_95 * (ratio * (1.0 - ratio) / n + Z_95 * Z_95 / (4.0 * n * n)).sqrt();
+    let bound = |value: f64| (value / (1.0 + Z_95 * Z_95 / n)).clamp(0.0, 1.0);
     (bound(centre - spread), bound(centre + spread))
 }
 

@@ -1,6 +1,6 @@
-//! The parts of a service level objective: target, indicator, period, budgeting method and alerting. Comes in: values that
-//! the reader of a file or of a declaration has checked. Goes out: [`Slo`]s, which the engine evaluates and for which
-//! Prometheus rules are written. Never reads a file, telemetry or a clock.
+//! The parts of a service level objective: target, indicator, period, budgeting method and alerting. Comes in: values
+//! that the reader of a file or of a declaration has checked. Goes out: [`Slo`]s, which the engine evaluates and for
+//! which Prometheus rules are written. Never reads a file, telemetry or a clock.
 //!
 //! ```
 //! use mapwarden_contract::Ratio;
@@ -25,7 +25,7 @@ mod slo;
 
 pub use self::alerting::{Alert, Alerting, BurnTier, MIN_BAD, workbook};
 pub use self::indicator::{Comparison, Expression, Indicator, Matcher, Member, Queried, Queries, Selector};
-pub use self::interval::{score, wilson};
+pub use self::interval::{Z_95, score, wilson};
 pub use self::method::Method;
 pub use self::origin::Origin;
 pub use self::period::{Calendar, CalendarUnit, Period};

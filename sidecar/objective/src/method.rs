@@ -7,8 +7,8 @@ use mapwarden_contract::{Nanos, Ratio};
 pub enum Method {
     /// Every event counts: the budget is a number of bad events.
     Occurrences,
-    /// Every time slice counts once, as good where at least `target` of its events were: the budget is a number of bad time
-    /// slices.
+    /// Every time slice counts once, as good where at least `target` of its events were: the budget is a number of bad
+    /// time slices.
     Timeslices {
         /// The length of a time slice.
         slice: Nanos,

@@ -42,7 +42,8 @@ pub enum CalendarUnit {
 }
 
 impl CalendarUnit {
-    /// Returns the nominal length in days, where days are counted and not dates: a month has 30, a quarter 90, a year 365.
+    /// Returns the nominal length in days, where days are counted and not dates: a month has 30, a quarter 90, a year
+    /// 365.
     pub const fn round_days(self) -> u64 {
         match self {
             Self::Day => 1,

@@ -38,8 +38,8 @@ pub struct Slo {
 }
 
 impl Slo {
-    /// Returns an objective with defaults for the rest: every event counts, over 30 rolling days, with the tiers of the SRE
-    /// workbook.
+    /// Returns an objective with defaults for the rest: every event counts, over 30 rolling days, with the tiers of the
+    /// SRE workbook.
     pub fn new(
         service: impl Into<String>,
         name: impl Into<String>,

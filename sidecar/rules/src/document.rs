@@ -1,14 +1,14 @@
-//! Comes in: groups of rules. Goes out: YAML, as a plain rule file or as the resource of the Prometheus operator; the
-//! same groups are the same bytes. Never reorders what it is given.
+//! Comes in: groups of rules. Goes out: YAML, as a plain rule file or as a resource of the Prometheus operator. The
+//! same groups give the same bytes. Never reorders rules.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Rules that are evaluated together, in their order.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Group {
+pub(super) struct RuleGroup {
     pub(super) name: String,
-    /// How often, in Prometheus' notation.
+    /// The interval in the notation of Prometheus.
     pub(super) interval: &'static str,
     pub(super) rules: Vec<Rule>,
 }
@@ -16,16 +16,16 @@ pub(super) struct Group {
 /// One rule.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rule {
-    pub(super) kind: Kind,
+    pub(super) output: RuleOutput,
     pub(super) expression: String,
     pub(super) labels: BTreeMap<String, String>,
-    /// For how many seconds an alert's condition must hold.
+    /// The seconds for which the condition of an alert must hold.
     pub(super) after: u64,
 }
 
-/// What a rule makes. A closed set.
+/// The output of a rule. A closed set.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum RuleOutput {
     /// A series.
     Record(String),
     /// An alert, with its annotations.
@@ -34,19 +34,19 @@ pub(super) enum Kind {
 
 /// The form of a rule file. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum RuleTarget {
     /// A rule file of Prometheus, Thanos, Mimir or vmalert.
     Prometheus,
     /// A `PrometheusRule` of the Prometheus operator.
     PrometheusRule,
 }
 
-/// Writes the groups of one objective.
-pub(super) fn write(target: Target, name: &str, groups: &[Group]) -> String {
+/// Writes the groups of an objective.
+pub(super) fn write(target: RuleTarget, name: &str, groups: &[RuleGroup]) -> String {
     let mut text = String::from("# Written by `mapwarden rules`: change the objective, not this file.\n");
     let margin = match target {
-        Target::Prometheus => "",
-        Target::PrometheusRule => {
+        RuleTarget::Prometheus => "",
+        RuleTarget::PrometheusRule => {
             let _ = write!(
                 text,
                 "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: {}\n  labels:\n    \
@@ -64,16 +64,16 @@ pub(super) fn write(target: Target, name: &str, groups: &[Group]) -> String {
     text
 }
 
-fn write_group(text: &mut String, group: &Group) {
+fn write_group(text: &mut String, group: &RuleGroup) {
     // Writing to a String never fails.
     let _ = write!(text, "  - name: {}\n    interval: {}\n    rules:\n", quoted(&group.name), group.interval);
-    for Rule { kind, expression, labels, after } in &group.rules {
-        let annotations = match kind {
-            Kind::Record(name) => {
+    for Rule { output, expression, labels, after } in &group.rules {
+        let annotations = match output {
+            RuleOutput::Record(name) => {
                 let _ = writeln!(text, "      - record: {name}");
                 None
             }
-            Kind::Alert(name, annotations) => {
+            RuleOutput::Alert(name, annotations) => {
                 let _ = writeln!(text, "      - alert: {}", quoted(name));
                 Some(annotations)
             }
@@ -106,26 +106,26 @@ fn write_map(text: &mut String, field: &str, map: &BTreeMap<String, String>) {
     }
 }
 
-/// A string as YAML's double-quoted scalar. JSON's strings are such scalars.
+/// Returns a double-quoted YAML scalar. JSON strings are such scalars.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// What YAML 1.1, which the operator's readers still follow, takes for a truth or for nothing where it is not quoted.
+/// Words that YAML 1.1, which readers of the operator still follow, reads as a truth or as null without quotes.
 const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
-/// The name of a label or an annotation as a key.
+/// Returns the name of a label or an annotation as a key.
 fn key(name: &str) -> String {
     let is_word = WORDS.iter().any(|word| name.eq_ignore_ascii_case(word));
     if is_word { quoted(name) } else { name.to_owned() }
 }
 
-/// The longest name of an objective in the name of a resource, so that this stays below Kubernetes' 253 characters. Raised
-/// above 243, long ones are refused there.
+/// The longest name of an objective in the name of a resource, so that this stays below the 253 characters of
+/// Kubernetes. Raised above 243, Kubernetes refuses long names.
 const MAX_NAME: usize = 240;
 
-/// The name of a Kubernetes resource, a DNS subdomain: parts of lower-case letters, digits and hyphens inside them, with full
-/// stops between them. Names that differ in nothing else become one.
+/// Returns the name of a Kubernetes resource, a DNS subdomain: parts of lower-case letters, digits and hyphens inside
+/// them, with full stops between them. Names that differ only in other characters become equal.
 pub(super) fn resource_name(name: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
     let name: String = name.chars().map(allowed).take(MAX_NAME).collect();
@@ -138,26 +138,28 @@ pub(super) fn resource_name(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn groups() -> Vec<Group> {
+    fn groups() -> Vec<RuleGroup> {
         let labels = BTreeMap::from([("a".to_owned(), "x \"y\"".to_owned())]);
         let record = Rule {
-            kind: Kind::Record("a:b".to_owned()),
+            output: RuleOutput::Record("a:b".to_owned()),
             expression: "sum(\n  c\n)".to_owned(),
             labels,
             after: 0,
         };
-        let kind =
-            Kind::Alert("Low".to_owned(), BTreeMap::from([("summary".to_owned(), "it: is".to_owned())]));
-        let alert = Rule { kind, expression: "a:b < 1".to_owned(), labels: BTreeMap::new(), after: 90 };
-        vec![Group { name: "one".to_owned(), interval: "1m", rules: vec![record, alert] }]
+        let output = RuleOutput::Alert(
+            "Low".to_owned(),
+            BTreeMap::from([("summary".to_owned(), "it: is".to_owned())]),
+        );
+        let alert = Rule { output, expression: "a:b < 1".to_owned(), labels: BTreeMap::new(), after: 90 };
+        vec![RuleGroup { name: "one".to_owned(), interval: "1m", rules: vec![record, alert] }]
     }
 
     #[test]
     fn both_forms_hold_the_same_groups() {
         let plain: serde_json::Value =
-            serde_saphyr::from_str(&write(Target::Prometheus, "shop-x", &groups())).unwrap();
+            serde_saphyr::from_str(&write(RuleTarget::Prometheus, "shop-x", &groups())).unwrap();
         let resource: serde_json::Value =
-            serde_saphyr::from_str(&write(Target::PrometheusRule, "Shop_x", &groups())).unwrap();
+            serde_saphyr::from_str(&write(RuleTarget::PrometheusRule, "Shop_x", &groups())).unwrap();
         assert_eq!(resource["spec"], plain);
         assert_eq!(resource["metadata"]["name"], "mapwarden-shop-x");
         assert_eq!(plain["groups"][0]["rules"][0]["labels"]["a"], "x \"y\"");
@@ -184,15 +186,15 @@ mod tests {
     #[test]
     fn keys_that_are_words_of_yaml_are_quoted() {
         let rule = Rule {
-            kind: Kind::Record("a".to_owned()),
+            output: RuleOutput::Record("a".to_owned()),
             expression: "b".to_owned(),
             labels: BTreeMap::from([("No".to_owned(), "x".to_owned()), ("only".to_owned(), "z".to_owned())]),
             after: 0,
         };
         let text = write(
-            Target::Prometheus,
+            RuleTarget::Prometheus,
             "",
-            &[Group { name: "one".to_owned(), interval: "1m", rules: vec![rule] }],
+            &[RuleGroup { name: "one".to_owned(), interval: "1m", rules: vec![rule] }],
         );
         assert!(text.contains("          \"No\": \"x\"\n          only: \"z\"\n"), "{text}");
     }

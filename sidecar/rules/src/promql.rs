@@ -1,60 +1,60 @@
-//! Comes in: PromQL with a window of its author's. Goes out: PromQL that counts the events of one slice, each counter
-//! by the difference of its values at the slice's two ends. Never changes what is counted.
+//! Comes in: PromQL with the template of a window. Goes out: PromQL that counts the events of one slot, each counter by
+//! the difference of its values at the two ends of the slot. Never changes what is counted.
 
 use std::time::Duration;
 
 use promql_parser::parser::token::{T_ADD, T_DIV, T_LOR, T_MUL, T_SUB, T_SUM};
 use promql_parser::parser::{self, Expr, MatrixSelector, Offset};
 
-use super::window::{SETTLING, SLICE};
+use super::window::{SETTLING, SLOT};
 use mapwarden_objective::Expression;
 
-/// Stands for the window while an expression is read; nobody writes it otherwise.
+/// Stands for the window while an expression is read: a duration that does not occur in real queries.
 const MARK: (&str, Duration) = ("7m7s7ms", Duration::from_millis(427_007));
 
-/// How long a series must have been away before its return counts as a beginning. Raised, a series is read further back
-/// at each slice; lowered, an exporter that forgets idle series and finds them again counts them twice.
+/// How long a series must be absent before its return counts as a beginning. Raised, a series is read further back at
+/// each slot; lowered, an exporter that drops idle series and exports them again counts them twice.
 const FORGOTTEN: &str = "1h";
 
-/// How an expression's number grows with its window.
+/// The unit of the value of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
+enum ExpressionUnit {
     /// Events per second.
     PerSecond,
     /// Events.
     Count,
 }
 
-/// Counts the events of one slice. Rates are read as what they are increases of; where that would change the meaning,
-/// the whole is multiplied by the slice's seconds.
+/// Returns PromQL that counts the events of one slot. A rate is replaced by the increase of its counter; where that
+/// would change the meaning, the whole is multiplied by the seconds of the slot.
 ///
 /// # Errors
-/// It is not PromQL.
-pub(super) fn count_of_slice(expression: &Expression) -> Result<String, String> {
+/// The expression is not PromQL.
+pub(super) fn count_of_slot(expression: &Expression) -> Result<String, String> {
     let mut tree = read(expression)?;
     let is_scalable = is_linear(&tree);
     let unit = unit_of(&tree);
-    let mut counters = Counters { is_scalable, texts: Vec::new() };
+    let mut counters = CounterTexts { is_scalable, texts: Vec::new() };
     counters.rewrite(&mut tree)?;
     let mut text = tree.to_string();
     for (index, counter) in counters.texts.iter().enumerate() {
         text = text.replace(&stand_in(index), counter);
     }
-    Ok(if unit == Unit::PerSecond && !is_scalable { format!("({text}) * {SLICE}") } else { text })
+    Ok(if unit == ExpressionUnit::PerSecond && !is_scalable { format!("({text}) * {SLOT}") } else { text })
 }
 
-/// Puts a window into an expression, which is left as it is otherwise.
+/// Inserts a window into an expression and changes nothing else.
 ///
 /// # Errors
-/// It is not PromQL.
+/// The expression is not PromQL.
 pub(super) fn over(expression: &Expression, window: &str) -> Result<String, String> {
     Ok(parser::parse(&expression.over(window))?.to_string())
 }
 
-/// Every selector of series in an expression, in its order.
+/// Returns every selector of series in an expression, in its order.
 ///
 /// # Errors
-/// It is not PromQL.
+/// The expression is not PromQL.
 pub(super) fn selectors(expression: &Expression) -> Result<Vec<parser::VectorSelector>, String> {
     let tree = read(expression)?;
     let mut found = Vec::new();
@@ -68,16 +68,16 @@ pub(super) fn selectors(expression: &Expression) -> Result<Vec<parser::VectorSel
     Ok(found)
 }
 
-/// One counter's events of a slice that ended [`SETTLING`] ago, series by series, and never an extrapolation of what was
-/// not counted. In this order: the difference of the values at both ends, which loses nothing between slices; over a
-/// restart, what was counted before it and since; until its end, of a series that ended; all of a series that began while
-/// its target was being scraped; from its first value on, of one that began with its target; what `increase` makes of
-/// a process that overtook what it had counted before it restarted, or that restarted more than once.
+/// Returns PromQL for the events of one counter in a slot that ended [`SETTLING`] ago, series by series, and never an
+/// extrapolation. In this order: the difference of the values at both ends, which loses nothing between slots; over a
+/// restart, what was counted before it and since; until its end, of a series that ended; all of a series that began
+/// while its target was being scraped; from its first value on, of one that began with its target; what `increase`
+/// makes of a process that overtook what it had counted before it restarted, or that restarted more than once.
 pub(super) fn counted(selector: &str, offset: Duration) -> String {
     let at = |age: u64| display(offset + Duration::from_secs(age));
-    let (until, since) = (at(SETTLING), at(SETTLING + SLICE));
+    let (until, since) = (at(SETTLING), at(SETTLING + SLOT));
     let (end, start) = (format!("{selector} offset {until}"), format!("{selector} offset {since}"));
-    let within = format!("{selector}[{}] offset {until}", display(Duration::from_secs(SLICE)));
+    let within = format!("{selector}[{}] offset {until}", display(Duration::from_secs(SLOT)));
     format!(
         "(\n  \
            ({end} - {start} >= 0 unless resets({within}) > 0)\n  \
@@ -141,31 +141,32 @@ fn is_linear(tree: &Expr) -> bool {
     }
 }
 
-fn unit_of(tree: &Expr) -> Unit {
-    let mut unit = Unit::Count;
+fn unit_of(tree: &Expr) -> ExpressionUnit {
+    let mut unit = ExpressionUnit::Count;
     walk(tree, &mut |node| {
         if let Expr::Call(call) = node
             && ["rate", "irate", "deriv"].contains(&call.func.name)
         {
-            unit = Unit::PerSecond;
+            unit = ExpressionUnit::PerSecond;
         }
     });
     unit
 }
 
-/// What stands in an expression for a counter's text until it is printed.
+/// Returns the selector that stands for the text of a counter until the expression is printed.
 fn stand_in(index: usize) -> String {
     format!("mapwarden_counter_{index}_")
 }
 
-/// The counters of an expression.
-struct Counters {
+/// The texts of the counters of an expression.
+struct CounterTexts {
     is_scalable: bool,
     texts: Vec<String>,
 }
 
-impl Counters {
-    /// Replaces rates and increases over the marked window by stand-ins, and the mark elsewhere by a slice's length.
+impl CounterTexts {
+    /// Replaces rates and increases over the marked window by stand-ins, and the mark elsewhere by the length of a
+    /// slot.
     fn rewrite(&mut self, tree: &mut Expr) -> Result<(), String> {
         if let Some(text) = counter(tree, self.is_scalable) {
             *tree = Expr::VectorSelector(stand_in(self.texts.len()).into());
@@ -187,7 +188,7 @@ impl Counters {
             Expr::Paren(inner) => self.rewrite(&mut inner.expr),
             Expr::Subquery(query) => {
                 if query.range == MARK.1 {
-                    query.range = Duration::from_secs(SLICE);
+                    query.range = Duration::from_secs(SLOT);
                 }
                 self.rewrite(&mut query.expr)
             }
@@ -213,26 +214,26 @@ impl Counters {
     }
 }
 
-/// Gives every marked range below the slice's length, and nothing else.
+/// Gives every marked range below a node the length of a slot, and changes nothing else.
 fn shorten(tree: &mut Expr) -> Result<(), String> {
-    let text = tree.to_string().replace(&display(MARK.1), &display(Duration::from_secs(SLICE)));
+    let text = tree.to_string().replace(&display(MARK.1), &display(Duration::from_secs(SLOT)));
     *tree = parser::parse(&text)?;
     Ok(())
 }
 
 fn settle(series: &mut MatrixSelector) {
-    series.range = Duration::from_secs(SLICE);
+    series.range = Duration::from_secs(SLOT);
     let settling = Duration::from_secs(SETTLING);
     match &mut series.vs.offset {
         None => series.vs.offset = Some(Offset::Pos(settling)),
         Some(Offset::Pos(offset)) => *offset += settling,
-        // It looks ahead already: that is its author's business.
+        // A negative offset is kept.
         Some(Offset::Neg(_)) => {}
     }
 }
 
-/// What stands for a rate or an increase over the marked window; none for anything else, and for series that have no
-/// name, whose differences could not be told apart.
+/// Returns the text that replaces a rate or an increase over the marked window; none for anything else, and for series
+/// without a name, of which the differences would be ambiguous.
 fn counter(tree: &Expr, is_scalable: bool) -> Option<String> {
     let Expr::Call(call) = tree else { return None };
     let Some(Expr::MatrixSelector(series)) = call.args.first().map(|argument| *argument) else { return None };
@@ -249,7 +250,7 @@ fn counter(tree: &Expr, is_scalable: bool) -> Option<String> {
     match call.func.name {
         "increase" => Some(counted),
         "rate" if is_scalable => Some(counted),
-        "rate" => Some(format!("({counted}\n/ {SLICE})")),
+        "rate" => Some(format!("({counted}\n/ {SLOT})")),
         _ => None,
     }
 }
@@ -285,7 +286,7 @@ mod tests {
     use super::*;
 
     fn flat(text: &str) -> String {
-        count_of_slice(&Expression::new(text)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+        count_of_slot(&Expression::new(text)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_linear_keeps_its_unit() {
+    fn nonlinear_expressions_keep_their_unit() {
         let text = flat("sum(rate(x_total[{{.window}}])) > 0.5");
         assert!(text.contains("/ 60") && text.ends_with(") * 60"), "{text}");
         let text = flat("sum(rate(x_total[{{.window}}])) or vector(0)");
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn other_functions_get_a_range_of_a_slice() {
+    fn other_functions_get_the_range_of_a_slot() {
         assert_eq!(flat("count_over_time(probe[{{.window}}])"), "count_over_time(probe[1m] offset 30s)");
         assert_eq!(flat("sum(probe)"), "sum(probe)");
         assert!(flat("histogram_count(sum(rate(h[{{.window}}])))").contains("rate(h[1m])"));
@@ -313,19 +314,19 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_of_one_s_own_is_kept() {
+    fn an_offset_is_kept() {
         let text = flat("sum(rate(x_total[{{.window}}] offset 1h))");
         assert!(text.contains("x_total offset 1h30s - x_total offset 1h1m30s"), "{text}");
     }
 
     #[test]
-    fn what_is_written_is_promql() {
+    fn rewritten_queries_are_promql() {
         for text in
             ["sum(rate(x_total[{{.window}}]))", "1 - (sum(rate(a[{{.window}}])) / sum(rate(b[{{.window}}])))"]
         {
-            let written = count_of_slice(&Expression::new(text)).unwrap();
+            let written = count_of_slot(&Expression::new(text)).unwrap();
             assert!(parser::parse(&written).is_ok(), "{written}");
         }
-        assert!(count_of_slice(&Expression::new("sum(rate(")).is_err());
+        assert!(count_of_slot(&Expression::new("sum(rate(")).is_err());
     }
 }

@@ -1,77 +1,73 @@
-//! Comes in: an objective's period, target and own tiers. Goes out: the tiers that can fire, and why the others
-//! cannot.
+//! Comes in: the period, the target and the tiers of an objective. Goes out: the tiers that can fire, and the reasons
+//! why the others cannot. Never writes a rule.
 
 use mapwarden_contract::Nanos;
 
-use super::window::{SLICE, Window};
-use mapwarden_objective::Severity;
-use mapwarden_objective::{BurnTier, Method, Slo, workbook};
+use super::window::{RuleWindow, SLOT};
+use mapwarden_objective::{BurnTier, Method, Severity, Slo, workbook};
 
-/// One burn-rate tier.
+/// A burn-rate tier with windows of whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Tier {
+pub(super) struct RuleTier {
     pub(super) severity: Severity,
-    pub(super) long: Window,
-    pub(super) short: Window,
+    pub(super) long: RuleWindow,
+    pub(super) short: RuleWindow,
     /// The burn rate above which it fires.
     pub(super) factor: f64,
 }
 
-/// The tiers of an objective that can fire, and a note for each of the others.
-pub(super) fn tiers(slo: &Slo, period: Window, allowed: f64) -> (Vec<Tier>, Vec<String>) {
+/// Returns the tiers of an objective that can fire, and a note for each of the others.
+pub(super) fn tiers(slo: &Slo, period: RuleWindow, allowed: f64) -> (Vec<RuleTier>, Vec<String>) {
     let (mut kept, mut notes) = (Vec::new(), Vec::new());
-    for tier in declared(slo, period) {
-        match objection(slo, &tier, period, allowed) {
+    for declared in declared(slo, period) {
+        let BurnTier { severity, long, short, factor } = declared;
+        let tier = RuleTier { severity, long: RuleWindow::new(long), short: RuleWindow::new(short), factor };
+        match objection(slo, &declared, period, allowed) {
             None => kept.push(tier),
-            Some(why) => {
-                let Tier { severity, long, short, factor } = tier;
+            Some(reason) => {
+                let RuleTier { severity, long, short, factor } = tier;
                 let factor = number(factor);
-                notes.push(format!("the {} over {long} and {short} above {factor} {why}", severity.name()));
+                notes
+                    .push(format!("the {} over {long} and {short} above {factor} {reason}", severity.name()));
             }
         }
     }
     (kept, notes)
 }
 
-fn declared(slo: &Slo, period: Window) -> Vec<Tier> {
-    let told = |tier: &BurnTier| Tier {
-        severity: tier.severity,
-        long: Window::new(tier.long),
-        short: Window::new(tier.short),
-        factor: tier.factor,
-    };
+/// Returns the tiers that the objective declares, or those of the workbook.
+fn declared(slo: &Slo, period: RuleWindow) -> Vec<BurnTier> {
     if slo.alerting.tiers.is_empty() {
-        workbook(Nanos::from_secs(period.seconds())).iter().map(told).collect()
+        workbook(Nanos::from_secs(period.seconds())).to_vec()
     } else {
-        slo.alerting.tiers.iter().map(told).collect()
+        slo.alerting.tiers.clone()
     }
 }
 
-/// Why a tier is left out; none where it can fire.
-fn objection(slo: &Slo, tier: &Tier, period: Window, allowed: f64) -> Option<String> {
+/// Returns the reason why a tier is left out; none where it can fire.
+fn objection(slo: &Slo, tier: &BurnTier, period: RuleWindow, allowed: f64) -> Option<String> {
     let slice = match slo.method {
-        Method::Occurrences => Window::new(Nanos::from_secs(SLICE)),
-        Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => Window::new(slice),
+        Method::Occurrences => RuleWindow::new(Nanos::from_secs(SLOT)),
+        Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => RuleWindow::new(slice),
     };
-    let most = tier.factor * allowed;
-    if most >= 1.0 {
-        let share = number(most * 100.0);
+    if !tier.can_fire(allowed) {
+        let share = number(tier.factor * allowed * 100.0);
         Some(format!("can never fire: it asks for more than {share} % bad events"))
-    } else if tier.short < slice {
-        Some(format!("has a window that is shorter than a slice of {slice}"))
-    } else if tier.long > period {
+    } else if RuleWindow::new(tier.short) < slice {
+        Some(format!("has a window that is shorter than a time slice of {slice}"))
+    } else if RuleWindow::new(tier.long) > period {
         Some(format!("looks further back than the period of {period}"))
     } else {
         None
     }
 }
 
-/// A number without the noise of binary fractions: 12 significant digits.
+/// Formats a number with 12 significant digits, without the noise of binary fractions.
 pub(super) fn number(value: f64) -> String {
     rounded(value).to_string()
 }
 
-/// The number that [`number`] prints.
+/// Returns the number that [`number`] prints.
 pub(super) fn rounded(value: f64) -> f64 {
     format!("{value:.11e}").parse().unwrap_or(value)
 }
@@ -92,7 +88,7 @@ mod tests {
     #[test]
     fn factors_follow_the_period() {
         let factors = |days| {
-            let (tiers, _) = tiers(&slo(0.999), Window::days(days), 0.001);
+            let (tiers, _) = tiers(&slo(0.999), RuleWindow::days(days), 0.001);
             tiers.iter().map(|tier| number(tier.factor)).collect::<Vec<_>>()
         };
         assert_eq!(factors(30), ["14.4", "6", "3", "1"]);
@@ -101,8 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn a_tier_that_can_never_fire_is_left_out_and_told() {
-        let (kept, notes) = tiers(&slo(0.9), Window::days(30), 0.1);
+    fn a_tier_that_can_never_fire_is_left_out() {
+        let (kept, notes) = tiers(&slo(0.9), RuleWindow::days(30), 0.1);
         assert_eq!(kept.len(), 3);
         assert_eq!(
             notes,
@@ -116,7 +112,7 @@ mod tests {
         let hours = |hours: u64| Nanos::from_secs(hours * 3_600);
         slo.alerting.tiers =
             vec![BurnTier { severity: Severity::Page, long: hours(2), short: hours(1), factor: 10.0 }];
-        let (kept, notes) = tiers(&slo, Window::days(30), 0.001);
+        let (kept, notes) = tiers(&slo, RuleWindow::days(30), 0.001);
         assert_eq!((kept.len(), notes.len()), (1, 0));
         assert_eq!((kept[0].long.to_string(), number(kept[0].factor)), ("2h".to_owned(), "10".to_owned()));
     }

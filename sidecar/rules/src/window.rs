@@ -1,63 +1,64 @@
-//! Comes in: lengths of time. Goes out: windows with the names that Sloth's series have and the ranges that hold them.
+//! Comes in: durations. Goes out: windows, with the names of Sloth's series and the ranges that hold them.
 //! Never reads a clock.
 
 use std::fmt;
 
 use mapwarden_contract::Nanos;
 
-/// How long a slice is, in seconds: what every window is made of. Raised, windows become coarser and pages later;
-/// lowered under the scrape interval, most slices are empty.
-pub(super) const SLICE: u64 = 60;
+/// The length of a slot in seconds; every window is a number of slots. Raised, windows become coarser and pages later;
+/// lowered under the scrape interval, most slots are empty.
+pub(super) const SLOT: u64 = 60;
 
-/// For how long a slice settles before it is counted, in seconds: a scrape that began before the end of a slice may
+/// The time for which a slot settles before it is counted, in seconds: a scrape that began before the end of a slot may
 /// be stored after it. Raised, every window lags more; lowered under a scrape's time-out, a slow scrape's events are
 /// lost.
 pub(super) const SETTLING: u64 = 30;
 
 /// A window of whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Window(u64);
+pub(super) struct RuleWindow(u64);
 
-impl Window {
+impl RuleWindow {
     /// The window of the current burn rate.
     pub(super) const M5: Self = Self(300);
 
-    /// The window of the coverage that tells what alerts were based on.
+    /// The window of the coverage on which alerts were based.
     pub(super) const HOUR: Self = Self(3_600);
 
-    /// The windows for which Sloth records ratios, whatever the tiers are.
+    /// The windows for which Sloth records ratios, independent of the tiers.
     pub(super) const RECORDED: [Self; 7] =
         [Self(300), Self(1_800), Self(3_600), Self(7_200), Self(21_600), Self(86_400), Self(259_200)];
 
-    /// A window of so much time, rounded down to seconds.
+    /// Returns a window, rounded down to seconds.
     pub(super) const fn new(length: Nanos) -> Self {
         Self(length.get() / 1_000_000_000)
     }
 
-    /// A window of so many days.
+    /// Returns a window of days.
     pub(super) const fn days(days: u64) -> Self {
         Self(days * 86_400)
     }
 
-    /// The length in seconds.
+    /// Returns the length in seconds.
     pub(super) const fn seconds(self) -> u64 {
         self.0
     }
 
-    /// The length in days.
+    /// Returns the length in days.
     pub(super) fn in_days(self) -> f64 {
         mapwarden_contract::Count::new(self.0).as_f64() / 86_400.0
     }
 
-    /// The range over slices that holds as many as the window is long. Half a slice shorter than the window: a range
-    /// is closed at both ends before Prometheus 3, and would hold one more.
+    /// Returns the range that holds the slots of the window. It is half a slot shorter than the window: before
+    /// Prometheus 3 a range is closed at both ends, and would hold one more.
     pub(super) fn range(self) -> String {
-        Self(self.0.saturating_sub(SLICE / 2)).to_string()
+        Self(self.0.saturating_sub(SLOT / 2)).to_string()
     }
 }
 
-impl fmt::Display for Window {
-    /// As Prometheus prints durations, and Sloth names series: `5m`, `1h`, `30d`, and `4w` for 28 days.
+impl fmt::Display for RuleWindow {
+    /// Writes the window as Prometheus prints durations, and Sloth names series: `5m`, `1h`, `30d`, and `4w` for 28
+    /// days.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0;
         // Years and weeks only where nothing is left over.
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_have_the_names_of_sloth_s_series() {
+    fn windows_have_the_names_of_sloths_series() {
         let cases = [
             (300, "5m"),
             (1_800, "30m"),
@@ -99,20 +100,20 @@ mod tests {
             (270, "4m30s"),
         ];
         for (seconds, name) in cases {
-            assert_eq!(Window(seconds).to_string(), name);
+            assert_eq!(RuleWindow(seconds).to_string(), name);
         }
     }
 
     #[test]
-    fn a_range_holds_the_slices_of_its_window_and_not_one_more() {
-        for window in Window::RECORDED {
-            let range = window.0 - SLICE / 2;
-            // Closed at both ends or only at one: the newest slice is at 0.
-            assert_eq!(range / SLICE + 1, window.0 / SLICE);
-            assert_ne!(range % SLICE, 0, "no slice lies on the edge");
+    fn a_range_holds_exactly_the_slots_of_its_window() {
+        for window in RuleWindow::RECORDED {
+            let range = window.0 - SLOT / 2;
+            // Closed at both ends or only at one: the newest slot is at 0.
+            assert_eq!(range / SLOT + 1, window.0 / SLOT);
+            assert_ne!(range % SLOT, 0, "no slot is on the edge");
         }
         assert_eq!(
-            (Window::M5.range(), Window::days(30).range()),
+            (RuleWindow::M5.range(), RuleWindow::days(30).range()),
             ("4m30s".to_owned(), "29d23h59m30s".to_owned())
         );
     }

@@ -1,5 +1,5 @@
-//! Comes in: what OpenSLO's files and the sidecar's own configuration say of how events become a budget. Goes out: a
-//! [`Method`].
+//! Comes in: the budgeting method that OpenSLO files and the sidecar's configuration declare. Goes out: a [`Method`].
+//! Never reads events.
 
 use mapwarden_contract::{Nanos, Ratio};
 
@@ -8,17 +8,24 @@ use crate::spelling::Spelling;
 use crate::yaml::{Fields, Node, Reader, YamlValue};
 use mapwarden_objective::{Method, Period};
 
-/// The names of a budgeting method.
+/// The name of a budgeting method, as OpenSLO spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budgeting {
+    /// Every event counts.
     Occurrences,
+    /// Every time slice counts as good or bad.
     Timeslices,
+    /// Every time slice counts by its share of good events.
     RatioTimeslices,
 }
 
 impl Budgeting {
     const ALL: [Self; 3] = [Self::Occurrences, Self::Timeslices, Self::RatioTimeslices];
 
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// The text is not a budgeting method; the message lists what is accepted.
     pub fn parse(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|one| one.name() == text).ok_or_else(|| {
             format!(
@@ -27,6 +34,7 @@ impl Budgeting {
         })
     }
 
+    /// Returns the name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Occurrences => "Occurrences",
@@ -35,7 +43,7 @@ impl Budgeting {
         }
     }
 
-    /// The fields that have no meaning with it, in the spelling of the configuration.
+    /// Returns the fields that have no meaning with this method, as the configuration spells them.
     pub const fn without(self) -> &'static [&'static str] {
         match self {
             Self::Occurrences => &["time_slice_target", "time_slice_window"],
@@ -45,7 +53,7 @@ impl Budgeting {
     }
 }
 
-/// Reads what a method needs beside its name, from the fields of an object and what that is called.
+/// Reads the fields that a method needs in addition to its name. Takes the object as its name and its fields.
 pub fn read_method(
     reader: &mut Reader<'_>,
     (of, fields): (&str, &Fields<'_>),
@@ -57,7 +65,7 @@ pub fn read_method(
     }
     let name = spelling.of("time_slice_window");
     let node = reader.required(of, fields, &name);
-    let slice = node.and_then(|node| slice(reader, &name, node));
+    let slice = node.and_then(|node| time_slice(reader, &name, node));
     if budgeting == Budgeting::RatioTimeslices {
         return Some(Method::RatioTimeslices { slice: slice? });
     }
@@ -72,8 +80,8 @@ pub fn read_method(
     Some(Method::Timeslices { slice: slice?, target: target? })
 }
 
-/// A number is of minutes.
-fn slice(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Nanos> {
+/// Reads the length of a time slice. A number without a unit is of minutes.
+fn time_slice(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Nanos> {
     let minutes = match &node.value {
         YamlValue::Integer(minutes) => {
             u64::try_from(*minutes).ok().filter(|minutes| (1..=525_600).contains(minutes))
@@ -94,7 +102,8 @@ fn slice(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Nanos> {
     minutes.map(|minutes| Nanos::from_secs(minutes * 60))
 }
 
-/// A slice is a part of a rolling period; the window of a calendar is told in days at least.
+/// Checks that a time slice is shorter than a rolling period. Calendar periods have at least a day, so that they are
+/// not checked.
 pub fn check_time_slice(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,

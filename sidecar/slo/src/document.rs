@@ -1,30 +1,28 @@
-//! Comes in: a text. Goes out: its documents, each with what it says that it is. Never looks below their heads.
+//! Comes in: a text. Goes out: its documents, each with its format. Never looks below the heads of documents.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_saphyr::Location;
-
 use crate::yaml::{self, Node, Problem, Reader, YamlValue};
 
-/// How large a file may be in bytes. Raised, larger generated files are read; lowered, a file that is no SLO's is
-/// refused sooner.
+/// The largest file in bytes. Raised, larger generated files are read; lowered, a file without objectives is refused
+/// sooner.
 pub(super) const MAX_FILE: u64 = 4 << 20;
 
 /// One document of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
-    /// The file as it was named.
+    /// The path of the file as the caller named it.
     pub(super) path: Arc<PathBuf>,
     /// The whole text of the file.
     pub(super) text: Arc<str>,
-    /// The document.
+    /// The content of the document.
     pub(super) root: Node,
-    /// What it says that it is.
+    /// The format that its head declares.
     pub(super) format: Format,
 }
 
-/// What a document says that it is. A closed set.
+/// The format that the head of a document declares. A closed set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// `apiVersion: openslo/...`, and its kind.
@@ -41,24 +39,20 @@ pub(super) enum Format {
         /// The kind.
         kind: String,
     },
-    /// Anything else, in the words of its own `apiVersion` or `version`; none where it has neither.
+    /// Anything else, with its `apiVersion` or `version`; none where it has neither.
     Other(Option<String>),
 }
 
 impl Document {
-    /// A reader of its parts.
+    /// Returns a reader of its content.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader::of(&self.path, &self.text)
     }
 }
 
-/// Reads the documents of a text; the members of a list at its top are documents too.
+/// Returns the documents of a text. The members of a list at its top are documents too.
 pub(super) fn documents(path: &Path, text: &str) -> Result<Vec<Document>, Problem> {
-    let nodes = yaml::parse_all(text).map_err(|error| {
-        let reader = Reader::new(path);
-        let place = error.location().unwrap_or(Location::UNKNOWN);
-        Problem { origin: reader.origin(place), message: format!("is not YAML: {}", error.without_snippet()) }
-    })?;
+    let nodes = yaml::read_all(path, text)?;
     let (path, text) = (Arc::new(path.to_owned()), Arc::<str>::from(text));
     let documents = nodes.into_iter().flat_map(|node| match node.value {
         YamlValue::List(members) => members,
@@ -77,9 +71,9 @@ pub(super) fn documents(path: &Path, text: &str) -> Result<Vec<Document>, Proble
 }
 
 fn format(root: &Node) -> Format {
-    let kind = told(root, "kind").unwrap_or_default().to_owned();
-    let version = told(root, "version");
-    let Some(group) = told(root, "apiVersion") else {
+    let kind = top_text(root, "kind").unwrap_or_default().to_owned();
+    let version = top_text(root, "version");
+    let Some(group) = top_text(root, "apiVersion") else {
         return match version {
             Some("prometheus/v1") => Format::Sloth,
             Some(_) | None => Format::Other(version.map(str::to_owned)),
@@ -92,8 +86,8 @@ fn format(root: &Node) -> Format {
     }
 }
 
-/// A text at the top of a document.
-fn told<'n>(root: &'n Node, name: &str) -> Option<&'n str> {
+/// Returns a text field at the top of a document.
+fn top_text<'n>(root: &'n Node, name: &str) -> Option<&'n str> {
     let YamlValue::Object(fields) = &root.value else { return None };
     let (_, node) = fields.iter().find(|(key, _)| key.value == name)?;
     let YamlValue::Text(text) = &node.value else { return None };
@@ -105,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_say_what_they_are() {
+    fn formats_are_found_in_heads() {
         let text = "apiVersion: openslo/v1\nkind: SLO\n---\nversion: prometheus/v1\n---\n\
                     - apiVersion: sloth.slok.dev/v1\n  kind: AlertWindows\n- apiVersion: v1\n  kind: ConfigMap\n---\n\
                     admin: 1\n---\n7\n";

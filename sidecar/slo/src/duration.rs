@@ -1,4 +1,4 @@
-//! Comes in: spans of time as the two formats write them. Goes out: nanoseconds, or counts of calendar units. Never
+//! Comes in: durations as OpenSLO and Prometheus write them. Goes out: nanoseconds, or counts of calendar units. Never
 //! guesses a unit.
 
 use mapwarden_contract::Nanos;
@@ -8,16 +8,16 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// What [`Shorthand`] accepts, in the words of a message.
+/// The accepted form of a [`Shorthand`], for messages.
 pub(super) const SHORTHAND: &str = "a whole number and one of m, h, d, w, M, Q, Y: 5m, 12h, 30d, 4w, 1M";
 
-/// What [`prometheus`] accepts, in the words of a message.
+/// The accepted form of [`prometheus`], for messages.
 pub(super) const PROMETHEUS: &str = "a time as Prometheus writes it: 5m, 1h30m, 30d, 4w";
 
 /// OpenSLO's `duration-shorthand`: a whole number above zero and one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shorthand {
-    /// So many units.
+    /// The number of units.
     pub(super) count: u32,
     unit: ShorthandUnit,
 }
@@ -30,7 +30,7 @@ enum ShorthandUnit {
 }
 
 impl Shorthand {
-    /// Reads `30d`; none where it is anything else, or too long for a span of time.
+    /// Parses `30d`. Returns none for anything else, and for durations over 100 years.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let unit = match text.chars().next_back()? {
             'm' => ShorthandUnit::Minute,
@@ -48,12 +48,12 @@ impl Shorthand {
         shorthand.seconds().map(|_| shorthand)
     }
 
-    /// As a span of time, where a month has 30 days, a quarter 90 and a year 365.
+    /// Returns the duration, where a month has 30 days, a quarter 90 and a year 365.
     pub(super) fn rolling(self) -> Nanos {
         Nanos::from_secs(self.seconds().unwrap_or(u64::MAX))
     }
 
-    /// The calendar's unit; none for minutes and hours, which no calendar counts.
+    /// Returns the calendar unit; none for minutes and hours, which are not calendar units.
     pub(super) fn calendar(self) -> Option<CalendarUnit> {
         match self.unit {
             ShorthandUnit::Minute | ShorthandUnit::Hour => None,
@@ -71,7 +71,7 @@ impl Shorthand {
     }
 }
 
-/// Reads a span as Prometheus writes it, `1h30m`: units from the largest to the smallest, each at most once.
+/// Parses a duration as Prometheus writes it, `1h30m`: units from the largest to the smallest, each at most once.
 pub(super) fn prometheus(text: &str) -> Option<Nanos> {
     const UNITS: [(&str, u64); 7] = [
         ("y", 365 * DAY * 1_000),
@@ -96,17 +96,17 @@ pub(super) fn prometheus(text: &str) -> Option<Nanos> {
     Some(Nanos::from_millis(millis)).filter(|span| *span > Nanos::ZERO)
 }
 
-/// The number that only digits make.
+/// Parses a number that consists of digits only.
 fn whole(digits: &str) -> Option<u64> {
     digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
-/// A hundred years are longer than any promise, and far from where spans of time overflow.
+/// Returns none above 100 years, which is longer than any period and far from where nanoseconds overflow.
 fn limited(seconds: u64) -> Option<u64> {
     Some(seconds).filter(|seconds| *seconds <= 100 * 365 * DAY)
 }
 
-/// Reads a rolling period as Prometheus writes spans: `28d`, `4w`.
+/// Parses a rolling period as Prometheus writes durations: `28d`, `4w`.
 pub fn parse_period(text: &str) -> Option<Period> {
     prometheus(text.trim()).map(Period::Rolling)
 }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shorthands_are_one_number_and_one_unit() {
+    fn shorthand_is_one_number_and_one_unit() {
         let cases = [
             ("5m", Some((300, None))),
             ("12h", Some((43_200, None))),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_read_as_prometheus_reads_them() {
+    fn durations_are_parsed_as_prometheus_does() {
         let cases = [
             ("5m", Some(300_000)),
             ("1h30m", Some(5_400_000)),

@@ -1,5 +1,4 @@
-//! Comes in: fields that both formats have. Goes out: names, labels and targets known to be right. Never knows which
-//! format they are of.
+//! Comes in: fields that both formats have. Goes out: valid names, labels and targets. Never knows the format.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +7,10 @@ use mapwarden_contract::{Nanos, Ratio};
 use crate::duration::{self, Shorthand};
 use crate::yaml::{Fields, Node, Reader, YamlValue};
 
-/// How long a name may be. Raised, ids and file names made of it grow.
+/// The longest name in bytes. Raised, ids and file names made of it grow.
 const MAX_NAME: usize = 255;
 
-/// A name that may be part of an id, of a label's value and of a URL.
+/// Reads a name that may be part of an id, of a label value and of a URL.
 pub(super) fn name(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<String> {
     let name = reader.text(field, node)?;
     let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.|/\\:".contains(letter);
@@ -23,7 +22,7 @@ pub(super) fn name(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<
     None
 }
 
-/// A required [`name`].
+/// Reads a required [`name`].
 pub(super) fn required_name(
     reader: &mut Reader<'_>,
     of: &str,
@@ -34,13 +33,13 @@ pub(super) fn required_name(
     name(reader, field, node)
 }
 
-/// An optional text.
+/// Reads an optional text.
 pub(super) fn optional_text(reader: &mut Reader<'_>, fields: &Fields<'_>, field: &str) -> Option<String> {
     let node = fields.get(field).filter(|node| node.value != YamlValue::Text(String::new()))?;
     reader.text(field, node)
 }
 
-/// Names and values as they were written, where a value may be a number.
+/// Reads names and values as they were written. A value may be a number.
 pub(super) fn pairs(reader: &mut Reader<'_>, field: &str, node: Option<&Node>) -> BTreeMap<String, String> {
     let Some(fields) = node.and_then(|node| reader.any_object(field, node)) else { return BTreeMap::new() };
     let mut pairs = BTreeMap::new();
@@ -53,26 +52,26 @@ pub(super) fn pairs(reader: &mut Reader<'_>, field: &str, node: Option<&Node>) -
     pairs
 }
 
-/// Labels by names that Prometheus accepts.
+/// Reads labels with names that Prometheus accepts.
 pub(super) fn labels(reader: &mut Reader<'_>, field: &str, node: Option<&Node>) -> BTreeMap<String, String> {
     let labels = pairs(reader, field, node);
     for name in labels.keys().filter(|name| !is_label(name)) {
         let place = node.and_then(|node| reader.any_object(field, node)?.key(name));
         let accepted = "accepted are letters, digits and _, not a digit first";
         if let Some(place) = place {
-            reader.problem(place, format!("`{field}` has `{name}`, which is no label's name: {accepted}"));
+            reader.problem(place, format!("`{field}` has `{name}`, which is not a label name: {accepted}"));
         }
     }
     labels
 }
 
-/// Whether Prometheus accepts a label's name.
+/// Whether Prometheus accepts a name for a label.
 pub fn is_label(name: &str) -> bool {
     let is_letter = |letter: char| letter.is_ascii_alphabetic() || letter == '_';
     name.starts_with(is_letter) && name.chars().all(|letter| is_letter(letter) || letter.is_ascii_digit())
 }
 
-/// A promised share, given in per cent.
+/// Reads a target in per cent.
 pub(super) fn percent(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<Ratio> {
     let percent = reader.number(field, node)?;
     // Divided as a decimal number: 99.9 / 100 is 0.9990000000000001.
@@ -80,7 +79,7 @@ pub(super) fn percent(reader: &mut Reader<'_>, field: &str, node: &Node) -> Opti
     share_of(reader, (field, node), share, "a percentage between 0 and 100, e.g. 99.9")
 }
 
-/// A promised share.
+/// Reads a target as a share.
 pub(super) fn share(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<Ratio> {
     let share = reader.number(field, node)?;
     share_of(reader, (field, node), share, "a share between 0 and 1, e.g. 0.999 for 99.9 %")
@@ -91,11 +90,11 @@ fn share_of(reader: &mut Reader<'_>, field: (&str, &Node), share: f64, accepted:
     let ratio = Ratio::new(share).ok().filter(|_| share > 0.0 && share < 1.0);
     if ratio.is_none() {
         let why = if share == 1.0 {
-            "leaves no budget: every bad event would break the promise for good"
+            "leaves no budget: one bad event would miss the target for the whole period"
         } else if share == 0.0 {
-            "promises nothing"
+            "asks for nothing"
         } else {
-            "is no share"
+            "is not a share"
         };
         reader.problem(
             node.referenced,
@@ -105,12 +104,12 @@ fn share_of(reader: &mut Reader<'_>, field: (&str, &Node), share: f64, accepted:
     ratio
 }
 
-/// A span as OpenSLO writes it.
+/// Reads a duration as OpenSLO writes it.
 pub(super) fn shorthand(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<Shorthand> {
     reader.parsed(field, node, Shorthand::parse, duration::SHORTHAND)
 }
 
-/// A span as Prometheus writes it.
+/// Reads a duration as Prometheus writes it.
 pub(super) fn span(reader: &mut Reader<'_>, field: &str, node: &Node) -> Option<Nanos> {
     reader.parsed(field, node, duration::prometheus, duration::PROMETHEUS)
 }

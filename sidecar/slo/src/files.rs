@@ -1,5 +1,5 @@
-//! Comes in: paths of files and folders. Goes out: the texts of the files that may hold objectives, each once, in one
-//! order. Never follows a folder into itself.
+//! Comes in: paths of files and folders. Goes out: the texts of the files that may hold objectives, each once, in a
+//! fixed order. Never follows a folder into itself.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,22 +9,23 @@ use std::path::{Path, PathBuf};
 use crate::document::MAX_FILE;
 use crate::yaml::Problem;
 
-/// How deep folders are followed. Raised, deeper trees are read; a link to a folder above ends here at the latest.
+/// The depth to which folders are followed. Raised, deeper trees are read; a link to a parent folder ends here at the
+/// latest.
 const MAX_DEPTH: usize = 16;
 
-/// One file.
+/// A file that may hold objectives.
 #[derive(Clone, Debug)]
 pub(super) struct SloFile {
-    /// As it was named, or found.
+    /// The path as the caller named it, or as it was found.
     pub(super) path: PathBuf,
     /// Its text.
     pub(super) text: String,
-    /// Whether it was named itself, not only its folder.
+    /// Whether the caller named the file itself, not only its folder.
     pub(super) is_named: bool,
 }
 
-/// Reads every file, and every `.yaml` and `.yml` below every folder; names that begin with a dot are left out, which
-/// are also how Kubernetes keeps the versions of what it mounts.
+/// Reads every file, and every `.yaml` and `.yml` below every folder. Names that begin with a dot are left out:
+/// Kubernetes keeps the versions of mounted files under such names.
 pub(super) fn read(paths: &[PathBuf]) -> (Vec<SloFile>, Vec<Problem>) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for path in paths {

@@ -1,5 +1,5 @@
-//! Comes in: files of both formats. Goes out: their objectives, resolved across all of them, with everything that is
-//! wrong and everything that is doubtful. Never leaves out an objective without saying why.
+//! Comes in: files of both formats. Goes out: their objectives, resolved across all files, with every error and every
+//! warning. Never leaves out an objective without a problem that says why.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use mapwarden_objective::{Period, Slo};
 
 /// Reads files and folders.
 ///
-/// `period` is that of objectives whose file does not say one: Sloth's never do, OpenSLO's may leave it out. `declared`
-/// are objectives from elsewhere, which come first and with which those of the files must get along.
+/// `period` is the period of objectives without one: Sloth's files never declare it, OpenSLO's may leave it out.
+/// `declared` are objectives from other places; they come first, and the ids of both must differ.
 pub fn load(paths: &[PathBuf], period: &Period, declared: Vec<Slo>) -> Loaded {
     let (files, problems) = files::read(paths);
     let loaded = Loaded { slos: declared, files: files.len(), problems, ..Loaded::default() };
@@ -26,23 +26,24 @@ pub fn load(paths: &[PathBuf], period: &Period, declared: Vec<Slo>) -> Loaded {
     loader.finish(period)
 }
 
-/// Reads one text as [`load`] reads a file; `path` only names it.
+/// Reads a text as [`load`] reads a file. `path` is its name in problems and is not opened.
 pub fn load_text(path: &Path, text: &str, period: &Period) -> Loaded {
     let mut loader = Loader { loaded: Loaded { files: 1, ..Loaded::default() }, ..Loader::default() };
     loader.add(path, text, true);
     loader.finish(period)
 }
 
-/// Whether a file can be read and says at its head that it is of some format, ours or not.
+/// Whether a file can be read and the head of one of its documents declares a format, known or not.
 pub fn is_slo_file(path: &Path) -> bool {
     let Ok(text) = files::text(path) else { return false };
     let found = documents(path, &text).unwrap_or_default();
     found.iter().any(|document| !matches!(document.format, Format::Other(None)))
 }
 
-/// The kinds of Sloth's service levels, all of one form; the second is for Google's managed Prometheus.
+/// The kinds of Sloth's service levels, which have one form; the second is for Google's managed Prometheus.
 const SERVICE_LEVELS: [&str; 2] = ["PrometheusServiceLevel", "ManagedPrometheusServiceLevel"];
 
+/// The documents of one run, by format, and what was read from them.
 #[derive(Default)]
 struct Loader {
     loaded: Loaded,
@@ -86,13 +87,13 @@ impl Loader {
                 let accepted = SERVICE_LEVELS.join(", ");
                 format!("the kind `{kind}` is not read: accepted are {accepted} and AlertWindows")
             }
-            Format::Other(Some(version)) => format!("`{version}` is no SLO format: {accepted}"),
+            Format::Other(Some(version)) => format!("`{version}` is not an SLO format: {accepted}"),
             Format::Other(None) => format!("the document does not say what it is: {accepted}"),
         };
         let is_ours = !matches!(document.format, Format::Other(_));
         let origin = document.reader().origin(document.root.referenced);
         let problem = Problem { origin, message: refusal };
-        // A folder may hold other documents; a file that is named is meant.
+        // A folder may hold other documents; a file that the caller names is to hold objectives.
         if is_named || is_ours {
             self.loaded.problems.push(problem);
         } else {
@@ -132,8 +133,9 @@ impl Loader {
                 let place = document.root.referenced;
                 if let Some(before) = periods.insert(windows.period, windows) {
                     let sloth::AlertWindows { origin, .. } = before;
-                    let message =
-                        format!("the tiers of {days} days are here twice, see {origin}: accepted is once");
+                    let message = format!(
+                        "the tiers of {days} days are declared twice, see {origin}: accepted is once"
+                    );
                     reader.problem(place, message);
                 }
             }
@@ -144,7 +146,7 @@ impl Loader {
     }
 }
 
-/// Gives each objective without tiers of its own those of its period.
+/// Gives each objective without tiers those of its period.
 fn catalogue(loaded: &mut Loaded, mut windows: BTreeMap<Nanos, sloth::AlertWindows>) {
     let mut used = Vec::new();
     for slo in &mut loaded.slos {

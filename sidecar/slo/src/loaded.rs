@@ -10,7 +10,7 @@ use crate::yaml::Problem;
 pub struct Loaded {
     /// The objectives, in the order of the files.
     pub slos: Vec<Slo>,
-    /// The servers that the files declare, by name.
+    /// The Prometheus-compatible servers that the files declare.
     pub sources: Vec<DataSource>,
     /// The number of files that were read.
     pub files: usize,

@@ -1,46 +1,46 @@
-//! Comes in: the queries of an objective. Goes out: what is asked of the server for each step, and how an answer is read; or
-//! why these queries cannot be counted. Never asks.
+//! Comes in: the queries of an objective. Goes out: the query for each step and how its answer is read, or why events
+//! cannot be counted with these queries. Never contacts a server.
 
 use mapwarden_contract::{Nanos, Verdict};
 
 use crate::scan;
 use mapwarden_objective::{Comparison, Expression, Queries};
 
-/// What is asked for an objective.
+/// The queries that are sent for an objective.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
-    /// The samples of two counters, which are counted here.
+    /// The samples of two counters, of which the sidecar counts the increases.
     Samples {
         /// The selector of all events.
         total: String,
-        /// The selector of those that `is` tells of.
+        /// The selector of the good or the bad events among them.
         part: String,
-        /// What the part's events are.
+        /// The verdict on the events of `part`.
         is: Verdict,
     },
     /// Two amounts for each step.
     Events {
         /// All events.
         total: Amount,
-        /// Those that `is` tells of.
+        /// The good or the bad events among them.
         part: Amount,
-        /// What the part's events are.
+        /// The verdict on the events of `part`.
         is: Verdict,
     },
     /// One share for each step.
     Ratio {
         /// The query.
         share: String,
-        /// What its events are.
+        /// The verdict on the events of which `share` is the share.
         is: Verdict,
     },
     /// One value for each step.
     Threshold {
         /// The query.
         value: String,
-        /// How a good value compares.
+        /// The comparison that a good value satisfies.
         good: Comparison,
-        /// With what.
+        /// The number with which the value is compared.
         threshold: f64,
     },
 }
@@ -50,16 +50,16 @@ pub enum Plan {
 pub struct Amount {
     /// The query.
     pub query: String,
-    /// By what its answer is multiplied to be the events of a step: a rate by the step's seconds.
+    /// The factor by which the answer is multiplied to be the events of a step: for a rate, the seconds of the step.
     pub factor: f64,
 }
 
 impl Plan {
-    /// Plans how queries are asked on steps of this length. `Expression`s that are plain sums of counters are counted from
-    /// samples, if samples may be asked for.
+    /// Plans queries for steps of this length. Expressions that are plain sums of counters are counted from samples,
+    /// where the source permits samples.
     ///
     /// # Errors
-    /// Queries that give no number of events for a step, in words.
+    /// The queries give no number of events for a step; the message says what is accepted.
     pub fn new(queries: &Queries, every: Nanos, may_sample: bool) -> Result<Self, String> {
         let window = format!("{}s", every.get() / 1_000_000_000);
         Ok(match queries {
@@ -81,7 +81,7 @@ impl Plan {
         })
     }
 
-    /// Whether every event of the server's samples counts.
+    /// Whether events are counted from samples, so that none is extrapolated.
     pub const fn is_exact(&self) -> bool {
         matches!(self, Self::Samples { .. })
     }
@@ -94,7 +94,7 @@ fn amount(expression: &Expression, every: Nanos, window: &str) -> Result<Amount,
     let (is_rate, is_increase) = (calls_one_of(&["rate", "irate"]), calls_one_of(&["increase"]));
     match (is_rate, is_increase) {
         (true, true) => Err(format!(
-            "`{text}` has rates and increases: accepted is one of them, or it is not known what it counts"
+            "`{text}` has rates and increases: accepted is one of them, so that the unit is known"
         )),
         (true, false) => Ok(Amount { query: expression.over(window), factor: every.as_secs_f64() }),
         (false, _) if scan::has_window(text) => Ok(Amount { query: expression.over(window), factor: 1.0 }),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_multiplied_by_the_step_and_an_increase_is_not() {
+    fn only_a_rate_is_multiplied_by_the_step() {
         let queries = events(
             "sum(rate(a[{{.window}}])) + sum(rate(b[{{.window}}]))",
             "sum(increase(a[{{.window}}]) > 0)",
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_counters_are_counted_from_samples_only_if_both_are_and_it_is_allowed() {
+    fn samples_are_counted_only_for_two_plain_counters() {
         let both = events("sum(rate(a[{{.window}}]))", "sum(rate(a{code=\"500\"}[{{.window}}]))");
         assert!(plan(&both).unwrap().is_exact());
         assert!(!Plan::new(&both, Nanos::from_secs(60), false).unwrap().is_exact());
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_counted_is_refused_with_what_is_accepted() {
+    fn uncountable_queries_are_refused() {
         let no_window = plan(&events("sum(increase(a[5m]))", "sum(increase(b[5m]))")).unwrap_err();
         assert!(no_window.contains("has no `{{.window}}`"), "{no_window}");
         let both = plan(&events("rate(a[{{.window}}]) + increase(a[{{.window}}])", "b")).unwrap_err();

@@ -1,12 +1,12 @@
-//! Comes in: PromQL. Goes out: what of it decides how it is asked: which functions it calls, and whether it is the plain sum
-//! of one counter's increase. Knows no more of the language than that; the server is who parses it.
+//! Comes in: PromQL. Goes out: the functions that it calls, and whether it is the plain sum of the increase of one
+//! counter. Never parses more of the language than that.
 
 use mapwarden_objective::Expression;
 
 /// The template of the window in an expression.
 const WINDOW: &str = Expression::WINDOW;
 
-/// Endings of counters' names, by the conventions of OpenMetrics and of Prometheus' histograms and summaries.
+/// Endings of the names of counters, by the conventions of OpenMetrics and of Prometheus' histograms and summaries.
 const COUNTER_ENDINGS: [&str; 3] = ["_total", "_count", "_bucket"];
 
 /// Whether the expression has a window to set.
@@ -14,7 +14,7 @@ pub(super) fn has_window(text: &str) -> bool {
     normal(text).contains(WINDOW)
 }
 
-/// The functions, aggregations and keywords that are followed by a parenthesis, outside of quotes.
+/// Returns the functions, aggregations and keywords that are followed by a parenthesis, outside of quotes.
 pub(super) fn calls(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut word = String::new();
@@ -36,8 +36,8 @@ pub(super) fn calls(text: &str) -> Vec<String> {
     found
 }
 
-/// The selector of a counter of which the expression is the sum of all series' increases or rates over the window, or of
-/// their values; none where it is anything more.
+/// Returns the selector of a counter where the expression is the sum over its series of increases, rates over the
+/// window, or values; none where the expression is anything else.
 pub(super) fn plain_counter(text: &str) -> Option<String> {
     let text = normal(text);
     let inside = within(&text, &["sum"])?;
@@ -51,7 +51,7 @@ pub(super) fn plain_counter(text: &str) -> Option<String> {
     is_selector(selector).then(|| selector.to_owned())
 }
 
-/// The arguments of a call of one of these functions, if the text is nothing but that.
+/// Returns the arguments where the text is one call of one of these functions and nothing else.
 fn within<'a>(text: &'a str, functions: &[&str]) -> Option<&'a str> {
     let text = text.trim();
     let function = functions.iter().find(|function| {
@@ -94,7 +94,7 @@ fn normal(text: &str) -> String {
     text.trim().replace("{{ .window }}", WINDOW)
 }
 
-/// Each character, and whether it is part of a string or a comment.
+/// Returns each character with whether it is part of a string or a comment.
 fn quoted(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut quote: Option<char> = None;
     let mut is_escaped = false;
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_sums_of_counters_are_known_and_nothing_else_is() {
+    fn only_plain_sums_of_counters_are_recognised() {
         let cases = [
             ("sum(rate(http_requests_total[{{.window}}]))", Some("http_requests_total")),
             ("sum(increase(a:b{x=\"1\", y=~\"5..\"}[{{ .window }}]))", Some("a:b{x=\"1\", y=~\"5..\"}")),

@@ -2,14 +2,14 @@
 
 use mapwarden_objective::Origin;
 
-/// A Prometheus-compatible server that an OpenSLO `DataSource` declares. It has no credentials: files of objectives are
-/// shared, so that those belong into the configuration, under the same name.
+/// A Prometheus-compatible server that an OpenSLO `DataSource` declares. It has no credentials: SLO files are shared,
+/// so that credentials belong into the configuration, under the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSource {
-    /// The name by which [`Queried::source`](super::Queried::source) means it.
+    /// The name, to which [`Queried::source`](mapwarden_objective::Queried::source) refers.
     pub name: String,
-    /// Its base URL, where the document tells one.
+    /// The base URL, where the document has one.
     pub url: Option<String>,
-    /// Where it was written.
+    /// Where it was declared.
     pub origin: Origin,
 }

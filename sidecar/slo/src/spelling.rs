@@ -1,6 +1,6 @@
-//! How files spell the names of fields, so that the same field is read by one function wherever it stands.
+//! The two spellings of field names, so that one function reads a field in every format.
 
-/// How names of two words are spelled.
+/// The spelling of names of several words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     /// `page_alert`, in `prometheus/v1` and in the sidecar's own configuration.
@@ -10,7 +10,7 @@ pub enum Spelling {
 }
 
 impl Spelling {
-    /// A name, given as `page_alert`, in this spelling.
+    /// Returns a name, given as `page_alert`, in this spelling.
     pub fn of(self, name: &str) -> String {
         match self {
             Self::Snake => name.to_owned(),
@@ -25,7 +25,8 @@ impl Spelling {
         }
     }
 
-    pub const fn other(self) -> Self {
+    /// Returns the other spelling.
+    pub(crate) const fn other(self) -> Self {
         match self {
             Self::Snake => Self::Camel,
             Self::Camel => Self::Snake,

@@ -1,5 +1,5 @@
-//! Comes in: everything that was loaded. Goes out: what is wrong between objectives, and what can never happen. Never
-//! changes an objective.
+//! Comes in: everything that was loaded. Goes out: problems between objectives, and warnings of tiers that can never
+//! fire. Never changes an objective.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::yaml::Problem;
 use mapwarden_objective::Origin;
 use mapwarden_objective::{BurnTier, Indicator, MIN_BAD, Method, Period, Slo, workbook};
 
-/// Adds the problems and warnings of what was loaded.
+/// Adds the problems and warnings between the loaded objectives.
 pub(super) fn verify(loaded: &mut Loaded) {
     let mut problems = duplicates(&loaded.slos);
     problems.extend(members(&loaded.slos));
@@ -18,7 +18,7 @@ pub(super) fn verify(loaded: &mut Loaded) {
     loaded.problems.append(&mut problems);
 }
 
-/// Objectives of which another one has the id.
+/// Reports objectives with the id of another one.
 fn duplicates(slos: &[Slo]) -> Vec<Problem> {
     let mut seen: BTreeMap<String, &Slo> = BTreeMap::new();
     let mut problems = Vec::new();
@@ -27,7 +27,8 @@ fn duplicates(slos: &[Slo]) -> Vec<Problem> {
         if let Some(first) = seen.get(&id) {
             let see = first.origin.as_ref().map(|origin| format!(", see {origin}")).unwrap_or_default();
             let accepted = "accepted is a name of its own within the service";
-            problems.push(told(slo, format!("the objective `{id}` is here twice{see}: {accepted}")));
+            problems
+                .push(problem_of(slo, format!("the objective `{id}` is declared twice{see}: {accepted}")));
         } else {
             seen.insert(id, slo);
         }
@@ -35,37 +36,38 @@ fn duplicates(slos: &[Slo]) -> Vec<Problem> {
     problems
 }
 
-/// Composites of which a part is not there. Objectives that a service declares are not known yet, so that only parts of
-/// a service of which there are others can be missed.
+/// Reports composites with a member that no file declares.
 fn members(slos: &[Slo]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for slo in slos {
         let Indicator::Composite { members } = &slo.indicator else { continue };
         for member in members.iter().filter(|member| !slos.iter().any(|slo| slo.id() == member.slo)) {
-            let message = format!("its part `{}` is no objective: accepted is the id of one", member.slo);
-            problems.push(told(slo, format!("the composite `{}`: {message}", slo.id())));
+            let message =
+                format!("its member `{}` is not an objective: accepted is the id of one", member.slo);
+            problems.push(problem_of(slo, format!("the composite `{}`: {message}", slo.id())));
         }
     }
     problems
 }
 
-/// Tiers that no outage can reach, each with why, and what could.
+/// Reports tiers that no outage can reach, with the reason and what is accepted.
 fn never_fires(slo: &Slo) -> Vec<Problem> {
     let is_raised = |tier: &BurnTier| !slo.alerting.alert(tier.severity).is_disabled;
     let never = |tier: BurnTier| {
-        let reason = beyond_an_outage(&tier, slo.target).or_else(|| too_few_slices(&tier, &slo.method))?;
+        let reason =
+            beyond_an_outage(&tier, slo.target).or_else(|| too_few_time_slices(&tier, &slo.method))?;
         let kind = tier.severity.name();
         let (factor, long) = (short(tier.factor), hours(tier.long));
         let alert = format!("the {kind} above {factor} times the budget over {long} can never be raised");
-        Some(told(slo, format!("{alert}: {reason}")))
+        Some(problem_of(slo, format!("{alert}: {reason}")))
     };
     tiers(slo).into_iter().filter(is_raised).filter_map(never).collect()
 }
 
-/// When everything fails, the burn is 1 / (1 - target), and no more.
+/// When everything fails, the burn rate is 1 / (1 - target), and no more.
 fn beyond_an_outage(tier: &BurnTier, target: Ratio) -> Option<String> {
     let budget = target.complement().get();
-    (tier.factor * budget >= 1.0).then(|| {
+    (!tier.can_fire(budget)).then(|| {
         let (most, least) = (short(1.0 / budget), short(1.0 - 1.0 / tier.factor));
         format!(
             "with the target {} an outage of everything burns {most} times the budget: accepted is a factor below {most}, \
@@ -75,8 +77,8 @@ fn beyond_an_outage(tier: &BurnTier, target: Ratio) -> Option<String> {
     })
 }
 
-/// Nobody is told of fewer than [`MIN_BAD`] bad events, which here are slices of time.
-fn too_few_slices(tier: &BurnTier, method: &Method) -> Option<String> {
+/// No alert is raised for fewer than [`MIN_BAD`] bad events, which here are time slices.
+fn too_few_time_slices(tier: &BurnTier, method: &Method) -> Option<String> {
     let slice = match method {
         Method::Occurrences => return None,
         Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => *slice,
@@ -84,7 +86,7 @@ fn too_few_slices(tier: &BurnTier, method: &Method) -> Option<String> {
     let least = Nanos::from_secs(1).max(slice).get().saturating_mul(MIN_BAD.get());
     (tier.long.get() < least).then(|| {
         format!(
-            "it asks for {MIN_BAD} bad slices of time, which take {}: accepted are a window of that length and slices of \
+            "it asks for {MIN_BAD} bad time slices, which take {}: accepted are a window of that length and time slices of \
              at most {}",
             hours(Nanos::new(least)),
             hours(Nanos::new(tier.long.get() / MIN_BAD.get()))
@@ -96,16 +98,16 @@ fn tiers(slo: &Slo) -> Vec<BurnTier> {
     if !slo.alerting.tiers.is_empty() {
         return slo.alerting.tiers.clone();
     }
-    // Calendar periods differ by days; round numbers are close enough to say what can never be.
+    // Calendar periods differ by days; nominal lengths are close enough to find what can never fire.
     let period = match &slo.period {
         Period::Rolling(period) => *period,
         Period::Calendar(calendar) => Nanos::from_secs(86_400 * calendar.round_days()),
     };
-    // A window that is longer than the period makes no tier.
+    // A tier with a window longer than the period is not evaluated.
     workbook(period).into_iter().filter(|tier| tier.long <= period).collect()
 }
 
-/// At most four digits after the point.
+/// Formats a number with at most four digits after the point.
 fn short(number: f64) -> String {
     let text = format!("{number:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -115,7 +117,7 @@ fn hours(span: Nanos) -> String {
     format!("{} h", short(span.as_secs_f64() / 3_600.0))
 }
 
-fn told(slo: &Slo, message: String) -> Problem {
+fn problem_of(slo: &Slo, message: String) -> Problem {
     let origin = slo.origin.clone().unwrap_or(Origin::Setting("an objective"));
     Problem { origin, message }
 }
@@ -132,16 +134,16 @@ mod tests {
         Slo::new("shop", "answered", Ratio::new(target).unwrap(), indicator)
     }
 
-    fn told_of(slo: &Slo) -> Vec<String> {
+    fn warnings_of(slo: &Slo) -> Vec<String> {
         never_fires(slo).into_iter().map(|problem| problem.message).collect()
     }
 
     #[test]
-    fn tiers_that_an_outage_of_everything_does_not_reach_are_told() {
-        assert_eq!(told_of(&slo(0.999)), Vec::<String>::new());
-        let told = told_of(&slo(0.9));
+    fn tiers_beyond_a_total_outage_are_reported() {
+        assert_eq!(warnings_of(&slo(0.999)), Vec::<String>::new());
+        let warnings = warnings_of(&slo(0.9));
         assert_eq!(
-            told,
+            warnings,
             [
                 "the page above 14.4 times the budget over 1 h can never be raised: with the target 0.9 an outage of \
               everything burns 10 times the budget: accepted is a factor below 10, or a target above 0.9306"
@@ -156,32 +158,32 @@ mod tests {
         };
         own.alerting.tiers =
             vec![tier(Severity::Page, 99.0), tier(Severity::Page, 101.0), tier(Severity::Ticket, 200.0)];
-        let told = told_of(&own);
-        assert!(told.len() == 2 && told[0].starts_with("the page above 101 times"), "{told:?}");
+        let warnings = warnings_of(&own);
+        assert!(warnings.len() == 2 && warnings[0].starts_with("the page above 101 times"), "{warnings:?}");
         own.alerting.page.is_disabled = true;
-        let told = told_of(&own);
-        assert!(told.len() == 1 && told[0].starts_with("the ticket above 200 times"), "{told:?}");
+        let warnings = warnings_of(&own);
+        assert!(warnings.len() == 1 && warnings[0].starts_with("the ticket above 200 times"), "{warnings:?}");
     }
 
     #[test]
-    fn tiers_whose_window_has_too_few_slices_of_time_are_told() {
+    fn tiers_with_too_few_time_slices_are_reported() {
         let slices = |minutes: u64| {
             let slice = Nanos::from_secs(60 * minutes);
-            told_of(&Slo { method: Method::RatioTimeslices { slice }, ..slo(0.999) })
+            warnings_of(&Slo { method: Method::RatioTimeslices { slice }, ..slo(0.999) })
         };
         assert_eq!(slices(12), Vec::<String>::new());
         assert_eq!(
             slices(15),
             [
-                "the page above 14.4 times the budget over 1 h can never be raised: it asks for 5 bad slices of time, which \
-              take 1.25 h: accepted are a window of that length and slices of at most 0.2 h"
+                "the page above 14.4 times the budget over 1 h can never be raised: it asks for 5 bad time slices, which \
+              take 1.25 h: accepted are a window of that length and time slices of at most 0.2 h"
             ]
         );
         assert_eq!(slices(90).len(), 2);
     }
 
     #[test]
-    fn what_a_file_says_of_alerts_that_never_fire_has_its_place() {
+    fn unreachable_tiers_of_a_file_have_their_line() {
         let condition = "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: answered}\nspec:\n  service: shop\n  \
             indicator: {metadata: {name: a}, spec: {ratioMetric: {total: {metricSource: {type: otlp, spec: {metric: a}}}, \
             bad: {metricSource: {type: otlp, spec: {metric: b}}}}}}\n  timeWindow: [{duration: 30d, isRolling: true}]\n  \
@@ -207,9 +209,9 @@ mod tests {
             ),
         ] {
             let loaded = load_text(std::path::Path::new("f.yaml"), text, &Period::DEFAULT);
-            let told: Vec<String> = loaded.warnings.iter().map(Problem::to_string).collect();
-            let found = told.iter().filter(|warning| warning.starts_with(expected)).count();
-            assert_eq!(found, 1, "{told:?} {:?}", loaded.problems);
+            let warnings: Vec<String> = loaded.warnings.iter().map(Problem::to_string).collect();
+            let found = warnings.iter().filter(|warning| warning.starts_with(expected)).count();
+            assert_eq!(found, 1, "{warnings:?} {:?}", loaded.problems);
         }
     }
 }

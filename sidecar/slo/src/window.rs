@@ -1,4 +1,5 @@
-//! Comes in: a window of time, of OpenSLO or of the sidecar's own configuration. Goes out: the period of a budget.
+//! Comes in: the time window of an OpenSLO file or of the sidecar's configuration. Goes out: the period of a budget.
+//! Never reads a clock.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -8,7 +9,7 @@ use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
 use mapwarden_objective::{Calendar, Period};
 
-/// Reads `{duration: 30d}`, or `{duration: 1M, calendar: {...}}`; `of` is what it is called.
+/// Reads `{duration: 30d}`, or `{duration: 1M, calendar: {...}}`. `of` is the name of the field.
 pub fn read_window(reader: &mut Reader<'_>, of: &str, node: &Node, spelling: Spelling) -> Option<Period> {
     let rolling = spelling.of("is_rolling");
     let fields = reader.object(of, node, &["duration", &rolling, "calendar"])?;
@@ -18,17 +19,17 @@ pub fn read_window(reader: &mut Reader<'_>, of: &str, node: &Node, spelling: Spe
     match (is_rolling, fields.get("calendar")) {
         (Some(true) | None, None) => Some(Period::Rolling(read?.rolling())),
         (Some(false) | None, Some(calendar)) => {
-            let place = duration.unwrap_or(node);
-            let told = read.and_then(|read| Some((read.count, read.calendar()?)));
-            if let (Some(_), None) = (read, told) {
+            let shown = duration.unwrap_or(node);
+            let units = read.and_then(|read| Some((read.count, read.calendar()?)));
+            if let (Some(_), None) = (read, units) {
                 let message = format!(
-                    "`duration` is {}, which no calendar counts: accepted are days and longer, as 1d, 1w, 1M, 1Q, 1Y",
-                    place.value
+                    "`duration` is {}, which is not a calendar unit: accepted are days and longer, as 1d, 1w, 1M, 1Q, 1Y",
+                    shown.value
                 );
-                reader.problem(place.referenced, message);
+                reader.problem(shown.referenced, message);
             }
             let calendar = start(reader, calendar, spelling);
-            let ((count, unit), (start, zone)) = (told?, calendar?);
+            let ((count, unit), (start, zone)) = (units?, calendar?);
             Some(Period::Calendar(Calendar { start, count, unit, zone }))
         }
         (Some(true), Some(_)) => {
@@ -56,9 +57,9 @@ fn start(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Option<(Da
         text.parse::<DateTime>().map_err(|_| format!("`{text}` is not a time: {accepted}"))
     });
     let node = reader.required("calendar", &fields, &zone)?;
-    let place = reader.checked(&zone, node, |text| {
+    let zone = reader.checked(&zone, node, |text| {
         let accepted = "accepted is a name of the IANA time zone database, as Europe/Zurich or UTC";
         TimeZone::get(text).map_err(|_| format!("`{text}` is not a time zone: {accepted}"))
     });
-    Some((time?, place?))
+    Some((time?, zone?))
 }

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::given;
 use mapwarden_objective::Slo;
-use mapwarden_rules::{Target, Written};
+use mapwarden_rules::{ObjectiveRules, RuleTarget};
 use mapwarden_slo::Loaded;
 use mapwarden_slo::Problems;
 
@@ -58,10 +58,10 @@ enum Form {
 }
 
 impl Form {
-    const fn target(self) -> Target {
+    const fn target(self) -> RuleTarget {
         match self {
-            Self::Prometheus => Target::Prometheus,
-            Self::PrometheusRule => Target::PrometheusRule,
+            Self::Prometheus => RuleTarget::Prometheus,
+            Self::PrometheusRule => RuleTarget::PrometheusRule,
         }
     }
 }
@@ -97,7 +97,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     };
     let (mut all, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for slo in &slos {
-        match Written::new(slo, &slos) {
+        match ObjectiveRules::new(slo, &slos) {
             Ok(written) => {
                 written.notes.iter().for_each(|note| eprintln!("note: objective `{}`: {note}", slo.id()));
                 all.push(written);
@@ -111,7 +111,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     all.sort_by(|one, other| one.stem.cmp(&other.stem));
     unique(&all, |written| written.stem.clone())?;
     if args.target == Form::PrometheusRule {
-        unique(&all, Written::resource)?;
+        unique(&all, ObjectiveRules::resource)?;
     }
     match &args.out {
         Some(folder) => to_folder(folder, args.target, &all)?,
@@ -121,7 +121,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Refuses objectives that would take each other's place.
-fn unique(all: &[Written], name: impl Fn(&Written) -> String) -> anyhow::Result<()> {
+fn unique(all: &[ObjectiveRules], name: impl Fn(&ObjectiveRules) -> String) -> anyhow::Result<()> {
     let mut names = BTreeSet::new();
     for written in all {
         let name = name(written);
@@ -140,7 +140,7 @@ fn objectives(args: &RulesArgs) -> Result<Vec<Slo>, Problems> {
     if problems.is_empty() { Ok(slos) } else { Err(Problems(problems)) }
 }
 
-fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {
+fn to_folder(folder: &Path, form: Form, all: &[ObjectiveRules]) -> anyhow::Result<()> {
     let tests = folder.join("tests");
     fs::create_dir_all(&tests).with_context(|| format!("cannot make the folder {}", tests.display()))?;
     for written in all {
@@ -159,9 +159,9 @@ fn to_folder(folder: &Path, form: Form, all: &[Written]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn to_output(form: Form, all: &[Written]) {
+fn to_output(form: Form, all: &[ObjectiveRules]) {
     match form {
-        Form::Prometheus => print!("{}", Written::together(all)),
+        Form::Prometheus => print!("{}", ObjectiveRules::together(all)),
         Form::PrometheusRule => {
             let documents: Vec<_> = all.iter().map(|written| written.rules(form.target())).collect();
             print!("{}", documents.join("---\n"));

@@ -155,7 +155,7 @@ fn slo_files_join_the_objectives_of_the_configuration() {
     assert_eq!(placed.period, Period::Rolling(Nanos::from_secs(28 * 86_400)));
     let warnings: Vec<String> = config.warnings.iter().map(|warning| warning.message.clone()).collect();
     assert!(warnings.iter().any(|warning| warning.contains("no objective has a rolling period of 30 days")));
-    assert!(warnings.iter().any(|warning| warning.contains("`v1` is no SLO format")), "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning.contains("`v1` is not an SLO format")), "{warnings:?}");
     let flags = Settings {
         slos: vec![folder.0.join("slos/nested/sloth.yml")],
         slo_period: Some("30d".to_owned()),
@@ -172,7 +172,7 @@ fn slo_files_join_the_objectives_of_the_configuration() {
         ..settings
     };
     let problems = folder.problems(wrong.load());
-    let expected = ["absent: cannot be read", "slos/other.yaml:1:1: `v1` is no SLO format"];
+    let expected = ["absent: cannot be read", "slos/other.yaml:1:1: `v1` is not an SLO format"];
     assert_eq!(problems.len(), expected.len(), "{problems:?}");
     for (problem, expected) in problems.iter().zip(expected) {
         assert!(problem.starts_with(expected), "{problem}");
@@ -191,7 +191,7 @@ fn an_objective_that_is_in_two_files_is_told() {
     assert_eq!(problems.len(), 4, "{problems:?}");
     assert_eq!(
         problems[0],
-        "b.yaml:13:5: the objective `orders/placed` is here twice, see a.yaml:13:5: accepted is a name of its own \
+        "b.yaml:13:5: the objective `orders/placed` is declared twice, see a.yaml:13:5: accepted is a name of its own \
          within the service"
     );
 }

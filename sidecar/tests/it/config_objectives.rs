@@ -159,7 +159,7 @@ fn check_and_the_start_say_where_an_alert_stands_that_can_never_be_raised() {
     let page = "the page above 14.4 times the budget over 1 h can never be raised";
     let expected = [
         format!("mapwarden.yaml:3:5: warning: {page}: with the target 0.9 an outage of everything"),
-        format!("mapwarden.yaml:4:5: warning: {page}: it asks for 5 bad slices of time"),
+        format!("mapwarden.yaml:4:5: warning: {page}: it asks for 5 bad time slices"),
     ];
     let told = folder.shown(&String::from_utf8(checked.stderr).unwrap());
     assert_eq!(told.lines().count(), expected.len(), "{told}");

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use mapwarden_contract::names::{Metric, MetricKind};
 use mapwarden_objective::Period;
-use mapwarden_rules::{Target, Written};
+use mapwarden_rules::{ObjectiveRules, RuleTarget};
 use mapwarden_sidecar::metric_names;
 
 use crate::repository::{Text, parse, root, strings, texts};
@@ -29,8 +29,9 @@ static RECORDED: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(||
     let slos = mapwarden_slo::load(&files, &Period::DEFAULT, Vec::new()).slos;
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for slo in &slos {
-        let written = Written::new(slo, &slos).unwrap();
-        let rules: serde_json::Value = serde_saphyr::from_str(&written.rules(Target::Prometheus)).unwrap();
+        let written = ObjectiveRules::new(slo, &slos).unwrap();
+        let rules: serde_json::Value =
+            serde_saphyr::from_str(&written.rules(RuleTarget::Prometheus)).unwrap();
         let groups = rules["groups"].as_array().unwrap().iter();
         for rule in groups.flat_map(|group| group["rules"].as_array().unwrap()) {
             // What fires is the series `ALERTS`.

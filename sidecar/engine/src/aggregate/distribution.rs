@@ -10,11 +10,11 @@ use crate::observation::{Buckets, Histogram};
 
 /// Times by bucket of [`bucket_bounds`], without the empty buckets, ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Distribution {
+pub struct TimeDistribution {
     buckets: Vec<(u16, u64)>,
 }
 
-impl Distribution {
+impl TimeDistribution {
     /// Adds one time.
     pub fn record(&mut self, time: Nanos) {
         self.add(bucket_of(time), 1);
@@ -120,8 +120,8 @@ fn nanos(value: f64) -> Nanos {
 /// Distributions by slot: 5 s for six minutes and one minute for an hour and ten minutes.
 #[derive(Clone, Debug, Default)]
 pub struct DistributionRing {
-    fine: VecDeque<(u64, Distribution)>,
-    coarse: VecDeque<(u64, Distribution)>,
+    fine: VecDeque<(u64, TimeDistribution)>,
+    coarse: VecDeque<(u64, TimeDistribution)>,
 }
 
 const FINE: (u64, usize) = (5_000_000_000, 72);
@@ -129,7 +129,7 @@ const COARSE: (u64, usize) = (60_000_000_000, 70);
 
 impl DistributionRing {
     /// Adds times that ended at `time`.
-    pub fn add(&mut self, time: UnixNanos, times: &Distribution) {
+    pub fn add(&mut self, time: UnixNanos, times: &TimeDistribution) {
         for ((width, slots), ring) in [(FINE, &mut self.fine), (COARSE, &mut self.coarse)] {
             let slot = time.get() / width;
             let at = ring.partition_point(|entry| entry.0 < slot);
@@ -145,10 +145,10 @@ impl DistributionRing {
 
     /// All times in the slots from the one that holds `from` on: slots of 5 s for an interval that begins within
     /// the last six minutes, else of a minute.
-    pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> Distribution {
+    pub fn between(&self, from: UnixNanos, until: Until, now: UnixNanos) -> TimeDistribution {
         let is_recent = now.since(from) < Nanos::from_secs(350);
         let ((width, _), ring) = if is_recent { (FINE, &self.fine) } else { (COARSE, &self.coarse) };
-        let mut sum = Distribution::default();
+        let mut sum = TimeDistribution::default();
         if let Some(last) = until.last_slot(Nanos::new(width)) {
             let slots = from.get() / width..=last;
             ring.iter().filter(|entry| slots.contains(&entry.0)).for_each(|entry| sum.merge(&entry.1));
@@ -164,7 +164,7 @@ impl DistributionRing {
     }
 
     /// All times of the last `span`.
-    pub fn last(&self, span: Nanos, now: UnixNanos) -> Distribution {
+    pub fn last(&self, span: Nanos, now: UnixNanos) -> TimeDistribution {
         self.between(now.before(span), Until::Through(now), now)
     }
 }
@@ -172,12 +172,12 @@ impl DistributionRing {
 /// A cumulative distribution turned into what each point adds.
 #[derive(Clone, Debug, Default)]
 pub struct DistributionMark {
-    last: Distribution,
+    last: TimeDistribution,
 }
 
 impl DistributionMark {
     /// What `now` adds; all of it after a reset.
-    pub fn increase(&mut self, now: Distribution, is_reset: bool) -> Distribution {
+    pub fn increase(&mut self, now: TimeDistribution, is_reset: bool) -> TimeDistribution {
         let increase = if is_reset { None } else { now.minus(&self.last) };
         let increase = increase.unwrap_or_else(|| now.clone());
         self.last = now;
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn quantiles_lie_within_the_stated_error() {
-        let mut distribution = Distribution::default();
+        let mut distribution = TimeDistribution::default();
         for millis in 1..=1000 {
             distribution.record(Nanos::from_millis(millis));
         }
@@ -203,7 +203,7 @@ mod tests {
             let got = distribution.quantile(ratio(share)).unwrap().as_secs_f64();
             assert!((got / truth - 1.0).abs() < 0.045, "{share}: {got}");
         }
-        assert_eq!(Distribution::default().quantile(ratio(0.5)), None);
+        assert_eq!(TimeDistribution::default().quantile(ratio(0.5)), None);
     }
 
     #[test]
@@ -215,20 +215,20 @@ mod tests {
             buckets: Buckets::Exponential { scale: 3, offset: 159, counts: vec![1, 0, 2, 3], zero: 0 },
             exemplars: Vec::new(),
         };
-        let got = Distribution::of(&histogram).unwrap();
+        let got = TimeDistribution::of(&histogram).unwrap();
         assert_eq!(got.buckets, vec![(160, 1), (162, 2), (163, 3)]);
     }
 
     #[test]
     fn a_cumulative_distribution_is_counted_once() {
         let mut mark = DistributionMark::default();
-        let mut times = Distribution::default();
+        let mut times = TimeDistribution::default();
         times.record(Nanos::from_millis(3));
         assert_eq!(mark.increase(times.clone(), false).count(), Count::new(1));
         times.record(Nanos::from_millis(90));
         assert_eq!(mark.increase(times.clone(), false).count(), Count::new(1));
         assert_eq!(mark.increase(times.clone(), false).count(), Count::ZERO);
-        let mut fresh = Distribution::default();
+        let mut fresh = TimeDistribution::default();
         fresh.record(Nanos::from_millis(90));
         assert_eq!(mark.increase(fresh, true).count(), Count::new(1));
     }

@@ -10,7 +10,7 @@ use super::definition::{About, Definition};
 use super::examples::{Example, ExampleReason, Examples};
 use super::keys::SPANS;
 use super::role::{MapCounts, MapRole, ObjectiveRole, Role, TrafficRole};
-use crate::observation::{Completion, Exemplar, Failure, FailureAbout, Request};
+use crate::observation::{Completion, Failure, FailureAbout, Request, TracedEvent};
 
 /// All examples by service and what they are about.
 pub(super) struct ExampleTable(Bounded<(Arc<str>, About), Examples>);
@@ -30,7 +30,7 @@ impl ExampleTable {
     pub(super) fn add_exemplars<'a>(
         &mut self,
         role: &Role,
-        exemplars: &[Exemplar],
+        exemplars: &[TracedEvent],
         definition: impl FnOnce(&str) -> Option<&'a Definition>,
     ) {
         match role {
@@ -55,7 +55,7 @@ impl ExampleTable {
         &mut self,
         service: &Arc<str>,
         about: About,
-        exemplars: &[Exemplar],
+        exemplars: &[TracedEvent],
         what: impl Fn() -> (Arc<str>, ExampleReason),
     ) {
         let examples = self.0.at(&(service.clone(), about));
@@ -79,7 +79,7 @@ impl ExampleTable {
     /// Adds a request that a span describes, if it failed.
     pub(super) fn add_request(&mut self, service: &Arc<str>, request: &Request, received: UnixNanos) {
         if let (Completion::Failed, Some(trace)) = (request.completion, request.trace) {
-            let exemplar = Exemplar { at: request.end.min(received), duration: request.duration, trace };
+            let exemplar = TracedEvent { at: request.end.min(received), duration: request.duration, trace };
             let why = ExampleReason::Failed(None);
             let example = Example { exemplar, what: request.name.clone(), why };
             self.0.at(&(service.clone(), About::Scope(Arc::from(SPANS)))).add(example);

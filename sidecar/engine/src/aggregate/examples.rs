@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mapwarden_contract::UnixNanos;
 
-use crate::observation::Exemplar;
+use crate::observation::TracedEvent;
 
 /// How many events are kept. Raised, a long fault still has its first ones, at some 150 bytes each.
 const EXAMPLES: usize = 32;
@@ -15,7 +15,7 @@ const EXAMPLES: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// When it ended, how long it took, and its trace.
-    pub exemplar: Exemplar,
+    pub exemplar: TracedEvent,
     /// What it was: `request checkout`, `get of sessions`, a span's or a metric's name.
     pub what: Arc<str>,
     /// Why it is one.
@@ -76,7 +76,7 @@ mod tests {
     fn example(id: u8, second: u64, why: ExampleReason) -> Example {
         let at = UnixNanos::new(second * 1_000_000_000);
         let trace = Trace { id: [id; 16], span: [id; 8] };
-        let exemplar = Exemplar { at, duration: Nanos::from_millis(3), trace };
+        let exemplar = TracedEvent { at, duration: Nanos::from_millis(3), trace };
         Example { exemplar, what: Arc::from("request checkout"), why }
     }
 

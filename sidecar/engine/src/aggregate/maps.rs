@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
-use super::distribution::{Distribution, DistributionRing};
+use super::distribution::{DistributionRing, TimeDistribution};
 use super::hot_keys::HotKeys;
 use super::last_values::{LastValues, LongestOfMinute, ReportTimes};
 use super::slots::{Slots, Until, most_first};
@@ -94,7 +94,7 @@ impl Map {
     }
 
     /// Adds how long operations took.
-    pub fn took(&mut self, op: &Arc<str>, time: UnixNanos, times: &Distribution) {
+    pub fn took(&mut self, op: &Arc<str>, time: UnixNanos, times: &TimeDistribution) {
         self.times.entry(op.clone()).or_default().add(time, times);
     }
 

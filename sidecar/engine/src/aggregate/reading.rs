@@ -4,10 +4,10 @@
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
-use super::distribution::Distribution;
+use super::distribution::TimeDistribution;
 use super::ignored::Ignored;
 use super::series::{Increase, Reading};
-use crate::observation::{Buckets, Exemplar, Histogram, Point, PointValue, Resource, Temporality};
+use crate::observation::{Buckets, Histogram, Point, PointValue, Resource, Temporality, TracedEvent};
 
 /// A point, with the sender and the times that it is read by.
 #[derive(Clone, Copy)]
@@ -48,9 +48,9 @@ pub(super) struct PointIncrease<'a> {
     /// The end of the time that it accounts for, in the sidecar's time.
     pub(super) time: UnixNanos,
     /// The times that it adds, for a histogram.
-    pub(super) times: Option<Distribution>,
+    pub(super) times: Option<TimeDistribution>,
     /// Single events of it that have traces.
-    pub(super) exemplars: &'a [Exemplar],
+    pub(super) exemplars: &'a [TracedEvent],
 }
 
 impl<'a> ReceivedPoint<'a> {
@@ -82,12 +82,12 @@ impl<'a> ReceivedPoint<'a> {
     }
 
     /// Returns the times of a histogram; none for other points.
-    pub(super) fn times(&self) -> Option<Distribution> {
-        self.histogram().and_then(Distribution::of)
+    pub(super) fn times(&self) -> Option<TimeDistribution> {
+        self.histogram().and_then(TimeDistribution::of)
     }
 
     /// Returns the single events of a histogram that have traces.
-    pub(super) fn exemplars(&self) -> &'a [Exemplar] {
+    pub(super) fn exemplars(&self) -> &'a [TracedEvent] {
         self.histogram().map_or(&[], |histogram| &histogram.exemplars)
     }
 

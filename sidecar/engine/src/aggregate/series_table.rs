@@ -7,7 +7,7 @@ use std::hash::Hasher as _;
 use mapwarden_contract::{Nanos, UnixNanos};
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
-use super::distribution::{Distribution, DistributionMark};
+use super::distribution::{DistributionMark, TimeDistribution};
 use super::ignored::{Ignored, IgnoredCounts};
 use super::reading::{PointEffect, PointIncrease, ReceivedPoint};
 use super::role::Role;
@@ -180,7 +180,7 @@ impl Track {
         &mut self,
         received: &ReceivedPoint<'a>,
         distribution: &mut DistributionMark,
-        times: &mut Option<Distribution>,
+        times: &mut Option<TimeDistribution>,
     ) -> Result<PointEffect<'a>, Ignored> {
         let Some(reading) = received.reading(self.threshold)? else {
             return received.gauge().map(PointEffect::Gauge).ok_or(Ignored::Malformed);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 
-use super::distribution::{Distribution, DistributionRing};
+use super::distribution::{DistributionRing, TimeDistribution};
 use super::slot::Counts;
 use super::slots::Slots;
 use super::users::UserRing;
@@ -72,14 +72,14 @@ impl Traffic {
     }
 
     /// Adds how long what ended by `time` took.
-    pub fn took(&mut self, time: UnixNanos, times: &Distribution) {
+    pub fn took(&mut self, time: UnixNanos, times: &TimeDistribution) {
         self.times.add(time, times);
     }
 
     /// Counts one that a span or a probe describes.
     pub fn one(&mut self, time: UnixNanos, completion: Completion, duration: Nanos) {
         self.count(time, completion, 1);
-        let mut times = Distribution::default();
+        let mut times = TimeDistribution::default();
         times.record(duration);
         self.took(time, &times);
     }

@@ -8,8 +8,8 @@ use mapwarden_engine::aggregate::slots::Until;
 use mapwarden_engine::aggregate::{Aggregate, timestamp};
 use mapwarden_engine::notice::{MapEvidence, Notice, Transition};
 use mapwarden_engine::observation::{
-    Batch, Buckets, Exemplar, Failure, FailureAbout, Histogram, Observation, Point, PointValue, Resource,
-    Temporality, Trace,
+    Batch, Buckets, Failure, FailureAbout, Histogram, Observation, Point, PointValue, Resource, Temporality,
+    Trace, TracedEvent,
 };
 
 use crate::notices::{START, Sidecar, at, attributes, restart};
@@ -208,9 +208,9 @@ fn what_was_not_told_of_keys_is_said_in_words() {
 }
 
 /// An event of the map's operation `get`, with a trace.
-fn exemplar(id: u8, second: u64, millis: u64) -> Exemplar {
+fn exemplar(id: u8, second: u64, millis: u64) -> TracedEvent {
     let trace = Trace { id: [id; 16], span: [id; 8] };
-    Exemplar { at: at(second), duration: Nanos::from_millis(millis), trace }
+    TracedEvent { at: at(second), duration: Nanos::from_millis(millis), trace }
 }
 
 #[test]

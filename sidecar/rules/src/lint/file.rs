@@ -1,25 +1,23 @@
-//! Comes in: the text of a rule file, plain or a `PrometheusRule`, of one or several documents. Goes out: its rules, each
-//! with its line. Never judges them.
+//! Comes in: the text of a rule file, plain or a `PrometheusRule`, of one or several documents. Goes out: its rules,
+//! each with its line. Never checks a rule.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_saphyr::Location;
-
 use mapwarden_objective::Origin;
 use mapwarden_slo::Problem;
-use mapwarden_slo::declaration::{Node, YamlValue, parse_all};
+use mapwarden_slo::declaration::{Node, Reader, YamlValue, read_all};
 
-/// What a rule makes.
+/// The kind of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RuleKind {
     Alert,
     Record,
 }
 
-/// One rule as it was written.
+/// A rule of a file.
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
+pub(super) struct LintedRule {
     pub(super) kind: RuleKind,
     pub(super) name: String,
     pub(super) expression: String,
@@ -30,16 +28,16 @@ pub(super) struct Rule {
     pub(super) origin: Origin,
 }
 
-impl Rule {
-    /// Something that is wrong with it.
+impl LintedRule {
+    /// Returns a problem with this rule.
     pub(super) fn problem(&self, message: String) -> Problem {
         Problem { origin: self.origin.clone(), message }
     }
 }
 
-/// Every rule of a file, in its order. Documents that hold no groups are passed over.
-pub(super) fn rules(path: &Path, text: &str) -> Result<Vec<Rule>, Problem> {
-    let documents = parse_all(text).map_err(|error| unreadable(path, &error))?;
+/// Returns every rule of a file, in its order. Skips documents without groups.
+pub(super) fn rules(path: &Path, text: &str) -> Result<Vec<LintedRule>, Problem> {
+    let documents = read_all(path, text)?;
     let mut rules = Vec::new();
     for document in &documents {
         let groups = field(document, "groups").or_else(|| field(field(document, "spec")?, "groups"));
@@ -51,36 +49,22 @@ pub(super) fn rules(path: &Path, text: &str) -> Result<Vec<Rule>, Problem> {
     Ok(rules)
 }
 
-fn unreadable(path: &Path, error: &serde_saphyr::Error) -> Problem {
-    let place = error.location();
-    let known = |number: u64| Some(number).filter(|number| *number > 0);
-    let line = place.and_then(|place| known(place.line()));
-    let column = place.and_then(|place| known(place.column()));
-    let origin = Origin::File { path: path.to_owned(), line, column };
-    Problem { origin, message: format!("is not YAML: {}", error.without_snippet()) }
-}
-
-fn rule(path: &Path, node: &Node) -> Option<Rule> {
+fn rule(path: &Path, node: &Node) -> Option<LintedRule> {
     let (kind, name) = match (field(node, "alert"), field(node, "record")) {
         (Some(name), _) => (RuleKind::Alert, name),
         (None, Some(name)) => (RuleKind::Record, name),
         (None, None) => return None,
     };
     let text = |name: &str| field(node, name).map(text).unwrap_or_default();
-    Some(Rule {
+    Some(LintedRule {
         kind,
         name: self::text(name),
         expression: text("expr"),
         after: text("for"),
         labels: texts(node, "labels"),
         annotations: texts(node, "annotations"),
-        origin: origin(path, name.referenced),
+        origin: Reader::new(path).origin(name.referenced),
     })
-}
-
-fn origin(path: &Path, place: Location) -> Origin {
-    let known = |number: u64| Some(number).filter(|number| *number > 0);
-    Origin::File { path: path.to_owned(), line: known(place.line()), column: known(place.column()) }
 }
 
 fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
@@ -92,7 +76,7 @@ fn items(node: &Node) -> &[Node] {
     if let YamlValue::List(items) = &node.value { items } else { &[] }
 }
 
-/// A scalar's text.
+/// Returns the text of a scalar.
 fn text(node: &Node) -> String {
     match &node.value {
         YamlValue::Text(text) => text.clone(),

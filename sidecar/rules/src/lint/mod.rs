@@ -1,5 +1,5 @@
-//! Comes in: rule files of Prometheus or of its operator. Goes out: alerts that say the same twice, that are bound to no
-//! measured ratio, that can never fire, or that leave whoever is woken without a runbook. Never asks a server.
+//! Comes in: rule files of Prometheus or of its operator. Goes out: alerts that equal another alert, that measure no
+//! SLI, that can never fire, or that have no runbook. Never contacts a server.
 
 mod file;
 mod never;
@@ -10,14 +10,14 @@ use std::path::PathBuf;
 
 use promql_parser::parser::{self, Expr};
 
-use self::file::{Rule, RuleKind};
+use self::file::{LintedRule, RuleKind};
 use mapwarden_objective::Origin;
 use mapwarden_slo::{Problem, Problems};
 
-/// Reads rule files and says what is wrong with their alerts, in the order of the files.
+/// Checks the alerts of rule files, and returns the number of alerts.
 ///
 /// # Errors
-/// Every finding, with file and line.
+/// Every problem, with file and line, in the order of the files.
 pub fn lint(paths: &[PathBuf]) -> Result<usize, Problems> {
     let (mut rules, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
@@ -35,10 +35,10 @@ pub fn lint(paths: &[PathBuf]) -> Result<usize, Problems> {
     if problems.is_empty() { Ok(alerts) } else { Err(Problems(problems)) }
 }
 
-/// Everything that is wrong with the rules of all files together.
-fn findings(rules: &[Rule]) -> Vec<Problem> {
+/// Returns the problems of the rules of all files together.
+fn findings(rules: &[LintedRule]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut seen: BTreeMap<String, &Rule> = BTreeMap::new();
+    let mut seen: BTreeMap<String, &LintedRule> = BTreeMap::new();
     let recorded = sli::recorded(rules);
     for rule in rules {
         let tree = match parser::parse(&rule.expression) {
@@ -52,8 +52,9 @@ fn findings(rules: &[Rule]) -> Vec<Problem> {
             continue;
         }
         if let Some(first) = seen.get(&normal(&tree, rule)) {
-            let told = format!("alert `{}` is the same as `{}` at {}", rule.name, first.name, first.origin);
-            problems.push(rule.problem(told));
+            let message =
+                format!("alert `{}` is the same as `{}` at {}", rule.name, first.name, first.origin);
+            problems.push(rule.problem(message));
         } else {
             seen.insert(normal(&tree, rule), rule);
         }
@@ -72,15 +73,15 @@ fn findings(rules: &[Rule]) -> Vec<Problem> {
     problems
 }
 
-/// What makes two alerts the same: the expression without layout, brackets and the order of matchers and labels; how long
-/// it must hold, and how loud it is.
-fn normal(tree: &Expr, rule: &Rule) -> String {
+/// Returns what makes two alerts equal: the expression without layout, brackets and the order of matchers and labels;
+/// how long it must hold, and its severity.
+fn normal(tree: &Expr, rule: &LintedRule) -> String {
     let severity =
         ["severity", "sloth_severity"].map(|name| rule.labels.get(name).cloned().unwrap_or_default());
     format!("{} for {} {severity:?}", normal_text(tree), rule.after)
 }
 
-/// PromQL without what does not change its meaning.
+/// Returns PromQL without what does not change its meaning.
 fn normal_text(tree: &Expr) -> String {
     match tree {
         Expr::Paren(inner) => normal_text(&inner.expr),
@@ -125,8 +126,9 @@ fn selector_text(selector: &parser::VectorSelector) -> String {
     format!("{name}{{{}}}{:?}{:?}", matchers.join(","), selector.offset, selector.at)
 }
 
-/// What is wrong with an alert's runbook: there is none, or a file that should be beside the rules is not.
-fn runbook(rule: &Rule) -> Option<String> {
+/// Returns what is wrong with the runbook of an alert: it is missing, or its file is not in the folder beside the
+/// rules.
+fn runbook(rule: &LintedRule) -> Option<String> {
     let Some(url) = rule.annotations.get("runbook_url").or_else(|| rule.annotations.get("runbook")) else {
         return Some("has no runbook: accepted is an annotation `runbook_url`".to_owned());
     };
@@ -146,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    fn told(text: &str) -> Vec<String> {
+    fn lint_text(text: &str) -> Vec<String> {
         let rules = file::rules(Path::new("a.yaml"), text).unwrap();
         findings(&rules).iter().map(ToString::to_string).collect()
     }
@@ -154,39 +156,39 @@ mod tests {
     const ALL_WELL: &str = "groups:\n- name: a\n  rules:\n  - record: job:errors:ratio\n    expr: a / b\n  - alert: One\n    expr: job:errors:ratio{x=\"1\", y=\"2\"} > 0.1\n    annotations: {runbook_url: \"https://x/One.md\"}\n";
 
     #[test]
-    fn what_is_right_is_left_alone() {
-        assert_eq!(told(ALL_WELL), [""; 0]);
+    fn correct_rules_have_no_problem() {
+        assert_eq!(lint_text(ALL_WELL), [""; 0]);
     }
 
     #[test]
-    fn an_alert_that_says_the_same_in_other_words_is_found() {
+    fn equal_alerts_are_found() {
         let twice = format!(
             "{ALL_WELL}  - alert: Two\n    expr: |\n      (job:errors:ratio{{y=\"2\",x=\"1\"}}\n        > 0.1)\n    annotations: {{runbook_url: r}}\n"
         );
-        assert_eq!(told(&twice), ["a.yaml:9:12: alert `Two` is the same as `One` at a.yaml:6:12"]);
+        assert_eq!(lint_text(&twice), ["a.yaml:9:12: alert `Two` is the same as `One` at a.yaml:6:12"]);
         let louder = twice.replace(
             "annotations: {runbook_url: r}",
             "labels: {severity: page}\n    annotations: {runbook_url: r}",
         );
-        assert_eq!(told(&louder), [""; 0], "another severity is another alert");
+        assert_eq!(lint_text(&louder), [""; 0], "another severity is another alert");
     }
 
     #[test]
-    fn missing_runbooks_and_what_is_no_promql_are_found() {
+    fn missing_runbooks_and_wrong_promql_are_found() {
         let text = "groups:\n- name: a\n  rules:\n  - alert: One\n    expr: a / b > 1\n  - alert: Two\n    expr: a / (\n";
-        let told = told(text);
-        assert!(told[0].starts_with("a.yaml:4:12: alert `One` has no runbook"), "{told:?}");
-        assert!(told[1].starts_with("a.yaml:6:12: `Two` is not PromQL"), "{told:?}");
+        let problems = lint_text(text);
+        assert!(problems[0].starts_with("a.yaml:4:12: alert `One` has no runbook"), "{problems:?}");
+        assert!(problems[1].starts_with("a.yaml:6:12: `Two` is not PromQL"), "{problems:?}");
     }
 
     #[test]
-    fn an_operators_resource_and_several_documents_are_read() {
+    fn operator_resources_and_several_documents_are_read() {
         let indented: String =
             ALL_WELL.replace("runbook_url", "nothing").lines().map(|line| format!("  {line}\n")).collect();
         let resource =
             format!("apiVersion: v1\nkind: ConfigMap\n---\nkind: PrometheusRule\nspec:\n{indented}");
-        let told = told(&resource);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("a.yaml:11:14: alert `One` has no runbook"), "{told:?}");
+        let problems = lint_text(&resource);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("a.yaml:11:14: alert `One` has no runbook"), "{problems:?}");
     }
 }

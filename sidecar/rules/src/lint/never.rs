@@ -1,12 +1,12 @@
-//! Comes in: the expression of an alert. Goes out: why it can never be true, where that can be proved by looking at it.
-//! Says nothing where it is only unlikely.
+//! Comes in: the expression of an alert. Goes out: the reason why it can never be true, where the expression alone
+//! proves it. Never reports an expression that is only unlikely to be true.
 
 use promql_parser::parser::token::{
     T_ADD, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_MUL, T_SUB,
 };
 use promql_parser::parser::{BinaryExpr, Expr, LabelModifier};
 
-/// Why an expression never has a result; none where it may have one.
+/// Returns the reason why an expression never has a result; none where it may have one.
 pub(super) fn fires(tree: &Expr) -> Option<String> {
     match tree {
         Expr::Paren(inner) => fires(&inner.expr),
@@ -37,7 +37,7 @@ fn binary(both: &BinaryExpr) -> Option<String> {
     None
 }
 
-/// A share of events is in [0, 1]: it is never above 1 nor below 0.
+/// Compares shares of events, which are in [0, 1], with constants out of that range.
 fn out_of_range(both: &BinaryExpr) -> Option<String> {
     let (share, limit, id) = match (range(&both.lhs), constant(&both.rhs), both.op.id()) {
         (Some(share), Some(limit), id) => (share, limit, id),
@@ -59,13 +59,13 @@ fn out_of_range(both: &BinaryExpr) -> Option<String> {
         T_LSS => limit <= low,
         T_LTE => limit < low,
         T_EQLC => limit < low || limit > high,
-        // Every value but one differs from it; the other operators are no comparisons.
+        // `!=` may hold; the other operators are not comparisons.
         _ => false,
     };
     is_never.then(|| format!("a value between {low} and {high} is compared with {limit}"))
 }
 
-/// The number that an expression of numbers alone is.
+/// Returns the value of an expression of numbers.
 fn constant(tree: &Expr) -> Option<f64> {
     match tree {
         Expr::NumberLiteral(number) => Some(number.val),
@@ -91,7 +91,7 @@ fn constant(tree: &Expr) -> Option<f64> {
     }
 }
 
-/// The range of a value that is known by its name: shares, and `up`.
+/// Returns the range of a value that is known by its name: shares, and `up`.
 fn range(tree: &Expr) -> Option<(f64, f64)> {
     match tree {
         Expr::Paren(inner) => range(&inner.expr),
@@ -114,7 +114,7 @@ fn range(tree: &Expr) -> Option<(f64, f64)> {
     }
 }
 
-/// Two matchers that no value satisfies both.
+/// Finds two matchers that no value satisfies both.
 fn contradiction(selector: &promql_parser::parser::VectorSelector) -> Option<String> {
     let equal =
         |matcher: &&promql_parser::label::Matcher| matches!(matcher.op, promql_parser::label::MatchOp::Equal);
@@ -125,7 +125,7 @@ fn contradiction(selector: &promql_parser::parser::VectorSelector) -> Option<Str
     })
 }
 
-/// Two sides of an `and` whose series have different values of a label by which they are joined: Sloth's windows.
+/// Finds a label by which an `and` joins, with different values on its two sides: Sloth's windows.
 fn labels_apart(both: &BinaryExpr) -> Option<String> {
     let (left, right) = (labels(&both.lhs), labels(&both.rhs));
     let matching = both.modifier.as_ref().and_then(|modifier| modifier.matching.as_ref());
@@ -140,7 +140,7 @@ fn labels_apart(both: &BinaryExpr) -> Option<String> {
     })
 }
 
-/// The labels that every result has, by their values. The window of Sloth's ratios is in their name.
+/// Returns the labels with known values that every result has. Sloth's ratios have the window in their name.
 fn labels(tree: &Expr) -> Vec<(String, String)> {
     match tree {
         Expr::Paren(inner) => labels(&inner.expr),
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_never_be_true_is_found_and_nothing_else() {
+    fn only_impossible_expressions_are_found() {
         let cases = [
             ("slo:sli_error:ratio_rate1h > (14.4 * 0.1)", true),
             ("slo:sli_error:ratio_rate1h > (14.4 * 0.01)", false),

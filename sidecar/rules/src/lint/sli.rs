@@ -1,20 +1,20 @@
-//! Comes in: the expression of an alert and the series that rules record. Goes out: whether it is bound to something that
-//! is measured: a ratio, a recorded series, or an annotation that says what.
+//! Comes in: the expression of an alert and the series that rules record. Goes out: whether the alert measures an SLI:
+//! a ratio, a recorded series, or an annotation that names it. Never reads a rule that records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use promql_parser::parser::Expr;
 use promql_parser::parser::token::T_DIV;
 
-use super::file::{Rule, RuleKind};
+use super::file::{LintedRule, RuleKind};
 use crate::promql::walk;
 
-/// The names of series that rules record.
-pub(super) fn recorded(rules: &[Rule]) -> BTreeSet<String> {
+/// Returns the names of series that rules record.
+pub(super) fn recorded(rules: &[LintedRule]) -> BTreeSet<String> {
     rules.iter().filter(|rule| rule.kind == RuleKind::Record).map(|rule| rule.name.clone()).collect()
 }
 
-/// Whether an alert says what it measures.
+/// Whether an alert measures an SLI.
 pub(super) fn is_bound(
     tree: &Expr,
     recorded: &BTreeSet<String>,
@@ -26,7 +26,7 @@ pub(super) fn is_bound(
     let mut is_bound = false;
     walk(tree, &mut |node| {
         is_bound |= match node {
-            // A division of series is a ratio; what a rule records has a name and a rule of its own.
+            // A division of series is a ratio; a recorded series has a rule of its own.
             Expr::Binary(both) => both.op.id() == T_DIV,
             Expr::VectorSelector(selector) => {
                 selector.name.as_deref().is_some_and(|name| is_recorded(name, recorded))
@@ -47,7 +47,7 @@ pub(super) fn is_bound(
     is_bound
 }
 
-/// A series that rules of these files record, or whose name says that rules do: only those have colons.
+/// Whether rules record a series: rules of these files, or others by the name, as only recorded series have colons.
 fn is_recorded(name: &str, recorded: &BTreeSet<String>) -> bool {
     recorded.contains(name) || name.contains(':')
 }
@@ -57,15 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alert_is_bound_to_what_is_measured() {
-        let said = BTreeMap::from([("sli".to_owned(), "requests that failed".to_owned())]);
+    fn alerts_are_bound_to_an_sli() {
+        let annotated = BTreeMap::from([("sli".to_owned(), "requests that failed".to_owned())]);
         let nothing = BTreeMap::new();
         let cases = [
             ("sum(rate(a[5m])) / sum(rate(b[5m])) > 0.1", &nothing, true),
             ("slo:sli_error:ratio_rate5m > 0.1", &nothing, true),
             ("absent_over_time(a:b[5m])", &nothing, true),
             ("errors > 0", &nothing, false),
-            ("errors > 0", &said, true),
+            ("errors > 0", &annotated, true),
             ("mine > 0", &nothing, true),
         ];
         let recorded = BTreeSet::from(["mine".to_owned()]);

@@ -1,23 +1,23 @@
-//! Comes in: what happened, minute by minute. Goes out: the values that scraped counters had, three a minute, in the
-//! notation of promtool. Never knows an objective.
+//! Comes in: the events of each minute. Goes out: the values of scraped counters, three per minute, in the notation of
+//! promtool. Never knows an objective.
 
 use std::fmt::Write as _;
 
-/// What happened in one minute.
+/// The events of one minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Minute {
-    /// So many good and bad events.
+    /// Good and bad events.
     Events(u32, u32),
-    /// So many in its first third, and then the process ended.
+    /// Good and bad events in the first third of the minute, after which the process ends.
     Ending(u32, u32),
-    /// So many after the first scrape of a process that began.
+    /// Good and bad events after the first scrape of a new process.
     Beginning(u32, u32),
     /// The target could not be scraped.
     Silent,
 }
 
 impl Minute {
-    /// Good and bad events; none where nothing was measured.
+    /// Returns good and bad events; none where nothing was measured.
     pub(super) const fn events(self) -> Option<(u32, u32)> {
         match self {
             Self::Events(good, bad) | Self::Ending(good, bad) | Self::Beginning(good, bad) => {
@@ -27,7 +27,7 @@ impl Minute {
         }
     }
 
-    /// How many of its three scrapes were answered.
+    /// Returns how many of its three scrapes were answered.
     const fn answers(self) -> usize {
         match self {
             Self::Events(..) | Self::Beginning(..) => 3,
@@ -37,16 +37,16 @@ impl Minute {
     }
 }
 
-/// Minutes, from the first on, and what happened to the counters themselves.
+/// Minutes, and the restarts of the counters.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     pub(super) minutes: Vec<Minute>,
-    /// The minutes, from 1, after whose first third counters began again at 0.
+    /// The minutes, from 1, after the first third of which counters restart at 0.
     pub(super) resets: Vec<usize>,
-    /// The minutes in which they did so after both thirds. What happened in each third is split as 4, 5 and 3, so that
-    /// each new beginning is seen.
+    /// The minutes in which counters restart after the first and the second third. The events of the thirds are split
+    /// as 4, 5 and 3, so that each restart is visible.
     pub(super) crashes: Vec<usize>,
-    /// Whether the series of the part (the good or the bad events) is not there before its first event.
+    /// Whether the series of the good or bad events is absent before its first event.
     pub(super) is_part_born_late: bool,
 }
 
@@ -57,14 +57,14 @@ impl History {
         self
     }
 
-    /// The minute, from 1; none before the first and after the last.
+    /// Returns a minute, from 1; none before the first and after the last.
     pub(super) fn minute(&self, number: usize) -> Option<Minute> {
         number.checked_sub(1).and_then(|index| self.minutes.get(index)).copied()
     }
 
-    /// The values of a counter, 20 seconds apart from 0 on. Minute `n` is counted 80, 60 and 40 seconds before `n`
-    /// minutes, so that all of it is seen by the slice that is recorded at `n` minutes, and none by the one before. What
-    /// cannot be divided by three happens in the first third, which no range of a minute sees the beginning of.
+    /// Returns the values of a counter, 20 seconds apart from 0 on. Minute `n` is counted 80, 60 and 40 seconds before
+    /// `n` minutes, so that the slot recorded at `n` minutes has all of it, and the slot before has none. Events that
+    /// cannot be divided by three happen in the first third, of which no range of a minute has the beginning.
     pub(super) fn counter(&self, counts: impl Fn(u32, u32) -> u32, is_born_late: bool) -> String {
         let mut values = Vec::new();
         let mut count = 0;
@@ -91,21 +91,22 @@ impl History {
         notation(values.get(1..).unwrap_or_default())
     }
 
-    /// Whether the target answered: `up`.
+    /// Returns the values of `up`.
     pub(super) fn up(&self) -> String {
         let answers =
             self.minutes.iter().flat_map(|minute| [0, 1, 2].map(|index| u32::from(index < minute.answers())));
         notation(&answers.map(Some).skip(1).collect::<Vec<_>>())
     }
 
-    /// The values of a recorded slice, a minute apart from 0 on.
-    pub(super) fn slices(&self, counts: impl Fn(u32, u32) -> u32) -> String {
+    /// Returns the values of recorded slots, a minute apart from 0 on.
+    pub(super) fn slots(&self, counts: impl Fn(u32, u32) -> u32) -> String {
         let of = |minute: &Minute| minute.events().map(|(good, bad)| counts(good, bad));
         notation(&std::iter::once(None).chain(self.minutes.iter().map(of)).collect::<Vec<_>>())
     }
 }
 
-/// Values as promtool reads them. What is not there any more is stale, what is not there yet is not written.
+/// Returns values in the notation of promtool. Missing values are stale after a value, and are not written before the
+/// first value.
 fn notation(values: &[Option<u32>]) -> String {
     let mut text = String::new();
     let mut rest = values;
@@ -133,7 +134,7 @@ fn notation(values: &[Option<u32>]) -> String {
     text.trim_end().to_owned()
 }
 
-/// How many values go on as the first two do.
+/// Returns the number of values with the step of the first two.
 fn run(values: &[Option<u32>]) -> usize {
     let step = |pair: &[Option<u32>]| match pair {
         [Some(one), Some(two)] => two.checked_sub(*one),
@@ -160,12 +161,12 @@ mod tests {
         assert_eq!(history.counter(|good, bad| good + bad, false), "0+0x1 2+2x5 stale _x5 12+0x2");
         assert_eq!(history.counter(|_, bad| bad, true), "_x2 2+0x2 4+0x2 stale _x5 4+0x2");
         assert_eq!(history.up(), "1+0x7 0+0x5 1+0x2");
-        assert_eq!(history.slices(|good, bad| good + bad), "_x1 0+6x1 6 stale _x1 0");
-        assert_eq!(history.slices(|_, bad| bad), "_x1 0+2x1 2 stale _x1 0");
+        assert_eq!(history.slots(|good, bad| good + bad), "_x1 0+6x1 6 stale _x1 0");
+        assert_eq!(history.slots(|_, bad| bad), "_x1 0+2x1 2 stale _x1 0");
     }
 
     #[test]
-    fn restarts_and_ends_are_seen_where_they_happen() {
+    fn restarts_and_ends_are_in_their_minute() {
         let history = History { resets: vec![2], crashes: vec![3], ..History::default() }
             .then(3, Minute::Events(12, 0))
             .then(1, Minute::Ending(5, 0))

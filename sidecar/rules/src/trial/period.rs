@@ -1,12 +1,12 @@
-//! Comes in: a calendar, and what its clocks show. Goes out: what they showed when the period began, by the calendar's own
-//! arithmetic. Never looks at a rule.
+//! Comes in: a calendar and a local time. Goes out: the local time at which the period began, by calendar arithmetic.
+//! Never reads a rule.
 
 use jiff::civil::DateTime;
 use jiff::{Span, Unit};
 
 use mapwarden_objective::{Calendar, CalendarUnit};
 
-/// When the period of a moment began; none outside of the years that can be told.
+/// Returns the beginning of the period of a time; none outside of the years that jiff supports.
 pub(super) fn beginning(calendar: &Calendar, now: DateTime) -> Option<DateTime> {
     let (unit, factor) = match calendar.unit {
         CalendarUnit::Day => (Unit::Day, 1),
@@ -18,7 +18,7 @@ pub(super) fn beginning(calendar: &Calendar, now: DateTime) -> Option<DateTime> 
     let length = factor * i64::from(calendar.count.max(1));
     let whole = now.since((unit, calendar.start)).ok()?;
     let so_far = if unit == Unit::Day { i64::from(whole.get_days()) } else { i64::from(whole.get_months()) };
-    // Towards the start, so that before it the guess may be one too late.
+    // Rounded towards the start, so that before the start the guess may be one period too late.
     let at = |number: i64| {
         let units = number.checked_mul(length)?;
         let span =

@@ -1,40 +1,40 @@
-//! Comes in: an objective. Goes out: what its slow tiers are tried on: days of recorded slices in which one tier alone begins
-//! to fire and ends, each at one evaluation and not before. Never says what the answer is.
+//! Comes in: an objective. Goes out: stories for its slow tiers: days of recorded slots in which only one tier begins
+//! to fire and ends, each at one evaluation and not before. Never computes an expected value.
 
-use super::Question;
 use super::history::{History, Minute};
-use super::judge::{Firing, Judge, whole};
-use super::stories::{Story, begin, both, told};
-use crate::subject::Subject;
-use crate::tier::Tier;
-use crate::window::{SLICE, Window};
+use super::oracle::{Firing, Oracle, whole};
+use super::question::Question;
+use super::stories::{Story, begin, both};
+use crate::resolved::ResolvedSlo;
+use crate::tier::RuleTier;
+use crate::window::{RuleWindow, SLOT};
 
-/// How far evaluations are apart, in minutes: days are evaluated in a second or two. Raised, the end of a short window is not
-/// told from that of another; lowered, promtool takes longer.
+/// The minutes between evaluations: days are evaluated in a second or two. Raised, the ends of two short windows
+/// coincide; lowered, promtool takes longer.
 pub(super) const STEP: usize = 60;
 
-/// How many bad events a minute spend the budget of that minute. Raised, objectives of many nines have more events than are
-/// counted here; lowered, burns are rounded.
+/// The bad events per minute that spend the budget of that minute. Raised, objectives of many nines need more events
+/// than a `u32` holds; lowered, burn rates are rounded.
 const BUDGET: f64 = 100.0;
 
-/// How many times more traffic there was before, so that windows that reach further back see no burn.
+/// The factor of the traffic before the story, so that longer windows see no burn.
 const BUSY: u32 = 10;
 
-/// The story of each tier whose windows are long enough to be told apart. Slices of time are counted at their ends, most of
-/// which lie between evaluations, and so are the minutes of what is composed of others.
-pub(super) fn all(subject: &Subject<'_>) -> Vec<Story> {
-    if subject.timeslice().is_some() || !subject.parts.is_empty() {
+/// Returns a story for each tier with windows that are long enough to be distinguished. Time slices are counted at
+/// their ends, most of which are between evaluations, and so are the minutes of composites.
+pub(super) fn all(objective: &ResolvedSlo<'_>) -> Vec<Story> {
+    if objective.time_slice().is_some() || !objective.members.is_empty() {
         return Vec::new();
     }
-    let slow = subject.tiers.iter().filter(|tier| minutes(tier.short) >= STEP);
-    slow.filter_map(|tier| story(subject, tier)).collect()
+    let slow = objective.tiers.iter().filter(|tier| minutes(tier.short) >= STEP);
+    slow.filter_map(|tier| story(objective, tier)).collect()
 }
 
-/// It is in order for a long window, and busier before; then it burns a little less than the next faster tier asks for, until
-/// this one has fired; then it is in order again, until it ends.
-fn story(subject: &Subject<'_>, tier: &Tier) -> Option<Story> {
-    let (traffic, bad) = traffic(subject, tier)?;
-    let others = subject.tiers.iter().filter(|other| other.severity == tier.severity);
+/// Returns the story of a tier: no bad event for a long window, with more traffic before; then a burn a little below
+/// the next faster tier, until this tier fires; then no bad event, until the alert ends.
+fn story(objective: &ResolvedSlo<'_>, tier: &RuleTier) -> Option<Story> {
+    let (traffic, bad) = traffic(objective, tier)?;
+    let others = objective.tiers.iter().filter(|other| other.severity == tier.severity);
     let reach = others.map(|other| minutes(other.long)).max()?;
     let long = minutes(tier.long);
     let before = begin()
@@ -42,29 +42,28 @@ fn story(subject: &Subject<'_>, tier: &Tier) -> Option<Story> {
         .then(long, Minute::Events(traffic, 0));
     let burn = Minute::Events(traffic - bad, bad);
     let judged = unmeasured(before.clone().then(long, burn));
-    let judge = Judge::every(STEP, subject, &judged);
-    let fires = judge.first_that(tier.severity, 1, Firing::Yes)?;
-    let is_alone = judge.burns_alone(tier, fires);
-    // So that it was the long window that did not ask for it before.
-    let was_late = judge.is_over(tier, tier.short, fires - STEP);
-    // Between two evaluations, so that the end of one short window is told from that of another.
+    let oracle = Oracle::every(STEP, objective, &judged);
+    let fires = oracle.first_that(tier.severity, 1, Firing::Yes)?;
+    let is_alone = oracle.burns_alone(tier, fires);
+    // The long window must be the one that did not fire before.
+    let was_late = oracle.is_over(tier, tier.short, fires - STEP);
+    // Between two evaluations, so that the ends of two short windows differ.
     let stops = fires + STEP / 2;
     let history = before.clone().then(stops - before.minutes.len(), burn);
     let history = unmeasured(history.then(minutes(tier.short) + 2 * STEP, Minute::Events(traffic, 0)));
-    let judge = Judge::every(STEP, subject, &history);
-    let ends = judge.first_that(tier.severity, fires, Firing::No)?;
-    let is_short = judge.is_over(tier, tier.long, ends) && !judge.is_over(tier, tier.short, ends);
+    let oracle = Oracle::every(STEP, objective, &history);
+    let ends = oracle.first_that(tier.severity, fires, Firing::No)?;
+    let is_short = oracle.is_over(tier, tier.long, ends) && !oracle.is_over(tier, tier.short, ends);
     let questions = [fires - STEP, fires, ends - STEP, ends].into_iter().flat_map(both);
     let questions =
         questions.chain([fires, ends].into_iter().flat_map(|minute| sums(tier, minute))).collect();
     let minutes = history.minutes.into_iter().take(ends).collect();
     let name = format!("the {} over {} and {} alone", tier.severity.name(), tier.long, tier.short);
     (is_alone && was_late && is_short)
-        .then(|| told(&name, History { minutes, ..History::default() }, questions))
+        .then(|| Story::new(&name, History { minutes, ..History::default() }, questions))
 }
 
-/// The rules that count slices would count those of the minutes in which they are evaluated, of which there are no raw series:
-/// these are not measured.
+/// Leaves the minutes of evaluations unmeasured: the rules of slots would record them, and there are no raw series.
 fn unmeasured(mut history: History) -> History {
     for (number, minute) in (1_usize..).zip(&mut history.minutes) {
         if number.is_multiple_of(STEP) {
@@ -74,21 +73,21 @@ fn unmeasured(mut history: History) -> History {
     history
 }
 
-/// All and bad events of a minute that burns a little less than the next faster tier asks for, or nearly all there is.
-fn traffic(subject: &Subject<'_>, tier: &Tier) -> Option<(u32, u32)> {
-    let faster = subject.tiers.iter().map(|other| other.factor).filter(|factor| *factor > tier.factor);
-    let most = faster.fold(1.0 / subject.allowed, f64::min);
+/// Returns all and bad events of a minute that burns a little below the next faster tier, or nearly everything.
+fn traffic(objective: &ResolvedSlo<'_>, tier: &RuleTier) -> Option<(u32, u32)> {
+    let faster = objective.tiers.iter().map(|other| other.factor).filter(|factor| *factor > tier.factor);
+    let most = faster.fold(1.0 / objective.allowed, f64::min);
     let burn = tier.factor + 0.95 * (most - tier.factor);
-    let traffic = u32::try_from(whole(BUDGET / subject.allowed).get()).ok()?;
+    let traffic = u32::try_from(whole(BUDGET / objective.allowed).get()).ok()?;
     let bad = u32::try_from(whole(BUDGET * burn).get()).ok()?;
     (bad < traffic).then_some((traffic, bad))
 }
 
-fn sums(tier: &Tier, minute: usize) -> impl Iterator<Item = (usize, Question)> {
+fn sums(tier: &RuleTier, minute: usize) -> impl Iterator<Item = (usize, Question)> {
     let of = |window| [Question::Total(window), Question::Bad(window), Question::Ratio(window)];
     [tier.long, tier.short].into_iter().flat_map(of).map(move |question| (minute, question))
 }
 
-fn minutes(window: Window) -> usize {
-    usize::try_from(window.seconds() / SLICE).unwrap_or(usize::MAX)
+fn minutes(window: RuleWindow) -> usize {
+    usize::try_from(window.seconds() / SLOT).unwrap_or(usize::MAX)
 }

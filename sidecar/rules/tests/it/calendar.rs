@@ -1,11 +1,11 @@
-//! Budgets of calendar periods in rules: under a real promtool, whose clock is moved to where a period ends, the rules tell
-//! the same beginning as the calendar does and add up the slices since then, and nothing before.
+//! Budgets of calendar periods in rules, under a real promtool with its clock moved to the end of a period: the rules
+//! record the same beginning as the calendar, and sum the slots since then and none before.
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use mapwarden_contract::{Ratio, Verdict};
 use mapwarden_objective::{Calendar, CalendarUnit, Expression, Indicator, Period, Queried, Queries, Slo};
-use mapwarden_rules::{Target, Written};
+use mapwarden_rules::{ObjectiveRules, RuleTarget};
 
 use crate::promtool::{folder, has_promtool, promtool};
 
@@ -19,7 +19,7 @@ fn slo(calendar: &Calendar) -> Slo {
     slo
 }
 
-/// The beginning of the period that holds a moment, counted up from the one that the calendar names.
+/// Returns the beginning of the period of a time, counted up from the start of the calendar.
 fn beginning(calendar: &Calendar, now: Timestamp) -> Timestamp {
     let at = |number: i64| {
         let units = number * i64::from(calendar.count);
@@ -35,12 +35,13 @@ fn beginning(calendar: &Calendar, now: Timestamp) -> Timestamp {
     (0..).map(at).take_while(|start| *start <= now).last().unwrap()
 }
 
-/// Runs the rules from a moment on for so many minutes, each with one event of which half fails, and asks in some of them. The first evaluation is at 0.
+/// Runs the rules from a time on for some minutes, each with one event of which half fails, and reads values in the
+/// minutes `asked`. The first evaluation is at 0.
 fn try_out(name: &str, calendar: &Calendar, from: Timestamp, minutes: i64, asked: &[i64]) {
     let folder = folder("calendar");
-    let written = Written::new(&slo(calendar), &[]).unwrap();
+    let written = ObjectiveRules::new(&slo(calendar), &[]).unwrap();
     let moved = format!("(time() + {})", from.as_second());
-    let rules = written.rules(Target::Prometheus).replace("time()", &moved);
+    let rules = written.rules(RuleTarget::Prometheus).replace("time()", &moved);
     assert!(rules.contains(&moved));
     std::fs::write(folder.join(format!("{name}.yaml")), rules).unwrap();
     let questions: String = asked.iter().map(|minute| questions(calendar, from, *minute)).collect();
@@ -52,11 +53,11 @@ fn try_out(name: &str, calendar: &Calendar, from: Timestamp, minutes: i64, asked
     );
     let file = folder.join(format!("tests/{name}.test.yaml"));
     std::fs::write(&file, test).unwrap();
-    let (is_good, told) = promtool(&["test", "rules"], &file);
-    assert!(is_good, "{name}: {told}");
+    let (is_good, output) = promtool(&["test", "rules"], &file);
+    assert!(is_good, "{name}: {output}");
 }
 
-/// When the period began, its events since the first minute, and how much of it was measured.
+/// Returns tests of the beginning of the period, its events since the first minute, and its coverage.
 fn questions(calendar: &Calendar, from: Timestamp, minute: i64) -> String {
     let middle = |minute: i64| from + Span::new().minutes(minute - 1);
     let start = beginning(calendar, middle(minute));
@@ -83,7 +84,7 @@ fn calendar(start: &str, count: u32, unit: CalendarUnit, zone: &str) -> Calendar
 }
 
 #[test]
-fn a_period_begins_in_rules_when_it_begins_in_its_zone() {
+fn a_period_begins_in_rules_as_in_its_zone() {
     use CalendarUnit::{Day, Month, Quarter, Week, Year};
     if !has_promtool() {
         return;
@@ -110,13 +111,13 @@ fn a_period_begins_in_rules_when_it_begins_in_its_zone() {
         let calendar = calendar(start, count, unit, zone);
         let begins: Timestamp = begins.parse().unwrap();
         assert_eq!(beginning(&calendar, begins), begins, "{name}");
-        // The 5th minute's slice is the last of the period before.
+        // The slot of the 5th minute is the last of the previous period.
         try_out(name, &calendar, begins - Span::new().minutes(5), 90, &[2, 5, 6, 7, 66, 67, 80]);
     }
 }
 
 #[test]
-fn a_day_of_25_hours_is_added_up_to_its_end_and_one_of_23() {
+fn days_of_25_and_23_hours_are_summed_to_their_end() {
     if !has_promtool() {
         return;
     }

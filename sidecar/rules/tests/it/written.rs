@@ -1,12 +1,11 @@
-//! Rules for Prometheus: for objectives of every kind they are valid, do what their tests say under a real promtool, and
-//! are the same bytes whenever they are written.
+//! Rules of objectives of every kind are valid, pass their tests under a real promtool, and are always the same bytes.
 
 use mapwarden_contract::{Nanos, Ratio, Verdict};
 use mapwarden_objective::{
     Calendar, CalendarUnit, Comparison, Expression, Indicator, Member, Method, Period, Queried, Queries,
     Selector, Slo,
 };
-use mapwarden_rules::{Target, Written};
+use mapwarden_rules::{ObjectiveRules, RuleTarget};
 
 use crate::promtool::{folder, has_promtool, promtool};
 
@@ -89,7 +88,7 @@ fn objectives() -> Vec<Slo> {
     all
 }
 
-/// Objectives that are composed of others: weighted and all-of, over events and over slices of time.
+/// Composites of other objectives: weighted and all-of, over events and over time slices.
 fn composed(others: &[Slo]) -> Vec<Slo> {
     let whole = |name: &str, of: &[(&str, Option<f64>)]| {
         let member = |(slo, weight): &(&str, _)| Member { slo: format!("shop/{slo}"), weight: *weight };
@@ -119,12 +118,12 @@ fn composed(others: &[Slo]) -> Vec<Slo> {
     ]
 }
 
-fn written(slo: &Slo) -> Written {
-    Written::new(slo, &objectives()).unwrap_or_else(|error| panic!("{error}"))
+fn written(slo: &Slo) -> ObjectiveRules {
+    ObjectiveRules::new(slo, &objectives()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
-fn rules_of_every_kind_of_objective_pass_their_tests() {
+fn rules_of_every_kind_pass_their_tests() {
     if !has_promtool() {
         return;
     }
@@ -132,7 +131,7 @@ fn rules_of_every_kind_of_objective_pass_their_tests() {
     for slo in objectives() {
         let written = written(&slo);
         let rules = folder.join(format!("{}.yaml", written.stem));
-        std::fs::write(&rules, written.rules(Target::Prometheus)).unwrap();
+        std::fs::write(&rules, written.rules(RuleTarget::Prometheus)).unwrap();
         let mut files = vec![(["check", "rules"], rules)];
         let tests = [("test", Some(written.test())), ("slow.test", written.slow_test())];
         for (ending, text) in tests.into_iter().filter_map(|(ending, text)| Some((ending, text?))) {
@@ -141,13 +140,13 @@ fn rules_of_every_kind_of_objective_pass_their_tests() {
             files.push((["test", "rules"], test));
         }
         for (words, file) in files {
-            let (is_good, told) = promtool(&words, &file);
-            assert!(is_good, "{}: {told}", file.display());
+            let (is_good, output) = promtool(&words, &file);
+            assert!(is_good, "{}: {output}", file.display());
         }
     }
 }
 
-/// Where an alert looks at another window, or a window is added up over another range, a test must say so.
+/// Where an alert reads another window, or a window is summed over another range, a test must fail.
 #[test]
 fn an_alert_over_another_window_fails_its_tests() {
     if !has_promtool() {
@@ -159,7 +158,7 @@ fn an_alert_over_another_window_fails_its_tests() {
     let rules = folder.join(format!("{}.yaml", written.stem));
     let test = folder.join(format!("tests/{}.slow.test.yaml", written.stem));
     std::fs::write(&test, written.slow_test().unwrap()).unwrap();
-    let text = written.rules(Target::Prometheus);
+    let text = written.rules(RuleTarget::Prometheus);
     let (records, alerts) = text.split_once("- name: \"mapwarden-slo-alerts").unwrap();
     let (pages, tickets) = alerts.rsplit_once("- alert: \"ShopRequests\"").unwrap();
     let windows =
@@ -179,16 +178,16 @@ fn an_alert_over_another_window_fails_its_tests() {
     for (there, instead, mutated) in of_alert.into_iter().chain(of_record) {
         assert_ne!(mutated, text, "{there} is not in the rules:\n{text}");
         std::fs::write(&rules, mutated).unwrap();
-        let (is_good, told) = promtool(&["test", "rules"], &test);
-        assert!(!is_good && told.contains("exp:"), "{there} may be {instead}: {told}");
+        let (is_good, output) = promtool(&["test", "rules"], &test);
+        assert!(!is_good && output.contains("exp:"), "{there} may be {instead}: {output}");
     }
 }
 
 #[test]
-fn the_same_objective_is_the_same_bytes() {
+fn the_same_objective_gives_the_same_bytes() {
     for slo in objectives() {
         let (one, other) = (written(&slo), written(&slo.clone()));
-        for target in [Target::Prometheus, Target::PrometheusRule] {
+        for target in [RuleTarget::Prometheus, RuleTarget::PrometheusRule] {
             assert_eq!(one.rules(target), other.rules(target));
         }
         assert_eq!((one.test(), one.slow_test()), (other.test(), other.slow_test()));
@@ -196,15 +195,14 @@ fn the_same_objective_is_the_same_bytes() {
 }
 
 #[test]
-fn what_rules_cannot_say_is_said() {
-    let error = |slo: &Slo| Written::new(slo, &[]).unwrap_err().to_string();
+fn inexpressible_objectives_are_reported() {
+    let error = |slo: &Slo| ObjectiveRules::new(slo, &[]).unwrap_err().to_string();
     let all = objectives().into_iter().find(|slo| slo.name == "all").unwrap();
-    let expected =
-        "objective `shop/all`: its part `shop/requests` is not among the objectives that are given";
+    let expected = "objective `shop/all`: its member `shop/requests` is not among the given objectives";
     assert_eq!(error(&all), expected);
     let sliced = Slo { method: Method::RatioTimeslices { slice: Nanos::from_secs(60) }, ..all };
-    let error_of_slices = Written::new(&sliced, &objectives()).unwrap_err().to_string();
-    let expected = "objective `shop/all`: its parts are not kept by slices of time of its own length";
+    let error_of_slices = ObjectiveRules::new(&sliced, &objectives()).unwrap_err().to_string();
+    let expected = "objective `shop/all`: its members do not count time slices of its length";
     assert_eq!(error_of_slices, expected);
     let error = error(&slo("x", 0.99, events("sum(", FAILED, Verdict::Bad)));
     assert!(error.starts_with("objective `shop/x`: its total is not PromQL: "), "{error}");

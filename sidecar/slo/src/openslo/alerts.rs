@@ -1,5 +1,5 @@
-//! Comes in: alert policies, conditions and notification targets. Goes out: burn-rate tiers, and labels by which alerts
-//! are routed.
+//! Comes in: alert policies, conditions and notification targets. Goes out: burn-rate tiers, and labels that route
+//! alerts. Never contacts a target.
 
 use mapwarden_contract::Nanos;
 
@@ -11,11 +11,11 @@ use crate::field;
 use crate::yaml::{Fields, Node, Reader, YamlValue};
 use mapwarden_objective::{Alert, Alerting, BurnTier, Comparison, Severity};
 
-/// Severities, in lower case, that wake somebody; every other one makes a ticket.
+/// Severities, in lower case, that page; every other severity makes a ticket.
 const PAGES: [&str; 12] =
     ["page", "critical", "urgent", "emergency", "fatal", "high", "sev0", "sev1", "sev-1", "p0", "p1", "1"];
 
-/// The label that carries the names of notification targets.
+/// The label that holds the names of notification targets.
 const TARGETS: &str = "notification_targets";
 
 /// One condition.
@@ -24,7 +24,7 @@ pub(super) struct Condition {
     severity: String,
 }
 
-/// What one policy asks.
+/// The content of one policy.
 #[derive(Default)]
 struct Policy {
     conditions: Vec<Condition>,
@@ -65,10 +65,11 @@ pub(super) fn alerting(
 }
 
 fn label(reader: &mut Reader<'_>, node: &Node, alert: &mut Alert, severity: &str, targets: &[String]) {
-    let told = alert.labels.entry("severity".to_owned()).or_insert_with(|| severity.to_owned());
-    if told != severity {
-        let message =
-            format!("the severity `{severity}` is told as `{told}`, as which its kind of alert is already");
+    let known = alert.labels.entry("severity".to_owned()).or_insert_with(|| severity.to_owned());
+    if known != severity {
+        let message = format!(
+            "the severity `{severity}` is sent as `{known}`, the severity of an earlier condition of its kind"
+        );
         reader.warn(node.referenced, message);
     }
     let known = alert.labels.entry(TARGETS.to_owned()).or_default();
@@ -82,15 +83,15 @@ fn label(reader: &mut Reader<'_>, node: &Node, alert: &mut Alert, severity: &str
     }
 }
 
-/// Where an object is told.
+/// The place of an object that another one uses.
 enum Referent<'a, 'n> {
-    /// Here: its `spec`.
+    /// Written in place: its `spec`.
     Inline(&'n Node),
-    /// Where a reference points.
+    /// Referred to by name.
     Named(&'a OpenSloObject<'a>),
 }
 
-/// Something that is written in place, or referred to by a field of a name.
+/// Reads an object that is written in place, or referred to by name in a field.
 fn reference<'a, 'n>(
     resolver: &'a Resolver<'_>,
     reader: &mut Reader<'_>,
@@ -99,7 +100,7 @@ fn reference<'a, 'n>(
     kind: ObjectKind,
 ) -> Option<Referent<'a, 'n>> {
     if let YamlValue::Text(_) = node.value {
-        // The name alone, as the specification's own schema tests have it.
+        // The name alone, as the schema tests of the specification write it.
         return resolver.find(reader, kind, field, node).map(Referent::Named);
     }
     let fields = reader.object(kind.name(), node, &[field, "apiVersion", "kind", "metadata", "spec"])?;
@@ -147,7 +148,7 @@ fn policy(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Poli
     let mut truth = |name: &str| fields.get(name).and_then(|node| reader.truth(name, node));
     let [no_data, resolved, breaching] =
         ["alertWhenNoData", "alertWhenResolved", "alertWhenBreaching"].map(&mut truth);
-    tell_when(reader, &fields, (no_data, resolved, breaching));
+    warn_of_switches(reader, &fields, (no_data, resolved, breaching));
     let conditions = required_list(reader, &fields, "conditions");
     let read = conditions.iter().filter_map(|node| {
         match reference(resolver, reader, node, "conditionRef", ObjectKind::AlertCondition)? {
@@ -163,20 +164,24 @@ fn policy(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Poli
     Policy { conditions: if breaching == Some(false) { Vec::new() } else { read }, targets }
 }
 
-/// What a policy asks to be told of, as (no data, resolved, breaching).
-fn tell_when(reader: &mut Reader<'_>, fields: &Fields<'_>, told: (Option<bool>, Option<bool>, Option<bool>)) {
-    let (no_data, resolved, breaching) = told;
+/// Warns of switches that turn off what is always sent, as (no data, resolved, breaching).
+fn warn_of_switches(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    (no_data, resolved, breaching): (Option<bool>, Option<bool>, Option<bool>),
+) {
     if breaching == Some(false) {
-        let message = "`alertWhenBreaching` is false, so that the policy's conditions are never told";
+        let message =
+            "`alertWhenBreaching` is false, so that the conditions of the policy never raise an alert";
         reader.warn(fields.key("alertWhenBreaching").unwrap_or(fields.location()), message.to_owned());
     }
     if no_data == Some(false) {
-        let message = "`alertWhenNoData` is false, but missing data is always told, as an alert of its own";
+        let message = "`alertWhenNoData` is false, but missing data always raises an alert of its own";
         reader.warn(fields.key("alertWhenNoData").unwrap_or(fields.location()), message.to_owned());
     }
     if resolved == Some(false) {
         let message =
-            "`alertWhenResolved` is false, but the end is always told: the receiver may leave it out";
+            "`alertWhenResolved` is false, but the end of an alert is always sent: the receiver may drop it";
         reader.warn(fields.key("alertWhenResolved").unwrap_or(fields.location()), message.to_owned());
     }
 }
@@ -199,14 +204,14 @@ pub(super) fn condition(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: 
     if let Some(node) = fields.get("kind") {
         reader.checked("kind", node, |text| match text {
             "burnrate" => Ok(()),
-            _ => Err(format!("`{text}` is no kind of condition: accepted is burnrate")),
+            _ => Err(format!("`{text}` is not a kind of condition: accepted is burnrate")),
         });
     }
     if let Some(node) = fields.get("op")
         && let Some(Comparison::Lt | Comparison::Lte) = reader.checked("op", node, comparison)
     {
         let message =
-            format!("`op` is {}, which would tell that all is well: accepted are gt and gte", node.value);
+            format!("`op` is {}, which would alert while all is well: accepted are gt and gte", node.value);
         resolver.refuse(reader, node, message);
         return None;
     }
@@ -226,7 +231,7 @@ pub(super) fn condition(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: 
     let (name, factor, long) = (severity?, factor?, long?.rolling());
     let short = after.unwrap_or_default().unwrap_or(Nanos::new(long.get() / 12));
     if long <= short {
-        let message = "`lookbackWindow` is not longer than `alertAfter`, so that it says nothing more";
+        let message = "`lookbackWindow` is not longer than `alertAfter`, so that it adds nothing";
         reader.warn(node.referenced, message.to_owned());
     }
     let is_page = PAGES.contains(&name.to_ascii_lowercase().as_str());
@@ -234,13 +239,13 @@ pub(super) fn condition(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: 
     Some(Condition { tier: BurnTier { severity, long, short, factor }, severity: name })
 }
 
-/// For how long the burn must go on; none for `0m`.
+/// Reads how long the burn must go on; none for `0m`.
 fn after(reader: &mut Reader<'_>, node: &Node) -> Option<Nanos> {
     let zero = ["0m", "0h", "0d"].contains(&node.value.to_string().trim_matches('`'));
     if zero { None } else { field::shorthand(reader, "alertAfter", node).map(|after| after.rolling()) }
 }
 
-/// The name of a target.
+/// Reads a notification target and returns its name.
 fn notification(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     match reference(resolver, reader, node, "targetRef", ObjectKind::AlertNotificationTarget)? {
         Referent::Named(object) => {
@@ -256,7 +261,7 @@ fn notification(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -
     }
 }
 
-/// Reads the `spec` of a target: how it is reached is the receiver's to know.
+/// Reads the `spec` of a target. Only the receiver of alerts knows how to reach it.
 pub(super) fn target(reader: &mut Reader<'_>, node: &Node) {
     if let Some(fields) = reader.object("spec", node, &["description", "target"]) {
         reader.required_text("spec", &fields, "target");

@@ -1,4 +1,4 @@
-//! Comes in: documents. Goes out: their objects by kind and name. Never reads what they say beyond that.
+//! Comes in: documents. Goes out: their objects by kind and name. Never reads the `spec` of an object.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::document::{Document, Format};
 use crate::loaded::Loaded;
 use crate::yaml::{Node, Reader};
 
-/// OpenSLO v1's kinds. A closed set; parts come before what uses them last.
+/// The kinds of OpenSLO v1. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ObjectKind {
     Slo,
@@ -20,7 +20,8 @@ pub(super) enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// Every kind; what refers to others stands before them, so that what only an unused object uses is found.
+    /// Every kind. Kinds that refer to others come before them, so that objects that only an unused object uses are
+    /// found.
     pub(super) const ALL: [Self; 7] = [
         Self::Slo,
         Self::Service,
@@ -44,7 +45,7 @@ impl ObjectKind {
     }
 }
 
-/// One object.
+/// One object of a run.
 #[derive(Clone, Debug)]
 pub(super) struct OpenSloObject<'d> {
     pub(super) document: &'d Document,
@@ -59,7 +60,7 @@ pub(super) struct Catalogue<'d> {
 }
 
 impl<'d> Catalogue<'d> {
-    /// Takes every object whose head is right.
+    /// Collects every object with a valid head.
     pub(super) fn of(documents: &'d [Document], loaded: &mut Loaded) -> Self {
         let mut catalogue = Self::default();
         for document in documents {
@@ -84,38 +85,38 @@ impl<'d> Catalogue<'d> {
         let (Some(metadata), Some(spec)) = (metadata, spec) else { return };
         if let Some(before) = self.get(kind, &metadata.name) {
             let see = before.document.reader().origin(before.document.root.referenced);
-            let message = format!("the {} `{}` is here twice, see {see}", kind.name(), metadata.name);
+            let message = format!("the {} `{}` is declared twice, see {see}", kind.name(), metadata.name);
             reader.problem(root.referenced, format!("{message}: accepted is a name of its own"));
             return;
         }
         self.entries.entry(kind).or_default().push(OpenSloObject { document, metadata, spec });
     }
 
-    /// The object of a name.
+    /// Returns the object of a kind and name.
     pub(super) fn get(&self, kind: ObjectKind, name: &str) -> Option<&OpenSloObject<'d>> {
         self.all(kind).iter().find(|object| object.metadata.name == name)
     }
 
-    /// All objects of a kind, in the order of the files.
+    /// Returns all objects of a kind, in the order of the files.
     pub(super) fn all(&self, kind: ObjectKind) -> &[OpenSloObject<'d>] {
         self.entries.get(&kind).map_or(&[], Vec::as_slice)
     }
 
-    /// The names of a kind.
+    /// Returns the names of all objects of a kind.
     pub(super) fn names(&self, kind: ObjectKind) -> Vec<&str> {
         self.all(kind).iter().map(|object| object.metadata.name.as_str()).collect()
     }
 }
 
 fn kind(reader: &mut Reader<'_>, document: &Document) -> Option<ObjectKind> {
-    let told = match &document.format {
+    let declared = match &document.format {
         Format::OpenSlo { kind, .. } | Format::SlothKubernetes { kind } => kind.as_str(),
         Format::Sloth | Format::Other(_) => "",
     };
-    let found = ObjectKind::ALL.into_iter().find(|kind| kind.name() == told);
+    let found = ObjectKind::ALL.into_iter().find(|kind| kind.name() == declared);
     if found.is_none() {
         let accepted = ObjectKind::ALL.map(ObjectKind::name).join(", ");
-        let message = format!("`kind` is `{told}`: accepted are {accepted}");
+        let message = format!("`kind` is `{declared}`: accepted are {accepted}");
         reader.problem(document.root.referenced, message);
     }
     found

@@ -1,4 +1,5 @@
-//! Comes in: an SLI's `spec`. Goes out: what it measures, before an objective says what of it is good.
+//! Comes in: the `spec` of an SLI. Goes out: what it measures, before an objective says which values are good. Never
+//! reads an objective.
 
 use super::resolver::Resolver;
 use super::source::{MetricSource, source};
@@ -11,9 +12,9 @@ use mapwarden_objective::{Expression, Indicator, Queried, Queries};
 /// What an SLI measures.
 #[derive(Clone, Debug)]
 pub(super) enum Measure {
-    /// Nothing more is to be said.
+    /// A complete indicator.
     Complete(Indicator),
-    /// A value, of which an objective says which are good.
+    /// A value, for which an objective declares the good range.
     Value(MetricSource),
 }
 
@@ -40,8 +41,8 @@ fn ratio(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Optio
     let fields = reader.object("ratioMetric", node, &accepted)?;
     let counter = fields.get("counter").and_then(|node| reader.truth("counter", node));
     let kind = if counter == Some(true) { SeriesKind::Counter } else { SeriesKind::Gauge };
-    let told = [("good", Verdict::Good), ("bad", Verdict::Bad)];
-    let parts = told.map(|(name, is)| fields.get(name).map(|node| (name, node, is)));
+    let names = [("good", Verdict::Good), ("bad", Verdict::Bad)];
+    let parts = names.map(|(name, is)| fields.get(name).map(|node| (name, node, is)));
     match (parts, fields.get("total"), fields.get("raw")) {
         ([Some(part), None] | [None, Some(part)], Some(total), None) => {
             let (name, node, is) = part;
@@ -71,7 +72,7 @@ fn raw_type(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Verdict> {
     })
 }
 
-/// A part of all events: the node it was read from, where it comes from, and what its events are.
+/// The good or the bad events of a ratio: the node, the source and the verdict.
 type RatioPart<'n> = (&'n Node, MetricSource, Verdict);
 
 fn fraction(
@@ -100,8 +101,7 @@ fn fraction(
         (MetricSource::Held { selector: bad, .. }, MetricSource::Held { selector: total, .. }) => match is {
             Verdict::Bad => Some(Indicator::Events { total, bad }),
             Verdict::Good => {
-                let message =
-                    "of series that the sidecar holds the bad events are counted: accepted is `bad`";
+                let message = "the sidecar counts the bad events of series that it holds: accepted is `bad`";
                 resolver.refuse(reader, node, message.to_owned());
                 None
             }
@@ -129,15 +129,14 @@ fn raw(
             Some(Indicator::Queried(Queried { source, queries: Queries::Ratio { share, is } }))
         }
         MetricSource::Held { .. } => {
-            let message =
-                "of series that the sidecar holds events are counted: accepted are `bad` and `total`";
+            let message = "the sidecar counts events of series that it holds: accepted are `bad` and `total`";
             resolver.refuse(reader, node, message.to_owned());
             None
         }
     }
 }
 
-/// The query over the window, as it was written or rewritten.
+/// Returns the query over the window, as it was written or rewritten.
 fn windowed(
     resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
@@ -150,12 +149,12 @@ fn windowed(
     match over_window(&query.text, kind, &resolver.groups.borrow()) {
         Ok(over) => {
             if let Some(warning) = over.warning {
-                reader.warn(query.place, format!("the query `{}`: {warning}", query.text));
+                reader.warn(query.location, format!("the query `{}`: {warning}", query.text));
             }
             Some(Expression::new(over.text))
         }
         Err(message) => {
-            reader.problem(query.place, format!("the query `{}`: {message}", query.text));
+            reader.problem(query.location, format!("the query `{}`: {message}", query.text));
             None
         }
     }

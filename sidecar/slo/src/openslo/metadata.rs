@@ -1,23 +1,23 @@
-//! Comes in: an object's `metadata`. Goes out: its name, labels and annotations.
+//! Comes in: the `metadata` of an object. Goes out: its name, labels and annotations. Never reads a `spec`.
 
 use std::collections::BTreeMap;
 
 use crate::field;
 use crate::yaml::{Node, Reader, YamlValue};
 
-/// Annotations of ours begin with this.
+/// The prefix of Mapwarden's annotations.
 const OURS: &str = "mapwarden/";
 
-/// The label names by which an objective is told apart, separated by commas.
+/// The annotation with the labels by which an objective is grouped, separated by commas.
 const GROUP_BY: &str = "mapwarden/group-by";
 
-/// What an object says of itself.
+/// The metadata of an object.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metadata {
     pub(super) name: String,
-    /// By names that Prometheus accepts; several values are one, separated by commas.
+    /// Labels by names that Prometheus accepts; several values are joined by commas.
     pub(super) labels: BTreeMap<String, String>,
-    /// Those without a prefix, which alerts carry.
+    /// Annotations without a prefix, which alerts carry.
     pub(super) annotations: BTreeMap<String, String>,
     pub(super) group_by: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Metadata> {
     Some(Metadata { name: name?, labels, annotations: carried, group_by })
 }
 
-/// A label is a text or a list of texts.
+/// Reads labels, each a text or a list of texts.
 fn labels(reader: &mut Reader<'_>, node: Option<&Node>) -> BTreeMap<String, String> {
     let Some(fields) = node.and_then(|node| reader.any_object("labels", node)) else {
         return BTreeMap::new();
@@ -72,7 +72,7 @@ fn labels(reader: &mut Reader<'_>, node: Option<&Node>) -> BTreeMap<String, Stri
     labels
 }
 
-/// The name as Prometheus accepts it: `app.kubernetes.io/name` is `app_kubernetes_io_name`.
+/// Returns the name as Prometheus accepts it: `app.kubernetes.io/name` is `app_kubernetes_io_name`.
 fn label_name(name: &str) -> String {
     let allowed = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
     let name: String = name.chars().map(allowed).collect();

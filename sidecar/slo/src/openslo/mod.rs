@@ -1,5 +1,5 @@
-//! Comes in: OpenSLO's documents, all of one run. Goes out: objectives whose references are resolved across them, and the
-//! servers that they declare. Never reads a vendor's query language but PromQL.
+//! Comes in: all OpenSLO documents of one run. Goes out: objectives with references resolved across documents, and the
+//! servers that the documents declare. Never reads a query language other than PromQL.
 
 mod alerts;
 mod catalogue;
@@ -44,7 +44,7 @@ pub(super) fn read(documents: &[Document], period: &Period, loaded: &mut Loaded)
     }
 }
 
-/// Reads what no objective uses, so that its problems are told too.
+/// Reads an object that no objective uses, so that its problems are reported too.
 fn unused(resolver: &Resolver<'_>, reader: &mut Reader<'_>, kind: ObjectKind, object: &OpenSloObject<'_>) {
     match kind {
         ObjectKind::Slo | ObjectKind::DataSource => return,
@@ -63,7 +63,7 @@ fn unused(resolver: &Resolver<'_>, reader: &mut Reader<'_>, kind: ObjectKind, ob
         }
         ObjectKind::AlertNotificationTarget => alerts::target(reader, object.spec),
     }
-    // A policy that nobody uses may use a condition, which is then told of as a part of it.
+    // An unused policy may use a condition, which is then reported as a part of the policy.
     if !resolver.used.borrow().contains(&(kind, object.metadata.name.clone())) {
         let message = format!("no objective uses the {} `{}`", kind.name(), object.metadata.name);
         reader.warn(object.document.root.referenced, message);

@@ -1,5 +1,5 @@
-//! Comes in: one member of `objectives`. Goes out: a target, a budgeting method, and what of a value is good. Never knows
-//! what is measured.
+//! Comes in: one member of `objectives`. Goes out: a target, a budgeting method, and which values are good. Never reads
+//! an SLI.
 
 use mapwarden_contract::{Nanos, Ratio};
 
@@ -16,11 +16,11 @@ use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};
 pub(super) struct OpenSloObjective<'n> {
     pub(super) node: &'n Node,
     pub(super) fields: Fields<'n>,
-    /// What it is called, in its owner's words.
+    /// The name for readers.
     pub(super) display_name: Option<String>,
     pub(super) target: Ratio,
     pub(super) method: Method,
-    /// Its weight in a composite.
+    /// The weight in a composite.
     pub(super) weight: Option<f64>,
 }
 
@@ -38,7 +38,7 @@ const FIELDS: [&str; 10] = [
     "compositeWeight",
 ];
 
-/// How much a part of a composite may weigh. Raised without end, the sum of all weights is no number any more.
+/// The largest weight of a member of a composite. Raised without end, the sum of all weights overflows.
 const MAX_WEIGHT: f64 = 1e9;
 
 /// Reads one objective.
@@ -73,7 +73,7 @@ pub(super) fn objective<'n>(
     Some(OpenSloObjective { node, display_name, target: target?, method: method?, weight, fields })
 }
 
-/// What an objective measures: what its SLI does, and of a value what is good.
+/// Returns the indicator of an objective: what its SLI measures, with the good range of a value.
 pub(super) fn indicator(
     reader: &mut Reader<'_>,
     objective: &OpenSloObjective<'_>,
@@ -85,7 +85,8 @@ pub(super) fn indicator(
     };
     let place = objective.node.referenced;
     let (Some(op), Some(value)) = (objective.fields.get("op"), objective.fields.get("value")) else {
-        let message = "an objective of a `thresholdMetric` says what is good: accepted are `op` and `value`";
+        let message =
+            "an objective of a `thresholdMetric` declares the good values: accepted are `op` and `value`";
         reader.problem(place, message.to_owned());
         return None;
     };
@@ -100,7 +101,7 @@ pub(super) fn indicator(
         MetricSource::Held { selector, unit } => {
             if !matches!(good, Comparison::Lt | Comparison::Lte) {
                 let message =
-                    "of series that the sidecar holds the small values are good: accepted are lt and lte";
+                    "small values are good in series that the sidecar holds: accepted are lt and lte";
                 reader.problem(op.referenced, message.to_owned());
                 return None;
             }
@@ -110,7 +111,7 @@ pub(super) fn indicator(
                     .problem(value.referenced, format!("`value` is {threshold}: accepted is a time above 0"));
                 return None;
             };
-            // A float of seconds is off by less than a nanosecond; the microsecond is what was meant.
+            // A float of seconds is off by less than a nanosecond; its author means whole microseconds.
             let micros = u64::try_from((span.as_nanos() + 500) / 1_000).unwrap_or(u64::MAX);
             let threshold = Nanos::new(micros.saturating_mul(1_000));
             if let Some(warning) = off_bound(&selector.metric, threshold) {

@@ -9,16 +9,16 @@ use mapwarden_objective::Period;
 use super::catalogue::{Catalogue, ObjectKind, OpenSloObject};
 use crate::yaml::{Node, Reader};
 
-/// What is known while one run's documents are read.
+/// Finds the objects that references name, and remembers which objects are used.
 pub(super) struct Resolver<'d> {
     pub(super) catalogue: &'d Catalogue<'d>,
-    /// What an objective uses, by kind and name.
+    /// The objects that objectives use, by kind and name.
     pub(super) used: RefCell<BTreeSet<(ObjectKind, String)>>,
-    /// Whether what is read now is of no objective.
+    /// Whether no objective uses the object that is read now.
     pub(super) is_unused: Cell<bool>,
-    /// The labels by which the objective is grouped whose SLI is read.
+    /// The labels that group the objective that is read now.
     pub(super) groups: RefCell<Vec<String>>,
-    /// The period of an objective that does not say one.
+    /// The period of objectives without one.
     pub(super) period: &'d Period,
 }
 
@@ -34,7 +34,7 @@ impl<'d> Resolver<'d> {
         }
     }
 
-    /// An object that a reference names; one that is not there is a problem.
+    /// Finds the object that a reference names. A missing object is a problem.
     pub(super) fn find(
         &self,
         reader: &mut Reader<'_>,
@@ -58,7 +58,7 @@ impl<'d> Resolver<'d> {
         found
     }
 
-    /// Says what cannot be read. Of an object that no objective uses it is only a warning.
+    /// Reports what cannot be read: a problem, or a warning in an object that no objective uses.
     pub(super) fn refuse(&self, reader: &mut Reader<'_>, node: &Node, message: String) {
         if self.is_unused.get() {
             reader.warn(node.referenced, message);
@@ -68,7 +68,7 @@ impl<'d> Resolver<'d> {
     }
 }
 
-/// Reads an object where it was written, which may be another file than its reference's.
+/// Reads an object in the file in which it is written, which may not be the file of its reference.
 pub(super) fn follow<T>(
     reader: &mut Reader<'_>,
     object: &OpenSloObject<'_>,

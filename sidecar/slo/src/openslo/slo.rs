@@ -1,5 +1,5 @@
 //! Comes in: an `SLO`. Goes out: one objective for each of its `objectives`, and one for all of them where they make a
-//! composite.
+//! composite. Never keeps a part of a wrong `SLO`.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ pub(super) fn slos(resolver: &Resolver<'_>, reader: &mut Reader<'_>, object: &Op
     }
     let is_composite = objectives.iter().any(|one| has_indicator(&one.fields));
     let indicators = indicators(resolver, reader, &fields, &objectives);
-    // What is wrong with one objective was told; without its siblings' names the others would have other ids.
+    // Each problem was reported; with one objective missing, the others would get other ids.
     let complete = objectives.len() == nodes.len() && indicators.iter().all(Option::is_some);
     let (Some(service), Some(period), true) = (service, period, complete) else { return Vec::new() };
     let common = |name: String, target: Ratio, indicator: Indicator| Slo {
@@ -81,7 +81,7 @@ pub(super) fn slos(resolver: &Resolver<'_>, reader: &mut Reader<'_>, object: &Op
     slos
 }
 
-/// Reads `timeWindow`; without one the period of the run holds.
+/// Reads `timeWindow`. Without one, the period of the run applies.
 fn period(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: Option<&Node>) -> Option<Period> {
     let Some(node) = node else { return Some(resolver.period.clone()) };
     let [node] = reader.list("timeWindow", Some(node)) else {
@@ -91,7 +91,7 @@ fn period(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: Option<&Node>)
     read_window(reader, "timeWindow[]", node, Spelling::Camel)
 }
 
-/// What each objective measures: the SLO's indicator, or its own.
+/// Reads the indicator of each objective: that of the SLO, or its own.
 fn indicators(
     resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
@@ -107,17 +107,17 @@ fn indicators(
     } else if is_composite {
         None
     } else {
-        told(resolver, reader, "spec", fields)
+        referenced_or_inline(resolver, reader, "spec", fields)
     };
     objectives
         .iter()
         .map(|one| {
-            let told = if is_composite {
-                told(resolver, reader, "objectives[]", &one.fields)
+            let measure = if is_composite {
+                referenced_or_inline(resolver, reader, "objectives[]", &one.fields)
             } else {
                 whole.clone()
             };
-            told.and_then(|measure| objective::indicator(reader, one, measure))
+            measure.and_then(|measure| objective::indicator(reader, one, measure))
         })
         .collect()
 }
@@ -126,8 +126,13 @@ fn has_indicator(fields: &Fields<'_>) -> bool {
     fields.get("indicator").is_some() || fields.get("indicatorRef").is_some()
 }
 
-/// What is measured: written here, or referred to.
-fn told(resolver: &Resolver<'_>, reader: &mut Reader<'_>, of: &str, fields: &Fields<'_>) -> Option<Measure> {
+/// Reads an SLI that is written in place or referred to.
+fn referenced_or_inline(
+    resolver: &Resolver<'_>,
+    reader: &mut Reader<'_>,
+    of: &str,
+    fields: &Fields<'_>,
+) -> Option<Measure> {
     match (fields.get("indicator"), fields.get("indicatorRef")) {
         (Some(node), None) => inline(resolver, reader, node),
         (None, Some(node)) => {
@@ -151,17 +156,18 @@ fn inline(resolver: &Resolver<'_>, reader: &mut Reader<'_>, node: &Node) -> Opti
     measure(resolver, reader, node)
 }
 
-/// A single objective has the SLO's name. Of several each has its display name too, so that their order does not matter;
-/// their number where the display names do not tell them apart.
+/// Returns the names of objectives. A single objective has the name of the SLO. Each of several adds its display name,
+/// so that their order does not matter, or its number where display names are missing or equal.
 fn names(name: &str, objectives: &[OpenSloObjective<'_>], is_composite: bool) -> Vec<String> {
     if objectives.len() == 1 && !is_composite {
         return vec![name.to_owned()];
     }
-    let told: Vec<String> =
+    let slugs: Vec<String> =
         objectives.iter().map(|one| slug(one.display_name.as_deref().unwrap_or_default())).collect();
-    let different: BTreeSet<&String> = told.iter().filter(|slug| !slug.is_empty()).collect();
-    let is_told = different.len() == told.len();
-    let suffixes = told.iter().zip(1..).map(|(slug, at)| if is_told { slug.clone() } else { at.to_string() });
+    let different: BTreeSet<&String> = slugs.iter().filter(|slug| !slug.is_empty()).collect();
+    let are_unique = different.len() == slugs.len();
+    let suffixes =
+        slugs.iter().zip(1..).map(|(slug, at)| if are_unique { slug.clone() } else { at.to_string() });
     suffixes.map(|suffix| format!("{name}-{suffix}")).collect()
 }
 
@@ -172,8 +178,8 @@ fn slug(text: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// All objectives as one, weighted by `compositeWeight`; its target is the mean of theirs by the same weights. Without
-/// any weight all of them must hold, and the target is the least of theirs.
+/// Returns all objectives as one, weighted by `compositeWeight`; its target is the mean of theirs by the same weights.
+/// Without any weight all of them must keep their targets, and the target is the lowest of theirs.
 fn composite(objectives: &[OpenSloObjective<'_>], slos: &[Slo]) -> Option<(Ratio, Indicator)> {
     let is_weighted = objectives.iter().any(|one| one.weight.is_some());
     let weight =
@@ -190,7 +196,7 @@ fn composite(objectives: &[OpenSloObjective<'_>], slos: &[Slo]) -> Option<(Ratio
     Some((target, Indicator::Composite { members }))
 }
 
-/// The parts of a composite are watched as a whole.
+/// Returns the alerting of members of a composite: only the composite raises alerts.
 fn silent() -> Alerting {
     let off = Alert { is_disabled: true, ..Alert::default() };
     Alerting { page: off.clone(), ticket: off, ..Alerting::default() }

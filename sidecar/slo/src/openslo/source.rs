@@ -1,4 +1,5 @@
-//! Comes in: a `metricSource`, or a `DataSource`. Goes out: a query and who answers it, or series that the sidecar holds.
+//! Comes in: a `metricSource`, or a `DataSource`. Goes out: a query and the server that answers it, or series that the
+//! sidecar holds. Never reads credentials.
 
 use mapwarden_contract::Nanos;
 
@@ -13,24 +14,24 @@ use mapwarden_objective::{Matcher, Selector};
 /// Types that answer PromQL, in lower case.
 const PROMETHEUS: [&str; 5] = ["prometheus", "thanos", "mimir", "cortex", "victoriametrics"];
 
-/// Types that mean the sidecar's own series.
+/// Types that name series of the sidecar.
 const HELD: [&str; 2] = ["mapwarden", "otlp"];
 
-/// Where a number comes from.
+/// The source of a number.
 #[derive(Clone, Debug)]
 pub(super) enum MetricSource {
-    /// A server answers it.
+    /// A query to a server.
     Queried {
-        /// The server's name; none for the default one.
+        /// The name of the server; none for the default one.
         source: Option<String>,
-        /// What it is asked.
+        /// The query.
         query: Query,
     },
-    /// The sidecar holds it.
+    /// Series that the sidecar holds.
     Held {
         /// The series.
         selector: Selector,
-        /// What a `value` of 1 means.
+        /// The duration that a `value` of 1 stands for.
         unit: Nanos,
     },
 }
@@ -59,24 +60,24 @@ pub(super) fn source(
     if is(&HELD) { held(reader, spec) } else { queried(reader, spec, source, template) }
 }
 
-/// The type of a source, and its name; either is told here or by the object that it refers to.
+/// Reads the type of a source and its name, which stand in place or in the object that is referred to.
 fn kind(
     resolver: &Resolver<'_>,
     reader: &mut Reader<'_>,
     node: &Node,
     fields: &Fields<'_>,
 ) -> Option<(String, Option<String>)> {
-    let told = fields.get("type").and_then(|node| reader.text("type", node));
+    let declared = fields.get("type").and_then(|node| reader.text("type", node));
     let Some(reference) = fields.get("metricSourceRef") else {
-        if told.is_none() && fields.get("type").is_none() {
+        if declared.is_none() && fields.get("type").is_none() {
             let message = "`metricSource` lacks `type`: accepted is one, or a `metricSourceRef`";
             reader.problem(node.referenced, message.to_owned());
         }
-        return told.map(|kind| (kind, None));
+        return declared.map(|kind| (kind, None));
     };
     let name = reader.text("metricSourceRef", reference)?;
     let Some(object) = resolver.catalogue.get(ObjectKind::DataSource, &name) else {
-        let Some(kind) = told else {
+        let Some(kind) = declared else {
             resolver.find(reader, ObjectKind::DataSource, "metricSourceRef", reference);
             return None;
         };
@@ -89,7 +90,7 @@ fn kind(
         return Some((kind, Some(name)));
     };
     let there = follow(reader, object, declared_type)?;
-    match told {
+    match declared {
         Some(kind) if !kind.eq_ignore_ascii_case(&there) => {
             let message = format!(
                 "`type` is `{kind}`, but the DataSource `{name}` is a `{there}`: accepted is the same"
@@ -147,7 +148,7 @@ fn declared_type(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     reader.required_text("spec", &fields, "type")
 }
 
-/// Reads a `DataSource`; none for one that is no Prometheus.
+/// Reads a `DataSource`. Returns none for a type that does not answer PromQL.
 pub(super) fn data_source(reader: &mut Reader<'_>, object: &OpenSloObject<'_>) -> Option<DataSource> {
     let kind = declared_type(reader, object.spec)?;
     let name = object.metadata.name.clone();
@@ -166,7 +167,7 @@ pub(super) fn data_source(reader: &mut Reader<'_>, object: &OpenSloObject<'_>) -
     Some(DataSource { name, url, origin })
 }
 
-/// The URL of an object, or of a list of objects.
+/// Reads the URL in an object or in a list of objects.
 fn connection(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let parts =
         if let YamlValue::List(parts) = &node.value { parts.as_slice() } else { std::slice::from_ref(node) };
@@ -177,7 +178,7 @@ fn connection(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
             if key.eq_ignore_ascii_case("url") {
                 url = fields.get(key).and_then(|node| reader.checked(key, node, web_url)).or(url);
             } else {
-                let message = "is not read: what else a server asks for belongs into the configuration";
+                let message = "is not read: other settings of a server belong into the configuration";
                 reader.warn(place, format!("`{key}` {message}"));
             }
         }

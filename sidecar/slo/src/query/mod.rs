@@ -1,5 +1,5 @@
-//! Comes in: PromQL as files hold it, with a template for the window or without. Goes out: expressions that are known
-//! to parse once a window stands in them, or what is wrong and where. Never asks a server.
+//! Comes in: PromQL as files hold it, with a template for the window or without. Goes out: expressions that parse once
+//! a window is inserted, or problems with their origin. Never contacts a server.
 
 mod over;
 mod parse;
@@ -17,36 +17,36 @@ use mapwarden_objective::{Expression, Origin};
 /// The template of the window.
 const WINDOW: &str = Expression::WINDOW;
 
-/// Whether a query says where its window stands.
+/// Whether a query has the template of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Template {
-    /// It must: without it the answer is the same for every window.
+    /// Required: without it the answer is the same for every window.
     Required,
-    /// It may; where it does not, the query is rewritten.
+    /// Optional: a query without it is rewritten.
     Optional,
-    /// It must not: the query is asked at each evaluation, not over a window.
+    /// Not accepted: the query is sent at each evaluation, not over a window.
     Absent,
 }
 
 /// A query that parses.
 #[derive(Clone, Debug)]
 pub(super) struct Query {
-    /// As it was written, the template in one spelling.
+    /// The query as it was written, with one spelling of the template.
     pub(super) text: String,
-    /// Whether the template is in it.
+    /// Whether it has the template.
     pub(super) has_window: bool,
     /// Where it was written.
-    pub(super) place: Location,
+    pub(super) location: Location,
 }
 
 impl Query {
-    /// As it is asked.
+    /// Returns the expression that is sent.
     pub(super) fn expression(&self) -> Expression {
         Expression::new(self.text.clone())
     }
 }
 
-/// Reads a field of PromQL.
+/// Reads a field with PromQL.
 pub(super) fn read(reader: &mut Reader<'_>, name: &str, node: &Node, template: Template) -> Option<Query> {
     let text = reader.text(name, node)?;
     let (written, padded) = match windows(&text) {
@@ -61,10 +61,10 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, node: &Node, template: T
     let wrong = match (template, has_window) {
         (Template::Required, false) => Some(format!(
             "`{name}` has no {WINDOW}, so that it answers the same for every window: accepted is a range of \
-             [{WINDOW}] wherever it says one"
+             [{WINDOW}] for every range"
         )),
         (Template::Absent, true) => Some(format!(
-            "`{name}` has {WINDOW}, but its value is asked at each evaluation: accepted is a range of its own, as [5m]"
+            "`{name}` has {WINDOW}, but its value is read at each evaluation: accepted is a range of its own, as [5m]"
         )),
         (Template::Required, true) | (Template::Optional, true | false) | (Template::Absent, false) => None,
     };
@@ -73,7 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, node: &Node, template: T
         return None;
     }
     match parse::parse(&padded) {
-        Ok(_) => Some(Query { text: written.trim().to_owned(), has_window, place: node.referenced }),
+        Ok(_) => Some(Query { text: written.trim().to_owned(), has_window, location: node.referenced }),
         Err(error) => {
             let message = format!("`{name}` is not PromQL: {error}");
             let origin = error.at.and_then(|at| within(reader, node, &text, at));
@@ -86,17 +86,20 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, node: &Node, template: T
     }
 }
 
-/// Warns of bounds that no bucket has, where queries name some.
+/// Warns of bounds in queries that no bucket has.
 pub(super) fn warn_of_thresholds(reader: &mut Reader<'_>, queries: &[&Query]) {
     for query in queries {
         for message in unmeasurable(&query.text) {
-            reader.warn(query.place, message);
+            reader.warn(query.location, message);
         }
     }
 }
 
-/// The text with every template in one spelling, and with a window of the same length in its place, so that what is
-/// wrong keeps its offset; the first other template where there is one.
+/// Returns the text with one spelling of the template, and the text with a padded window in place of each template, so
+/// that errors keep their offset.
+///
+/// # Errors
+/// The first other template.
 fn windows(text: &str) -> Result<(String, String), &str> {
     let (mut written, mut padded, mut rest) = (String::new(), String::new(), text);
     while let Some((before, after)) = rest.split_once("{{") {
@@ -118,30 +121,30 @@ fn windows(text: &str) -> Result<(String, String), &str> {
     Ok((written, padded))
 }
 
-/// Where a byte of a text stands in the file: on the line of a plain or quoted text, or below the `|` of a block. None
-/// where the text was folded or escaped, so that its bytes are not the file's.
+/// Returns the origin of a byte of a text: on the line of a plain or quoted text, or below the `|` of a block. Returns
+/// none where the text was folded or escaped, so that its bytes are not those of the file.
 fn within(reader: &Reader<'_>, node: &Node, text: &str, at: usize) -> Option<Origin> {
-    let place = node.defined;
-    let start = usize::try_from(place.span().byte_offset()?).ok()?;
+    let location = node.defined;
+    let start = usize::try_from(location.span().byte_offset()?).ok()?;
     let source = reader.source().get(start..)?;
     let before = text.get(..at)?;
     let quote = usize::from(source.starts_with(['"', '\'']));
     let (line, column) = if source.get(quote..)?.starts_with(text) && !text.contains('\n') {
-        (place.line(), place.column() + u64::try_from(quote + before.chars().count()).ok()?)
+        (location.line(), location.column() + u64::try_from(quote + before.chars().count()).ok()?)
     } else {
         let row = before.matches('\n').count();
-        let told = text.lines().nth(row)?;
+        let wanted = text.lines().nth(row)?;
         let block = reader.source().get(start..)?.lines();
-        // The block begins on the line after its `|`, wherever the parser says that it is.
+        // The block begins on the line after its `|`; the parser gives the location of the `|`.
         let skipped = usize::from(source.starts_with('|'));
         let found = block.skip(skipped + row).take(1).next()?;
-        let indent = found.len().checked_sub(told.len())?;
-        if found.get(indent..)? != told {
+        let indent = found.len().checked_sub(wanted.len())?;
+        if found.get(indent..)? != wanted {
             return None;
         }
         let inside = before.rsplit('\n').next().unwrap_or_default().chars().count();
-        let first = if skipped == 0 && row == 0 { place.column() } else { 1 };
-        (place.line() + u64::try_from(skipped + row).ok()?, first + u64::try_from(indent + inside).ok()?)
+        let first = if skipped == 0 && row == 0 { location.column() } else { 1 };
+        (location.line() + u64::try_from(skipped + row).ok()?, first + u64::try_from(indent + inside).ok()?)
     };
     Some(reader.origin_at(line, column))
 }
@@ -151,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_of_the_window_are_one_spelling_and_keep_offsets() {
+    fn templates_get_one_spelling_and_keep_offsets() {
         let (written, padded) =
             windows("rate(a[{{ .window }}] ) + rate(b[{{.window}}:]) + rate(c[{{- .window -}}])").unwrap();
         assert_eq!(written, "rate(a[{{.window}}] ) + rate(b[{{.window}}:]) + rate(c[{{.window}}])");
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_stands_where_the_file_says_it() {
+    fn errors_have_the_line_and_column_of_the_file() {
         let source = "a: sum(x) sum(y)\nb: \"sum(x) sum(y)\"\nc: |\n  sum(\n    x) sum(y)\n";
         let document = crate::yaml::parse(source).unwrap();
         let path = std::path::Path::new("f.yaml");
@@ -171,9 +174,9 @@ mod tests {
         for name in ["a", "b", "c"] {
             read(&mut reader, name, fields.get(name).unwrap(), Template::Optional);
         }
-        let told: Vec<String> = reader.problems.iter().map(|problem| problem.to_string()).collect();
+        let problems: Vec<String> = reader.problems.iter().map(|problem| problem.to_string()).collect();
         assert_eq!(
-            told,
+            problems,
             [
                 "f.yaml:1:11: `a` is not PromQL: unexpected `sum(y)`",
                 "f.yaml:2:12: `b` is not PromQL: unexpected `sum(y)`",

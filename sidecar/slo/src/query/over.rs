@@ -1,5 +1,5 @@
-//! Comes in: PromQL that says nothing of a window. Goes out: the same over the window `{{.window}}`: counters increased
-//! per series before they are summed, so that a reset of fold series is not a fall of the sum. Never changes what is
+//! Comes in: PromQL without a template. Goes out: the same over the window `{{.window}}`. Counters are increased per
+//! series before they are summed, so that a reset of one series is not a fall of the sum. Never changes what is
 //! measured, only over which time.
 
 use std::time::Duration;
@@ -13,51 +13,53 @@ use super::parse::parse;
 /// The template of the window.
 const WINDOW: &str = Expression::WINDOW;
 
-/// Stands for the window while a tree is rewritten: a time that nobody writes.
+/// Stands for the window while a tree is rewritten: a duration that does not occur in real queries.
 const SENTINEL: Duration = Duration::from_millis(7_654_321_987);
 
-/// What the series of a query are.
+/// The kind of series in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SeriesKind {
     /// Counters, which only grow.
     Counter,
     /// Numbers that go up and down: each sample is a number of events.
     Gauge,
-    /// Shares: each sample is fold.
+    /// Shares: each sample is one share.
     Share,
 }
 
-/// A query over the window.
+/// A query that was rewritten over the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OverWindow {
-    /// As it is asked.
+    /// The query.
     pub(crate) text: String,
-    /// What its owner should know of the change.
+    /// A warning, where the change may not be what the author means.
     pub(crate) warning: Option<&'static str>,
 }
 
-/// Rewrites a query that parses and has no template, keeping the labels by which an objective is grouped; an error says
-/// why it cannot be.
+/// Rewrites a query that parses and has no template. Keeps the labels by which an objective is grouped.
+///
+/// # Errors
+/// The query cannot be rewritten; the message says what is accepted.
 pub(crate) fn over_window(text: &str, kind: SeriesKind, groups: &[String]) -> Result<OverWindow, String> {
     let tree = parse(text).map_err(|wrong| wrong.to_string())?;
     let fold = Fold { kind, groups };
-    if is_one(&tree) && !groups.is_empty() {
+    if is_single(&tree) && !groups.is_empty() {
         return Err(format!(
             "it adds up over `{}`, by which the objective is grouped: accepted is `sum by`",
             groups.join("`, `")
         ));
     }
-    let mut found = RangeUse::default();
-    look(&tree, false, &mut found);
-    if !found.has_series {
-        return Err("no series is in it: accepted is a query of series".to_owned());
+    let mut ranges = RangeUse::default();
+    look(&tree, false, &mut ranges);
+    if !ranges.has_series {
+        return Err("it has no series: accepted is a query of series".to_owned());
     }
-    let over = if found.has_other_range {
-        let warning = "it reads a range of its own, so that its value is sampled over the window, not measured: write \
+    let over = if ranges.has_other_range {
+        let warning = "it has a fixed range, so that its value is sampled over the window, not measured: write \
                        the range as [{{.window}}]";
         OverWindow { text: sampled(text, &fold), warning: Some(warning) }
-    } else if found.has_rate {
-        let warning = "it reads a range of its own, for which the whole window is asked instead: write it as \
+    } else if ranges.has_rate {
+        let warning = "it has a fixed range, which the whole window replaces: write it as \
                        [{{.window}}]";
         OverWindow { text: printed(&ranged(tree)?, &fold)?, warning: Some(warning) }
     } else {
@@ -70,7 +72,7 @@ pub(crate) fn over_window(text: &str, kind: SeriesKind, groups: &[String]) -> Re
     parse(&trial).map(|_| over).map_err(|wrong| format!("over a window it is not PromQL: {wrong}"))
 }
 
-/// What is in a query.
+/// Which ranges a query has.
 #[derive(Clone, Copy, Debug, Default)]
 struct RangeUse {
     has_series: bool,
@@ -80,33 +82,33 @@ struct RangeUse {
     has_other_range: bool,
 }
 
-fn look(tree: &Expr, is_in_rate: bool, found: &mut RangeUse) {
+fn look(tree: &Expr, is_in_rate: bool, ranges: &mut RangeUse) {
     match tree {
         Expr::Aggregate(aggregate) => {
-            look(&aggregate.expr, false, found);
-            aggregate.param.iter().for_each(|param| look(param, false, found));
+            look(&aggregate.expr, false, ranges);
+            aggregate.param.iter().for_each(|param| look(param, false, ranges));
         }
-        Expr::Unary(unary) => look(&unary.expr, false, found),
+        Expr::Unary(unary) => look(&unary.expr, false, ranges),
         Expr::Binary(binary) => {
-            look(&binary.lhs, false, found);
-            look(&binary.rhs, false, found);
+            look(&binary.lhs, false, ranges);
+            look(&binary.rhs, false, ranges);
         }
-        Expr::Paren(paren) => look(&paren.expr, is_in_rate, found),
-        Expr::Subquery(_) => (found.has_series, found.has_other_range) = (true, true),
-        Expr::VectorSelector(_) => found.has_series = true,
+        Expr::Paren(paren) => look(&paren.expr, is_in_rate, ranges),
+        Expr::Subquery(_) => (ranges.has_series, ranges.has_other_range) = (true, true),
+        Expr::VectorSelector(_) => ranges.has_series = true,
         Expr::MatrixSelector(_) => {
-            found.has_series = true;
-            if is_in_rate { found.has_rate = true } else { found.has_other_range = true }
+            ranges.has_series = true;
+            if is_in_rate { ranges.has_rate = true } else { ranges.has_other_range = true }
         }
         Expr::Call(call) => {
             let is_rate = ["rate", "increase"].contains(&call.func.name);
-            call.args.args.iter().for_each(|argument| look(argument, is_rate, found));
+            call.args.args.iter().for_each(|argument| look(argument, is_rate, ranges));
         }
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
     }
 }
 
-/// Every series over the window: a range that is there is replaced, a counter without fold is increased.
+/// Puts every series over the window: a range is replaced, a counter without a range is increased.
 fn ranged(tree: Expr) -> Result<Expr, String> {
     Ok(match tree {
         Expr::VectorSelector(series) => increase(sorted(series))?,
@@ -156,7 +158,7 @@ fn increase(series: VectorSelector) -> Result<Expr, String> {
     Ok(Expr::Call(call))
 }
 
-/// The tree as text. The parser prints it, matchers in the order of their text; what it prints must read as the same
+/// Prints the tree. The parser prints matchers in the order of their text; the printed text must parse as the same
 /// tree.
 fn printed(tree: &Expr, fold: &Fold<'_>) -> Result<String, String> {
     let text = tree.to_string();
@@ -169,7 +171,7 @@ fn printed(tree: &Expr, fold: &Fold<'_>) -> Result<String, String> {
     Ok(fold.of(tree, text))
 }
 
-/// A value at each step of the window.
+/// Returns a query for a value at each step of the window.
 fn sampled(text: &str, fold: &Fold<'_>) -> String {
     let (tree, text) = (parse(text).ok(), text.trim());
     let step = match fold.kind {
@@ -183,7 +185,7 @@ fn sampled(text: &str, fold: &Fold<'_>) -> String {
     }
 }
 
-/// How many series become fold: an objective has fold budget, or fold for each group.
+/// Folds series into one, or into one for each group: each has one budget.
 struct Fold<'g> {
     kind: SeriesKind,
     groups: &'g [String],
@@ -191,7 +193,7 @@ struct Fold<'g> {
 
 impl Fold<'_> {
     fn of(&self, tree: &Expr, text: String) -> String {
-        if is_one(tree) {
+        if is_single(tree) {
             return text;
         }
         let whole = match self.kind {
@@ -206,8 +208,8 @@ impl Fold<'_> {
     }
 }
 
-/// Whether a query's answer is fold value at most.
-fn is_one(tree: &Expr) -> bool {
+/// Whether a query returns one value at most.
+fn is_single(tree: &Expr) -> bool {
     match tree {
         Expr::Aggregate(aggregate) => {
             let has_no_labels = aggregate
@@ -218,15 +220,15 @@ fn is_one(tree: &Expr) -> bool {
                 && ["sum", "avg", "min", "max", "count", "stddev", "stdvar", "group", "quantile"]
                     .contains(&aggregate.op.to_string().as_str())
         }
-        Expr::Paren(paren) => is_one(&paren.expr),
-        Expr::Unary(unary) => is_one(&unary.expr),
-        Expr::Binary(binary) => is_one(&binary.lhs) && is_one(&binary.rhs),
+        Expr::Paren(paren) => is_single(&paren.expr),
+        Expr::Unary(unary) => is_single(&unary.expr),
+        Expr::Binary(binary) => is_single(&binary.lhs) && is_single(&binary.rhs),
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) => true,
         Expr::Call(call) => {
             ["vector", "scalar", "time"].contains(&call.func.name)
-                || (!call.args.args.is_empty() && call.args.args.iter().all(|argument| is_one(argument)))
+                || (!call.args.args.is_empty() && call.args.args.iter().all(|argument| is_single(argument)))
         }
-        Expr::Subquery(subquery) => is_one(&subquery.expr),
+        Expr::Subquery(subquery) => is_single(&subquery.expr),
         Expr::VectorSelector(_) | Expr::MatrixSelector(_) | Expr::Extension(_) => false,
     }
 }
@@ -255,17 +257,17 @@ mod tests {
     }
 
     #[test]
-    fn ranges_of_ones_own_are_told() {
+    fn fixed_ranges_are_warned_of() {
         let over = over_window("sum(rate(x[5m]))", SeriesKind::Counter, &[]).unwrap();
         assert_eq!(over.text, "sum(rate(x[{{.window}}]))");
-        assert!(over.warning.unwrap().contains("the whole window is asked instead"));
+        assert!(over.warning.unwrap().contains("the whole window replaces"));
         let over = over_window("sum(min_over_time(x[5m]))", SeriesKind::Counter, &[]).unwrap();
         assert_eq!(over.text, "sum_over_time((sum(min_over_time(x[5m])))[{{.window}}:])");
         assert!(over.warning.unwrap().contains("sampled"));
     }
 
     #[test]
-    fn gauges_and_shares_are_added_up_and_averaged_over_time() {
+    fn gauges_are_summed_and_shares_averaged_over_time() {
         let cases = [
             ("x", SeriesKind::Gauge, "sum(sum_over_time(x[{{.window}}]))"),
             ("sum(x)", SeriesKind::Gauge, "sum_over_time((sum(x))[{{.window}}:])"),

@@ -1,27 +1,27 @@
-//! Comes in: PromQL. Goes out: its tree, or the parser's message and the byte at which it no longer is PromQL. Never
-//! spends more than a bounded time or stack on a text, however it nests.
+//! Comes in: PromQL. Goes out: its tree, or the message of the parser and the byte at which the text stops being
+//! PromQL. Never spends more than a bounded time or stack on a text, however it nests.
 
 use std::fmt;
 
 use promql_parser::parser::{Expr, value::ValueType};
 
-/// How long a query may be in bytes. Raised, longer queries are read, and a hostile one takes longer to refuse.
+/// The longest query in bytes. Raised, longer queries are read, and a hostile one takes longer to refuse.
 const MAX_LENGTH: usize = 16 << 10;
 
-/// How many brackets and operators a query may have: each may nest one level deeper. Raised, the tree may need more
+/// The most brackets and operators of a query: each may nest one level deeper. Raised, the tree may need more
 /// stack than a thread has.
 const MAX_OPERATORS: usize = 400;
 
-/// How long a wrong query may be for its mistake to be looked for. Raised, longer ones are searched, at a time that
-/// grows with the square.
+/// The longest wrong query in which the error is located. Raised, longer ones are searched, in a time that grows with
+/// the square.
 const MAX_SEARCHED: usize = 1_000;
 
 /// Why a text is not a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct QueryError {
-    /// In the words of the parser, where it has some.
+    /// The message of the parser, where it has a specific one.
     message: String,
-    /// The byte at which it goes wrong, where that can be said.
+    /// The byte of the error, where it can be located.
     pub(super) at: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for QueryError {
     }
 }
 
-/// Parses a query whose answer is one value or a set of series at one moment.
+/// Parses a query that returns a scalar or an instant vector.
 pub(super) fn parse(text: &str) -> Result<Expr, QueryError> {
     let plain = |message: String| QueryError { message, at: None };
     if text.len() > MAX_LENGTH {
@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, QueryError> {
     }
 }
 
-/// An upper bound of how deep a text nests.
+/// Returns an upper bound of the nesting depth of a text.
 fn operators(text: &str) -> usize {
     let signs = text.bytes().filter(|byte| b"()[]{}+-*/%^<>=!,".contains(byte)).count();
     let lower = text.to_ascii_lowercase();
@@ -62,7 +62,7 @@ fn operators(text: &str) -> usize {
             .sum::<usize>()
 }
 
-/// The grammar's message for everything that is not a mistake of types or letters.
+/// The message of the grammar for everything that is not an error of types or letters.
 const UNSPECIFIC: &str = "invalid promql query";
 
 fn located(text: &str, message: String) -> QueryError {
@@ -72,7 +72,7 @@ fn located(text: &str, message: String) -> QueryError {
         return QueryError { message, at: None };
     }
     if !is_grammar {
-        // A mistake of types is that of a function; a letter that cannot be stands where the message first appears.
+        // An error of types names a function; a wrong letter is where the message first appears.
         let function = message.split_once("function ").and_then(|(_, rest)| rest.split('\'').nth(1));
         let at = function.and_then(|name| text.find(name)).or_else(|| first_letter(text, &message));
         return QueryError { message, at };
@@ -90,11 +90,11 @@ fn located(text: &str, message: String) -> QueryError {
     QueryError { message: format!("unexpected `{near}`"), at }
 }
 
-/// Where a text begins to give a message: the letter that the parser cannot read.
+/// Returns the byte at which the message of the lexer first appears: the letter that it cannot read.
 fn first_letter(text: &str, message: &str) -> Option<usize> {
     let gives = |end: usize| {
         text.get(..end).is_some_and(|start| {
-            promql_parser::parser::lexer(start).err().is_some_and(|told| told == message)
+            promql_parser::parser::lexer(start).err().is_some_and(|given| given == message)
         })
     };
     if !gives(text.len()) {
@@ -117,13 +117,13 @@ fn can_go_on(start: &str) -> bool {
     ["", "x", " x", "1", "5m", "(x)", "=\"x\"", "\"x\""].into_iter().any(|operand| {
         match promql_parser::parser::parse(&format!("{start}{operand}{closers}")) {
             Ok(_) => true,
-            // A mistake of types is not one of grammar; a mistake of letters is one already.
+            // An error of types is not one of grammar; an error of letters is.
             Err(message) => message.starts_with("expected type") || message.contains("in call to function"),
         }
     })
 }
 
-/// What closes the open brackets of a start; none where it ends within quotes.
+/// Returns the text that closes the open brackets of a start; none where it ends within quotes.
 fn closers(start: &str) -> Option<String> {
     let (mut open, mut quote, mut is_escaped) = (Vec::new(), None, false);
     for letter in start.chars() {
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_query_says_where() {
+    fn errors_have_the_byte() {
         let cases = [
             ("sum(rate(x[5m])) sum(y)", "unexpected `sum(y)`", Some(17)),
             ("sum(rate(x[5m]) y)", "unexpected `y)`", Some(16)),
@@ -160,23 +160,23 @@ mod tests {
             ("x[5m]", "its value is a matrix: accepted is an instant vector or a scalar", None),
         ];
         for (text, message, at) in cases {
-            let wrong = parse(text).unwrap_err();
-            assert_eq!((wrong.to_string().as_str(), wrong.at), (message, at), "{text}");
+            let error = parse(text).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.at), (message, at), "{text}");
         }
-        let wrong = parse("rate(x)").unwrap_err().to_string();
-        assert!(wrong.contains("rate") && wrong.contains("matrix"), "{wrong}");
-        let wrong = parse("histogram_share(0.2, x)").unwrap_err().to_string();
-        assert!(wrong.contains("histogram_share"), "{wrong}");
+        let error = parse("rate(x)").unwrap_err().to_string();
+        assert!(error.contains("rate") && error.contains("matrix"), "{error}");
+        let error = parse("histogram_share(0.2, x)").unwrap_err().to_string();
+        assert!(error.contains("histogram_share"), "{error}");
     }
 
     #[test]
-    fn letters_that_cannot_be_are_pointed_at() {
-        let wrong = parse("sum(x) ! y").unwrap_err();
-        assert_eq!(wrong.at, Some(8), "{wrong}");
+    fn wrong_letters_are_located() {
+        let error = parse("sum(x) ! y").unwrap_err();
+        assert_eq!(error.at, Some(8), "{error}");
     }
 
     #[test]
-    fn nothing_nests_without_end() {
+    fn nesting_is_bounded() {
         for text in [
             "(".repeat(9_000),
             "-".repeat(9_000) + "x",

@@ -1,5 +1,5 @@
 //! Comes in: PromQL of classic histograms, or a metric and a threshold. Goes out: why no series measures the threshold,
-//! where that can be seen without asking a server. Never asks one.
+//! where that is known without a server. Never contacts a server.
 
 use mapwarden_contract::Nanos;
 use mapwarden_objective::Expression;
@@ -9,7 +9,7 @@ use promql_parser::util::{ExprVisitor, walk_expr};
 
 use super::parse::parse;
 
-/// Histograms whose bounds OpenTelemetry's semantic conventions advise, in milliseconds; a service may set others.
+/// Histograms with bounds that OpenTelemetry's semantic conventions advise, in milliseconds; a service may set others.
 const ADVISED: [(&str, &[u64]); 4] = [
     ("http.server.request.duration", &HTTP),
     ("http.client.request.duration", &HTTP),
@@ -19,7 +19,8 @@ const ADVISED: [(&str, &[u64]); 4] = [
 
 const HTTP: [u64; 14] = [5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000];
 
-/// Why a latency threshold on a metric by its OpenTelemetry name is hardly a bucket's bound.
+/// Returns a warning where a latency threshold is probably not the bound of a bucket, for a metric by its OpenTelemetry
+/// name.
 pub(crate) fn off_bound(metric: &str, threshold: Nanos) -> Option<String> {
     let (_, bounds) = ADVISED.iter().find(|(name, _)| *name == metric)?;
     if bounds.iter().any(|bound| Nanos::from_millis(*bound) == threshold) {
@@ -29,14 +30,14 @@ pub(crate) fn off_bound(metric: &str, threshold: Nanos) -> Option<String> {
     let bounds: Vec<String> =
         bounds.iter().map(|bound| seconds(Nanos::from_millis(*bound)).to_string()).collect();
     Some(format!(
-        "the threshold {} s is none of the bounds that `{metric}` usually has, so that nothing may be measured at it: \
+        "the threshold {} s is not one of the bounds that `{metric}` usually has, so that nothing may be measured at it: \
          usual are {} s",
         seconds(threshold),
         bounds.join(", ")
     ))
 }
 
-/// Everything in a query that can measure no threshold, or not the one that it names.
+/// Returns a warning for each bound of a query that measures no threshold, or another one.
 pub(crate) fn unmeasurable(text: &str) -> Vec<String> {
     let mut found = Histograms(Vec::new());
     if let Ok(tree) = parse(&text.replace(Expression::WINDOW, "5m")) {
@@ -47,6 +48,7 @@ pub(crate) fn unmeasurable(text: &str) -> Vec<String> {
     found.0
 }
 
+/// Collects warnings of the bounds of classic histograms.
 struct Histograms(Vec<String>);
 
 impl ExprVisitor for Histograms {
@@ -82,28 +84,28 @@ impl Histograms {
     fn bound(&mut self, name: &str, value: &str) {
         let Some(base) = name.strip_suffix("_bucket") else {
             let message =
-                format!("`{name}` is no histogram's buckets (`..._bucket`), but is asked for le=\"{value}\"");
+                format!("`{name}` is not a bucket series (`..._bucket`), but the query has le=\"{value}\"");
             self.0.push(message);
             return;
         };
         let number = if value == "+Inf" { Some(f64::INFINITY) } else { value.parse::<f64>().ok() };
         let Some(number) = number else {
-            let accepted = "a bound is a number in the histogram's unit, as le=\"0.25\"";
+            let accepted = "a bound is a number in the unit of the histogram, as le=\"0.25\"";
             self.0.push(format!("no bucket of `{base}` has le=\"{value}\": {accepted}"));
             return;
         };
         if number.is_finite() && number.fract() == 0.0 {
             let (whole, point) = (format!("{number}"), format!("{number:.1}"));
             let both = format!("le=~\"{whole}|{whole}\\\\.0\"");
-            let (told, other) = if value.contains('.') { ("3", whole) } else { ("2", point) };
+            let (version, other) = if value.contains('.') { ("3", whole) } else { ("2", point) };
             self.0.push(format!(
-                "le=\"{value}\" is how Prometheus {told} writes the bound, another version writes le=\"{other}\": \
+                "le=\"{value}\" is how Prometheus {version} writes the bound, another version writes le=\"{other}\": \
                  {both} is found by both"
             ));
         }
         let advised = ADVISED.iter().find(|(metric, _)| {
-            let told = metric.replace('.', "_");
-            base == told || base == format!("{told}_seconds")
+            let name = metric.replace('.', "_");
+            base == name || base == format!("{name}_seconds")
         });
         if let Some((metric, _)) = advised
             && number.is_finite()
@@ -119,17 +121,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_that_no_bucket_has_are_told() {
+    fn bounds_without_a_bucket_are_reported() {
         let cases = [
             ("sum(rate(x_bucket{le=\"0.25\"}[{{.window}}]))", None),
             ("sum(rate(x_bucket{le=\"+Inf\"}[{{.window}}]))", None),
             ("sum(rate(x_bucket{le=\"250ms\"}[{{.window}}]))", Some("no bucket of `x` has le=\"250ms\"")),
             ("sum(rate(x_bucket{le=\"1\"}[{{.window}}]))", Some("another version writes le=\"1.0\"")),
             ("sum(rate(x_bucket{le=\"1.0\"}[{{.window}}]))", Some("another version writes le=\"1\"")),
-            ("sum(rate(x_count{le=\"0.5\"}[{{.window}}]))", Some("is no histogram's buckets")),
+            ("sum(rate(x_count{le=\"0.5\"}[{{.window}}]))", Some("is not a bucket series")),
             (
                 "sum(rate(http_server_request_duration_seconds_bucket{le=\"0.3\"}[{{.window}}]))",
-                Some("the threshold 0.3 s is none of the bounds"),
+                Some("the threshold 0.3 s is not one of the bounds"),
             ),
             ("sum(rate(http_server_request_duration_seconds_bucket{le=\"0.25\"}[{{.window}}]))", None),
         ];

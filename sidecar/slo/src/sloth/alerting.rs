@@ -1,4 +1,4 @@
-//! Comes in: Sloth's `alerting`. Goes out: who is told.
+//! Comes in: Sloth's `alerting`. Goes out: the names, labels and annotations of alerts. Never reads a tier.
 
 use super::fields::SlothFields;
 use crate::field;
@@ -6,7 +6,7 @@ use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
 use mapwarden_objective::{Alert, Alerting};
 
-/// Reads `alerting`; the tiers come from a catalogue.
+/// Reads `alerting`. The tiers come from an `AlertWindows` document.
 pub(super) fn alerting(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Alerting {
     let accepted = ["name", "labels", "annotations", "page_alert", "ticket_alert"];
     let Some(part) = SlothFields::open(reader, "alerting", node, &accepted, spelling) else {

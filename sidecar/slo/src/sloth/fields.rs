@@ -1,4 +1,5 @@
-//! Comes in: an object of either of Sloth's forms. Goes out: its fields by one name each, and what is unknown among them.
+//! Comes in: an object of either of Sloth's forms. Goes out: its fields by one name each, and what is unknown among
+//! them.
 
 use crate::spelling::Spelling;
 use crate::yaml::{Fields, Node, Reader};
@@ -10,7 +11,7 @@ pub(super) struct SlothFields<'n> {
 }
 
 impl<'n> SlothFields<'n> {
-    /// Opens an object. A field in the other form's spelling is read, and told.
+    /// Opens an object. A field in the spelling of the other form is read, with a warning.
     pub(super) fn open(
         reader: &mut Reader<'_>,
         name: &str,
@@ -29,7 +30,10 @@ impl<'n> SlothFields<'n> {
             let meant = other.and_then(|at| accepted.get(at)).map(|name| spelling.of(name));
             match meant {
                 Some(meant) => {
-                    reader.warn(place, format!("`{key}` is read as `{meant}`, as which Sloth knows it here"));
+                    reader.warn(
+                        place,
+                        format!("`{key}` is read as `{meant}`, the spelling of Sloth for this form"),
+                    );
                 }
                 None => {
                     let accepted = spelled(spelling).collect::<Vec<_>>().join(", ");
@@ -41,13 +45,13 @@ impl<'n> SlothFields<'n> {
         Some(Self { fields, spelling })
     }
 
-    /// A field's value, in either spelling.
+    /// Returns the value of a field in either spelling.
     pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
         let spelled = |spelling: Spelling| self.fields.get(&spelling.of(name));
         spelled(self.spelling).or_else(|| spelled(self.spelling.other()))
     }
 
-    /// A field that must be there.
+    /// Returns a required field.
     pub(super) fn required(&self, reader: &mut Reader<'_>, of: &str, name: &str) -> Option<&'n Node> {
         let node = self.get(name);
         if node.is_none() {

@@ -1,5 +1,5 @@
-//! Comes in: Sloth's documents, `prometheus/v1` and its Kubernetes form. Goes out: objectives over PromQL, and catalogues
-//! of burn-rate tiers. Never runs a plugin.
+//! Comes in: Sloth's documents, `prometheus/v1` and its Kubernetes form. Goes out: objectives over PromQL, and
+//! catalogues of burn-rate tiers. Never runs a plugin.
 
 mod alerting;
 mod fields;
@@ -41,9 +41,12 @@ fn service(reader: &mut Reader<'_>, of: &str, part: &SlothFields<'_>) -> Vec<Slo
     }
     let nodes = reader.list("slos", part.get("slos"));
     if nodes.is_empty() {
-        reader.warn(part.fields.location(), "`slos` is empty, so that nothing is promised".to_owned());
+        reader.warn(
+            part.fields.location(),
+            "`slos` is empty, so that the document declares no objective".to_owned(),
+        );
     }
-    let told = slo::SlothService { name: service.unwrap_or_default(), labels, spelling: part.spelling };
-    let read: Vec<Slo> = nodes.iter().filter_map(|node| slo::slo(reader, node, &told)).collect();
-    if told.name.is_empty() { Vec::new() } else { read }
+    let shared = slo::SlothService { name: service.unwrap_or_default(), labels, spelling: part.spelling };
+    let read: Vec<Slo> = nodes.iter().filter_map(|node| slo::slo(reader, node, &shared)).collect();
+    if shared.name.is_empty() { Vec::new() } else { read }
 }

@@ -1,17 +1,17 @@
-//! Comes in: the plugins that a document names. Goes out: nothing but what is told of them: a plugin is code that Sloth
-//! runs, so that only the effect of a known one can be had.
+//! Comes in: the plugins that a document names. Goes out: problems and warnings. A plugin is code that Sloth runs, so
+//! that only the effect of a known one is covered. Never runs a plugin.
 
 use super::fields::SlothFields;
 use crate::field;
 use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
 
-/// What becomes of a known plugin.
+/// What happens to the effect of a known plugin.
 #[derive(Clone, Copy)]
 enum PluginEffect {
-    /// What it does is done without it.
+    /// Mapwarden has the effect without the plugin.
     Covered,
-    /// What it does is left out; this is what is missing.
+    /// The effect is missing: this is left out.
     LeftOut(&'static str),
 }
 
@@ -24,7 +24,7 @@ const KNOWN: [(&str, PluginEffect); 11] = [
     ("sloth.dev/core/sli_rules", PluginEffect::Covered),
     ("sloth.dev/core/validate", PluginEffect::Covered),
     ("sloth.dev/contrib/alert_for", PluginEffect::Covered),
-    // Ratios are of sums here, which is what it corrects.
+    // Ratios are of sums here, which is the correction that the plugin makes.
     ("sloth.dev/contrib/denominator_corrected_rules", PluginEffect::Covered),
     (
         "sloth.dev/contrib/info_labels",
@@ -33,7 +33,7 @@ const KNOWN: [(&str, PluginEffect); 11] = [
     ("sloth.dev/contrib/rule_intervals", PluginEffect::LeftOut("intervals of rule groups")),
     (
         "sloth.dev/contrib/sli_total_amount",
-        PluginEffect::LeftOut("recorded totals: ask `mapwarden`'s own counts instead"),
+        PluginEffect::LeftOut("recorded totals: read `mapwarden:sli_total` instead"),
     ),
 ];
 
@@ -54,7 +54,7 @@ pub(super) fn chain(reader: &mut Reader<'_>, name: &str, node: &Node) {
             }
             None => {
                 let message = format!(
-                    "the plugin `{id}` is code that Sloth runs and this does not: accepted is the document without \
+                    "the plugin `{id}` is code that Sloth runs and Mapwarden does not: accepted is the document without \
                      it, with what it makes written as `sli`, `labels` and `annotations`"
                 );
                 reader.problem(place, message);
@@ -63,13 +63,13 @@ pub(super) fn chain(reader: &mut Reader<'_>, name: &str, node: &Node) {
     }
 }
 
-/// Refuses an SLI plugin, and says what to write instead.
+/// Refuses an SLI plugin; the message says what to write instead.
 pub(super) fn refuse_sli(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) {
     let Some(part) = SlothFields::open(reader, "plugin", node, &["id", "options"], spelling) else { return };
     let id = part.required(reader, "plugin", "id").and_then(|node| reader.text("id", node));
     let (error, total) = (spelling.of("error_query"), spelling.of("total_query"));
     let message = format!(
-        "the SLI plugin `{}` is code that Sloth runs and this does not: accepted is `events` with the `{error}` and \
+        "the SLI plugin `{}` is code that Sloth runs and Mapwarden does not: accepted is `events` with the `{error}` and \
          `{total}` that it makes (`sloth generate` shows them)",
         id.unwrap_or_default()
     );

@@ -1,4 +1,4 @@
-//! Comes in: one member of `slos`. Goes out: one objective.
+//! Comes in: one member of `slos`. Goes out: one objective. Never reads the document around it.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::yaml::{Node, Reader};
 use mapwarden_contract::Verdict;
 use mapwarden_objective::{Indicator, Queried, Queries, Slo};
 
-/// What all objectives of a document share.
+/// The parts that all objectives of a document share.
 pub(super) struct SlothService {
     pub(super) name: String,
     pub(super) labels: BTreeMap<String, String>,

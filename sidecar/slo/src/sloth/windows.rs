@@ -1,4 +1,5 @@
-//! Comes in: an `AlertWindows` document. Goes out: the burn-rate tiers of every objective of that period.
+//! Comes in: an `AlertWindows` document. Goes out: the burn-rate tiers of every objective of that period. Never reads
+//! an objective.
 
 use mapwarden_contract::Nanos;
 
@@ -10,7 +11,7 @@ use mapwarden_objective::{BurnTier, Origin, Severity};
 /// The tiers of a period.
 #[derive(Clone, Debug)]
 pub(crate) struct AlertWindows {
-    /// The rolling period of the objectives that they are for.
+    /// The rolling period of the objectives that get the tiers.
     pub(crate) period: Nanos,
     /// The tiers, quick before slow and pages before tickets.
     pub(crate) tiers: Vec<BurnTier>,
@@ -34,7 +35,7 @@ pub(crate) fn windows(reader: &mut Reader<'_>, document: &Document) -> Option<Al
             tiers.extend(tier(reader, (severity, &fields), speed, period));
         }
     }
-    // Each problem was told; a catalogue that lacks a tier would be another one.
+    // Each problem was reported; a catalogue without one of the tiers would be another catalogue.
     (tiers.len() == 4).then(|| AlertWindows {
         period: period.unwrap_or_default(),
         tiers,
@@ -53,8 +54,8 @@ fn part<'n>(
     reader.object(name, node, accepted)
 }
 
-/// One tier. Its factor is the burn that spends the share of the budget within the long window (SRE workbook, chapter
-/// 5).
+/// Reads one tier. Its factor is the burn rate that spends the share of the budget within the long window (SRE
+/// workbook, chapter 5).
 fn tier(
     reader: &mut Reader<'_>,
     (severity, of): (Severity, &Fields<'_>),
@@ -78,7 +79,7 @@ fn tier(
     let (short, long) = (window("shortWindow", name), window("longWindow", name));
     let (short, long) = (short?, long?);
     if long <= short {
-        let message = "`longWindow` is not longer than `shortWindow`, so that the long one says nothing more";
+        let message = "`longWindow` is not longer than `shortWindow`, so that the long window adds nothing";
         reader.warn(fields.location(), message.to_owned());
     }
     let period = period?;

@@ -1,16 +1,16 @@
-//! What is wrong with a configuration: every problem of one run, each with where it was said.
+//! The problems of one run, each with its origin.
 
 use std::fmt;
 use std::path::Path;
 
 use mapwarden_objective::Origin;
 
-/// One thing that is wrong, with the value and what is accepted.
+/// One error or warning, with the value and what is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it was said.
+    /// Where it was found.
     pub origin: Origin,
-    /// What is wrong.
+    /// The message: names the field and the value, and says what is accepted.
     pub message: String,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of its text.
+/// Every problem of a configuration, in the order of its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -1,5 +1,5 @@
-//! Comes in: parts of a document and texts of flags. Goes out: values known to be right, and every problem that
-//! was met on the way.
+//! Comes in: nodes of a document, and texts of flags. Goes out: valid values, and every problem found on the way. Never
+//! stops at the first problem.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,40 +10,44 @@ use serde_saphyr::{Location, Spanned};
 use url::Url;
 
 use super::problem::Problem;
-use super::value::{Node, YamlValue};
+use super::value::{Node, YamlValue, parse_all};
 use mapwarden_objective::Origin;
 
-/// Reads parts and collects problems.
+/// Reads nodes of one file and collects problems.
+#[derive(Debug)]
 pub struct Reader<'a> {
     path: &'a Path,
     source: &'a str,
+    /// The errors found so far.
     pub problems: Vec<Problem>,
+    /// The warnings found so far.
     pub warnings: Vec<Problem>,
 }
 
-/// The fields of an object whose names were checked.
+/// The fields of an object, with checked names.
+#[derive(Clone, Copy, Debug)]
 pub struct Fields<'n> {
-    place: Location,
+    location: Location,
     fields: &'n [(Spanned<String>, Node)],
 }
 
 impl<'n> Fields<'n> {
-    /// Where the object begins.
+    /// Returns the location at which the object begins.
     pub fn location(&self) -> Location {
-        self.place
+        self.location
     }
 
-    /// The names of its fields, in their order, each with its place.
+    /// Returns the names of the fields, in their order, each with its location.
     pub fn keys(&self) -> impl Iterator<Item = (&'n str, Location)> + use<'n> {
         self.fields.iter().map(|(key, _)| (key.value.as_str(), key.referenced))
     }
 
-    /// The place of a field's name.
+    /// Returns the location of the name of a field.
     pub fn key(&self, name: &str) -> Option<Location> {
         self.fields.iter().find(|(key, _)| key.value == name).map(|(key, _)| key.referenced)
     }
 
-    /// A field's value; none where it is absent or empty.
+    /// Returns the value of a field; none where it is absent or empty.
     pub fn get(&self, name: &str) -> Option<&'n Node> {
         let (_, node) = self.fields.iter().find(|(key, _)| key.value == name)?;
         Some(node).filter(|node| node.value != YamlValue::Nothing)
@@ -51,50 +55,52 @@ impl<'n> Fields<'n> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads parts of a file of which only the values matter.
+    /// Returns a reader for a file of which only the values are read.
     pub fn new(path: &'a Path) -> Self {
         Self::of(path, "")
     }
 
-    /// Reads parts of a file whose text is there too, so that numbers can be read as they were written.
+    /// Returns a reader for a file with its text, so that numbers can be read as they were written.
     pub fn of(path: &'a Path, source: &'a str) -> Self {
         Self { path, source, problems: Vec::new(), warnings: Vec::new() }
     }
 
-    /// Where something stands.
-    pub fn origin(&self, place: Location) -> Origin {
-        // The parser says 0 where it does not know.
+    /// Returns the origin of a location.
+    pub fn origin(&self, location: Location) -> Origin {
+        // The parser gives 0 where it does not know.
         let known = |number| Some(number).filter(|number| *number > 0);
-        let (line, column) = (known(place.line()), known(place.column()));
+        let (line, column) = (known(location.line()), known(location.column()));
         Origin::File { path: self.path.to_owned(), line, column }
     }
 
-    /// A place that was counted by hand, within a text.
+    /// Returns the origin of a line and column, which count from 1.
     pub fn origin_at(&self, line: u64, column: u64) -> Origin {
         Origin::File { path: self.path.to_owned(), line: Some(line), column: Some(column) }
     }
 
-    pub fn problem(&mut self, place: Location, message: String) {
-        let origin = self.origin(place);
+    /// Adds an error at a location.
+    pub fn problem(&mut self, location: Location, message: String) {
+        let origin = self.origin(location);
         self.problem_at(origin, message);
     }
 
+    /// Adds an error at an origin.
     pub fn problem_at(&mut self, origin: Origin, message: String) {
         self.problems.push(Problem { origin, message });
     }
 
-    /// What is read all the same, but hardly meant.
-    pub fn warn(&mut self, place: Location, message: String) {
-        let origin = self.origin(place);
+    /// Adds a warning: the text is accepted, but hardly what its author means.
+    pub fn warn(&mut self, location: Location, message: String) {
+        let origin = self.origin(location);
         self.warnings.push(Problem { origin, message });
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     pub fn source(&self) -> &'a str {
         self.source
     }
 
-    /// An object with no other fields than the accepted ones.
+    /// Reads an object that has no other fields than the accepted ones.
     pub fn object<'n>(&mut self, name: &str, node: &'n Node, accepted: &[&str]) -> Option<Fields<'n>> {
         let fields = self.open(name, node, &format!(" with {}", accepted.join(", ")))?;
         for (key, _) in fields.fields {
@@ -108,33 +114,33 @@ impl<'a> Reader<'a> {
         Some(fields)
     }
 
-    /// An object whose other fields concern others.
+    /// Reads an object with any fields.
     pub fn any_object<'n>(&mut self, name: &str, node: &'n Node) -> Option<Fields<'n>> {
         self.open(name, node, "")
     }
 
     fn open<'n>(&mut self, name: &str, node: &'n Node, with: &str) -> Option<Fields<'n>> {
         if let YamlValue::Object(fields) = &node.value {
-            return Some(Fields { place: node.referenced, fields });
+            return Some(Fields { location: node.referenced, fields });
         }
         let message = format!("`{name}` is {}: accepted is an object{with}", node.value);
         self.problem(node.referenced, message);
         None
     }
 
-    /// The members of a list; an absent list is empty.
+    /// Reads the members of a list. An absent list is empty.
     pub fn list<'n>(&mut self, name: &str, node: Option<&'n Node>) -> &'n [Node] {
         match node.map(|node| (&node.value, node.referenced)) {
             None => &[],
             Some((YamlValue::List(values), _)) => values,
-            Some((other, place)) => {
-                self.problem(place, format!("`{name}` is {other}: accepted is a list"));
+            Some((other, location)) => {
+                self.problem(location, format!("`{name}` is {other}: accepted is a list"));
                 &[]
             }
         }
     }
 
-    /// All fields of an object as texts, for names that users choose.
+    /// Reads all fields of an object as texts, for names that users choose.
     pub fn texts(&mut self, name: &str, node: Option<&Node>) -> Vec<(String, String)> {
         match node.map(|node| (&node.value, node.referenced)) {
             None => Vec::new(),
@@ -142,9 +148,9 @@ impl<'a> Reader<'a> {
                 .iter()
                 .filter_map(|(key, node)| Some((key.value.clone(), self.text(&key.value, node)?)))
                 .collect(),
-            Some((other, place)) => {
+            Some((other, location)) => {
                 self.problem(
-                    place,
+                    location,
                     format!("`{name}` is {other}: accepted is an object of names and values"),
                 );
                 Vec::new()
@@ -152,22 +158,23 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A field that must be there.
+    /// Reads a required field.
     pub fn required<'n>(&mut self, of: &str, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
         let node = fields.get(name);
         if node.is_none() {
-            self.problem(fields.place, format!("`{of}` lacks `{name}`"));
+            self.problem(fields.location, format!("`{of}` lacks `{name}`"));
         }
         node
     }
 
-    /// A required field as text.
+    /// Reads a required field as text.
     pub fn required_text(&mut self, of: &str, fields: &Fields<'_>, name: &str) -> Option<String> {
         let node = self.required(of, fields, name)?;
         self.text(name, node)
     }
 
-    /// A text; whole numbers and truths count as what was written, floats do not: 1.10 would become 1.1.
+    /// Reads a text. Whole numbers and truths are read as they were written; floats are not accepted: 1.10 would become
+    /// 1.1.
     pub fn text(&mut self, name: &str, node: &Node) -> Option<String> {
         match &node.value {
             YamlValue::Text(text) if !text.trim().is_empty() => Some(text.clone()),
@@ -185,7 +192,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text, or whatever number or truth stands there as it was written: `1.10` is `1.10`.
+    /// Reads a text, or a number or truth as it was written: `1.10` is `1.10`.
     pub fn scalar(&mut self, name: &str, node: &Node) -> Option<String> {
         let span = node.defined.span();
         let written = span.byte_offset().zip(span.byte_len()).and_then(|(offset, length)| {
@@ -200,7 +207,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub fn truth(&mut self, name: &str, node: &Node) -> Option<bool> {
         if let YamlValue::Truth(truth) = node.value {
             return Some(truth);
@@ -209,7 +216,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A number, whole or not.
+    /// Reads a number, whole or not.
     pub fn number(&mut self, name: &str, node: &Node) -> Option<f64> {
         let number = match &node.value {
             YamlValue::Float(number) => Some(*number),
@@ -226,7 +233,7 @@ impl<'a> Reader<'a> {
         number
     }
 
-    /// A whole number within bounds; with `KiB` and `MiB` where they make sense.
+    /// Reads a whole number within bounds, with `KiB` or `MiB` after it or without a unit.
     pub fn size(&mut self, name: &str, node: &Node, range: std::ops::RangeInclusive<usize>) -> Option<usize> {
         let size = match &node.value {
             YamlValue::Integer(number) => usize::try_from(*number).ok(),
@@ -246,12 +253,12 @@ impl<'a> Reader<'a> {
         size
     }
 
-    /// A span of time above zero.
+    /// Reads a duration above zero.
     pub fn duration(&mut self, name: &str, node: &Node) -> Option<Nanos> {
         self.parsed(name, node, duration, "a time above zero with its unit: 250ms, 10s, 1m30s")
     }
 
-    /// A text that can be parsed; `accepted` says of what form.
+    /// Reads a text that `parse` accepts. `accepted` describes the form in the message.
     pub fn parsed<T>(
         &mut self,
         name: &str,
@@ -274,7 +281,7 @@ impl<'a> Reader<'a> {
         parsed
     }
 
-    /// A text that passes a check, see [`address`] and [`web_url`].
+    /// Reads a text that passes a check, see [`address`] and [`web_url`].
     pub fn checked<T>(
         &mut self,
         name: &str,
@@ -285,7 +292,7 @@ impl<'a> Reader<'a> {
         check(&text).map_err(|message| self.problem(node.referenced, format!("`{name}`: {message}"))).ok()
     }
 
-    /// A path, relative to the folder of the file that names it.
+    /// Reads a path, relative to the folder of the file that names it.
     pub fn path(&mut self, name: &str, node: &Node) -> Option<PathBuf> {
         let text = self.text(name, node)?;
         Some(self.path.parent().map_or_else(|| PathBuf::from(&text), |folder| folder.join(&text)))
@@ -304,13 +311,31 @@ fn duration(text: &str) -> Option<Nanos> {
     std::time::Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).map(Nanos::from)
 }
 
-/// An address to listen on.
+/// Reads all documents of a file; empty ones are left out.
+///
+/// # Errors
+/// The text is not YAML, or exceeds a limit; the problem has the location.
+pub fn read_all(path: &Path, text: &str) -> Result<Vec<Node>, Problem> {
+    parse_all(text).map_err(|error| {
+        let location = error.location().unwrap_or(Location::UNKNOWN);
+        let message = format!("is not YAML: {}", error.without_snippet());
+        Problem { origin: Reader::new(path).origin(location), message }
+    })
+}
+
+/// Parses an address to listen on.
+///
+/// # Errors
+/// The text is not `IP:port`; the message says what is accepted.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     let accepted = "accepted is IP:port, e.g. 127.0.0.1:4318, port 0 for a free one";
     text.parse().map_err(|_| format!("`{text}` is not an address: {accepted}"))
 }
 
-/// A URL to send to.
+/// Checks a URL to send to.
+///
+/// # Errors
+/// The text is not an `http` or `https` URL; the message says what is accepted.
 pub fn web_url(text: &str) -> Result<String, String> {
     let is_web =
         Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
@@ -318,7 +343,10 @@ pub fn web_url(text: &str) -> Result<String, String> {
     is_web.then(|| text.to_owned()).ok_or_else(problem)
 }
 
-/// A host and a port to connect to.
+/// Checks a host and a port to connect to.
+///
+/// # Errors
+/// The text is not `host:port`; the message says what is accepted.
 pub fn host_port(text: &str) -> Result<String, String> {
     let is_there = text
         .rsplit_once(':')
@@ -333,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_as_humans_write_them() {
+    fn durations_are_read_with_their_unit() {
         let cases = [
             ("250ms", Some(Nanos::from_millis(250))),
             ("10s", Some(Nanos::from_secs(10))),

@@ -1,5 +1,5 @@
-//! Comes in: YAML, one document or several. Goes out: trees in which every key and value knows its line. Never judges
-//! what it reads, and never takes more memory than its limits allow, whatever aliases multiply.
+//! Comes in: YAML, one document or several. Goes out: trees in which every key and value knows its line. Never checks
+//! the content, and never takes more memory than its limits, whatever aliases multiply.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,23 +7,30 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
-/// A value and where it stands.
+/// A value with its location.
 pub type Node = Spanned<YamlValue>;
 
 /// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum YamlValue {
+    /// A null, or an empty field.
     Nothing,
+    /// `true` or `false`.
     Truth(bool),
+    /// A whole number.
     Integer(i128),
+    /// A finite number with a fraction or an exponent.
     Float(f64),
+    /// A text.
     Text(String),
+    /// A list.
     List(Vec<Node>),
+    /// An object: its fields in their order.
     Object(Vec<(Spanned<String>, Node)>),
 }
 
 impl fmt::Display for YamlValue {
-    /// As a message names it: scalars as they were written, more or less.
+    /// Writes the value as messages name it: scalars nearly as they were written.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => out.write_str("nothing"),
@@ -37,24 +44,27 @@ impl fmt::Display for YamlValue {
     }
 }
 
-/// How many values one text may hold. Raised, a larger generated file is read, at some 200 bytes a value.
+/// The most values of one text. Raised, a larger generated file is read, at some 200 bytes a value.
 const MAX_NODES: usize = 250_000;
 
-/// How many values aliases may add to what is written. Raised, a file with many large anchors is read, and a hostile
-/// one takes more memory before it is refused.
+/// The most values that aliases may add to the written ones. Raised, a file with many large anchors is read, and a
+/// hostile one takes more memory before it is refused.
 const MAX_REPEATED: usize = 50_000;
 
-/// How many bytes of text one file may make, aliases included. Raised, longer texts may be repeated by aliases, at
+/// The most bytes of text of one file, aliases included. Raised, longer texts may be repeated by aliases, at
 /// that much memory.
 const MAX_TEXT: usize = 16 << 20;
 
 thread_local! {
-    /// What is left of [`MAX_TEXT`] while this thread reads a text: the parser counts what is written, not what aliases
-    /// repeat of it.
+    /// The rest of [`MAX_TEXT`] while this thread reads a text: the parser counts written text, not the text that
+    /// aliases repeat.
     static TEXT_LEFT: Cell<usize> = const { Cell::new(MAX_TEXT) };
 }
 
-/// Reads one document; an empty one is [`YamlValue::Nothing`].
+/// Reads one document. An empty document is [`YamlValue::Nothing`].
+///
+/// # Errors
+/// The text is not YAML, or exceeds a limit.
 pub fn parse(text: &str) -> Result<Node, serde_saphyr::Error> {
     if is_empty(text) {
         return Ok(Spanned::new(YamlValue::Nothing, Location::UNKNOWN, Location::UNKNOWN));
@@ -64,7 +74,10 @@ pub fn parse(text: &str) -> Result<Node, serde_saphyr::Error> {
 }
 
 /// Reads all documents of a text; empty ones are left out. Lines count from the start of the text.
-pub fn parse_all(text: &str) -> Result<Vec<Node>, serde_saphyr::Error> {
+///
+/// # Errors
+/// The text is not YAML, or exceeds a limit.
+pub(super) fn parse_all(text: &str) -> Result<Vec<Node>, serde_saphyr::Error> {
     if is_empty(text) {
         return Ok(Vec::new());
     }
@@ -152,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_and_values_know_their_places() {
+    fn keys_and_values_have_locations() {
         let node = parse("a: 1\nlist:\n  - {x: 2.5, y: on}\n  - ~\n").unwrap();
         let YamlValue::Object(fields) = node.value else { panic!("{node:?}") };
         let places: Vec<(&str, u64, u64, u64)> = fields
@@ -179,8 +192,9 @@ mod tests {
             assert_eq!(parse(text).unwrap().value, YamlValue::Nothing, "{text:?}");
         }
     }
+
     #[test]
-    fn documents_of_one_text_are_told_apart() {
+    fn documents_of_one_text_are_separate() {
         let nodes = parse_all("# first\na: 1\n---\n---\n- b\n---\n# nothing\n").unwrap();
         let lines: Vec<u64> = nodes.iter().map(|node| node.referenced.line()).collect();
         assert_eq!(lines, [2, 5]);

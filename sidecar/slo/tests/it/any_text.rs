@@ -1,6 +1,6 @@
-//! Comes in: any text. Goes out: nothing, or a panic. The text is read as the sidecar reads an SLO file at its start, and
-//! what must hold for every text is asserted. The fuzz target in `sidecar/slo/fuzz` includes this file and searches for
-//! texts that break it.
+//! Comes in: any text. Goes out: nothing, or a panic. The text is read as the sidecar reads an SLO file at its start,
+//! and what must hold for every text is asserted. The fuzz target in `sidecar/slo/fuzz` includes this file and searches
+//! for texts that break it.
 
 use std::path::Path;
 
@@ -8,7 +8,8 @@ use mapwarden_contract::{Nanos, Ratio};
 use mapwarden_objective::{Indicator, Method, Origin, Period, Queried, Queries, Slo};
 use mapwarden_slo::{Loaded, Plan, load_text};
 
-/// Reads a text: its documents, the references between them, the problems between objectives, and the plan of every query.
+/// Reads a text: its documents, the references between them, the problems between objectives, and the plan of every
+/// query.
 pub(crate) fn read(text: &str) {
     let Loaded { slos, sources: _, files, problems, warnings } =
         load_text(Path::new("any.yaml"), text, &Period::DEFAULT);

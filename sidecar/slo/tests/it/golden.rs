@@ -1,4 +1,4 @@
-//! Files that hold what is expected. `UPDATE_GOLDEN=1` rewrites them; the diff is to be read.
+//! Golden files. `UPDATE_GOLDEN=1` rewrites them; read the diff.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! SLO files: what is read of them, and what is said of those that are wrong.
+//! Objectives that are read from SLO files, and the problems of wrong files.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,8 +14,8 @@ fn read(name: &str, text: &str) -> Loaded {
     load_text(Path::new(name), text, &Period::DEFAULT)
 }
 
-/// The objectives, then what is wrong, then what is doubtful.
-fn told(loaded: &Loaded) -> String {
+/// Prints the objectives, the sources, the errors and the warnings.
+fn printed(loaded: &Loaded) -> String {
     let mut text = String::new();
     for slo in &loaded.slos {
         writeln!(text, "{slo:#?}").unwrap();
@@ -40,18 +40,18 @@ fn without_problems(loaded: Loaded) -> Vec<Slo> {
 #[test]
 fn sloth_files_are_read_in_both_forms() {
     let loaded = read("sloth.yaml", include_str!("golden/sloth.yaml"));
-    assert_golden("sloth.txt", &told(&loaded));
+    assert_golden("sloth.txt", &printed(&loaded));
     assert_eq!((loaded.problems.len(), loaded.warnings.len()), (0, 0));
 }
 
 #[test]
-fn every_problem_of_a_sloth_file_is_told_with_its_place() {
+fn every_problem_of_a_sloth_file_has_its_line() {
     let loaded = read("wrong.yaml", include_str!("golden/sloth-problems.yaml"));
-    assert_golden("sloth-problems.txt", &told(&loaded));
+    assert_golden("sloth-problems.txt", &printed(&loaded));
 }
 
 #[test]
-fn the_factors_of_a_catalogue_are_those_of_the_workbook() {
+fn factors_of_a_catalogue_agree_with_the_workbook() {
     let slos = without_problems(read("sloth.yaml", include_str!("golden/sloth.yaml")));
     for slo in slos {
         let tiers: Vec<_> =
@@ -67,9 +67,9 @@ fn the_factors_of_a_catalogue_are_those_of_the_workbook() {
 }
 
 #[test]
-fn openslo_documents_are_resolved_across_one_another() {
+fn openslo_references_are_resolved_across_documents() {
     let loaded = read("openslo.yaml", include_str!("golden/openslo.yaml"));
-    assert_golden("openslo.txt", &told(&loaded));
+    assert_golden("openslo.txt", &printed(&loaded));
     assert_eq!((loaded.problems.len(), loaded.warnings.len()), (0, 0));
     let ids: Vec<String> = loaded.slos.iter().map(Slo::id).collect();
     let expected = [
@@ -86,13 +86,13 @@ fn openslo_documents_are_resolved_across_one_another() {
 }
 
 #[test]
-fn every_problem_of_an_openslo_file_is_told_with_its_place() {
+fn every_problem_of_an_openslo_file_has_its_line() {
     let loaded = read("wrong.yaml", include_str!("golden/openslo-problems.yaml"));
-    assert_golden("openslo-problems.txt", &told(&loaded));
+    assert_golden("openslo-problems.txt", &printed(&loaded));
 }
 
 #[test]
-fn numbers_with_which_nothing_can_be_counted_are_refused() {
+fn uncountable_numbers_are_refused() {
     let file = include_str!("golden/openslo.yaml");
     let cases = [
         ("compositeWeight: 3", "compositeWeight: 1e10", "`compositeWeight` is `10000000000`: accepted is"),
@@ -103,7 +103,7 @@ fn numbers_with_which_nothing_can_be_counted_are_refused() {
     for (before, after, expected) in cases {
         assert!(file.contains(before), "{before}");
         let problems = read("wrong.yaml", &file.replacen(before, after, 1)).problems;
-        let told = problems.iter().filter(|problem| problem.message.contains(expected)).count();
-        assert_eq!(told, 1, "{after}: {problems:?}");
+        let found = problems.iter().filter(|problem| problem.message.contains(expected)).count();
+        assert_eq!(found, 1, "{after}: {problems:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Objectives that are written as a file read back as they were: any of them, in each format.
+//! Any objective that is written as a file of a format is read back equal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use mapwarden_objective::{
 use mapwarden_slo::load_text;
 use proptest::prelude::*;
 
-/// Any text that a quoted YAML scalar can hold, without space at its ends, which nothing keeps.
+/// Any text that a quoted YAML scalar can hold, without space at its ends, which readers trim.
 fn words() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9:#'\"\\\\{}\\[\\],&*?|<>=!%@`éß☃ -]{0,30}".prop_map(|text| format!("a{text}z"))
 }
@@ -43,7 +43,7 @@ fn query() -> impl Strategy<Value = Expression> {
     text.prop_map(Expression::new)
 }
 
-/// JSON's texts are YAML's and PromQL's.
+/// Quotes a text as JSON, which is valid YAML and PromQL.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
@@ -148,8 +148,8 @@ fn period() -> impl Strategy<Value = Period> {
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
-    let told = ("[a-z.]{1,20}", prop::collection::btree_map("[a-z.]{1,10}", words(), 0..3));
-    told.prop_map(|(metric, matching)| {
+    let parts = ("[a-z.]{1,20}", prop::collection::btree_map("[a-z.]{1,10}", words(), 0..3));
+    parts.prop_map(|(metric, matching)| {
         let matching = matching.into_iter().map(|(attribute, pattern)| Matcher { attribute, pattern });
         Selector { metric: format!("m{metric}"), matching: matching.collect() }
     })
@@ -216,7 +216,7 @@ fn held(selector: &Selector, unit: &str) -> String {
     )
 }
 
-/// The `spec` of the SLI, and what its objective says of it.
+/// Returns the `spec` of the SLI, and the fields of its objective that belong to it.
 fn write_indicator(indicator: &Indicator) -> (String, String) {
     match indicator {
         Indicator::Events { total, bad } => (
@@ -287,7 +287,7 @@ fn write_openslo(slo: &Slo) -> String {
     text
 }
 
-/// What becomes of a part of a text: it goes, comes twice, or something else stands there.
+/// A change of a part of a text: it is removed, doubled or replaced.
 #[derive(Clone, Debug)]
 struct Cut {
     at: prop::sample::Index,
@@ -350,18 +350,18 @@ fn cut() -> impl Strategy<Value = Cut> {
 
 proptest! {
     #[test]
-    fn what_is_written_for_sloth_reads_back(slo in sloth()) {
+    fn sloth_files_are_read_back_equal(slo in sloth()) {
         prop_assert_eq!(read_one(&write_sloth(&slo)), slo);
     }
 
     #[test]
-    fn what_is_written_for_openslo_reads_back(slo in openslo()) {
+    fn openslo_files_are_read_back_equal(slo in openslo()) {
         prop_assert_eq!(read_one(&write_openslo(&slo)), slo);
     }
 
-    /// Nothing panics or hangs on what is left of a right file; `sidecar/fuzz` looks for more.
+    /// No damaged file panics or hangs; `sidecar/slo/fuzz` searches for more.
     #[test]
-    fn no_text_is_too_much(file in 0_usize..2, cuts in prop::collection::vec(cut(), 1..8)) {
+    fn damaged_files_are_read_without_panic(file in 0_usize..2, cuts in prop::collection::vec(cut(), 1..8)) {
         let files = [include_str!("golden/sloth.yaml"), include_str!("golden/openslo.yaml")];
         let text = cuts.iter().fold(files[file].to_owned(), |text, cut| cut.of(&text));
         load_text(Path::new("any.yaml"), &text, &Period::DEFAULT);

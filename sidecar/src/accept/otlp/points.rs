@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::tally::{Fault, Reason};
-use mapwarden_engine::observation::{Buckets, Exemplar, Histogram, Trace};
+use mapwarden_engine::observation::{Buckets, Histogram, Trace, TracedEvent};
 
 /// The factor from a unit to nanoseconds; none where it is not a time that latencies are told in.
 pub(super) fn to_nanos(unit: &str) -> Option<f64> {
@@ -111,13 +111,13 @@ pub(super) fn exponential(
 }
 
 /// The exemplars that name a trace. What is wrong with others costs nothing: no count rests on them.
-fn with_traces(exemplars: &[told::Exemplar], to_nanos: Option<f64>) -> Vec<Exemplar> {
+fn with_traces(exemplars: &[told::Exemplar], to_nanos: Option<f64>) -> Vec<TracedEvent> {
     let read = |exemplar: &told::Exemplar| {
         let value = match exemplar.value? {
             ExemplarValue::AsInt(value) => int_to_f64(value),
             ExemplarValue::AsDouble(value) => value,
         };
-        Some(Exemplar {
+        Some(TracedEvent {
             at: UnixNanos::new(exemplar.time_unix_nano),
             duration: nanos(value * to_nanos?),
             trace: Trace::of(&exemplar.trace_id, &exemplar.span_id)?,

@@ -19,7 +19,7 @@ use super::attributes::{Words, find};
 use super::tally::{Fault, Reason, Tally};
 use crate::config::PseudonymKey;
 use mapwarden_engine::observation::{
-    Call, CallSource, Completion, Exemplar, Failure, FailureAbout, Observation, Request, Resource, Trace,
+    Call, CallSource, Completion, Failure, FailureAbout, Observation, Request, Resource, Trace, TracedEvent,
 };
 
 /// How many spans there are.
@@ -83,7 +83,7 @@ impl SpanReader<'_> {
         let duration = at.since(UnixNanos::new(span.start_time_unix_nano));
         let trace = Trace::of(&span.trace_id, &span.span_id)?;
         let error = get(ERROR_TYPE).map(|error| self.words.word(&error));
-        Some(Failure { about, error, exemplar: Exemplar { at, duration, trace } })
+        Some(Failure { about, error, exemplar: TracedEvent { at, duration, trace } })
     }
 
     fn span(&mut self, span: &Span) -> Result<Option<Observation>, Fault> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::ObservedFault;
 use crate::aggregate::SPANS;
-use crate::aggregate::distribution::Distribution;
+use crate::aggregate::distribution::TimeDistribution;
 use crate::aggregate::objective::About;
 use crate::aggregate::slots::Until;
 use crate::notice::known::Known;
@@ -20,9 +20,9 @@ pub struct Percentiles {
 }
 
 /// Returns the times of the requests or operations that the objective is about; none where none were sent.
-pub(super) fn times(fault: &ObservedFault<'_>, from: UnixNanos, until: Until) -> Option<Distribution> {
+pub(super) fn times(fault: &ObservedFault<'_>, from: UnixNanos, until: Until) -> Option<TimeDistribution> {
     let (service, now) = (&fault.objective.definition.service, fault.view.now);
-    let mut times = Distribution::default();
+    let mut times = TimeDistribution::default();
     let mut is_timed = false;
     let scope = match &fault.objective.definition.about {
         About::Scope(scope) => &**scope,

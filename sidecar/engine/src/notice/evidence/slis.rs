@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::ObservedFault;
 use super::latency::times;
-use crate::aggregate::distribution::Distribution;
+use crate::aggregate::distribution::TimeDistribution;
 use crate::aggregate::slot::Counts;
 use crate::aggregate::slots::Until;
 use crate::notice::known::Known;
@@ -76,7 +76,7 @@ fn delta(before: Option<f64>, since: Option<f64>) -> Known<f64> {
 fn latency(fault: &ObservedFault<'_>) -> Option<SliDelta> {
     let since = times(fault, fault.onset.at, fault.end())?;
     let before = times(fault, fault.baseline_from(), Until::Before(fault.onset.at))?;
-    let p95 = |times: &Distribution| times.quantile(Ratio::new(0.95).ok()?).map(Nanos::as_secs_f64);
+    let p95 = |times: &TimeDistribution| times.quantile(Ratio::new(0.95).ok()?).map(Nanos::as_secs_f64);
     Some(SliDelta {
         name: "latency_p95".to_owned(),
         unit: SliUnit::Seconds,

@@ -1,80 +1,81 @@
-//! Comes in: an objective. Goes out: what all of its rules share: labels, selectors, windows, tiers, and what a budget is
-//! made of. Never writes a rule.
+//! Comes in: an objective. Goes out: what all of its rules share: labels, selectors, windows, tiers, members, and the
+//! allowed share of bad events. Never writes a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::calendar::Periods;
-use super::tier::{self, Tier, rounded};
-use super::window::Window;
+use super::periods::Periods;
+use super::tier::{self, RuleTier, rounded};
+use super::window::RuleWindow;
 use mapwarden_objective::{Indicator, Member, Method, Period, Queries, Slo};
 
-/// The label that tells which objective a series is of: `service-name`, as Sloth forms it.
+/// The label with the id of the objective: `service-name`, as Sloth forms it.
 pub(super) const ID: &str = "sloth_id";
-/// The service.
+/// The label with the service.
 pub(super) const SERVICE: &str = "sloth_service";
-/// The objective's name within the service.
+/// The label with the name of the objective.
 pub(super) const NAME: &str = "sloth_slo";
-/// The window of an error ratio.
+/// The label with the window of an error ratio.
 pub(super) const WINDOW: &str = "sloth_window";
-/// How loud an alert is.
+/// The label with the severity of an alert.
 pub(super) const SEVERITY: &str = "sloth_severity";
 
-/// An objective as rules see it.
+/// An objective, resolved for rules.
 #[derive(Debug)]
-pub(super) struct Subject<'a> {
+pub(super) struct ResolvedSlo<'a> {
     pub(super) slo: &'a Slo,
     /// `service-name`.
     pub(super) id: String,
-    /// The labels of every series, without those that tell groups apart.
+    /// The labels of every series, without those of groups.
     pub(super) labels: BTreeMap<String, String>,
-    /// The labels that tell groups apart.
+    /// The labels of groups.
     pub(super) groups: Vec<String>,
-    /// The objectives that it is composed of; none where it counts events.
-    pub(super) parts: Vec<Part<'a>>,
-    /// The share of bad events that is allowed.
+    /// The members of a composite; none where the objective counts events.
+    pub(super) members: Vec<CompositeMember<'a>>,
+    /// The allowed share of bad events.
     pub(super) allowed: f64,
     /// The period; for a calendar period, its nominal length.
-    pub(super) period: Window,
-    /// The periods of a calendar; none where the period rolls, and where rules cannot tell them.
+    pub(super) period: RuleWindow,
+    /// The periods of a calendar; none where the period rolls, and where rules cannot express them.
     pub(super) periods: Option<Periods>,
-    pub(super) tiers: Vec<Tier>,
-    /// What is counted, so that a minimum and a confidence bound have a meaning.
+    pub(super) tiers: Vec<RuleTier>,
+    /// Whether events are counted, so that a minimum and a confidence bound have a meaning.
     pub(super) is_counted: bool,
-    /// What a reader should know of rules that are not as the objective says.
+    /// Notes on differences between the rules and the objective.
     pub(super) notes: Vec<String>,
 }
 
-/// An objective as a part of another one.
+/// A member of a composite.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part<'a> {
+pub(super) struct CompositeMember<'a> {
     pub(super) slo: &'a Slo,
-    /// Its weight; none where all parts must hold.
+    /// The weight; none where all members must keep their targets.
     pub(super) weight: Option<f64>,
 }
 
-impl Part<'_> {
-    /// The share of bad events that the part itself allows.
+impl CompositeMember<'_> {
+    /// Returns the share of bad events that the member allows.
     pub(super) fn allowed(&self) -> f64 {
         allowed(self.slo)
     }
 }
 
-impl<'a> Subject<'a> {
-    /// An objective, whose parts are among others.
+impl<'a> ResolvedSlo<'a> {
+    /// Resolves an objective. `others` holds the members of a composite.
     ///
     /// # Errors
-    /// One of them is not.
+    /// A member is not among the others.
     pub(super) fn new(slo: &'a Slo, others: &'a [Slo]) -> Result<Self, String> {
-        let parts = parts(slo, others)?;
+        let members = members(slo, others)?;
         let mut notes = Vec::new();
         let labels = labels(slo);
         let id = id(slo);
         let is_held =
-            if parts.is_empty() { is_held(slo) } else { parts.iter().all(|part| is_held(part.slo)) };
+            if members.is_empty() { is_held(slo) } else { members.iter().all(|member| is_held(member.slo)) };
         let groups = if is_held {
             if !slo.group_by.is_empty() {
                 notes.push(
-                    "its groups are not told apart: sidecars serve one counter for all of them".to_owned(),
+                    "its groups have no rules of their own: sidecars serve one counter for all groups"
+                        .to_owned(),
                 );
             }
             vec!["namespace".to_owned()]
@@ -90,21 +91,21 @@ impl<'a> Subject<'a> {
             Indicator::Queried(queried) => !matches!(queried.queries, Queries::Ratio { .. }),
             Indicator::Events { .. } | Indicator::Latency { .. } | Indicator::Composite { .. } => true,
         };
-        Ok(Self { slo, id, labels, groups, parts, allowed, period, periods, tiers, is_counted, notes })
+        Ok(Self { slo, id, labels, groups, members, allowed, period, periods, tiers, is_counted, notes })
     }
 
-    /// A selector of one of this objective's series: `name{sloth_id="..",..}`.
+    /// Returns a selector of a series of this objective: `name{sloth_id="..",..}`.
     pub(super) fn series(&self, name: &str) -> String {
         series(self.slo, name)
     }
 
-    /// The id as the name of a file: letters, digits, hyphens, underscores and full stops.
+    /// Returns the id as the name of a file: letters, digits, hyphens, underscores and full stops.
     pub(super) fn file_stem(&self) -> String {
         let allowed = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
         self.id.chars().map(allowed).collect::<String>().trim_start_matches('.').to_owned()
     }
 
-    /// An aggregation that keeps nothing but what tells groups apart.
+    /// Returns an aggregation that keeps only the labels of groups.
     pub(super) fn fold(&self, operation: &str, inner: &str) -> String {
         if self.groups.is_empty() {
             format!("{operation} ({inner})")
@@ -113,15 +114,15 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The names of the labels by which this objective's series are joined.
+    /// Returns the labels by which series of this objective are joined.
     pub(super) fn joined_on(&self) -> String {
         let names = [ID, SERVICE, NAME].into_iter().chain(self.groups.iter().map(String::as_str));
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// The length of a slice that counts once, where the objective says it; none where every event counts, or every minute.
-    pub(super) fn timeslice(&self) -> Option<Window> {
-        timeslice(self.slo)
+    /// Returns the length of a time slice; none where every event counts.
+    pub(super) fn time_slice(&self) -> Option<RuleWindow> {
+        time_slice(self.slo)
     }
 
     /// Whether the period rolls, so that its budget is a window like others.
@@ -129,18 +130,18 @@ impl<'a> Subject<'a> {
         matches!(self.slo.period, Period::Rolling(_))
     }
 
-    /// The windows whose coverage is recorded: an hour, and the period where it is longer.
-    pub(super) fn covered(&self) -> Vec<Window> {
-        let period = Some(self.period).filter(|period| self.is_rolling() && *period > Window::HOUR);
-        std::iter::once(Window::HOUR).chain(period).collect()
+    /// Returns the windows with a recorded coverage: an hour, and the period where it is longer.
+    pub(super) fn covered(&self) -> Vec<RuleWindow> {
+        let period = Some(self.period).filter(|period| self.is_rolling() && *period > RuleWindow::HOUR);
+        std::iter::once(RuleWindow::HOUR).chain(period).collect()
     }
 
-    /// Every window that is recorded, shortest first: Sloth's, those of the tiers, and the period.
-    pub(super) fn windows(&self) -> BTreeSet<Window> {
+    /// Returns every recorded window, shortest first: those of Sloth, those of the tiers, and the period.
+    pub(super) fn windows(&self) -> BTreeSet<RuleWindow> {
         let mut windows: BTreeSet<_> =
-            Window::RECORDED.into_iter().filter(|window| *window < self.period).collect();
+            RuleWindow::RECORDED.into_iter().filter(|window| *window < self.period).collect();
         windows.extend(self.tiers.iter().flat_map(|tier| [tier.long, tier.short]));
-        if let Some(slice) = self.timeslice() {
+        if let Some(slice) = self.time_slice() {
             windows.retain(|window| *window >= slice);
         }
         if self.is_rolling() {
@@ -150,41 +151,41 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// `service-name`.
+/// Returns `service-name`.
 fn id(slo: &Slo) -> String {
     format!("{}-{}", slo.service, slo.name)
 }
 
-/// The three labels that identify an objective.
+/// Returns the three labels that identify an objective.
 fn identity(slo: &Slo) -> [(&'static str, String); 3] {
     [(ID, id(slo)), (SERVICE, slo.service.clone()), (NAME, slo.name.clone())]
 }
 
-/// What selects an objective's series by them: `sloth_id=".."` and so on.
+/// Returns the matchers that select the series of an objective: `sloth_id=".."` and so on.
 pub(super) fn matchers(slo: &Slo) -> impl Iterator<Item = String> {
     identity(slo).into_iter().map(|(name, value)| format!("{name}={}", text(&value)))
 }
 
-/// The labels of an objective's series, without those that tell groups apart.
+/// Returns the labels of the series of an objective, without those of groups.
 pub(super) fn labels(slo: &Slo) -> BTreeMap<String, String> {
     let own = slo.labels.iter().map(|(name, value)| (label_name(name), value.clone()));
     own.chain(identity(slo).map(|(name, value)| (name.to_owned(), value))).collect()
 }
 
-/// A selector of one of an objective's series.
+/// Returns a selector of a series of an objective.
 pub(super) fn series(slo: &Slo, name: &str) -> String {
     format!("{name}{{{}}}", matchers(slo).collect::<Vec<_>>().join(","))
 }
 
-/// The length of a slice that counts once, where an objective says it.
-pub(super) fn timeslice(slo: &Slo) -> Option<Window> {
+/// Returns the length of a time slice of an objective.
+pub(super) fn time_slice(slo: &Slo) -> Option<RuleWindow> {
     match slo.method {
         Method::Occurrences => None,
-        Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => Some(Window::new(slice)),
+        Method::Timeslices { slice, .. } | Method::RatioTimeslices { slice } => Some(RuleWindow::new(slice)),
     }
 }
 
-/// Whether sidecars serve its events, one counter for each of their namespaces.
+/// Whether sidecars serve the events, with one counter for each of their namespaces.
 const fn is_held(slo: &Slo) -> bool {
     matches!(slo.indicator, Indicator::Events { .. } | Indicator::Latency { .. })
 }
@@ -193,18 +194,18 @@ fn allowed(slo: &Slo) -> f64 {
     rounded(slo.target.complement().get())
 }
 
-fn parts<'a>(slo: &Slo, others: &'a [Slo]) -> Result<Vec<Part<'a>>, String> {
+fn members<'a>(slo: &Slo, others: &'a [Slo]) -> Result<Vec<CompositeMember<'a>>, String> {
     let Indicator::Composite { members } = &slo.indicator else { return Ok(Vec::new()) };
-    let part = |member: &Member| {
+    let member = |member: &Member| {
         let slo = others.iter().find(|other| other.id() == member.slo);
-        slo.map(|slo| Part { slo, weight: member.weight })
-            .ok_or_else(|| format!("its part `{}` is not among the objectives that are given", member.slo))
+        slo.map(|slo| CompositeMember { slo, weight: member.weight })
+            .ok_or_else(|| format!("its member `{}` is not among the given objectives", member.slo))
     };
-    members.iter().map(part).collect()
+    members.iter().map(member).collect()
 }
 
-/// The calendar of a period, where rules can tell it, and what a reader should know of it.
-fn periods(period: &Period, nominal: Window, notes: &mut Vec<String>) -> Option<Periods> {
+/// Returns the periods of a calendar, where rules can express them, and adds notes.
+fn periods(period: &Period, nominal: RuleWindow, notes: &mut Vec<String>) -> Option<Periods> {
     let Period::Calendar(calendar) = period else { return None };
     notes.push(format!("its burn windows and their factors are as for {nominal}"));
     match Periods::new(calendar) {
@@ -217,22 +218,22 @@ fn periods(period: &Period, nominal: Window, notes: &mut Vec<String>) -> Option<
             }
             Some(periods)
         }
-        Err(why) => {
-            notes.push(format!("the budget of its period is left to the sidecar: {why}"));
+        Err(reason) => {
+            notes.push(format!("the budget of its period is left to the sidecar: {reason}"));
             None
         }
     }
 }
 
-/// A period's length; of a calendar's, the nominal one.
-fn length(period: &Period) -> Window {
+/// Returns the length of a period; for a calendar period, the nominal length.
+fn length(period: &Period) -> RuleWindow {
     match period {
-        Period::Rolling(length) => Window::new(*length),
-        Period::Calendar(calendar) => Window::days(calendar.round_days()),
+        Period::Rolling(length) => RuleWindow::new(*length),
+        Period::Calendar(calendar) => RuleWindow::days(calendar.round_days()),
     }
 }
 
-/// A name that Prometheus takes for a label: whatever else becomes an underscore.
+/// Returns a name that Prometheus accepts for a label. Other characters become underscores.
 pub(super) fn label_name(name: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = name.chars().map(allowed).collect();
@@ -240,7 +241,7 @@ pub(super) fn label_name(name: &str) -> String {
     if is_free { format!("label_{name}") } else { name }
 }
 
-/// A string in PromQL.
+/// Returns a PromQL string.
 pub(super) fn text(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }

@@ -1,5 +1,5 @@
-//! What comes in: the log of the load, and the sidecar's counts and notice. What goes out: whether they agree, line by line.
-//! Never rounds: counts are equal or they are not.
+//! What comes in: the log of the load, and the sidecar's counts and notice. What goes out: whether they agree, line by
+//! line. Never rounds: counts are equal or they are not.
 
 use mapwarden_contract::{Count, UnixNanos};
 use serde::Serialize;

@@ -1,4 +1,5 @@
-//! What comes in: the outcome of the story. What goes out: a file for other programs, and the reason why `--once` fails.
+//! What comes in: the outcome of the story. What goes out: a file for other programs, and the reason why `--once`
+//! fails.
 
 use std::path::Path;
 

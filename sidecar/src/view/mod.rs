@@ -1,5 +1,5 @@
-//! Everything that the sidecar knows at one moment. Comes in: the stages' outputs. Goes out: an immutable [`View`], which the
-//! admin API serialises as it is. Never writes state.
+//! Everything that the sidecar knows at one moment. Comes in: the stages' outputs. Goes out: an immutable [`View`],
+//! which the admin API serialises as it is. Never writes state.
 
 mod attribution;
 mod forecast;

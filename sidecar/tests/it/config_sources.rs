@@ -186,12 +186,9 @@ fn check_reports_what_a_start_would_refuse_of_sources() {
         std::fs::write(&config, &text).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mapwarden"));
         let checked = command.arg("check").args([&slos, &config]).output().unwrap();
-        let reported =
-            String::from_utf8(checked.stderr).unwrap().replace(&format!("{}/", folder.display()), "");
-        let found: Vec<&str> = reported
-            .lines()
-            .filter(|line| line.contains(": error: ") || line.contains(": warning: "))
-            .collect();
+        let text = String::from_utf8(checked.stderr).unwrap().replace(&format!("{}/", folder.display()), "");
+        let is_finding = |line: &&str| line.contains(": error: ") || line.contains(": warning: ");
+        let found: Vec<&str> = text.lines().filter(is_finding).collect();
         assert_eq!(found, expected, "{name}");
         let is_right = expected.iter().all(|line| line.contains(": warning: "));
         assert_eq!(checked.status.success(), is_right, "{name}");

@@ -27,7 +27,7 @@ fn work(about: &str, map: &HashMap<u64, u64>) {
     });
 }
 
-/// Asserts that the receiver has heard of so many times that work, exactly.
+/// Asserts that the receiver has counts of exactly so many times that work.
 fn assert_counted(receiver: &Receiver, about: &str, times: f64) {
     let batch = receiver.all_metrics();
     let requests = |outcome| {
@@ -44,7 +44,7 @@ fn assert_counted(receiver: &Receiver, about: &str, times: f64) {
     assert_eq!(inserts, (Some(2_000.0), Some(2_000.0 * (times - 1.0))), "{about}");
 }
 
-fn nobody() -> SocketAddr {
+fn no_receiver() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -80,7 +80,7 @@ fn no_fault_of_a_receiver_costs_a_count() {
 #[test]
 fn a_receiver_may_start_last_and_go_down_in_the_middle() {
     let _turn = turn();
-    let address = nobody();
+    let address = no_receiver();
     let map = HashMap::builder().name("down").build();
     let telemetry = orders(address).interval(Duration::from_millis(10)).install().unwrap();
     for times in 1..=3 {
@@ -152,7 +152,7 @@ fn a_batch_tries_every_signal() {
 }
 
 #[test]
-fn a_wrong_endpoint_is_told_and_not_hammered() {
+fn a_wrong_endpoint_shows_in_health_and_gets_pauses() {
     let _turn = turn();
     for status in [301, 401, 404, 500] {
         let receiver = Receiver::start();
@@ -175,7 +175,7 @@ fn a_wrong_endpoint_is_told_and_not_hammered() {
 }
 
 #[test]
-fn a_receiver_hears_how_long_it_heard_nothing() {
+fn batches_carry_the_time_without_confirmation() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();

@@ -16,7 +16,7 @@ use mapwarden_objective::{Alert, MIN_BAD, Severity, Z_95};
 /// every restart of Prometheus is a gap.
 const SILENCE: u64 = 10;
 
-/// How many of them must pass while the rules are evaluated. Lowered to 0, new rules, which have no slot yet, alert.
+/// How many of these minutes must pass while the rules are evaluated. Lowered to 0, new rules, which have no slot yet, alert.
 pub(super) const WATCHED: u64 = 5;
 
 /// The minutes for which the alert for missing data fires for a group that is gone. Raised, it fires for longer for

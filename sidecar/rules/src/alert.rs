@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use mapwarden_objective::{Alert, MIN_BAD, Severity, Z_95};
+
 use super::document::{Rule, RuleOutput};
 use super::record::sums;
 use super::resolved::{ResolvedSlo, SEVERITY, label_name, matchers, text};
 use super::slots::TOTAL;
 use super::tier::{RuleTier, number};
 use super::window::RuleWindow;
-use mapwarden_objective::{Alert, MIN_BAD, Severity, Z_95};
 
 /// The minutes without a slot after which an alert for missing data fires. Raised, a gap is unseen for longer; lowered,
 /// every restart of Prometheus is a gap.

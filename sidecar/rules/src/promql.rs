@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use mapwarden_objective::Expression;
 use promql_parser::parser::token::{T_ADD, T_DIV, T_LOR, T_MUL, T_SUB, T_SUM};
 use promql_parser::parser::{self, Expr, MatrixSelector, Offset};
 
 use super::window::{SETTLING, SLOT};
-use mapwarden_objective::Expression;
 
 /// Stands for the window while an expression is read: a duration that does not occur in real queries.
 const MARK: (&str, Duration) = ("7m7s7ms", Duration::from_millis(427_007));

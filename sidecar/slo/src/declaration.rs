@@ -1,4 +1,4 @@
-//! What readers of other declarations share with this crate: YAML in which every value knows its place, a reader that
+//! What readers of other declarations share with this crate: YAML in which every value has a location, a reader that
 //! collects every problem, and the parts of an objective that all formats spell alike. The sidecar's configuration and
 //! the lint of rule files are read with it.
 

@@ -8,11 +8,11 @@ mod sli;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mapwarden_objective::Origin;
+use mapwarden_slo::{Problem, Problems};
 use promql_parser::parser::{self, Expr};
 
 use self::file::{LintedRule, RuleKind};
-use mapwarden_objective::Origin;
-use mapwarden_slo::{Problem, Problems};
 
 /// Checks the alerts of rule files, and returns the number of alerts.
 ///

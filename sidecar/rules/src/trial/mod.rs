@@ -12,6 +12,8 @@ mod time_slices;
 
 use std::fmt::Write as _;
 
+use mapwarden_objective::Severity;
+
 use self::feed::Feed;
 use self::oracle::Oracle;
 use self::question::Question;
@@ -21,7 +23,6 @@ use super::alert;
 use super::document::quoted;
 use super::record::{PERIOD_COVERAGE, PERIOD_TOTAL, coverage, ratio, sums};
 use super::resolved::{ID, ResolvedSlo, SEVERITY, text};
-use mapwarden_objective::Severity;
 
 /// The rule file that is tested.
 #[derive(Clone, Copy, Debug)]

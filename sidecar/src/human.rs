@@ -3,8 +3,8 @@
 
 use jiff::{Timestamp, Unit};
 
-/// Formats a ratio as `99.94%`; without decimals from 1000 % (an overspent budget) on. Adds digits where fewer would show
-/// 0 % or 100 % for a ratio that is neither.
+/// Formats a ratio as `99.94%`; without decimals from 1000 % (an overspent budget) on. Adds digits where fewer would
+/// show 0 % or 100 % for a ratio that is neither.
 pub(crate) fn percent(ratio: f64, digits: usize) -> String {
     let value = ratio * 100.0;
     let digits = if value.abs() >= 1000.0 { 0 } else { digits };
@@ -114,8 +114,8 @@ pub(crate) fn moment(at: Timestamp) -> String {
     at.round(Unit::Second).unwrap_or(at).to_string()
 }
 
-/// Cuts a text to at most `limit` bytes at a line's end, and appends how many lines are left out and where they are. The
-/// templates put the most important lines first, so that the least important ones are cut.
+/// Cuts a text to at most `limit` bytes at a line's end, and appends how many lines are left out and where they are.
+/// The templates put the most important lines first, so that the least important ones are cut.
 pub(crate) fn shorten(text: &str, limit: usize, full_text_at: &str) -> String {
     if text.len() <= limit {
         return text.to_owned();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::record::{DeclareError, MAX_OBJECTIVES};
 use mapwarden_contract::{Objective, Outcome, SliKind, USUAL_BAD};
 
-/// An objective that a map cannot have beside those that it has. Names are those in the telemetry, see
+/// An objective that conflicts with the other objectives of a map. Names are those in the telemetry, see
 /// [`objective`](super::HashMapBuilder::objective).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -179,7 +179,7 @@ impl<K, V, S> HashMapBuilder<K, V, S> {
     pub fn try_build(self) -> Result<HashMap<K, V, S>, BuildError> {
         check_unique(&objective_names(&self.name.resolve(), &self.objectives))?;
         let (map, objectives) = self.build_without_objectives();
-        // Of the map, which is another one where there are too many names.
+        // By the map's name, which is `other` if the process has too many names.
         let names = objective_names(map.name(), &objectives);
         for (name, objective) in names.iter().zip(objectives) {
             map.meter

@@ -1,4 +1,4 @@
-//! Counts of dropped things. Comes in: what a bounded buffer of maps, of scopes or of the shipper drops. Goes out:
+//! Counts of dropped items. Comes in: what a bounded buffer of maps, of scopes or of the shipper drops. Goes out:
 //! counts by reason, which the process exports, so that nothing is lost silently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,12 +75,12 @@ impl Dropped {
         }
     }
 
-    /// Counts dropped things. Off the usual path: it searches the table of reasons.
+    /// Counts dropped items. Off the usual path: it searches the table of reasons.
     #[cold]
-    pub(crate) fn add(self, things: u64) {
+    pub(crate) fn add(self, items: u64) {
         if let Some(count) = self.cell() {
             // Relaxed: a statistic that orders nothing else.
-            count.fetch_add(things, Ordering::Relaxed);
+            count.fetch_add(items, Ordering::Relaxed);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The keys that most operations ask for. Comes in: hashes of keys of timed operations with their weights. Goes out:
+//! The keys that most operations use. Comes in: hashes of keys of timed operations with their weights. Goes out:
 //! the hottest keys with what they gained. Pure: time is an argument.
 //!
 //! Space-Saving (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in data streams,

@@ -42,7 +42,7 @@ const SLOW: Nanos = Nanos::from_millis(1);
 /// everything for a while costs its service more.
 const OFFERS: u32 = 64;
 
-/// Threads that may hold a guard beside those that used the map. Raised, a probe costs more.
+/// Threads that may hold a guard in addition to those that used the map. Raised, a probe costs more.
 const SPARE: usize = 16;
 
 /// The counts of one name. Lives as long as the process, so that dropping a map loses no count.

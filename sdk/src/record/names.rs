@@ -1,4 +1,4 @@
-//! Things by name. Comes in: names, which may be those of requests. Goes out: one thing a name, found without a lock.
+//! Values by name. Comes in: names, which may be those of requests. Goes out: one value a name, found without a lock.
 //! Never holds more than its limit: memory must not grow with what strangers send.
 //!
 //! A table of slots that are filled once and never emptied: a look-up is a hash and a few loads. It uses no
@@ -14,19 +14,19 @@ use super::Dropped;
 /// The name that stands for every name above a limit.
 pub(super) const OTHER: &str = "other";
 
-/// A limited number of things by name, made on the first use of their name and never removed.
+/// A limited number of values by name, made on the first use of their name and never removed.
 pub(crate) struct Names<T> {
     /// A name is in the first slot that was free, from the one of its hash on: the search for it ends at a free one.
-    slots: Box<[OnceLock<NamedThing<T>>]>,
+    slots: Box<[OnceLock<NamedValue<T>>]>,
     hasher: RandomState,
     len: AtomicUsize,
-    /// Held while a thing is made, so that the limit is exact and none is made twice.
+    /// Held while a value is made, so that the limit is exact and none is made twice.
     growing: Mutex<()>,
     limit: usize,
     full: Dropped,
 }
 
-type NamedThing<T> = (Arc<str>, Arc<T>);
+type NamedValue<T> = (Arc<str>, Arc<T>);
 
 impl<T> Names<T> {
     /// Makes an empty table. A name above the limit becomes [`OTHER`] and counts as dropped for the reason `full`.
@@ -43,7 +43,7 @@ impl<T> Names<T> {
         }
     }
 
-    /// Returns the thing of this name if it was made, or the one of all other names once the limit is reached.
+    /// Returns the value of this name if it was made, or the one of all other names once the limit is reached.
     /// Lock-free.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<T>> {
         if let Some(found) = self.made(name) {
@@ -54,7 +54,7 @@ impl<T> Names<T> {
         Some(rest)
     }
 
-    /// Returns the thing of this name. A new name takes a lock and allocates.
+    /// Returns the value of this name. A new name takes a lock and allocates.
     pub(crate) fn find_or_make(&self, name: &str, make: impl FnOnce(Arc<str>) -> T) -> Arc<T> {
         if let Some(found) = self.find(name) {
             return found;
@@ -79,24 +79,24 @@ impl<T> Names<T> {
 
     fn made(&self, name: &str) -> Option<Arc<T>> {
         let named = self.probe(name).map_while(OnceLock::get).find(|(known, _)| **known == *name);
-        named.map(|(_, thing)| Arc::clone(thing))
+        named.map(|(_, value)| Arc::clone(value))
     }
 
     /// Only while `growing` is held.
     fn make(&self, name: &str, make: impl FnOnce(Arc<str>) -> T) -> Arc<T> {
         let name: Arc<str> = name.into();
-        let thing = Arc::new(make(Arc::clone(&name)));
+        let value = Arc::new(make(Arc::clone(&name)));
         if let Some(free) = self.probe(&name).find(|slot| slot.get().is_none()) {
             // It was free, and no other thread fills slots now.
-            let _ = free.set((name, Arc::clone(&thing)));
+            let _ = free.set((name, Arc::clone(&value)));
             // Relaxed: written under the lock, and read elsewhere only to guess whether the lock can be spared.
             self.len.fetch_add(1, Ordering::Relaxed);
         }
-        thing
+        value
     }
 
     /// Returns the slots in the order of a search for this name.
-    fn probe<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a OnceLock<NamedThing<T>>> + use<'a, T> {
+    fn probe<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a OnceLock<NamedValue<T>>> + use<'a, T> {
         let slots = u64::try_from(self.slots.len()).unwrap_or(u64::MAX).max(1);
         let home = usize::try_from(self.hasher.hash_one(name) % slots).unwrap_or(0);
         let (before, from) = self.slots.split_at_checked(home).unwrap_or((&[], &self.slots));
@@ -140,15 +140,15 @@ mod tests {
             for _ in 0..4 {
                 threads.spawn(|| {
                     for name in 0..100 {
-                        let thing = names.find_or_make(&format!("name-{name}"), |_| AtomicUsize::new(0));
-                        thing.fetch_add(1, Ordering::Relaxed);
+                        let value = names.find_or_make(&format!("name-{name}"), |_| AtomicUsize::new(0));
+                        value.fetch_add(1, Ordering::Relaxed);
                     }
                 });
             }
         });
         let all = names.all();
         assert_eq!(all.len(), 100);
-        assert!(all.iter().all(|(_, thing)| thing.load(Ordering::Relaxed) == 4), "{all:?}");
+        assert!(all.iter().all(|(_, value)| value.load(Ordering::Relaxed) == 4), "{all:?}");
         assert!(all.is_sorted_by(|(a, _), (b, _)| a < b));
     }
 

@@ -1,5 +1,5 @@
-//! The names of objectives on the wire. Comes in: the objectives that a builder declares, and a snapshot of maps and
-//! scopes that do not know each other's. Goes out: names, each of one objective of the process. Never renames an
+//! The names of objectives on the wire. Comes in: the objectives that a builder declares, and a snapshot in which maps
+//! and scopes may have equal names. Goes out: names, each of one objective of the process. Never renames an
 //! objective of a scope.
 
 use std::collections::BTreeSet;

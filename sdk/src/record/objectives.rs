@@ -21,7 +21,7 @@ pub(crate) enum DeclareError {
 }
 
 impl DeclareError {
-    /// The reason under which the objective counts if it is dropped because of this.
+    /// Returns the reason under which a dropped objective counts.
     pub(crate) const fn reason(self) -> Dropped {
         match self {
             Self::Conflict(_) => Dropped::ObjectiveConflict,
@@ -55,8 +55,8 @@ impl DeclaredObjective {
 }
 
 impl Objectives {
-    /// Adds an objective under this name, unless it is there. Lock-free: threads that declare one name at once meet in
-    /// one slot.
+    /// Adds an objective under this name, unless it is there. Lock-free: threads that declare one name at the same time
+    /// use the same slot.
     ///
     /// # Errors
     /// Another objective has the name, or there are too many.
@@ -120,13 +120,13 @@ fn is_hit(op: Op, outcome: Outcome) -> bool {
     is_lookup(op) && outcome == Outcome::Hit
 }
 
-/// A `get_or_insert` that had to insert, or was refused to, did not find its key either.
+/// A `get_or_insert` that inserted or was rejected did not find its key either.
 fn is_miss(op: Op, outcome: Outcome) -> bool {
     is_lookup(op) && matches!(outcome, Outcome::Miss | Outcome::Inserted | Outcome::Rejected)
         || is_failed_load(op, outcome)
 }
 
-/// A loader runs only where the key was not found.
+/// A loader runs only if the key was not found.
 fn is_failed_load(op: Op, outcome: Outcome) -> bool {
     op == Op::Load && outcome == Outcome::Failed
 }

@@ -17,7 +17,7 @@ use mapwarden_contract::{Count, Ratio, SliKind, UnixNanos, Verdict};
 /// The value of a point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum EmittedValue<'a> {
-    /// A number of events or things, or of nanoseconds where the metric's unit says so.
+    /// A number of events or items, or of nanoseconds if that is the metric's unit.
     Whole(Count),
     /// A number of events since this time. All other numbers count from the start of the process.
     Since(UnixNanos, Count),

@@ -1,5 +1,5 @@
-//! The dependencies of the order service: payments, the directory of warehouses, the session store. Real servers on loopback,
-//! with the latencies and failures of real ones.
+//! The dependencies of the order service: payments, the directory of warehouses, the session store. Real servers on
+//! loopback, with the latencies and failures of real ones.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

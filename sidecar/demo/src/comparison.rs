@@ -1,5 +1,5 @@
-//! What comes in: the log of the load, and the sidecar's counts and notice. What goes out: whether they agree, line by line.
-//! Never rounds: counts are equal or they are not.
+//! What comes in: the log of the load, and the sidecar's counts and notice. What goes out: whether they agree, line by
+//! line. Never rounds: counts are equal or they are not.
 
 use mapwarden_contract::{Count, UnixNanos};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use mapwarden_engine::notice::{Notice, Suspicion};
 
 /// One comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Comparison {
+pub(crate) struct LoadComparison {
     /// What is compared.
     pub(crate) what: String,
     /// The load's value.
@@ -21,7 +21,7 @@ pub(crate) struct Comparison {
     pub(crate) holds: bool,
 }
 
-impl Comparison {
+impl LoadComparison {
     fn equal(what: &str, known: Count, sidecar: Count) -> Self {
         Self {
             what: what.into(),
@@ -63,43 +63,43 @@ impl SidecarCounts {
 }
 
 /// Compares the load's counts with the sidecar's: equal to the last event.
-pub(crate) fn counts(log: &RequestLog, counted: &SidecarCounts) -> Vec<Comparison> {
+pub(crate) fn counts(log: &RequestLog, counted: &SidecarCounts) -> Vec<LoadComparison> {
     let SidecarCounts { good, total, timed, catalogue } = *counted;
     let (checkouts, known, totals) = (log.checkouts(), log.lookups(), log.totals());
     let unanswered = totals.last_unanswered.map_or_else(String::new, |why| format!(" ({why})"));
     vec![
-        Comparison {
+        LoadComparison {
             what: "requests without a response".into(),
             known: format!("{}{unanswered}", totals.unanswered),
             sidecar: "-".into(),
             holds: totals.unanswered == Count::ZERO,
         },
-        Comparison::equal("checkouts sent", checkouts.total(), total),
-        Comparison::equal("checkouts that succeeded", checkouts.good, good),
-        Comparison::equal("checkouts that were timed", checkouts.total(), timed),
-        Comparison::equal("catalogue hits", known.hits, catalogue.hits),
-        Comparison::equal("catalogue misses", known.misses, catalogue.misses),
-        Comparison::equal("catalogue inserts", known.inserts, catalogue.inserts),
-        Comparison::equal("catalogue evictions", known.evictions, catalogue.evictions),
+        LoadComparison::equal("checkouts sent", checkouts.total(), total),
+        LoadComparison::equal("checkouts that succeeded", checkouts.good, good),
+        LoadComparison::equal("checkouts that were timed", checkouts.total(), timed),
+        LoadComparison::equal("catalogue hits", known.hits, catalogue.hits),
+        LoadComparison::equal("catalogue misses", known.misses, catalogue.misses),
+        LoadComparison::equal("catalogue inserts", known.inserts, catalogue.inserts),
+        LoadComparison::equal("catalogue evictions", known.evictions, catalogue.evictions),
     ]
 }
 
 /// Compares how many references a trace has with how many of them have a response.
-pub(crate) fn replay((answered, references): (Count, Count)) -> Comparison {
-    Comparison::equal("references of the trace", references, answered)
+pub(crate) fn replay((answered, references): (Count, Count)) -> LoadComparison {
+    LoadComparison::equal("references of the trace", references, answered)
 }
 
 /// Compares a notice with the load: the bad deploy, the region that it broke, and the affected users.
-pub(crate) fn notice(log: &RequestLog, notice: &Notice, bad_sha: &str) -> Vec<Comparison> {
+pub(crate) fn notice(log: &RequestLog, notice: &Notice, bad_sha: &str) -> Vec<LoadComparison> {
     vec![users(log, notice), suspect(notice, bad_sha), region(log, notice)]
 }
 
-fn users(log: &RequestLog, notice: &Notice) -> Comparison {
+fn users(log: &RequestLog, notice: &Notice) -> LoadComparison {
     let at = |time: jiff::Timestamp| u64::try_from(time.as_nanosecond()).map(UnixNanos::new).ok();
     let times = at(notice.impact.since).zip(at(notice.impact.until));
     let known = times.and_then(|(since, until)| log.affected(since, until));
     let interval = notice.impact.interval.value().copied();
-    Comparison {
+    LoadComparison {
         what: "affected users".into(),
         known: match known {
             Some(AffectedUsers { least, most }) if least == most => least.to_string(),
@@ -116,12 +116,12 @@ fn users(log: &RequestLog, notice: &Notice) -> Comparison {
     }
 }
 
-fn suspect(notice: &Notice, bad_sha: &str) -> Comparison {
+fn suspect(notice: &Notice, bad_sha: &str) -> LoadComparison {
     let changes = notice.recent_changes.value().map(Vec::as_slice).unwrap_or_default();
     let most = changes.iter().max_by(|one, other| one.score.total_cmp(&other.score));
     let sha = most.and_then(|change| change.sha.value()).map_or("none", String::as_str);
     let word = most.map_or(Suspicion::Low, |change| change.suspicion);
-    Comparison {
+    LoadComparison {
         what: "most suspicious change".into(),
         known: bad_sha.into(),
         sidecar: format!("{sha}, {word:?}").to_lowercase(),
@@ -129,14 +129,14 @@ fn suspect(notice: &Notice, bad_sha: &str) -> Comparison {
     }
 }
 
-fn region(log: &RequestLog, notice: &Notice) -> Comparison {
+fn region(log: &RequestLog, notice: &Notice) -> LoadComparison {
     let known = log.worst_region().map_or("none", |region| region.name());
     let worst = notice
         .impact
         .regions
         .value()
         .and_then(|regions| regions.iter().max_by(|one, other| one.1.get().total_cmp(&other.1.get())));
-    Comparison {
+    LoadComparison {
         what: "region hit most".into(),
         known: known.into(),
         sidecar: worst.map_or_else(
@@ -148,8 +148,8 @@ fn region(log: &RequestLog, notice: &Notice) -> Comparison {
 }
 
 /// Formats the comparisons as a table.
-pub(crate) fn table(checks: &[Comparison]) -> String {
-    let width = |column: fn(&Comparison) -> &str, head: &str| {
+pub(crate) fn table(checks: &[LoadComparison]) -> String {
+    let width = |column: fn(&LoadComparison) -> &str, head: &str| {
         checks.iter().map(|check| column(check).chars().count()).max().unwrap_or(0).max(head.len())
     };
     let what = width(|check| &check.what, "");

@@ -34,7 +34,7 @@ fn exact() -> SidecarCounts {
     SidecarCounts { good, total, timed: total, catalogue: CatalogueLookups::default() }
 }
 
-fn differing(checks: &[Comparison]) -> Vec<&str> {
+fn differing(checks: &[LoadComparison]) -> Vec<&str> {
     checks.iter().filter(|check| !check.holds).map(|check| check.what.as_str()).collect()
 }
 

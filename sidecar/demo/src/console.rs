@@ -1,5 +1,5 @@
-//! The client of the sidecar's admin endpoints. What comes in: queries. What goes out: the sidecar's responses. Never reads the
-//! sidecar's state in another way, even in the same process.
+//! The client of the sidecar's admin endpoints. What comes in: queries. What goes out: the sidecar's responses. Never
+//! reads the sidecar's state in another way, even in the same process.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

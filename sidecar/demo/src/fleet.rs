@@ -1,5 +1,5 @@
-//! What comes in: a release. What goes out: the service and its load on that release. The load always has a process that
-//! serves it.
+//! What comes in: a release. What goes out: the service and its load on that release. The load always has a process
+//! that serves it.
 
 use super::load::Load;
 use super::process::{Release, ServiceEnvironment, ServiceProcess};
@@ -27,8 +27,8 @@ impl Fleet {
         Ok(Self { environment, load, serving, version: release.version })
     }
 
-    /// Replaces the serving process: the new one serves before the load moves, and the old one answers every open request and
-    /// flushes its telemetry before it ends.
+    /// Replaces the serving process: the new one serves before the load moves, and the old one answers every open
+    /// request and flushes its telemetry before it ends.
     ///
     /// # Errors
     /// A process that does not serve, or fails at its end.

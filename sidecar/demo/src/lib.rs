@@ -1,10 +1,10 @@
-//! `mapwarden demo`: the first thing that a newcomer runs. An order service in a process of its own, a load of many users, a
-//! bad deploy and its notice, beside a sidecar. What comes in: arguments, and the address of the sidecar. What goes out: a
-//! story on the terminal. Never leaves a process behind.
+//! `mapwarden demo`: the first thing that a newcomer runs. An order service in a process of its own, a load of many
+//! users, a bad deploy and its notice, beside a sidecar. What comes in: arguments, and the address of the sidecar. What
+//! goes out: a story on the terminal. Never leaves a process behind.
 //!
 //! `service` is the order service and `backend` its dependencies; `process` runs a version of it. `load` are its users,
-//! `request_log` what they sent and received, `fleet` the service under that load. `running_sidecar` finds the sidecar and
-//! `console` queries it. `story` plays the deploys, and `comparison` compares the log with the sidecar's counts.
+//! `request_log` what they sent and received, `fleet` the service under that load. `running_sidecar` finds the sidecar
+//! and `console` queries it. `story` plays the deploys, and `comparison` compares the log with the sidecar's counts.
 
 mod backend;
 mod service;

@@ -1,6 +1,6 @@
-//! What comes in: a version of the service. What goes out: requests of many users at a steady rate, each recorded with its
-//! response in the [`RequestLog`]. Never has more than [`RUNNING`] requests open, and never moves to another version before
-//! the last response of the previous one.
+//! What comes in: a version of the service. What goes out: requests of many users at a steady rate, each recorded with
+//! its response in the [`RequestLog`]. Never has more than [`RUNNING`] requests open, and never moves to another
+//! version before the last response of the previous one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -206,8 +206,8 @@ impl LoadGenerator {
     }
 }
 
-/// Draws a number below `end`, uniform below a uniform number: the chance of n is proportional to `ln(end / n)`, so that a
-/// tenth of the numbers takes a third of the draws.
+/// Draws a number below `end`, uniform below a uniform number: the chance of n is proportional to `ln(end / n)`, so
+/// that a tenth of the numbers takes a third of the draws.
 fn skewed(end: u64) -> u64 {
     fastrand::u64(0..=fastrand::u64(0..end))
 }

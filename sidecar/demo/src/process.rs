@@ -1,4 +1,5 @@
-//! What comes in: a version to run. What goes out: the order service in a process of its own, which never outlives this one.
+//! What comes in: a version to run. What goes out: the order service in a process of its own, which never outlives this
+//! one.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,8 +16,8 @@ const START_TIME: Duration = Duration::from_secs(20);
 /// How long a stop may take: the last responses and the last telemetry.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
-/// The environment variable of the key for users' pseudonyms. Every process of the service has the same one, so that a user
-/// has one pseudonym in all versions.
+/// The environment variable of the key for users' pseudonyms. Every process of the service has the same one, so that a
+/// user has one pseudonym in all versions.
 pub(crate) const PSEUDONYM_KEY: &str = "MAPWARDEN_PSEUDONYM_KEY";
 
 /// A version of the service.

@@ -1,4 +1,5 @@
-//! What comes in: the outcome of the story. What goes out: a file for other programs, and the reason why `--once` fails.
+//! What comes in: the outcome of the story. What goes out: a file for other programs, and the reason why `--once`
+//! fails.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use anyhow::{Context as _, bail};
 use mapwarden_contract::Nanos;
 use serde::Serialize;
 
-use super::comparison::Comparison;
+use super::comparison::LoadComparison;
 use super::request_log::RequestTotals;
 use mapwarden_engine::notice::Notice;
 
@@ -16,7 +17,7 @@ pub(crate) struct DemoReport {
     /// What the load sent and received.
     pub(crate) ledger: RequestTotals,
     /// The comparisons.
-    pub(crate) checks: Vec<Comparison>,
+    pub(crate) checks: Vec<LoadComparison>,
     /// The notice after it resolved.
     pub(crate) notice: Notice,
     /// How long after the first failed response the notice was open.

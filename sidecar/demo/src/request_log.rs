@@ -1,5 +1,5 @@
-//! What comes in: every request of the load and its response. What goes out: the counts that the sidecar should have. Never
-//! queries the sidecar: it is the other side of every comparison.
+//! What comes in: every request of the load and its response. What goes out: the counts that the sidecar should have.
+//! Never queries the sidecar: it is the other side of every comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::service::catalogue::CatalogueLookups;
 use super::users::{Region, User};
 
-/// How many failed checkouts are kept one by one: at the demo's load, a fault of an hour. Raised, more memory; beyond it
-/// failures are only counted, and the number of affected users is not known.
+/// How many failed checkouts are kept one by one: at the demo's load, a fault of an hour. Raised, more memory; beyond
+/// it failures are only counted, and the number of affected users is not known.
 const KEPT_FAILURES: usize = 200_000;
 
 /// What a request is for.
@@ -71,8 +71,8 @@ impl AnsweredCounts {
     }
 }
 
-/// How many users had a failed checkout in an interval. A client does not know when the service counted a failure, so there
-/// are two numbers.
+/// How many users had a failed checkout in an interval. A client does not know when the service counted a failure, so
+/// there are two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct AffectedUsers {
     /// Users with a failure that is certainly in the interval.

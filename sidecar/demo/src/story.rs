@@ -1,6 +1,6 @@
-//! What comes in: a sidecar, and a service under load. What goes out: what an SRE sees of a bad deploy, from the healthy
-//! versions before it to the comparison after it. Never fakes anything: the fault is in the service's code, and every notice
-//! comes from the sidecar.
+//! What comes in: a sidecar, and a service under load. What goes out: what an SRE sees of a bad deploy, from the
+//! healthy versions before it to the comparison after it. Never fakes anything: the fault is in the service's code, and
+//! every notice comes from the sidecar.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use mapwarden_contract::{BudgetFraction, Count, Nanos, UnixNanos};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::backend::USERS;
-use super::comparison::{self, Comparison, SidecarCounts};
+use super::comparison::{self, LoadComparison, SidecarCounts};
 use super::console::{AVAILABILITY, Announcement, Console, LATENCY};
 use super::fleet::Fleet;
 use super::process::Release;
@@ -126,8 +126,8 @@ impl<'a> DemoStory<'a> {
         self.watch(WATCHED).await
     }
 
-    /// Deploys the bad version and waits for the notice; returns its id, and how long after the first failed response it
-    /// opened.
+    /// Deploys the bad version and waits for the notice; returns its id, and how long after the first failed response
+    /// it opened.
     async fn bad_deploy(&mut self) -> anyhow::Result<(String, Nanos)> {
         self.doing = "waiting for a notice of the bad deploy";
         self.deploy(&BAD, "linus").await?;
@@ -256,9 +256,9 @@ impl<'a> DemoStory<'a> {
         (now.1 - before.1).as_f64() / (now.0 - before.0).as_secs_f64().max(f64::EPSILON)
     }
 
-    /// Pauses the load, and waits until the sidecar has counted everything that was sent, at most [`SETTLING`]. The load stays
-    /// paused, so that the report stays true.
-    async fn compare_counts(&mut self) -> anyhow::Result<Vec<Comparison>> {
+    /// Pauses the load, and waits until the sidecar has counted everything that was sent, at most [`SETTLING`]. The
+    /// load stays paused, so that the report stays true.
+    async fn compare_counts(&mut self) -> anyhow::Result<Vec<LoadComparison>> {
         self.doing = "replaying the rest of the trace";
         while self.fleet.load().replayed().is_some_and(|(done, all)| done < all) {
             self.watch(SECOND).await?;

@@ -1,5 +1,5 @@
-//! What comes in: a recorded workload, one reference per line, plain or zstd. What goes out: batches of keys, in the file's
-//! order. Never holds the whole file, and stops at the first line that is not a reference.
+//! What comes in: a recorded workload, one reference per line, plain or zstd. What goes out: batches of keys, in the
+//! file's order. Never holds the whole file, and stops at the first line that is not a reference.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -192,8 +192,8 @@ fn damaged(error: &dyn std::error::Error) -> io::Error {
     io::Error::other(format!("the zstd data is cut off or damaged: {innermost}"))
 }
 
-/// Returns the first of exactly four whole numbers. The line must end with a newline, or a cut-off number would pass as a
-/// smaller one.
+/// Returns the first of exactly four whole numbers. The line must end with a newline, or a cut-off number would pass as
+/// a smaller one.
 fn key(line: &str) -> Option<u64> {
     let fields: Vec<u64> =
         line.strip_suffix('\n')?.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;

@@ -1,6 +1,6 @@
-//! How each number of an objective is made. Comes in: the view of one objective. Goes out: for every number in it a formula,
-//! its inputs, its window and its coverage, by JSON pointer, so that a reader can compute it again. Never a number that is
-//! not in the view.
+//! How each number of an objective is made. Comes in: the view of one objective. Goes out: for every number in it a
+//! formula, its inputs, its window and its coverage, by JSON pointer, so that a reader can compute it again. Never a
+//! number that is not in the view.
 //!
 //! Formulas are arithmetic: `+ - * / ^`, `min`, `max`, `sqrt`, and `sum` over lists, element by element.
 

@@ -1,5 +1,5 @@
-//! What comes in: the immutable [`View`](crate::view::View) that the state's owner publishes once a second, and notice events.
-//! What goes out: HTTP responses, metrics, pages, messages. Never writes state.
+//! What comes in: the immutable [`View`](crate::view::View) that the state's owner publishes once a second, and notice
+//! events. What goes out: HTTP responses, metrics, pages, messages. Never writes state.
 
 pub mod explain;
 pub mod exposition;

@@ -1,5 +1,5 @@
-//! Which versions, regions, maps and operations spent the budget of an objective. Comes in: the ledger's attribution. Goes
-//! out: the same by name. Parts and rest sum to the whole.
+//! Which versions, regions, maps and operations spent the budget of an objective. Comes in: the ledger's attribution.
+//! Goes out: the same by name. Parts and rest sum to the whole.
 
 use jiff::Timestamp;
 use mapwarden_contract::Count;

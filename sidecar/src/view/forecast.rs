@@ -1,4 +1,5 @@
-//! How long the budget of an objective lasts. Comes in: the ledger's forecast. Goes out: its scenarios, and one sentence.
+//! How long the budget of an objective lasts. Comes in: the ledger's forecast. Goes out: its scenarios, and one
+//! sentence.
 
 use std::borrow::Cow;
 

@@ -82,7 +82,7 @@ pub struct ExcludedView {
     pub good: Count,
     /// Bad events.
     pub bad: Count,
-    /// The excluded time, in whole slots: within what the correction asks for.
+    /// The excluded time, in whole slots; never more than the correction excludes.
     pub times: Vec<IntervalView>,
 }
 

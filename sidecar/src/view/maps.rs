@@ -1,5 +1,5 @@
-//! The maps of a view. Comes in: what the engine counted of a map. Goes out: a [`MapView`], with a reason for each value that
-//! is missing.
+//! The maps of a view. Comes in: what the engine counted of a map. Goes out: a [`MapView`], with a reason for each
+//! value that is missing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use super::recent::{QUANTILES, RATE, quantiles};
 /// How many hot keys are shown.
 const KEYS: usize = 10;
 
-/// Below so many operations in the last minute no share is shown. Raised, quiet maps show none; lowered, a share is one of few
-/// operations.
+/// Below so many operations in the last minute no share is shown. Raised, quiet maps show none; lowered, a share is one
+/// of few operations.
 const ENOUGH: Count = Count::new(20);
 
 /// One map.

@@ -1,5 +1,5 @@
-//! Everything that can be asked, at one moment. Comes in: the stages' outputs. Goes out: an immutable [`View`], which the
-//! admin API serialises as it is. Never writes state.
+//! Everything that the sidecar knows at one moment. Comes in: the stages' outputs. Goes out: an immutable [`View`],
+//! which the admin API serialises as it is. Never writes state.
 
 mod attribution;
 mod forecast;
@@ -42,7 +42,7 @@ use self::sources::source;
 /// How many changes are shown.
 const CHANGES: usize = 100;
 
-/// Everything that can be asked, at one moment.
+/// Everything that the sidecar knows at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct View {
     /// The moment.

@@ -1,5 +1,6 @@
-//! The objectives of a view. Comes in: what the engine counted and evaluated. Goes out: a [`SloView`] per objective, made
-//! when a reader asks for it: to make a thousand of them takes a third of an evaluation, and in most seconds nobody reads.
+//! The objectives of a view. Comes in: what the engine counted and evaluated. Goes out: a [`SloView`] per objective,
+//! made when a reader asks for it: to make a thousand of them takes a third of an evaluation, and in most seconds
+//! nobody reads.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Rates and quantiles of the last minutes. Comes in: measured times. Goes out: the median and the tail, or why there are
-//! none.
+//! Rates and quantiles of the last minutes. Comes in: measured times. Goes out: the median and the tail, or why there
+//! are none.
 
 use mapwarden_contract::{Nanos, Ratio};
 use mapwarden_engine::aggregate::distribution::TimeDistribution;

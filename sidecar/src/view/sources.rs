@@ -16,8 +16,8 @@ pub struct QueriedState {
     pub slo: String,
     /// The service.
     pub service: String,
-    /// Whether the sidecar counts the server's samples, so that every event counts; otherwise it takes increases, shares or
-    /// values that the server computes.
+    /// Whether the sidecar counts the server's samples, so that every event counts; otherwise it takes increases,
+    /// shares or values that the server computes.
     pub is_exact: bool,
     /// The end of the last step that the server answered, with or without data.
     pub answered_until: Option<Timestamp>,

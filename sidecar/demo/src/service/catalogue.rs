@@ -1,5 +1,5 @@
-//! What comes in: keys of items. What goes out: prices, and the lookups that they took. A cache of fixed size in front of the
-//! price list: when it is full, the oldest entry is evicted.
+//! What comes in: keys of items. What goes out: prices, and the lookups that they took. A cache of fixed size in front
+//! of the price list: when it is full, the oldest entry is evicted.
 
 use std::collections::VecDeque;
 use std::ops::AddAssign;

@@ -1,6 +1,6 @@
-//! The order service of the demo, a process of its own. What comes in: HTTP requests of shoppers. What goes out: prices and
-//! orders, and telemetry through the SDK. Contains nothing for the demo's sake but the fault: it is written as any service
-//! on maps and scopes.
+//! The order service of the demo, a process of its own. What comes in: HTTP requests of shoppers. What goes out: prices
+//! and orders, and telemetry through the SDK. Contains nothing for the demo's sake but the fault: it is written as any
+//! service on maps and scopes.
 
 pub(crate) mod catalogue;
 pub(crate) mod orders;

@@ -71,8 +71,8 @@ impl OrderRefusal {
     }
 }
 
-/// The service's endpoints. Browsing is observed by the layer; checkout by its own scope, which has a more precise error type
-/// than the status.
+/// The service's endpoints. Browsing is observed by the layer; checkout by its own scope, which has a more precise
+/// error type than the status.
 pub(super) fn router(shop: Arc<Shop>) -> Router {
     let layer = ScopeLayer::request("browse").user_header("x-user").region_header("x-region");
     Router::new()

@@ -1,5 +1,5 @@
-//! What comes in: a region. What goes out: the warehouse that serves it. The table comes from the directory, where people
-//! type the names.
+//! What comes in: a region. What goes out: the warehouse that serves it. The table comes from the directory, where
+//! people type the names.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub(crate) enum RoutingLoader {
     /// Region names are brought to lower case; the table is loaded once.
     Normalised,
     /// Region names stay as they were typed, and a miss loads the table again, "so that new regions appear by
-    /// themselves". Two faults in one: the region that was typed in capitals is never found, and every other region waits
-    /// for the loading that those misses cause.
+    /// themselves". Two faults in one: the region that was typed in capitals is never found, and every other region
+    /// waits for the loading that those misses cause.
     Verbatim,
 }
 

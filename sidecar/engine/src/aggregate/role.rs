@@ -140,3 +140,14 @@ impl EventRule {
         Events { from: from.min(point.time), to: point.time, good, bad }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_takes_at_most_80_bytes() {
+        // Each series has one at least, and there are many series.
+        assert!(size_of::<Role>() <= 80, "{}", size_of::<Role>());
+    }
+}

@@ -1,5 +1,5 @@
-//! What comes in: the name of a dashboard, a rule file or a runbook. What goes out: that file, as it is in `dashboards/` and
-//! `alerts/` of the repository and embedded in this binary.
+//! What comes in: the name of a dashboard, a rule file or a runbook. What goes out: that file, as it is in
+//! `dashboards/` and `alerts/` of the repository and embedded in this binary.
 
 use axum::Json;
 use axum::http::header;
@@ -134,8 +134,8 @@ fn text_of<Folder: RustEmbed>(path: &str) -> Option<String> {
     Folder::get(path).and_then(|file| String::from_utf8(file.data.into_owned()).ok())
 }
 
-/// Wraps a rule file into the resource of the Prometheus operator. Indents the text instead of parsing and writing it, so
-/// that comments and block scalars stay as they are.
+/// Wraps a rule file into the resource of the Prometheus operator. Indents the text instead of parsing and writing it,
+/// so that comments and block scalars stay as they are.
 fn prometheus_rule(name: &str, rules: &str) -> String {
     let spec = rules
         .lines()

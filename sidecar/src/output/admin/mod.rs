@@ -1,5 +1,5 @@
-//! The admin endpoints. What comes in: HTTP requests. What goes out: the status page, JSON, metrics, dashboards and alert
-//! rules, all from the last view. Never writes state.
+//! The admin endpoints. What comes in: HTTP requests. What goes out: the status page, JSON, metrics, dashboards and
+//! alert rules, all from the last view. Never writes state.
 
 mod api;
 mod files;
@@ -51,8 +51,8 @@ const ROUTES: [&str; 19] = [
     "/alerts",
 ];
 
-/// Serves the admin endpoints. `posts` are the routers in `accept` that take announced changes and corrections; they are
-/// merged here so that their requests are counted like all others.
+/// Serves the admin endpoints. `posts` are the routers in `accept` that take announced changes and corrections; they
+/// are merged here so that their requests are counted like all others.
 pub fn router(admin: Admin, posts: Router) -> Router {
     let shared = Shared::new(admin);
     Router::new()

@@ -28,7 +28,8 @@ impl Parameters {
         for (name, value) in self.0 {
             let known = names.iter().zip(&mut values).find(|(known, _)| **known == name);
             let Some((_, slot)) = known else {
-                return Err(not_understood(&format!("query parameter `{name}={value}` is not known"), names));
+                let parameter = if value.is_empty() { name } else { format!("{name}={value}") };
+                return Err(not_understood(&format!("query parameter `{parameter}` is not known"), names));
             };
             if let Some(first) = slot.replace(value) {
                 let what = format!("query parameter `{name}` is given twice, first as `{first}`");

@@ -19,7 +19,8 @@ use crate::problem::Problem;
 /// [`exposition`](crate::output::exposition).
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A scrape that has begun. Dropped before it is served (the client went away, rendering failed), it counts as an error.
+/// A scrape that has begun. Dropped before it is served (the client went away, rendering failed), it counts as an
+/// error.
 struct PendingScrape<'a> {
     scrapes: &'a ScrapeCounts,
     served: Option<UnixNanos>,
@@ -64,8 +65,8 @@ pub(super) async fn health(State(shared): State<Shared>) -> Response {
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
 }
 
-/// Whether `Accept-Encoding` names gzip or `*` without the weight 0 (RFC 9110, 12.5.3). Other codings, and headers that are
-/// no text, are ignored.
+/// Whether `Accept-Encoding` names gzip or `*` without the weight 0 (RFC 9110, 12.5.3). Other codings, and headers that
+/// are no text, are ignored.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let codings: Vec<(String, bool)> = headers
         .get_all(header::ACCEPT_ENCODING)

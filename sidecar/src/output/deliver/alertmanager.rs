@@ -1,5 +1,6 @@
-//! A sink of kind `alertmanager`. What comes in: notices. What goes out: alerts for Alertmanager's API v2. Labels are an
-//! alert's identity, so they hold only what stays the same while a notice is open; everything that changes is annotation.
+//! A sink of kind `alertmanager`. What comes in: notices. What goes out: alerts for Alertmanager's API v2. Labels are
+//! an alert's identity, so they hold only what stays the same while a notice is open; everything that changes is
+//! annotation.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use crate::view::View;
 use mapwarden_engine::notice::{Known, Notice, NoticeState, TriggerKind};
 use mapwarden_objective::Severity;
 
-/// After how long without a repeat an alert ends by itself: the sidecar is gone then. Raised, a dead sidecar's alerts stay
-/// longer; below two repeats, one lost message would end an alert of an open notice.
+/// After how long without a repeat an alert ends by itself: the sidecar is gone then. Raised, a dead sidecar's alerts
+/// stay longer; below two repeats, one lost message would end an alert of an open notice.
 const END_AFTER_SILENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// For how long a resolved alert is repeated, so that an Alertmanager that was down receives it. Raised, more requests;
@@ -46,7 +47,8 @@ pub(super) struct Alertmanager {
     sent: SentSeverities,
 }
 
-/// The severity with which each notice was last sent: it is part of an alert's identity, and a notice can become louder.
+/// The severity with which each notice was last sent: it is part of an alert's identity, and a notice can become
+/// louder.
 #[derive(Debug, Default)]
 struct SentSeverities(HashMap<String, Severity>);
 

@@ -1,5 +1,5 @@
-//! What comes in: events from the dispatcher. What goes out: the same events to the task of one sink, and the counters of
-//! that sink. The lock is held for a few moves of a pointer, never across an `.await`.
+//! What comes in: events from the dispatcher. What goes out: the same events to the task of one sink, and the counters
+//! of that sink. The lock is held for a few moves of a pointer, never across an `.await`.
 
 use std::sync::{Mutex, PoisonError};
 

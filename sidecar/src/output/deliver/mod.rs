@@ -1,5 +1,5 @@
-//! Delivery. What comes in: notice events, and the [`View`]. What goes out: messages to sinks. Never loses a notice while
-//! the sidecar runs, and never makes the state's owner wait: each sink has a queue and a task of its own.
+//! Delivery. What comes in: notice events, and the [`View`]. What goes out: messages to sinks. Never loses a notice
+//! while the sidecar runs, and never makes the state's owner wait: each sink has a queue and a task of its own.
 
 mod mailbox;
 mod queue;
@@ -27,8 +27,8 @@ use mapwarden_engine::notice::NoticeEvent;
 use sink::ConnectedSink;
 use worker::Worker;
 
-/// Delivers events to every sink until the events end or `stop` is cancelled. Then each sink gets a last, bounded attempt
-/// for what it has not taken. Stopping the stages in the order of the data ends the events first.
+/// Delivers events to every sink until the events end or `stop` is cancelled. Then each sink gets a last, bounded
+/// attempt for what it has not taken. Stopping the stages in the order of the data ends the events first.
 pub async fn run(
     sinks: Vec<Sink>,
     mut events: mpsc::Receiver<NoticeEvent>,

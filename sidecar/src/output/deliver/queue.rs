@@ -1,5 +1,5 @@
-//! What comes in: notice events in the order in which they happened. What goes out: the events that a sink has not taken
-//! yet. Never grows beyond its bound: of the updates of a notice only the last one waits.
+//! What comes in: notice events in the order in which they happened. What goes out: the events that a sink has not
+//! taken yet. Never grows beyond its bound: of the updates of a notice only the last one waits.
 
 use std::collections::VecDeque;
 
@@ -16,8 +16,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds an event; it replaces a waiting update of the same notice. Returns the event that did not fit any more and is
-    /// lost, if any.
+    /// Adds an event; it replaces a waiting update of the same notice. Returns the event that did not fit any more and
+    /// is lost, if any.
     pub(super) fn put(&mut self, event: NoticeEvent) -> Option<NoticeEvent> {
         if event.event != Transition::Opened {
             self.waiting
@@ -46,8 +46,8 @@ impl Queue {
         self.waiting.len()
     }
 
-    /// Drops an event that a later waiting one covers: the opening of a notice that is resolved since, or an update. Without
-    /// such an event the oldest one is lost.
+    /// Drops an event that a later waiting one covers: the opening of a notice that is resolved since, or an update.
+    /// Without such an event the oldest one is lost.
     fn make_room(&mut self) -> Option<NoticeEvent> {
         let is_resolved = |event: &NoticeEvent| {
             event.event == Transition::Opened

@@ -1,5 +1,5 @@
-//! What comes in: an event. What goes out: one message in the form of the sink's kind, and whether the sink took it. Each
-//! kind has a file of its own; here is the list of them.
+//! What comes in: an event. What goes out: one message in the form of the sink's kind, and whether the sink took it.
+//! Each kind has a file of its own; here is the list of them.
 
 use std::sync::Arc;
 

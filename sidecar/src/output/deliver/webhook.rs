@@ -1,5 +1,5 @@
-//! A sink of kind `webhook`. What comes in: a notice event. What goes out: a `POST` of the event, the notice and its text
-//! as JSON.
+//! A sink of kind `webhook`. What comes in: a notice event. What goes out: a `POST` of the event, the notice and its
+//! text as JSON.
 
 use mapwarden_engine::notice::{Notice, NoticeEvent, Transition};
 use reqwest::Client;

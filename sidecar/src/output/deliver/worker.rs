@@ -1,5 +1,5 @@
-//! The task of one sink. What comes in: its mailbox. What goes out: attempts, one at a time, in order. Never gives up while
-//! the sidecar runs, unless the sink answers that it will never take the message.
+//! The task of one sink. What comes in: its mailbox. What goes out: attempts, one at a time, in order. Never gives up
+//! while the sidecar runs, unless the sink answers that it will never take the message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use super::mailbox::{Attempt, Mailbox};
 use super::sink::ConnectedSink;
 use mapwarden_engine::notice::NoticeEvent;
 
-/// How long sinks have for last attempts once the events ended. Raised, a sink that is down delays the shutdown, for which
-/// the wiring grants the delivery 5 s in all; lowered, a slow one misses its last notice.
+/// How long sinks have for last attempts once the events ended. Raised, a sink that is down delays the shutdown, for
+/// which the wiring grants the delivery 5 s in all; lowered, a slow one misses its last notice.
 const LAST_TIME: Duration = Duration::from_secs(4);
 
 /// The first pause after a failure. Raised, a hiccup delays a page; lowered, a restarting receiver is hammered.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause. Raised, a receiver that came back waits longer for its notices; lowered, one that is down for hours
-/// is tried more often.
+/// The longest pause. Raised, a receiver that came back waits longer for its notices; lowered, one that is down for
+/// hours is tried more often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How often open notices are sent again to sinks that forget them (Alertmanager), and how often the gauge of waiting events
-/// is set, which the exposition would otherwise forget. Raised, an alert nears the time after which it ends by itself;
-/// lowered, more requests.
+/// How often open notices are sent again to sinks that forget them (Alertmanager), and how often the gauge of waiting
+/// events is set, which the exposition would otherwise forget. Raised, an alert nears the time after which it ends by
+/// itself; lowered, more requests.
 const REPEAT: Duration = Duration::from_secs(30);
 
 /// The task of one sink.
@@ -144,14 +144,14 @@ impl Worker {
         self.failures = self.failures.saturating_add(1);
         let pause = retry_after.map_or_else(
             || pause(self.failures, fastrand::f64()),
-            |asked| asked.clamp(FIRST_PAUSE, 2 * LONGEST_PAUSE),
+            |pause| pause.clamp(FIRST_PAUSE, 2 * LONGEST_PAUSE),
         );
         self.not_before = Instant::now() + pause;
     }
 }
 
-/// Returns a pause that doubles with each failure; `chance` in [0, 1) spreads it over the upper half, so that many sidecars
-/// do not come back in step.
+/// Returns a pause that doubles with each failure; `chance` in [0, 1) spreads it over the upper half, so that many
+/// sidecars do not come back in step.
 fn pause(failures: u32, chance: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let longest = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);

@@ -1,4 +1,5 @@
-//! Families of samples in the Prometheus text format 0.0.4. Comes in: samples in any order, and the text of the recorder. Goes out: text, families in alphabetical order, each with one header. Holds nothing but the text, so that
+//! Families of samples in the Prometheus text format 0.0.4. Comes in: samples in any order, and the text of the
+//! recorder. Goes out: text, families in alphabetical order, each with one header. Holds nothing but the text, so that
 //! thousands of series cost no more memory than their lines.
 
 use std::collections::BTreeMap;
@@ -33,8 +34,8 @@ impl Families {
         let _ = writeln!(text, " {value}");
     }
 
-    /// Takes the text of the recorder, which ends each family with an empty line: label values cannot hold a line break. A
-    /// family without any sample is left out.
+    /// Takes the text of the recorder, which ends each family with an empty line: label values cannot hold a line
+    /// break. A family without any sample is left out.
     pub(super) fn take(&mut self, rendered: &str) {
         for family in rendered.split("\n\n") {
             let lines: Vec<&str> = family.lines().filter(|line| !line.is_empty()).collect();

@@ -1,6 +1,6 @@
-//! What comes in: the [`View`] at each scrape, and what the stages count through the `metrics` macros. What goes out: the
-//! Prometheus text format 0.0.4. Never shows a value that is not measured any more: the numbers of the view are written from
-//! the view and kept nowhere else.
+//! What comes in: the [`View`] at each scrape, and what the stages count through the `metrics` macros. What goes out:
+//! the Prometheus text format 0.0.4. Never shows a value that is not measured any more: the numbers of the view are
+//! written from the view and kept nowhere else.
 //!
 //! OpenMetrics is not offered: `metrics-exporter-prometheus` names a counter's family with its `_total` and
 //! writes no `# EOF`, which an OpenMetrics parser refuses. A scraper that prefers OpenMetrics also accepts 0.0.4.
@@ -61,14 +61,14 @@ impl Exposition {
         Ok(Self { handle })
     }
 
-    /// Makes room in the recorder's histograms, which keep every value until then. To be called every few seconds, with or
-    /// without scrapes.
+    /// Makes room in the recorder's histograms, which keep every value until then. To be called every few seconds, with
+    /// or without scrapes.
     pub fn tidy(&self) {
         self.handle.run_upkeep();
     }
 
-    /// Writes everything that is measured, families in alphabetical order. Takes milliseconds for thousands of series: call
-    /// it where blocking is allowed.
+    /// Writes everything that is measured, families in alphabetical order. Takes milliseconds for thousands of series:
+    /// call it where blocking is allowed.
     pub fn render(&self, view: &View) -> String {
         let mut families = Families::default();
         let services = publish::publish(view, &mut families);

@@ -16,12 +16,12 @@ use mapwarden_engine::notice::{HealthStatus, Known, MapFailure, NoticeState, Per
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 use mapwarden_objective::Severity;
 
-/// How many changes of a service have a time stamp in the exposition. Raised, more series with a commit in their labels;
-/// lowered, dashboards mark fewer changes.
+/// How many changes of a service have a time stamp in the exposition. Raised, more series with a commit in their
+/// labels; lowered, dashboards mark fewer changes.
 const CHANGES_PER_SERVICE: usize = 10;
 
-/// How many parts of a budget's bad events have a gauge in each dimension, beside the rest. Raised, more series for each
-/// objective; lowered, more events in the rest. The API has all.
+/// How many parts of a budget's bad events have a gauge in each dimension, beside the rest. Raised, more series for
+/// each objective; lowered, more events in the rest. The API has all.
 const SPENDERS: usize = 4;
 
 /// The part that stands for all further parts and for events without one; no version or region has this name.
@@ -145,7 +145,8 @@ fn ledger_gauges(gauges: &mut Families, ids: &[&str; 2], ledger: &LedgerView) {
     gauges.set(&names::MAINTENANCE, ids, is_on);
 }
 
-/// Bad events by version, region, map or operation. Without any part there is no gauge: the rest alone says nothing.
+/// Bad events by version, region, map or operation. Without any part there is no gauge: the rest alone is no
+/// attribution.
 fn spent_gauges(gauges: &mut Families, ids: &[&str; 2], share: &ShareView) {
     let ShareView { dimension, parts, rest } = share;
     if parts.is_empty() {
@@ -295,8 +296,8 @@ fn counters(view: &View, counters: &mut Families) {
     counters.set(&names::COUNTER_RESETS, &[], view.counter_resets);
 }
 
-/// Creates the counters of changes, which the state's owner increments through the recorder, at 0 for every service, so that
-/// `increase()` sees the first change.
+/// Creates the counters of changes, which the state's owner increments through the recorder, at 0 for every service, so
+/// that `increase()` sees the first change.
 pub(super) fn no_changes_yet(services: &BTreeSet<Arc<str>>) {
     for service in services {
         for kind in ChangeKind::ALL {

@@ -1,5 +1,5 @@
-//! What comes in: values that templates print. What goes out: text without meaning in the template's format. Names, reasons
-//! and addresses from a service or a deployer are never markup, YAML structure or a terminal command.
+//! What comes in: values that templates print. What goes out: text without meaning in the template's format. Names,
+//! reasons and addresses from a service or a deployer are never markup, YAML structure or a terminal command.
 
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, Output, State, Value, escape_formatter};
@@ -49,8 +49,8 @@ fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
     out.write_str(text).map_err(Error::from)
 }
 
-/// Writes a string as a YAML 1.2 scalar that stays a string, also inside flow collections: plain where that is safe, else in
-/// JSON's double quotes, which YAML reads as JSON does.
+/// Writes a string as a YAML 1.2 scalar that stays a string, also inside flow collections: plain where that is safe,
+/// else in JSON's double quotes, which YAML reads as JSON does.
 fn yaml_scalar(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }

@@ -1,5 +1,5 @@
-//! What comes in: values as serde writes them (base units, RFC 3339, `{"missing": ...}`). What goes out: text for people.
-//! Operators' templates may rely on these filters.
+//! What comes in: values as serde writes them (base units, RFC 3339, `{"missing": ...}`). What goes out: text for
+//! people. Operators' templates may rely on these filters.
 
 use jiff::Timestamp;
 use minijinja::{Environment, Error, ErrorKind, Value};

@@ -1,5 +1,5 @@
-//! What comes in: notices. What goes out: all of them in one text, in the order given. Never says more of a notice than
-//! its own template does, so that a replaced template also holds for lists; the HTML list is a page of links instead.
+//! What comes in: notices. What goes out: all of them in one text, in the order given. Renders each with the template
+//! of a single notice, so that a replaced template also holds for lists; the HTML list is a page of links instead.
 
 use jiff::Timestamp;
 use mapwarden_engine::notice::Notice;

@@ -121,8 +121,8 @@ pub enum LoadError {
     Sample(#[from] serde_json::Error),
 }
 
-/// A notice could not be rendered. With the built-in templates that happens only if a measured value has a form that neither
-/// sample has.
+/// A notice could not be rendered. With the built-in templates that happens only if a measured value has a form that
+/// neither sample has.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct RenderError(#[from] minijinja::Error);
@@ -134,8 +134,8 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Loads the built-in templates, replaced by files of the same name in the folder. Ignores hidden files and folders in it
-    /// (a mounted ConfigMap has some).
+    /// Loads the built-in templates, replaced by files of the same name in the folder. Ignores hidden files and folders
+    /// in it (a mounted ConfigMap has some).
     ///
     /// # Errors
     /// The first file that cannot be read, replaces nothing, or is wrong, with its line.
@@ -164,8 +164,8 @@ impl Templates {
         Ok(self.environment.get_template(name)?.render(context)?)
     }
 
-    /// Renders each replaced template with the samples, so that an unknown field is an error at the start and not when a
-    /// notice opens.
+    /// Renders each replaced template with the samples, so that an unknown field is an error at the start and not when
+    /// a notice opens.
     fn try_samples(&self, replaced: &[(&'static str, PathBuf)]) -> Result<(), LoadError> {
         for sample in SAMPLES {
             let notice: Notice = serde_json::from_str(sample)?;

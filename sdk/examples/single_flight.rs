@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .scope_objective("price", Objective::availability(0.99)?)
         .install()?;
 
-    // Product names say nothing about anybody, so that a hot one may be told as it is.
+    // Product names identify no person, so that a hot one may leave the process as it is.
     let map = HashMap::builder()
         .name("prices")
         .max_entries(10_000)

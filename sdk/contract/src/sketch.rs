@@ -135,9 +135,11 @@ impl UserSketch {
     /// # Errors
     /// A length that is not a multiple of 8, hashes out of order, or more than [`SKETCH_CAPACITY`] of them.
     pub fn decode(bytes: &[u8]) -> Result<Self, SketchError> {
-        let (hashes, rest) = bytes.as_chunks::<8>();
-        let smallest: Vec<u64> = hashes.iter().map(|hash| u64::from_be_bytes(*hash)).collect();
-        if rest.is_empty() && smallest.len() <= SKETCH_CAPACITY && smallest.is_sorted_by(|a, b| a < b) {
+        let hashes = bytes.chunks_exact(8);
+        let is_whole = hashes.remainder().is_empty();
+        let smallest: Vec<u64> =
+            hashes.filter_map(|hash| hash.try_into().ok()).map(u64::from_be_bytes).collect();
+        if is_whole && smallest.len() <= SKETCH_CAPACITY && smallest.is_sorted_by(|a, b| a < b) {
             Ok(Self { smallest: smallest.into_iter().collect() })
         } else {
             Err(SketchError { length: bytes.len() })

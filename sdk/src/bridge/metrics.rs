@@ -1,5 +1,5 @@
-//! What comes in: a [`Snapshot`]. What goes out: counters and gauges of the `metrics` facade, for services whose metrics
-//! leave by it already. Never registers a histogram.
+//! What comes in: a [`Snapshot`]. What goes out: counters and gauges of the `metrics` facade, for services that export
+//! metrics through it already. Never registers a histogram.
 //!
 //! Install the recorder of your exporter, and keep a [`MetricsBridge`]:
 //!
@@ -31,16 +31,15 @@
 //! ```
 //!
 //! # Names
-//! They are those of [`contract::names::facade`](mapwarden_contract::names::facade): `mapwarden_map_operations_total` and so
-//! on, times in seconds. The sidecar serves some of them too, with a label `service` more; a Prometheus that scrapes both
+//! They are in `mapwarden_contract::names::published`: `mapwarden_map_operations_total` and so on, times in seconds. The sidecar serves some of them too, with a label `service` more; a Prometheus that scrapes both
 //! must drop one of them before it sums. One that scrapes only the service can feed the dashboards of maps, if the
 //! exporter adds a label `service`.
 //!
 //! # Times
-//! The facade takes times one by one, and ours are counted in buckets already: millions of them would have to be told
-//! again. So they are told as what a Prometheus histogram is made of, `_bucket` with the label `le`, `_sum` and `_count`,
+//! The facade takes times one by one, and ours are counted in buckets already: millions of them would have to be
+//! sent again. So they are published as the parts of a Prometheus histogram, `_bucket` with the label `le`, `_sum` and `_count`,
 //! and `histogram_quantile(0.99, sum by (le) (rate(mapwarden_request_duration_seconds_bucket[5m])))` works, over many
-//! pods too, which quantiles told as gauges would not. They are gauges to the facade, though they only grow: a sum of
+//! pods too, which gauges of quantiles would not allow. They are gauges to the facade, though they only grow: a sum of
 //! seconds is no whole number, and exporters append `_total` to counters. Bounds are powers of two in nanoseconds, which
 //! are exact; between them a quantile is off by a factor of two at most. (The shipper sends finer ones.)
 
@@ -72,13 +71,14 @@ const SHORTEST: Duration = Duration::from_millis(10);
 
 const METADATA: Metadata<'static> = Metadata::new("mapwarden", Level::INFO, Some(module_path!()));
 
-/// The bridge could not be started. The service runs on; nothing is published.
+/// The reason why the bridge did not start. The service runs on; nothing is published.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BridgeError {
     /// The interval is too short.
     #[error("interval {0:?} leaves no time between publications: accepted is {SHORTEST:?} or more")]
     Interval(Duration),
-    /// The system gave no thread.
+    /// The system could not start a thread.
     #[error("cannot start the thread that publishes metrics")]
     Thread(#[source] io::Error),
 }
@@ -197,7 +197,7 @@ fn distribution(
 ) {
     let Distribution { counts, sum, exemplar: _ } = times;
     let up_to = |last: usize| counts.iter().take(last).fold(0_u64, |sum, count| sum.saturating_add(*count));
-    let tell = |part: &str, labels: Vec<Label>, value: f64| {
+    let set_part = |part: &str, labels: Vec<Label>, value: f64| {
         gauge(recorder, format!("{}_{part}", published.name), labels, value);
     };
     let powers = if *metric == wire::MAP_DURATION { OF_MAPS } else { OF_REQUESTS };
@@ -205,12 +205,12 @@ fn distribution(
         let last = power * PER_POWER;
         let (_, nanos) = bucket_bounds(last);
         let le = Label::new("le", (nanos / 1e9).to_string());
-        tell("bucket", [labels, &[le]].concat(), Count::new(up_to(last + 1)).as_f64());
+        set_part("bucket", [labels, &[le]].concat(), Count::new(up_to(last + 1)).as_f64());
     }
     let all = Count::new(up_to(counts.len())).as_f64();
-    tell("bucket", [labels, &[Label::new("le", "+Inf")]].concat(), all);
-    tell("count", labels.to_vec(), all);
-    tell("sum", labels.to_vec(), sum.as_secs_f64());
+    set_part("bucket", [labels, &[Label::new("le", "+Inf")]].concat(), all);
+    set_part("count", labels.to_vec(), all);
+    set_part("sum", labels.to_vec(), sum.as_secs_f64());
 }
 
 fn gauge(recorder: &dyn Recorder, name: impl Into<KeyName>, labels: Vec<Label>, value: f64) {

@@ -1,7 +1,7 @@
-//! What comes in: the same counts and the same facts about single events that the shipper sends. What goes out: calls of
-//! the telemetry crates that a service uses already. Never counts anything by itself, and never needs the sidecar.
+//! Bridges to the telemetry that a service already has. What comes in: the counts and events that the shipper sends. What
+//! goes out: calls of telemetry crates. Never counts by itself, and never needs the sidecar.
 //!
-//! | feature | module | tells | to |
+//! | feature | module | sends | to |
 //! |---|---|---|---|
 //! | `metrics` | [`metrics`](mod@metrics) | every count | the recorder of the `metrics` facade, such as a Prometheus exporter |
 //! | `opentelemetry-metrics` | [`opentelemetry`](mod@opentelemetry) | every count | a meter of the service's own OpenTelemetry SDK |
@@ -10,8 +10,9 @@
 //! Bridges go beside the shipper or instead of it: without the default feature `otlp` a service compiles neither OTLP nor
 //! an HTTP client. Counts are kept from the first event of the process on, whatever is installed, and objectives of maps
 //! with them; objectives of request scopes from when [`Telemetry`](crate::Telemetry) is, or from
-//! [`Scope::set_objectives`](crate::Scope::set_objectives) on. What is told of the time since the snapshot before, as the longest that a
-//! pin of a map was held, is told to whoever takes the next one: beside the shipper, to one of both.
+//! [`Scope::set_objectives`](crate::Scope::set_objectives) on. A value of the time since the last snapshot, such as the longest
+//! time for which a guard of a map was held, goes to the reader of the next snapshot: either to the bridge or to the
+//! shipper.
 
 #[cfg(feature = "metrics")]
 pub mod metrics;

@@ -2,7 +2,7 @@
 //! instruments of its meter. Never pushes anything by itself, and takes one snapshot for a collection, however many
 //! instruments it asks.
 //!
-//! For services whose metrics leave by an OpenTelemetry SDK of their own:
+//! For services that export metrics through an OpenTelemetry SDK of their own:
 //!
 //! ```
 //! use opentelemetry::metrics::MeterProvider as _;
@@ -14,18 +14,17 @@
 //! ```
 //!
 //! # Names
-//! They are those that the shipper sends, [`contract::names::wire`](mapwarden_contract::names::wire): a sidecar that the
-//! service's exporter sends to reads them as it reads the shipper's, with budgets and notices, but without users. Send
-//! them by one of both: a receiver that hears them twice counts twice.
+//! They are those that the shipper sends, `mapwarden_contract::names::wire`: a sidecar reads them from the service's
+//! exporter as from the shipper, with budgets and notices, but without users. Use one of both: a receiver that gets both
+//! counts everything twice.
 //!
 //! # Times
-//! A meter takes no histogram that was counted elsewhere. It is given percentiles instead, of the time since the
-//! collection before; see [`contract::names::meter`](mapwarden_contract::names::meter). Percentiles of several processes
-//! cannot be put together: for a fleet's let the shipper send its histograms, to a sidecar or to any collector that takes
-//! OTLP over HTTP.
+//! A meter takes no histogram that was counted elsewhere. It receives percentiles instead, of the time since the last
+//! collection; see `mapwarden_contract::names::published`. Percentiles of several processes cannot be merged: for those of
+//! a fleet, let the shipper send its histograms, to a sidecar or to any collector that takes OTLP over HTTP.
 //!
 //! # Several readers
-//! Each collection of each reader is a collection of its own: percentiles tell of the time since any of them.
+//! Each collection of each reader is a collection of its own: percentiles cover the time since the last of any reader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,17 +39,18 @@ use mapwarden_contract::names::published::{self, Published};
 use mapwarden_contract::names::{Metric, MetricKind, attribute};
 use mapwarden_contract::{BUCKETS, Count, bucket_bounds};
 
-/// How long a snapshot serves the instruments of one collection. Raised, a reader that leaves instruments out may be told
-/// what is older; lowered below what a collection takes, it takes several snapshots.
+/// How long a snapshot serves the instruments of one collection. Raised, a reader that skips instruments may get older
+/// values; lowered below what a collection takes, it takes several snapshots.
 const COLLECTION: Duration = Duration::from_millis(500);
 
 /// The percentiles, as the attribute says them.
 const PERCENTILES: [(&str, f64); 3] = [("50", 0.5), ("95", 0.95), ("99", 0.99)];
 
-/// Registers every metric with this meter. Once: a second call, with a meter of the same provider, tells everything twice.
+/// Registers every metric with this meter. Call it once: after a second call, with a meter of the same provider, everything
+/// is counted twice.
 /// The instruments live as long as the meter's provider.
 pub fn observe(meter: &Meter) {
-    let collector = Arc::new(Collector::default());
+    let collector = Arc::new(SharedCollection::default());
     for metric in published::ALL.iter().filter_map(|published| published.meter) {
         let collector = Arc::clone(&collector);
         match (metric.kind, metric.unit) {
@@ -75,32 +75,32 @@ pub fn observe(meter: &Meter) {
 
 /// What the instruments share.
 #[derive(Debug, Default)]
-struct Collector {
-    state: Mutex<State>,
+struct SharedCollection {
+    state: Mutex<Collection>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Collection {
     /// When the snapshot was taken.
     taken: Option<Instant>,
     /// What it says, by metric.
-    points: BTreeMap<&'static str, Points>,
-    /// The metrics that were asked for since: whoever asks for one again collects again.
-    told: BTreeSet<&'static str>,
+    points: BTreeMap<&'static str, MeterPoints>,
+    /// The metrics that were given since: an instrument that asks for one again starts a collection.
+    given: BTreeSet<&'static str>,
     /// The histograms of that snapshot.
-    times: BTreeMap<Series, Box<[u64; BUCKETS]>>,
+    times: BTreeMap<SeriesKey, Box<[u64; BUCKETS]>>,
 }
 
 /// A metric and the values of its attributes.
-type Series = (&'static str, Vec<String>);
+type SeriesKey = (&'static str, Vec<String>);
 
 #[derive(Debug, Default)]
-struct Points {
+struct MeterPoints {
     whole: Vec<(Vec<KeyValue>, Count)>,
     shares: Vec<(Vec<KeyValue>, f64)>,
 }
 
-impl Collector {
+impl SharedCollection {
     fn whole(&self, metric: &Metric, observer: &dyn AsyncInstrument<u64>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for (attributes, count) in state.points(metric).iter().flat_map(|points| &points.whole) {
@@ -116,12 +116,12 @@ impl Collector {
     }
 }
 
-impl State {
-    fn points(&mut self, metric: &Metric) -> Option<&Points> {
+impl Collection {
+    fn points(&mut self, metric: &Metric) -> Option<&MeterPoints> {
         let is_another = self.taken.is_none_or(|taken| taken.elapsed() > COLLECTION);
-        if !self.told.insert(metric.name) || is_another {
+        if !self.given.insert(metric.name) || is_another {
             self.collect();
-            self.told = BTreeSet::from([metric.name]);
+            self.given = BTreeSet::from([metric.name]);
         }
         self.points.get(metric.name)
     }
@@ -167,8 +167,8 @@ fn since(now: &[u64; BUCKETS], before: Option<&[u64; BUCKETS]>) -> Box<[u64; BUC
     since
 }
 
-/// The time in nanoseconds that this share of events took at most: the geometric middle of its bucket. None where there
-/// were no events.
+/// Returns the time in nanoseconds that this share of events took at most: the geometric middle of its bucket. `None` if
+/// there were no events.
 #[expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_within_half_a_bucket_of_the_truth() {
+    fn percentiles_are_exact_to_half_a_bucket() {
         let cases = [
             ("nothing", times(&[]), 0.5, None),
             ("one event", times(&[(1_000, 1)]), 0.99, Some(1_000.0)),
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn one_snapshot_serves_all_instruments_of_a_collection() {
-        let mut state = State::default();
+        let mut state = Collection::default();
         let mut collect = |metric| {
             state.points(metric);
             state.taken

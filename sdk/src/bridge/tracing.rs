@@ -1,13 +1,13 @@
 //! What comes in: request scopes, calls to dependencies, and map operations that were slow or failed. What goes out:
 //! spans and events of the `tracing` subscriber that the service has. Never makes an OTLP span beside them.
 //!
-//! With telemetry that ships its counts, say so to the builder:
+//! With telemetry that ships its counts, call `tracing` of the builder:
 //!
 //! ```
 //! use mapwarden::{Scope, Telemetry};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // The service's own subscriber, made as ever.
+//! // The service's own subscriber.
 //! tracing_subscriber::fmt().init();
 //! let telemetry = Telemetry::builder()
 //!     .service("orders")
@@ -30,7 +30,7 @@
 //!
 //! A service that ships nothing calls [`install`] instead.
 //!
-//! # What is told
+//! # Spans and events
 //! | what | as | level |
 //! |---|---|---|
 //! | a request scope | the span `request`, from its start to its end | `INFO` |
@@ -48,38 +48,38 @@
 //!
 //! # Parents
 //! [`Scope::run`](crate::Scope::run) and [`Scope::enter`](crate::Scope::enter) make the span current, so that what the
-//! service tells itself is within it, and a scope within another's span is its child. What
+//! spans and events of the service are within it, and a scope within another span is its child. What
 //! [`ScopeBuilder::parent`](crate::ScopeBuilder::parent) says is for OpenTelemetry; give it to `tracing-opentelemetry` by
 //! `set_parent` of [`Scope::tracing_span`](crate::Scope::tracing_span).
 
 use std::time::Instant;
 
-use crate::scope::{self, Installation, Limits, PseudonymKey, Subscriber, Target, Tracing};
+use crate::scope::{self, Installation, Limits, PseudonymKey, SpanTarget, Subscriber, Tracing};
 use mapwarden_contract::Ratio;
 
-/// Somebody has a say in spans already: telemetry is installed, or this bridge.
+/// The error of an installation beside another one: telemetry or a bridge is installed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "telemetry is installed in this process already: say `.tracing()` to its builder, or keep one bridge and drop it at \
+    "telemetry is installed in this process already: call `.tracing()` of its builder, or keep one bridge and drop it at \
      the end"
 )]
 pub struct InUse;
 
-/// Tells the subscriber, while this lives.
+/// A handle: spans and events go to the subscriber while it lives.
 #[derive(Debug)]
 #[must_use = "dropping the bridge ends it"]
 pub struct TracingBridge {
     _private: (),
 }
 
-/// Tells scopes, calls and map operations to the service's subscriber from now on, and ships nothing. Pseudonyms of
-/// users and tenants are of this process alone.
+/// Sends scopes, calls and map operations to the service's subscriber from now on, and ships nothing. Pseudonyms of users
+/// and tenants are random, for this process alone.
 ///
 /// # Errors
 /// [`InUse`] where telemetry or a bridge is installed.
 pub fn install() -> Result<TracingBridge, InUse> {
     let tracing = Tracing {
-        target: Target::Subscriber(Subscriber),
+        target: SpanTarget::Subscriber(Subscriber),
         ratio: Ratio::ZERO,
         limits: Limits::new(Instant::now()),
     };

@@ -1,29 +1,21 @@
-//! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms,
-//! verdicts and the last bad event that has a span. Every event is counted with atomic additions; the total is the sum
-//! of its outcomes, never a number of its own.
+//! What comes in: the end of a request or a call, with its time. What goes out: exact counts, histograms, verdicts and
+//! the last bad event that has a span. Every event is counted with atomic additions. Never keeps a total: it is the sum of
+//! the outcomes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::scope_outcome::ScopeOutcome;
 use crate::record::{
     Distribution, Dropped, Exemplar, Names, ObjectiveSnapshot, RegionSnapshot, ScopeSnapshot, TimeHistogram,
 };
 use mapwarden_contract::{Count, Nanos, Objective, SliKind, Verdict};
 
-/// Regions of one scope that are told apart. Raised, a scope may take more memory (about 2.5 KiB a region) and
-/// more series; a service in more regions than this sees the rest as one.
+/// The number of regions of one scope that have counters of their own; the rest is counted as one. Raised, a scope may
+/// take more memory (about 2.5 KiB a region) and more series.
 const MAX_REGIONS: usize = 64;
 
-/// How a request or a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Ok,
-    Failed,
-    /// The client went away. Only requests end so.
-    Cancelled,
-}
-
-/// Ended events by outcome and by time.
+/// The events that ended, by outcome and by time.
 #[derive(Debug)]
 pub(crate) struct Times {
     ok: AtomicU64,
@@ -42,24 +34,24 @@ impl Times {
         }
     }
 
-    /// Counts one event: three atomic additions, no allocation. How long a cancelled one ran says when its client
-    /// lost patience, so that it has no place in the times.
-    pub(crate) fn record(&self, time: Nanos, ending: Ending) {
+    /// Counts one event: three atomic additions, no allocation. The time of a cancelled event is the patience of its client,
+    /// so that it is in no histogram.
+    pub(crate) fn record(&self, time: Nanos, outcome: ScopeOutcome) {
         // Relaxed throughout: each cell is a statistic of its own, a snapshot need not see them at one instant.
-        let count = match ending {
-            Ending::Ok => &self.ok,
-            Ending::Failed => &self.failed,
-            Ending::Cancelled => &self.cancelled,
+        let count = match outcome {
+            ScopeOutcome::Ok => &self.ok,
+            ScopeOutcome::Failed => &self.failed,
+            ScopeOutcome::Cancelled => &self.cancelled,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        if ending != Ending::Cancelled {
+        if outcome != ScopeOutcome::Cancelled {
             self.durations.add(time, 1);
         }
     }
 
     /// Keeps an event of which a span was made; see [`TimeHistogram::keep`].
-    pub(crate) fn keep(&self, told: Exemplar) {
-        self.durations.keep(told);
+    pub(crate) fn keep(&self, exemplar: Exemplar) {
+        self.durations.keep(exemplar);
     }
 
     pub(crate) fn ok(&self) -> Count {
@@ -86,22 +78,22 @@ pub(crate) struct NamedObjective {
     pub(crate) objective: Objective,
 }
 
-/// How one objective fared in one region.
+/// The events of one objective in one region.
 #[derive(Debug)]
-struct Promise {
-    promised: NamedObjective,
+struct ObjectiveCounts {
+    declared: NamedObjective,
     good: AtomicU64,
     bad: AtomicU64,
 }
 
-impl Promise {
-    fn new(promised: NamedObjective) -> Self {
-        Self { promised, good: AtomicU64::new(0), bad: AtomicU64::new(0) }
+impl ObjectiveCounts {
+    fn new(declared: NamedObjective) -> Self {
+        Self { declared, good: AtomicU64::new(0), bad: AtomicU64::new(0) }
     }
 
-    /// Counts an event if it says something about the promise.
-    fn record(&self, time: Nanos, ending: Ending) -> Option<Verdict> {
-        let verdict = self.judge(time, ending)?;
+    /// Counts an event if the objective measures it.
+    fn record(&self, time: Nanos, outcome: ScopeOutcome) -> Option<Verdict> {
+        let verdict = self.judge(time, outcome)?;
         let count = match verdict {
             Verdict::Good => &self.good,
             Verdict::Bad => &self.bad,
@@ -111,20 +103,24 @@ impl Promise {
         Some(verdict)
     }
 
-    fn judge(&self, time: Nanos, ending: Ending) -> Option<Verdict> {
+    fn judge(&self, time: Nanos, outcome: ScopeOutcome) -> Option<Verdict> {
         let of = |good| if good { Verdict::Good } else { Verdict::Bad };
-        match (self.promised.objective.sli(), ending) {
-            (SliKind::Availability, Ending::Ok) => Some(Verdict::Good),
-            (SliKind::Availability, Ending::Failed) => Some(Verdict::Bad),
-            (SliKind::Availability, Ending::Cancelled) => None,
-            (SliKind::Latency { threshold }, Ending::Ok | Ending::Failed) => Some(of(time <= threshold)),
-            // Nobody knows how long the rest would have taken, but too long is too long already: a service that
-            // hangs until its clients leave must not look idle.
-            (SliKind::Latency { threshold }, Ending::Cancelled) => (time > threshold).then_some(Verdict::Bad),
-            // Requests look nothing up and write nothing; the builder refuses such objectives.
+        match (self.declared.objective.sli(), outcome) {
+            (SliKind::Availability, ScopeOutcome::Ok) => Some(Verdict::Good),
+            (SliKind::Availability, ScopeOutcome::Failed) => Some(Verdict::Bad),
+            (SliKind::Availability, ScopeOutcome::Cancelled) => None,
+            (SliKind::Latency { threshold }, ScopeOutcome::Ok | ScopeOutcome::Failed) => {
+                Some(of(time <= threshold))
+            }
+            // The full time is unknown, but it is above the threshold already: a service that hangs until its clients
+            // leave must not look idle.
+            (SliKind::Latency { threshold }, ScopeOutcome::Cancelled) => {
+                (time > threshold).then_some(Verdict::Bad)
+            }
+            // Requests neither look up nor write; the builder refuses such objectives.
             (
                 SliKind::HitRatio | SliKind::Freshness { .. },
-                Ending::Ok | Ending::Failed | Ending::Cancelled,
+                ScopeOutcome::Ok | ScopeOutcome::Failed | ScopeOutcome::Cancelled,
             ) => None,
         }
     }
@@ -136,45 +132,45 @@ pub(crate) struct RegionCounters {
     pub(crate) scope: Arc<str>,
     pub(crate) region: Arc<str>,
     times: Times,
-    /// Written only when telemetry is installed; a request reads it, which is one uncontended lock.
-    promises: RwLock<Vec<Promise>>,
+    /// Written only when objectives are set; a request reads it, which is one uncontended lock.
+    objectives: RwLock<Vec<ObjectiveCounts>>,
 }
 
 impl RegionCounters {
-    /// Counts one request and tells `missed` every objective that it missed.
-    pub(crate) fn record(&self, time: Nanos, ending: Ending, mut missed: impl FnMut(&NamedObjective)) {
-        self.times.record(time, ending);
-        for promise in self.promises.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            match promise.record(time, ending) {
+    /// Counts one request and calls `missed` for every objective that it missed.
+    pub(crate) fn record(&self, time: Nanos, outcome: ScopeOutcome, mut missed: impl FnMut(&NamedObjective)) {
+        self.times.record(time, outcome);
+        for objective in self.objectives.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            match objective.record(time, outcome) {
                 Some(Verdict::Good) | None => {}
-                Some(Verdict::Bad) => missed(&promise.promised),
+                Some(Verdict::Bad) => missed(&objective.declared),
             }
         }
     }
 
-    /// Keeps a request of which a span was made.
-    pub(crate) fn keep(&self, told: Exemplar) {
-        self.times.keep(told);
+    /// Keeps a request that has a span.
+    pub(crate) fn keep(&self, exemplar: Exemplar) {
+        self.times.keep(exemplar);
     }
 
-    /// Takes over the promises; an unchanged one keeps its counts.
-    fn promise(&self, promised: &[NamedObjective]) {
-        let mut promises = self.promises.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *promises);
-        *promises = promised
+    /// Replaces the objectives; an unchanged one keeps its counts.
+    fn set_objectives(&self, declared: &[NamedObjective]) {
+        let mut objectives = self.objectives.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *objectives);
+        *objectives = declared
             .iter()
-            .map(|objective| match before.iter().position(|promise| promise.promised == *objective) {
+            .map(|objective| match before.iter().position(|counts| counts.declared == *objective) {
                 Some(kept) => before.swap_remove(kept),
-                None => Promise::new(objective.clone()),
+                None => ObjectiveCounts::new(objective.clone()),
             })
             .collect();
     }
 
     fn events(&self, name: &str) -> Option<(Arc<str>, Count, Count)> {
-        let promises = self.promises.read().unwrap_or_else(PoisonError::into_inner);
-        promises.iter().find(|promise| *promise.promised.name == *name).map(|promise| {
+        let objectives = self.objectives.read().unwrap_or_else(PoisonError::into_inner);
+        objectives.iter().find(|counts| *counts.declared.name == *name).map(|counts| {
             let count = |cell: &AtomicU64| Count::new(cell.load(Ordering::Relaxed));
-            (Arc::clone(&self.region), count(&promise.good), count(&promise.bad))
+            (Arc::clone(&self.region), count(&counts.good), count(&counts.bad))
         })
     }
 }
@@ -184,44 +180,44 @@ impl RegionCounters {
 pub(crate) struct ScopeCounters {
     name: Arc<str>,
     regions: Names<RegionCounters>,
-    /// Held while a region is made or promises change, so that no region misses a promise.
-    promised: Mutex<Vec<NamedObjective>>,
+    /// Held while a region is made or objectives change, so that no region misses an objective.
+    objectives: Mutex<Vec<NamedObjective>>,
 }
 
 impl ScopeCounters {
     pub(crate) fn new(name: Arc<str>) -> Self {
-        Self { name, regions: Names::new(MAX_REGIONS, Dropped::RegionLimit), promised: Mutex::default() }
+        Self { name, regions: Names::new(MAX_REGIONS, Dropped::RegionLimit), objectives: Mutex::default() }
     }
 
-    /// The counters of a region; lock-free but for the first request from it.
+    /// Returns the counters of a region. Lock-free but for the first request from it.
     pub(crate) fn region(&self, region: &str) -> Arc<RegionCounters> {
         if let Some(found) = self.regions.find(region) {
             return found;
         }
-        let promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
+        let objectives = self.objectives.lock().unwrap_or_else(PoisonError::into_inner);
         self.regions.find_or_make(region, |region| RegionCounters {
             scope: Arc::clone(&self.name),
             region,
             times: Times::new(),
-            promises: RwLock::new(promised.iter().cloned().map(Promise::new).collect()),
+            objectives: RwLock::new(objectives.iter().cloned().map(ObjectiveCounts::new).collect()),
         })
     }
 
-    /// Counts these objectives from now on, in every region known so far and later.
-    pub(crate) fn promise(&self, objectives: Vec<NamedObjective>) {
-        let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
-        *promised = objectives;
+    /// Counts these objectives from now on, in every region.
+    pub(crate) fn set_objectives(&self, objectives: Vec<NamedObjective>) {
+        let mut declared = self.objectives.lock().unwrap_or_else(PoisonError::into_inner);
+        *declared = objectives;
         for (_, region) in self.regions.all() {
-            region.promise(&promised);
+            region.set_objectives(&declared);
         }
     }
 
     pub(crate) fn snapshot(&self) -> ScopeSnapshot {
-        let promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let declared = self.objectives.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let regions = self.regions.all();
         ScopeSnapshot {
             name: Arc::clone(&self.name),
-            objectives: promised
+            objectives: declared
                 .into_iter()
                 .map(|NamedObjective { name, objective }| ObjectiveSnapshot {
                     events: regions.iter().filter_map(|(_, region)| region.events(&name)).collect(),

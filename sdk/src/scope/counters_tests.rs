@@ -1,4 +1,4 @@
-//! The counts are exact, whatever threads do.
+//! Counts are exact, whatever the threads do.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ fn named(name: &str, objective: Objective) -> NamedObjective {
 
 fn checkout() -> ScopeCounters {
     let scope = ScopeCounters::new(Arc::from("checkout"));
-    scope.promise(vec![
+    scope.set_objectives(vec![
         named("checkout-availability", Objective::availability(0.999).unwrap()),
         named("checkout-latency", Objective::latency(Duration::from_millis(250), 0.99).unwrap()),
     ]);
@@ -18,18 +18,23 @@ fn checkout() -> ScopeCounters {
 }
 
 #[test]
-fn an_event_is_judged_at_the_exact_threshold() {
+fn events_are_judged_at_the_exact_threshold() {
     let cases = [
-        ("on the threshold", 250_000_000, Ending::Ok, vec![]),
-        ("a nanosecond over", 250_000_001, Ending::Ok, vec!["checkout-latency"]),
-        ("failed and fast", 1, Ending::Failed, vec!["checkout-availability"]),
-        ("failed and slow", u64::MAX, Ending::Failed, vec!["checkout-availability", "checkout-latency"]),
-        ("cancelled in time", 250_000_000, Ending::Cancelled, vec![]),
-        ("cancelled when it was late already", 250_000_001, Ending::Cancelled, vec!["checkout-latency"]),
+        ("on the threshold", 250_000_000, ScopeOutcome::Ok, vec![]),
+        ("a nanosecond over", 250_000_001, ScopeOutcome::Ok, vec!["checkout-latency"]),
+        ("failed and fast", 1, ScopeOutcome::Failed, vec!["checkout-availability"]),
+        (
+            "failed and slow",
+            u64::MAX,
+            ScopeOutcome::Failed,
+            vec!["checkout-availability", "checkout-latency"],
+        ),
+        ("cancelled in time", 250_000_000, ScopeOutcome::Cancelled, vec![]),
+        ("cancelled after the threshold", 250_000_001, ScopeOutcome::Cancelled, vec!["checkout-latency"]),
     ];
-    for (name, nanos, ending, expected) in cases {
+    for (name, nanos, outcome, expected) in cases {
         let mut missed = Vec::new();
-        checkout().region("").record(Nanos::new(nanos), ending, |objective| {
+        checkout().region("").record(Nanos::new(nanos), outcome, |objective| {
             missed.push(objective.name.to_string());
         });
         assert_eq!(missed, expected, "{name}");
@@ -45,8 +50,8 @@ fn threads_and_regions_add_up_to_every_event() {
             threads.spawn(move || {
                 for event in 0..2_500_u64 {
                     let region = if event % 2 == 0 { "eu-west-1" } else { "us-east-1" };
-                    let ending = if event % 10 == 0 { Ending::Failed } else { Ending::Ok };
-                    scope.region(region).record(Nanos::new(event * (thread + 1)), ending, |_| {});
+                    let outcome = if event % 10 == 0 { ScopeOutcome::Failed } else { ScopeOutcome::Ok };
+                    scope.region(region).record(Nanos::new(event * (thread + 1)), outcome, |_| {});
                 }
             });
         }
@@ -69,10 +74,10 @@ fn threads_and_regions_add_up_to_every_event() {
 }
 
 #[test]
-fn a_promise_made_again_keeps_its_counts_and_a_changed_one_starts_anew() {
+fn an_unchanged_objective_keeps_its_counts() {
     let scope = checkout();
-    scope.region("eu").record(Nanos::new(1), Ending::Failed, |_| {});
-    scope.promise(vec![
+    scope.region("eu").record(Nanos::new(1), ScopeOutcome::Failed, |_| {});
+    scope.set_objectives(vec![
         named("checkout-availability", Objective::availability(0.999).unwrap()),
         named("checkout-latency", Objective::latency(Duration::from_millis(10), 0.99).unwrap()),
     ]);
@@ -82,11 +87,11 @@ fn a_promise_made_again_keeps_its_counts_and_a_changed_one_starts_anew() {
 }
 
 #[test]
-fn regions_above_the_limit_are_one_and_no_event_is_lost() {
+fn regions_above_the_limit_share_one_counter() {
     let scope = checkout();
     let before = Dropped::RegionLimit.count();
     for region in 0..70 {
-        scope.region(&format!("region-{region}")).record(Nanos::new(5), Ending::Ok, |_| {});
+        scope.region(&format!("region-{region}")).record(Nanos::new(5), ScopeOutcome::Ok, |_| {});
     }
     let snapshot = scope.snapshot();
     assert_eq!(snapshot.regions.len(), 65);
@@ -97,9 +102,9 @@ fn regions_above_the_limit_are_one_and_no_event_is_lost() {
 }
 
 #[test]
-fn a_cancelled_request_is_counted_and_is_neither_good_nor_timed() {
+fn cancelled_requests_are_counted_but_not_judged_or_timed() {
     let scope = checkout();
-    scope.region("eu").record(Nanos::new(5), Ending::Cancelled, |_| {});
+    scope.region("eu").record(Nanos::new(5), ScopeOutcome::Cancelled, |_| {});
     let snapshot = scope.snapshot();
     let region = &snapshot.regions[0];
     assert_eq!((region.ok, region.failed, region.cancelled), (Count::ZERO, Count::ZERO, Count::new(1)));

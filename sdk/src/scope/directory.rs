@@ -1,14 +1,14 @@
-//! Every scope and dependency of the process, as one source of the process-wide register.
+//! Every scope and dependency of the process, as one source of the process-wide registry.
 
 use std::sync::{Arc, LazyLock};
 
 use super::counters::{ScopeCounters, Times};
-use super::users::Users;
+use super::users::UserSketches;
 use crate::record::{DependencySnapshot, Dropped, Names, Snapshot, SnapshotSource, registry};
 use mapwarden_contract::UnixNanos;
 
-/// Scopes, and dependencies, that are told apart. Raised, a service that names them after what strangers send
-/// takes more memory before the rest becomes one.
+/// The number of scopes, and of dependencies, with counters of their own; the rest is counted as one. Raised, a service
+/// that names them after client input takes more memory before that.
 const MAX_NAMES: usize = 256;
 
 /// Everything that scopes count.
@@ -16,7 +16,7 @@ const MAX_NAMES: usize = 256;
 pub(crate) struct Scopes {
     pub(crate) requests: Names<ScopeCounters>,
     pub(crate) dependencies: Names<DependencyCounters>,
-    pub(crate) users: Users,
+    pub(crate) users: UserSketches,
     /// When the first of them was counted, or before.
     pub(crate) since: UnixNanos,
 }
@@ -28,13 +28,13 @@ pub(crate) struct DependencyCounters {
     pub(crate) times: Times,
 }
 
-/// The process's scopes.
+/// Returns the scopes of the process.
 pub(crate) fn scopes() -> &'static Scopes {
     static SCOPES: LazyLock<Arc<Scopes>> = LazyLock::new(|| {
         let scopes = Arc::new(Scopes {
             requests: Names::new(MAX_NAMES, Dropped::NameLimit),
             dependencies: Names::new(MAX_NAMES, Dropped::NameLimit),
-            users: Users::default(),
+            users: UserSketches::default(),
             since: UnixNanos::now(),
         });
         registry().register(Arc::<Scopes>::clone(&scopes));

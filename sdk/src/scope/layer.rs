@@ -1,5 +1,5 @@
-//! A tower layer that opens a scope for every HTTP request. It looks at the head of request and response and
-//! never touches a body.
+//! A tower layer that opens a scope for every HTTP request. What comes in: requests and responses. What goes out: the same,
+//! and scopes that end. Never touches a body.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,12 +17,12 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::alive::current_context;
+use super::context::current_context;
 use super::request::Scope;
-use super::subscriber::Lent;
+use super::subscriber::SubscriberSpan;
 
-/// Something read from a request's head.
-type Reader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
+/// Reads a value from the head of a request.
+type HeadReader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
 
 /// Opens a [`Scope`] for every request to a [`Service`] over HTTP, under the caller's trace if it sends a
 /// `traceparent`. The response 5xx fails it with the error type `http_503` and so on, an error of the service
@@ -39,21 +39,21 @@ type Reader = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Syn
 /// ```
 #[derive(Clone)]
 pub struct ScopeLayer {
-    name: Reader,
-    user: Option<Reader>,
-    tenant: Option<Reader>,
-    region: Option<Reader>,
+    name: HeadReader,
+    user: Option<HeadReader>,
+    tenant: Option<HeadReader>,
+    region: Option<HeadReader>,
 }
 
 impl ScopeLayer {
-    /// All requests are one scope.
+    /// Returns a layer for which all requests are one scope.
     pub fn request(name: impl Into<String>) -> Self {
         let name = name.into();
         Self::request_by(move |_| Some(name.clone()))
     }
 
-    /// Names the scope of each request; a request without a name is passed on and not counted. A process tells
-    /// 256 names apart, so name scopes after routes, never after raw paths.
+    /// Returns a layer that names the scope of each request; a request without a name is passed on and not counted. A process has
+    /// counters for 256 names, so name scopes after routes, never after raw paths.
     pub fn request_by(name: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         Self { name: owned(name), user: None, tenant: None, region: None }
     }
@@ -68,7 +68,7 @@ impl ScopeLayer {
         self
     }
 
-    /// Takes the user's id from wherever the service keeps it, e.g. an extension set by its authentication.
+    /// Takes the user's id from where the service keeps it, e.g. an extension set by its authentication.
     #[must_use]
     pub fn user_by(mut self, user: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         self.user = Some(owned(user));
@@ -85,15 +85,15 @@ impl ScopeLayer {
         self
     }
 
-    /// Takes the tenant's id from wherever the service keeps it, e.g. a claim that its authentication checked.
+    /// Takes the tenant's id from where the service keeps it, e.g. a claim that its authentication checked.
     #[must_use]
     pub fn tenant_by(mut self, tenant: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         self.tenant = Some(owned(tenant));
         self
     }
 
-    /// Takes the region from this header. Let it be one that your own edge sets: strangers who choose it can use
-    /// up the 64 regions that a scope tells apart.
+    /// Takes the region from this header. Use one that your own edge sets: clients who can choose it can use up the 64
+    /// regions for which a scope has counters.
     ///
     /// # Panics
     /// If the name is not a lower-case header name, as [`HeaderName::from_static`].
@@ -103,7 +103,7 @@ impl ScopeLayer {
         self
     }
 
-    /// Takes the region from wherever the service keeps it.
+    /// Takes the region from where the service keeps it.
     #[must_use]
     pub fn region_by(mut self, region: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         self.region = Some(owned(region));
@@ -129,11 +129,11 @@ impl ScopeLayer {
     }
 }
 
-fn owned(read: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Reader {
+fn owned(read: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> HeadReader {
     Arc::new(move |head| read(head).map(Cow::Owned))
 }
 
-fn header(name: HeaderName) -> Reader {
+fn header(name: HeaderName) -> HeadReader {
     Arc::new(move |head| head.headers.get(&name)?.to_str().ok().map(Cow::Borrowed))
 }
 
@@ -175,28 +175,28 @@ where
         let scope = self.layer.scope(&head);
         let context = scope.as_ref().map_or_else(|| current_context().unwrap_or_default(), Scope::context);
         let entered = context.clone().attach();
-        let lent = scope.as_ref().map_or_else(Lent::default, Scope::lent);
-        let within = lent.enter();
+        let subscriber_span = scope.as_ref().map_or_else(SubscriberSpan::default, Scope::subscriber_span);
+        let within = subscriber_span.enter();
         let response = self.inner.call(Request::from_parts(head, body));
         drop((within, entered));
-        ResponseFuture { inner: response.with_context(context), lent, scope }
+        ResponseFuture { inner: response.with_context(context), subscriber_span, scope }
     }
 }
 
 pin_project! {
-    /// The response to come, within its scope.
+    /// The future of a response, polled within its scope.
     pub struct ResponseFuture<F> {
         #[pin]
         inner: WithContext<F>,
-        lent: Lent,
+        subscriber_span: SubscriberSpan,
         scope: Option<Scope>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
-        /// The server lost interest: its client has gone away, or it ends itself.
+        /// The server dropped the future: its client has gone away, or the server shuts down.
         fn drop(this: Pin<&mut Self>) {
             if let Some(scope) = this.project().scope.take() {
-                // One that is dropped while something unwinds tells of the panic by itself.
+                // A scope that is dropped during a panic counts as failed with the error type `panic` by itself.
                 if !std::thread::panicking() {
                     scope.cancel();
                 }
@@ -216,14 +216,14 @@ where
         // Held here, it ends by a panic of the service even where a layer above catches that.
         let scope = this.scope.take();
         let polled = {
-            let _within = this.lent.enter();
+            let _within = this.subscriber_span.enter();
             this.inner.poll(poller)
         };
         let Poll::Ready(result) = polled else {
             *this.scope = scope;
             return Poll::Pending;
         };
-        *this.lent = Lent::default();
+        *this.subscriber_span = SubscriberSpan::default();
         if let Some(scope) = scope {
             match result.as_ref().map(Response::status) {
                 Ok(status) if status.is_server_error() => scope.fail(&error_type(status)),
@@ -245,7 +245,7 @@ fn error_type(status: StatusCode) -> String {
     format!("http_{}", status.as_u16())
 }
 
-/// Lets the propagator read headers.
+/// Headers as a propagator reads them.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {

@@ -1,5 +1,5 @@
-//! How many spans a second: a token bucket for each reason to make one, so that a storm of one kind leaves room
-//! for the others.
+//! The limit of spans a second. What comes in: the reason for a span. What goes out: whether it may be made. A token bucket
+//! for each reason, so that a storm of one kind leaves room for the others. Never waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -11,25 +11,25 @@ use mapwarden_contract::Nanos;
 /// and the receiver more; every event is counted either way.
 const SPANS_PER_SECOND: u64 = 50;
 
-/// How long a bucket takes to get room for a span.
+/// The time after which a bucket has room for one more span.
 const NANOS_PER_SPAN: u64 = 1_000_000_000 / SPANS_PER_SECOND;
 
-/// Why a span is made.
+/// SpanReason a span is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// The request was chosen when it began.
+pub(crate) enum SpanReason {
+    /// The request was sampled at its start.
     Sampled,
     /// The request failed.
     Failed,
     /// The request missed its latency objective.
     Slow,
-    /// The call to a dependency failed, or belongs to a chosen request.
+    /// The call to a dependency failed, or belongs to a sampled request.
     Dependency,
     /// The map operation was slow or failed.
     MapOp,
 }
 
-/// One bucket for each [`Why`].
+/// One bucket for each [`SpanReason`].
 #[derive(Debug)]
 pub(crate) struct Limits {
     sampled: TokenBucket,
@@ -51,14 +51,14 @@ impl Limits {
         }
     }
 
-    /// Whether one more span may be made for this reason; a refusal is counted.
-    pub(crate) fn allow(&self, why: Why, now: Instant) -> bool {
-        let bucket = match why {
-            Why::Sampled => &self.sampled,
-            Why::Failed => &self.failed,
-            Why::Slow => &self.slow,
-            Why::Dependency => &self.dependency,
-            Why::MapOp => &self.map_op,
+    /// Returns whether one more span may be made for this reason, and counts a refusal.
+    pub(crate) fn allow(&self, reason: SpanReason, now: Instant) -> bool {
+        let bucket = match reason {
+            SpanReason::Sampled => &self.sampled,
+            SpanReason::Failed => &self.failed,
+            SpanReason::Slow => &self.slow,
+            SpanReason::Dependency => &self.dependency,
+            SpanReason::MapOp => &self.map_op,
         };
         let allowed = bucket.take(now);
         if !allowed {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_that_meet_at_a_bucket_lose_nothing() {
+    fn concurrent_threads_take_the_whole_burst() {
         for _ in 0..1_000 {
             let start = Instant::now();
             let bucket = TokenBucket::full(start);
@@ -121,15 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_gets_the_burst_and_then_the_rate_and_leaves_other_kinds_alone() {
+    fn a_storm_leaves_other_reasons_their_burst() {
         let start = Instant::now();
         let limits = Limits::new(start);
-        let allowed = |why, now| (0..200).filter(|_| limits.allow(why, now)).count();
+        let allowed = |reason, now| (0..200).filter(|_| limits.allow(reason, now)).count();
         let before = Dropped::SpanLimit.count();
-        assert_eq!(allowed(Why::Failed, start), 50);
+        assert_eq!(allowed(SpanReason::Failed, start), 50);
         assert!(Dropped::SpanLimit.count().saturating_sub(before).get() >= 150);
-        assert_eq!(allowed(Why::Failed, start + Duration::from_millis(100)), 5);
-        assert_eq!(allowed(Why::Slow, start), 50);
-        assert_eq!(allowed(Why::Failed, start + Duration::from_secs(60)), 50, "no saving up");
+        assert_eq!(allowed(SpanReason::Failed, start + Duration::from_millis(100)), 5);
+        assert_eq!(allowed(SpanReason::Slow, start), 50);
+        assert_eq!(allowed(SpanReason::Failed, start + Duration::from_secs(60)), 50, "no saving up");
     }
 }

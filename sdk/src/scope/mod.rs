@@ -1,14 +1,14 @@
-//! What comes in: requests and calls to dependencies, from their start to their end. What goes out: exact counts,
-//! times and verdicts in the [`Snapshot`](crate::snapshot::Snapshot), sketches of users and tenants, and spans. Never
-//! does IO, and never lets the raw id of a user or tenant out of the process.
+//! What comes in: requests and calls to dependencies, from their start to their end. What goes out: exact counts, times
+//! and verdicts in the [`Snapshot`](crate::snapshot::Snapshot), sketches of users and tenants, and spans. Never does IO,
+//! and never lets the raw id of a user or tenant out of the process.
 //!
 //! # Cost
 //! A request without telemetry installed costs two clock readings, two lock-free look-ups by name and half a dozen
 //! atomic additions. Telemetry adds three uncontended locks and one small allocation, entering the scope one lock more,
-//! a user or a tenant a keyed hash, another uncontended lock and an insertion. A span is built only for a request that
-//! is told.
+//! a user or a tenant a keyed hash, another uncontended lock and an insertion. A span is built only for a request
+//! that gets one.
 
-mod alive;
+mod context;
 mod counters;
 mod current;
 mod dependency;
@@ -17,8 +17,10 @@ mod installation;
 #[cfg(feature = "tower")]
 mod layer;
 mod limits;
-mod promises;
 mod request;
+mod scope_objectives;
+mod scope_outcome;
+mod span_description;
 mod spans;
 #[cfg(not(feature = "tracing"))]
 #[path = "no_subscriber.rs"]
@@ -31,15 +33,15 @@ pub use current::Entered;
 pub use dependency::DependencyCall;
 #[cfg(feature = "tower")]
 pub use layer::{ResponseFuture, ScopeLayer, ScopeService};
-pub use promises::ScopeObjectiveError;
 pub use request::{Scope, ScopeBuilder};
+pub use scope_objectives::ScopeObjectiveError;
 
 pub(crate) use counters::{NamedObjective, ScopeCounters};
 pub(crate) use directory::scopes;
 pub(crate) use installation::{AlreadyInstalled, Installation, PseudonymKey, abandon, install, uninstall};
 pub(crate) use limits::Limits;
-pub(crate) use promises::named;
-pub(crate) use spans::{PlannedIds, Target, Tracing};
+pub(crate) use scope_objectives::named;
+pub(crate) use spans::{PlannedIds, SpanTarget, Tracing};
 #[cfg(feature = "tracing")]
 pub(crate) use subscriber::Subscriber;
 pub(crate) use users::SLOT;

@@ -1,4 +1,5 @@
-//! A request that the service answers, from its start to its end.
+//! A request that the service answers. What comes in: its start, its identity and its end. What goes out: counts, verdicts
+//! and a span. Never keeps a raw id.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,23 +7,25 @@ use std::time::Instant;
 use opentelemetry::trace::{FutureExt as _, SpanContext, SpanKind};
 use opentelemetry::{Context, KeyValue};
 
-use super::alive::{current_context, is_alive};
-use super::counters::{Ending, RegionCounters, ScopeCounters};
+use super::context::{current_context, has_context};
+use super::counters::{RegionCounters, ScopeCounters};
 use super::current::Entered;
 use super::dependency::DependencyCall;
 use super::directory::scopes;
 use super::installation::{Installation, installed};
-use super::limits::Why;
-use super::promises::{ScopeObjectiveError, named};
-use super::spans::{Facts, Identity};
-use super::subscriber::Lent;
-use super::users::Group;
+use super::limits::SpanReason;
+use super::scope_objectives::{ScopeObjectiveError, named};
+use super::scope_outcome::{ScopeOutcome, error_type_of_drop};
+use super::span_description::SpanDescription;
+use super::spans::Identity;
+use super::subscriber::SubscriberSpan;
+use super::users::SketchGroup;
 use crate::record::{Exemplar, UsersAbout, UsersKind};
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Nanos, Objective, SliKind, UnixNanos, UserHash};
 
 /// A running request. It ends by [`ok`](Self::ok), [`fail`](Self::fail) or [`cancel`](Self::cancel); dropped without
-/// an ending it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
+/// an end it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
 ///
 /// Every request is counted and timed, exactly, from the first one of the process on and whether or not telemetry
 /// is installed; objectives count from when it is. See the [module](crate::scope) for the cost.
@@ -63,8 +66,8 @@ pub struct ScopeBuilder<'a> {
 }
 
 impl Scope {
-    /// Describes a request to the endpoint or job of this name. A process tells 256 names apart, the rest count
-    /// as `other`: name scopes after code, never after data.
+    /// Returns a builder of a request to the endpoint or job of this name. A process has counters for 256 names, the rest
+    /// counts as `other`: name scopes after code, never after data.
     pub fn request(name: &str) -> ScopeBuilder<'_> {
         ScopeBuilder { name, region: "", user: None, tenant: None, parent: None, installation: installed() }
     }
@@ -74,14 +77,14 @@ impl Scope {
     /// [`Snapshot`](crate::snapshot::Snapshot), and the bridges publish it.
     ///
     /// # Errors
-    /// Whatever [`ScopeObjectiveError`] names.
+    /// The reasons of [`ScopeObjectiveError`].
     pub fn set_objectives(
         name: &str,
         objectives: impl IntoIterator<Item = Objective>,
     ) -> Result<(), ScopeObjectiveError> {
         let objectives = objectives.into_iter().map(|objective| (name.to_owned(), objective));
         for (name, objectives) in named(objectives)? {
-            scopes().requests.find_or_make(&name, ScopeCounters::new).promise(objectives);
+            scopes().requests.find_or_make(&name, ScopeCounters::new).set_objectives(objectives);
         }
         Ok(())
     }
@@ -95,47 +98,49 @@ impl Scope {
     /// operations and calls to dependencies within it become children of the request. The future may be spawned;
     /// a task that the future itself spawns is another future and needs a `run` of its own.
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        self.lent().run(future.with_context(self.context()))
+        self.subscriber_span().run(future.with_context(self.context()))
     }
 
     /// Makes this the current scope on this thread until the guard is dropped, for code that does not await.
     pub fn enter(&self) -> Entered<'_> {
-        Entered::new(self.context(), &self.lent())
+        Entered::new(self.context(), &self.subscriber_span())
     }
 
-    /// The trace and span of this request, for a propagator that writes them into the headers of outgoing calls;
-    /// not valid while no telemetry is installed, or one that tells a `tracing` subscriber.
+    /// Returns the trace and span of this request, for a propagator that writes them into the headers of outgoing calls;
+    /// not valid while no telemetry is installed, or while spans go to a `tracing` subscriber.
     pub fn span_context(&self) -> SpanContext {
         self.telemetry.as_ref().map_or(SpanContext::NONE, |(_, identity)| identity.span_context().clone())
     }
 
-    /// The request succeeded.
+    /// Ends the scope as successful.
     pub fn ok(mut self) {
-        self.end(Ending::Ok, None);
+        self.end(ScopeOutcome::Ok, None);
     }
 
-    /// The request failed; `kind` is a short, stable name such as `routing_miss` (the span's `error.type`).
+    /// Ends the scope as failed. `kind` is a short, stable name such as `routing_miss`: the span's `error.type`.
     pub fn fail(mut self, kind: &str) {
-        self.end(Ending::Failed, Some(kind));
+        self.end(ScopeOutcome::Failed, Some(kind));
     }
 
-    /// Whoever asked went away before the request ended, as a client that closes its connection.
+    /// Ends the scope as cancelled: the client went away before the request ended, e.g. it closed its connection.
     ///
-    /// It is counted under the outcome `cancelled`. It keeps no promise and breaks none about availability, and its
-    /// time, which says when the client lost patience, is in no histogram. A latency objective whose threshold had
-    /// passed already is missed: a service that hangs until its clients leave is slow, whoever hangs up.
+    /// The request is counted under the outcome `cancelled`. It is neither good nor bad for availability, and its time is
+    /// in no histogram. It misses a latency objective if the threshold had passed already: a service that hangs until its
+    /// clients leave is slow.
     pub fn cancel(mut self) {
-        self.end(Ending::Cancelled, None);
+        self.end(ScopeOutcome::Cancelled, None);
     }
 
-    /// The span of this request in the service's `tracing` subscriber; a disabled one while that is not told.
+    /// Returns the span of this request in the service's `tracing` subscriber; a disabled one while spans do not go there.
     #[cfg(feature = "tracing")]
     pub fn tracing_span(&self) -> tracing::Span {
-        self.lent().span()
+        self.subscriber_span().span()
     }
 
-    pub(super) fn lent(&self) -> Lent {
-        self.telemetry.as_ref().map_or_else(Lent::default, |(_, identity)| identity.lent())
+    pub(super) fn subscriber_span(&self) -> SubscriberSpan {
+        self.telemetry
+            .as_ref()
+            .map_or_else(SubscriberSpan::default, |(_, identity)| identity.subscriber_span())
     }
 
     pub(super) fn context(&self) -> Context {
@@ -146,28 +151,30 @@ impl Scope {
         )
     }
 
-    fn end(&mut self, ending: Ending, error: Option<&str>) {
+    fn end(&mut self, outcome: ScopeOutcome, error: Option<&str>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
         let duration = Nanos::from(self.started.elapsed());
         let Some((installation, identity)) = &self.telemetry else {
-            return self.counters.record(duration, ending, |_| {});
+            return self.counters.record(duration, outcome, |_| {});
         };
         let now = UnixNanos::now();
         let mut slow = false;
-        self.counters.record(duration, ending, |missed| {
+        self.counters.record(duration, outcome, |missed| {
             slow |= matches!(missed.objective.sli(), SliKind::Latency { .. });
             self.saw(now, &UsersAbout::Objective(Arc::clone(&missed.name)));
         });
         self.saw(now, &UsersAbout::Scope(Arc::clone(&self.counters.scope)));
-        let why = match ending {
-            Ending::Failed => Some(Why::Failed),
-            Ending::Ok | Ending::Cancelled => slow.then_some(Why::Slow),
+        let reason = match outcome {
+            ScopeOutcome::Failed => Some(SpanReason::Failed),
+            ScopeOutcome::Ok | ScopeOutcome::Cancelled => slow.then_some(SpanReason::Slow),
         };
-        let told = installation.tracing.finish(identity, why, || self.facts(duration, ending, error));
+        let ids = installation.tracing.finish(identity, reason, || self.facts(duration, outcome, error));
         // An exemplar is one of the times in the histogram.
-        if let (Some(_), Some((trace, span)), Ending::Ok | Ending::Failed) = (why, told, ending) {
+        if let (Some(_), Some((trace, span)), ScopeOutcome::Ok | ScopeOutcome::Failed) =
+            (reason, ids, outcome)
+        {
             self.counters.keep(Exemplar { at: now, duration, trace, span });
         }
     }
@@ -176,29 +183,29 @@ impl Scope {
         for (who, pseudonym) in [(UsersKind::User, self.user), (UsersKind::Tenant, self.tenant)] {
             if let Some(pseudonym) = pseudonym {
                 let region = Arc::clone(&self.counters.region);
-                scopes().users.insert(now, Group { who, about: about.clone(), region }, pseudonym);
+                scopes().users.insert(now, SketchGroup { who, about: about.clone(), region }, pseudonym);
             }
         }
     }
 
-    fn facts(&self, duration: Nanos, ending: Ending, error: Option<&str>) -> Facts {
+    fn facts(&self, duration: Nanos, outcome: ScopeOutcome, error: Option<&str>) -> SpanDescription {
         let scope = &self.counters.scope;
-        let outcome = match ending {
-            Ending::Ok => wire::OK,
-            Ending::Failed => wire::FAILED,
-            Ending::Cancelled => wire::CANCELLED,
+        let outcome = match outcome {
+            ScopeOutcome::Ok => wire::OK,
+            ScopeOutcome::Failed => wire::FAILED,
+            ScopeOutcome::Cancelled => wire::CANCELLED,
         };
         let mut attributes = known_at_start(&self.counters, self.user, self.tenant);
         attributes.push(KeyValue::new(attribute::OUTCOME, outcome));
         attributes.extend(error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned())));
         let error = error.map(str::to_owned);
-        Facts { name: scope.to_string(), kind: SpanKind::Server, duration, attributes, error }
+        SpanDescription { name: scope.to_string(), kind: SpanKind::Server, duration, attributes, error }
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.end(Ending::Failed, Some(how_it_was_dropped()));
+        self.end(ScopeOutcome::Failed, Some(error_type_of_drop()));
     }
 }
 
@@ -218,21 +225,16 @@ fn known_at_start(
     attributes
 }
 
-/// The error type of something that got no ending.
-pub(super) fn how_it_was_dropped() -> &'static str {
-    if std::thread::panicking() { "panic" } else { "dropped" }
-}
-
 impl ScopeBuilder<'_> {
-    /// Says for whom the request is. The id is hashed here under the key of the telemetry, and forgotten; without
-    /// telemetry installed it is not even hashed.
+    /// Sets the user of the request. The id is hashed here under the key of the telemetry, and not kept; without telemetry
+    /// installed it is not even hashed.
     pub fn user(mut self, id: &str) -> Self {
         self.user = self.pseudonym(UsersKind::User, id);
         self
     }
 
-    /// Says for which tenant the request is: the customer, of many users, of a service that serves organisations. Its
-    /// id is hashed and forgotten as a user's is, under a key of its own.
+    /// Sets the tenant of the request: the customer, of many users, of a service that serves organisations. Its id is
+    /// hashed and not kept, as a user's is, under a key of its own.
     pub fn tenant(mut self, id: &str) -> Self {
         self.tenant = self.pseudonym(UsersKind::Tenant, id);
         self
@@ -242,22 +244,21 @@ impl ScopeBuilder<'_> {
         self.installation.as_ref().map(|installation| installation.key.pseudonym(who, id))
     }
 
-    /// Begins the clock. The scope becomes a child of its parent, or of whatever runs in the current context.
+    /// Starts the scope and its clock. It becomes a child of its parent, or of the span of the current context.
     pub fn start(self) -> Scope {
         let Self { name, region, user, tenant, parent, installation } = self;
         let counters = scopes().requests.find_or_make(name, ScopeCounters::new).region(region);
         // Without a context, as in the last destructors of a thread, requests only count.
-        let telemetry = installation.filter(|_| is_alive()).map(|installation| {
+        let telemetry = installation.filter(|_| has_context()).map(|installation| {
             let around = parent.unwrap_or_else(Context::current);
-            let told = || known_at_start(&counters, user, tenant);
-            let identity = installation.tracing.begin(&counters.scope, &around, told);
+            let attributes = || known_at_start(&counters, user, tenant);
+            let identity = installation.tracing.begin(&counters.scope, &around, attributes);
             (installation, Arc::new(identity))
         });
         Scope { counters, started: Instant::now(), user, tenant, telemetry, ended: false }
     }
 
-    /// Says under which span of another process the request runs, as a propagator read it from the request's
-    /// headers.
+    /// Sets the parent span in another process, as a propagator read it from the request's headers.
     pub fn parent(mut self, context: Context) -> Self {
         self.parent = Some(context);
         self
@@ -265,7 +266,7 @@ impl ScopeBuilder<'_> {
 }
 
 impl<'a> ScopeBuilder<'a> {
-    /// Says where the request comes from. A scope tells 64 regions apart, the rest count as `other`.
+    /// Sets the region that the request comes from. A scope has counters for 64 regions, the rest counts as `other`.
     pub fn region(mut self, region: &'a str) -> Self {
         self.region = region;
         self

@@ -1,13 +1,13 @@
-//! What comes in: requests, calls and map operations that ended, with the reason why each deserves a span. What
-//! goes out: spans of an `opentelemetry` tracer. Never creates a span to throw it away: whether there will be one
-//! is decided first, and a span of our own tracer is made whole, after the fact.
+//! What comes in: requests, calls and map operations that ended, with the reason for which each gets a span. What goes
+//! out: spans of an `opentelemetry` tracer. Never creates a span to throw it away: the decision comes first, and a span of
+//! our own tracer is made as a whole, after the event.
 //!
-//! A request has its trace id and span id from its start, so that what is told about its parts while it runs
-//! names the right parent. A request whose part was told is told too.
+//! A request has its trace id and span id from its start, so that spans of its parts name the right parent while it runs.
+//! A request gets a span if one of its parts got one.
 //!
-//! A service's own spans are left alone: our spans travel beside them, in a context value, unless the service
-//! lent us its tracer. A span of ours that went to another backend than theirs would be a parent that nobody
-//! finds there, and its sampling would decide about theirs.
+//! The service's own spans stay untouched: our spans travel beside them, in a context value, unless the service gave us
+//! its tracer. A span of ours that goes to another backend than theirs would be a parent that does not exist there, and
+//! its sampling decision would become theirs.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,42 +24,46 @@ use opentelemetry::{Context, KeyValue};
 #[cfg(feature = "otlp")]
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracer};
 
-use super::alive::is_alive;
-use super::limits::{Limits, Why};
-use super::subscriber::{Lent, Subscriber};
+use super::context::has_context;
+use super::limits::{Limits, SpanReason};
+use super::span_description::SpanDescription;
+use super::subscriber::{Subscriber, SubscriberSpan};
 use crate::record::{Dropped, SpanIds, random};
-use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_contract::Ratio;
 
-/// Requests within requests that are told because a part of the innermost was. Raised, a deeper nest is told whole,
-/// and a request may keep more of those around it alive.
+/// The depth of requests within requests that get spans because a part of the innermost got one. Raised, a deeper nest is
+/// complete, and a request may keep more of its outer requests alive.
 const MAX_DEPTH: usize = 32;
 
 /// Makes spans.
 #[derive(Debug)]
 pub(crate) struct Tracing {
-    pub(crate) target: Target,
-    /// The share of requests that are told whatever happens to them.
+    pub(crate) target: SpanTarget,
+    /// The share of requests that get a span whatever their outcome.
     pub(crate) ratio: Ratio,
     pub(crate) limits: Limits,
 }
 
-/// Stands where our own tracer would, which is never made without the shipper.
+/// Stands for our own tracer, which does not exist without the shipper.
 #[cfg(not(feature = "otlp"))]
 type SdkTracer = BoxedTracer;
 
-/// Whose tracer makes the spans.
+/// The receiver of spans.
 #[derive(Debug)]
-pub(crate) enum Target {
-    /// Ours: spans are made when a request has ended and deserves one, under the ids it was given.
+pub(crate) enum SpanTarget {
+    /// Our tracer: a span is made when a request has ended, under the ids that it has from its start.
     Own(SdkTracer),
-    /// The service's: spans are begun with the request, and the service's sampler decides.
+    /// The service's tracer: spans begin with the request, and the service's sampler decides.
     Host(BoxedTracer),
     /// The service's `tracing` subscriber instead of any tracer.
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "there is none without the feature"))]
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(dead_code, reason = "there is no subscriber without the feature")
+    )]
     Subscriber(Subscriber),
 }
 
-/// A running request as its parts see it; travels in the `opentelemetry` context.
+/// A running request as its parts see it. Travels in the `opentelemetry` context.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// The name of its scope.
@@ -69,26 +73,15 @@ pub(crate) struct Identity {
     /// The running request within which this one runs; cut when this one ends, so that a job that schedules its
     /// successor leaves no chain behind.
     outer: Mutex<Option<Arc<Self>>>,
-    /// How many requests this one runs within.
+    /// The number of requests around this one.
     depth: usize,
     ended: AtomicBool,
-    /// Whether a part was told, so that the whole must be.
+    /// Whether a part got a span, so that this request must get one.
     wanted: AtomicBool,
     /// The span of a service's own tracer, taken when the request ends.
     host: Mutex<Option<BoxedSpan>>,
     /// The span of the service's subscriber, taken when the request ends.
-    lent: Mutex<Lent>,
-}
-
-/// What a span says.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    pub(crate) name: String,
-    pub(crate) kind: SpanKind,
-    pub(crate) duration: Nanos,
-    pub(crate) attributes: Vec<KeyValue>,
-    /// The kind of the error, which makes the span's status an error.
-    pub(crate) error: Option<String>,
+    subscriber_span: Mutex<SubscriberSpan>,
 }
 
 impl Identity {
@@ -101,11 +94,11 @@ impl Identity {
     }
 
     /// The span of the service's subscriber, if it gets any.
-    pub(crate) fn lent(&self) -> Lent {
-        self.lent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn subscriber_span(&self) -> SubscriberSpan {
+        self.subscriber_span.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks for the spans of this request and of those around it, because a part of it was told.
+    /// Requests a span of this request and of those around it, because a part of it got one.
     fn want(&self) {
         // Relaxed: read when the request ends, which its owner orders after its parts; a part that outlives its
         // request comes too late in any order.
@@ -121,9 +114,9 @@ impl Identity {
         self.outer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether another request may still link to this one.
+    /// Returns whether another request may still link to this one.
     fn is_open(&self) -> bool {
-        // Relaxed: a link to a request that ends at this moment costs a request more that is remembered.
+        // Relaxed: a link to a request that ends at this moment keeps one more request in memory.
         !self.ended.load(Ordering::Relaxed) && self.depth < MAX_DEPTH
     }
 
@@ -135,26 +128,26 @@ impl Identity {
 }
 
 impl Tracing {
-    /// Gives a request its ids, and decides whether it is one of the sampled share. A subscriber is told what is known
-    /// already.
+    /// Gives a request its ids, and decides whether it is one of the sampled share. A subscriber receives the attributes
+    /// that are known at the start.
     pub(crate) fn begin(
         &self,
         scope: &Arc<str>,
         around: &Context,
-        told: impl FnOnce() -> Vec<KeyValue>,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
     ) -> Identity {
         let parent = self.parent(around);
-        let mut lent = Lent::default();
+        let mut subscriber_span = SubscriberSpan::default();
         let outer = around.get::<Arc<Identity>>().filter(|outer| outer.is_open()).cloned();
         let (context, host) = match &self.target {
-            Target::Own(_) => (self.own_context(&parent), None),
-            Target::Host(tracer) => {
+            SpanTarget::Own(_) => (self.own_context(&parent), None),
+            SpanTarget::Host(tracer) => {
                 let builder = SpanBuilder::from_name(scope.to_string()).with_kind(SpanKind::Server);
                 let span = tracer.build_with_context(builder, around);
                 (span.span_context().clone(), Some(span))
             }
-            Target::Subscriber(subscriber) => {
-                lent = subscriber.request(&told());
+            SpanTarget::Subscriber(subscriber) => {
+                subscriber_span = subscriber.request(&attributes());
                 (SpanContext::NONE, None)
             }
         };
@@ -167,24 +160,24 @@ impl Tracing {
             ended: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             host: Mutex::new(host),
-            lent: Mutex::new(lent),
+            subscriber_span: Mutex::new(subscriber_span),
         }
     }
 
-    /// The context in which the request's work runs, within the one around it.
+    /// Returns the context in which the work of the request runs, within the one around it.
     pub(crate) fn within(&self, identity: &Arc<Identity>, around: &Context) -> Context {
         let within = around.with_value(Arc::clone(identity));
         match &self.target {
-            Target::Own(_) | Target::Subscriber(_) => within,
-            Target::Host(_) => within.with_remote_span_context(identity.context.clone()),
+            SpanTarget::Own(_) | SpanTarget::Subscriber(_) => within,
+            SpanTarget::Host(_) => within.with_remote_span_context(identity.context.clone()),
         }
     }
 
-    /// The span under which something belongs that happens in this context.
+    /// Returns the span that is the parent of an event in this context.
     fn parent(&self, around: &Context) -> SpanContext {
         match (&self.target, around.get::<Arc<Identity>>()) {
-            (Target::Own(_), Some(identity)) => identity.context.clone(),
-            (Target::Own(_), None) | (Target::Host(_) | Target::Subscriber(_), _) => {
+            (SpanTarget::Own(_), Some(identity)) => identity.context.clone(),
+            (SpanTarget::Own(_), None) | (SpanTarget::Host(_) | SpanTarget::Subscriber(_), _) => {
                 around.span().span_context().clone()
             }
         }
@@ -196,28 +189,28 @@ impl Tracing {
         } else {
             (random_trace_id(), random(Rng::f64) < self.ratio.get(), TraceState::NONE)
         };
-        let sampled = chosen && self.limits.allow(Why::Sampled, Instant::now());
+        let sampled = chosen && self.limits.allow(SpanReason::Sampled, Instant::now());
         let flags = TraceFlags::default().with_sampled(sampled);
         SpanContext::new(trace, random_span_id(), flags, false, state)
     }
 
-    /// Tells a request that ended, if it was chosen at its start, a part of it was told, or there is a reason
-    /// now; says under which ids. The facts are put together only then.
+    /// Makes the span of a request that ended, if it was sampled at its start, a part of it got a span, or there is a reason
+    /// now. Returns its ids. The description is only built in that case.
     pub(crate) fn finish(
         &self,
         identity: &Identity,
-        why: Option<Why>,
-        facts: impl Fn() -> Facts,
+        reason: Option<SpanReason>,
+        describe: impl Fn() -> SpanDescription,
     ) -> Option<SpanIds> {
         let outer = identity.end();
-        if !is_alive() {
-            Dropped::SpanLost.add(u64::from(why.is_some()));
+        if !has_context() {
+            Dropped::SpanLost.add(u64::from(reason.is_some()));
             return None;
         }
         match &self.target {
-            Target::Own(tracer) => {
-                let told = identity.context.is_sampled() || identity.wanted.load(Ordering::Relaxed);
-                if !told && !why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
+            SpanTarget::Own(tracer) => {
+                let is_wanted = identity.context.is_sampled() || identity.wanted.load(Ordering::Relaxed);
+                if !is_wanted && !reason.is_some_and(|reason| self.limits.allow(reason, Instant::now())) {
                     return None;
                 }
                 if let Some(outer) = outer {
@@ -225,14 +218,14 @@ impl Tracing {
                 }
                 PLANNED.set(Some((identity.context.trace_id(), identity.context.span_id())));
                 let parent = under(&identity.parent);
-                let ids = tell(&facts(), |builder| tracer.build_with_context(builder, &parent));
+                let ids = make_span(&describe(), |builder| tracer.build_with_context(builder, &parent));
                 PLANNED.set(None);
                 ids
             }
-            Target::Host(_) => {
+            SpanTarget::Host(_) => {
                 let span = identity.host.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let mut span = span.filter(BoxedSpan::is_recording)?;
-                let facts = facts();
+                let facts = describe();
                 span.set_attributes(facts.attributes);
                 if let Some(error) = facts.error {
                     span.set_status(Status::error(error));
@@ -240,21 +233,28 @@ impl Tracing {
                 span.end();
                 ids(span.span_context())
             }
-            Target::Subscriber(subscriber) => {
-                let lent = std::mem::take(&mut *identity.lent.lock().unwrap_or_else(PoisonError::into_inner));
-                lent.record_end(&facts);
-                if why.is_some_and(|why| self.limits.allow(why, Instant::now())) {
-                    let _within = lent.enter();
-                    subscriber.tell(&facts());
+            SpanTarget::Subscriber(subscriber) => {
+                let subscriber_span = std::mem::take(
+                    &mut *identity.subscriber_span.lock().unwrap_or_else(PoisonError::into_inner),
+                );
+                subscriber_span.record_end(&describe);
+                if reason.is_some_and(|reason| self.limits.allow(reason, Instant::now())) {
+                    let _within = subscriber_span.enter();
+                    subscriber.report(&describe());
                 }
                 None
             }
         }
     }
 
-    /// Tells a part of whatever runs in this context, as long as the limit allows, and says under which ids.
-    pub(crate) fn part(&self, around: &Context, why: Why, facts: impl FnOnce() -> Facts) -> Option<SpanIds> {
-        if !is_alive() || !self.limits.allow(why, Instant::now()) {
+    /// Makes the span of a part of the request in this context, as long as the limit allows. Returns its ids.
+    pub(crate) fn record_part(
+        &self,
+        around: &Context,
+        reason: SpanReason,
+        describe: impl FnOnce() -> SpanDescription,
+    ) -> Option<SpanIds> {
+        if !has_context() || !self.limits.allow(reason, Instant::now()) {
             return None;
         }
         if let Some(identity) = around.get::<Arc<Identity>>() {
@@ -262,42 +262,46 @@ impl Tracing {
         }
         let parent = under(&self.parent(around));
         match &self.target {
-            Target::Own(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
-            Target::Host(tracer) => tell(&facts(), |builder| tracer.build_with_context(builder, &parent)),
-            Target::Subscriber(subscriber) => {
-                subscriber.tell(&facts());
+            SpanTarget::Own(tracer) => {
+                make_span(&describe(), |builder| tracer.build_with_context(builder, &parent))
+            }
+            SpanTarget::Host(tracer) => {
+                make_span(&describe(), |builder| tracer.build_with_context(builder, &parent))
+            }
+            SpanTarget::Subscriber(subscriber) => {
+                subscriber.report(&describe());
                 None
             }
         }
     }
 
-    /// Begins the span of a call to a dependency where the service's subscriber is told.
-    pub(crate) fn call(&self, told: impl FnOnce() -> Vec<KeyValue>) -> Lent {
+    /// Begins the span of a call to a dependency, if the service's subscriber receives spans.
+    pub(crate) fn call(&self, attributes: impl FnOnce() -> Vec<KeyValue>) -> SubscriberSpan {
         match &self.target {
-            Target::Own(_) | Target::Host(_) => Lent::default(),
-            Target::Subscriber(subscriber) => subscriber.call(&told()),
+            SpanTarget::Own(_) | SpanTarget::Host(_) => SubscriberSpan::default(),
+            SpanTarget::Subscriber(subscriber) => subscriber.call(&attributes()),
         }
     }
 
-    /// Whether whatever runs in this context was chosen when it began.
+    /// Returns whether the request in this context was sampled at its start.
     pub(crate) fn is_sampled(&self, around: &Context) -> bool {
         match &self.target {
-            Target::Own(_) | Target::Host(_) => self.parent(around).is_sampled(),
-            // It has a span of every call.
-            Target::Subscriber(_) => false,
+            SpanTarget::Own(_) | SpanTarget::Host(_) => self.parent(around).is_sampled(),
+            // The subscriber has a span of every call.
+            SpanTarget::Subscriber(_) => false,
         }
     }
 }
 
-/// The context of something under this span, or of a root: samplers take even an invalid span for a parent, and
-/// its flags for a decision.
+/// Returns a context under this span, or a root context: samplers take even an invalid span for a parent, and its flags
+/// for a decision.
 fn under(parent: &SpanContext) -> Context {
     if parent.is_valid() { Context::new().with_remote_span_context(parent.clone()) } else { Context::new() }
 }
 
-/// Makes a whole span of something that ended just now; none that its sampler let go has ids.
-fn tell<S: opentelemetry::trace::Span>(
-    facts: &Facts,
+/// Makes the whole span of an event that ended just now. Returns no ids if its sampler dropped it.
+fn make_span<S: opentelemetry::trace::Span>(
+    facts: &SpanDescription,
     build: impl FnOnce(SpanBuilder) -> S,
 ) -> Option<SpanIds> {
     let end = SystemTime::now();
@@ -315,15 +319,15 @@ fn tell<S: opentelemetry::trace::Span>(
 }
 
 fn ids(context: &SpanContext) -> Option<SpanIds> {
-    let is_told = context.is_valid() && context.is_sampled();
-    is_told.then(|| (context.trace_id().to_bytes(), context.span_id().to_bytes()))
+    let has_ids = context.is_valid() && context.is_sampled();
+    has_ids.then(|| (context.trace_id().to_bytes(), context.span_id().to_bytes()))
 }
 
 thread_local! {
     static PLANNED: Cell<Option<(TraceId, SpanId)>> = const { Cell::new(None) };
 }
 
-/// Gives a span that is made after the fact the ids which its request had from the start.
+/// Gives a span that is made after the event the ids that its request had from the start.
 #[derive(Debug)]
 pub(crate) struct PlannedIds;
 

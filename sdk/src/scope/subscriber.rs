@@ -9,23 +9,23 @@ use tracing::field::Empty;
 use tracing::span::EnteredSpan;
 use tracing::{Instrument as _, Level, Span};
 
-use super::spans::Facts;
+use super::span_description::SpanDescription;
 use crate::record::Dropped;
 use mapwarden_contract::names::attribute;
 
 /// The target of every span and event, for filters.
 const TARGET: &str = "mapwarden";
 
-/// What is told at the end of a span; the rest was told at its begin.
+/// The attributes that are recorded at the end of a span; the others are recorded at its start.
 const AT_THE_END: [&str; 2] = [attribute::OUTCOME, attribute::ERROR_TYPE];
 
-/// The service's subscriber: the one that is current where something is told.
+/// The service's subscriber: the one that is current at each call.
 #[derive(Debug)]
 pub(crate) struct Subscriber;
 
 impl Subscriber {
     /// Begins the span of a request.
-    pub(super) fn request(&self, told: &[KeyValue]) -> Lent {
+    pub(super) fn request(&self, attributes: &[KeyValue]) -> SubscriberSpan {
         let span = || {
             tracing::span!(
                 target: TARGET,
@@ -42,11 +42,11 @@ impl Subscriber {
                 error.type = Empty,
             )
         };
-        Lent::begun(span, attribute::SCOPE, told)
+        SubscriberSpan::begun(span, attribute::SCOPE, attributes)
     }
 
     /// Begins the span of a call to a dependency.
-    pub(super) fn call(&self, told: &[KeyValue]) -> Lent {
+    pub(super) fn call(&self, attributes: &[KeyValue]) -> SubscriberSpan {
         let span = || {
             tracing::span!(
                 target: TARGET,
@@ -61,11 +61,11 @@ impl Subscriber {
                 error.type = Empty,
             )
         };
-        Lent::begun(span, attribute::DEPENDENCY, told)
+        SubscriberSpan::begun(span, attribute::DEPENDENCY, attributes)
     }
 
-    /// Tells an event about something that was slow or failed, within the current span.
-    pub(super) fn tell(&self, facts: &Facts) {
+    /// Emits an event about something slow or failed, within the current span.
+    pub(super) fn report(&self, facts: &SpanDescription) {
         let text = |name| find(&facts.attributes, name).map(ToString::to_string);
         let what = if facts.error.is_some() { "failed" } else { "was slow" };
         guarded(|| {
@@ -87,14 +87,14 @@ impl Subscriber {
 
 /// A span of the service's subscriber, or none.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lent(Option<Span>);
+pub(crate) struct SubscriberSpan(Option<Span>);
 
-impl Lent {
-    fn begun(make: impl FnOnce() -> Span, named: &str, told: &[KeyValue]) -> Self {
+impl SubscriberSpan {
+    fn begun(make: impl FnOnce() -> Span, named: &str, attributes: &[KeyValue]) -> Self {
         let span = guarded(|| {
             let span = make();
-            record(&span, told.iter().filter(|attribute| !attribute.value.as_str().is_empty()));
-            if let Some(name) = find(told, named) {
+            record(&span, attributes.iter().filter(|attribute| !attribute.value.as_str().is_empty()));
+            if let Some(name) = find(attributes, named) {
                 span.record("otel.name", &*name.as_str());
             }
             span
@@ -113,27 +113,27 @@ impl Lent {
     }
 
     /// Makes it current on this thread.
-    pub(super) fn enter(&self) -> LentEntered {
+    pub(super) fn enter(&self) -> SubscriberSpanGuard {
         let span = self.0.clone();
-        LentEntered(guarded(|| span.map(Span::entered)).flatten())
+        SubscriberSpanGuard(guarded(|| span.map(Span::entered)).flatten())
     }
 
-    /// Records how it ended.
-    pub(super) fn record_end(&self, facts: impl FnOnce() -> Facts) {
+    /// Records the end.
+    pub(super) fn record_end(&self, describe: impl FnOnce() -> SpanDescription) {
         let Some(span) = self.0.as_ref().filter(|span| !span.is_disabled()) else { return };
-        let facts = facts();
+        let description = describe();
         guarded(|| {
             let at_the_end =
                 |attribute: &&KeyValue| AT_THE_END.iter().any(|name| attribute.key.as_str() == *name);
-            record(span, facts.attributes.iter().filter(at_the_end));
-            if facts.error.is_some() {
+            record(span, description.attributes.iter().filter(at_the_end));
+            if description.error.is_some() {
                 span.record("otel.status_code", "ERROR");
             }
         });
     }
 }
 
-impl Drop for Lent {
+impl Drop for SubscriberSpan {
     fn drop(&mut self) {
         if let Some(span) = self.0.take() {
             guarded(|| drop(span));
@@ -143,9 +143,9 @@ impl Drop for Lent {
 
 /// While this lives, the span is current on its thread.
 #[derive(Debug)]
-pub(crate) struct LentEntered(Option<EnteredSpan>);
+pub(crate) struct SubscriberSpanGuard(Option<EnteredSpan>);
 
-impl Drop for LentEntered {
+impl Drop for SubscriberSpanGuard {
     fn drop(&mut self) {
         if let Some(entered) = self.0.take() {
             guarded(|| drop(entered));
@@ -163,7 +163,7 @@ fn record<'a>(span: &Span, attributes: impl Iterator<Item = &'a KeyValue>) {
     }
 }
 
-/// Calls the subscriber; a panic of it, as of one that uses a thread-local which is gone, is counted and ends nothing.
+/// Calls the subscriber. A panic of it, e.g. because a thread-local is gone, is counted and goes no further.
 fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
     let called = catch_unwind(AssertUnwindSafe(call));
     if called.is_err() {

@@ -20,18 +20,18 @@ pub(crate) const SLOT: Nanos = Nanos::from_secs(5);
 /// Slots that wait for a receiver: two minutes. Raised, a longer outage of the receiver loses no users.
 const MAX_SLOTS: usize = 24;
 
-/// Hashes that wait for a receiver, 2 MiB on the wire, and as many again since it was last told. Raised, a service
+/// Hashes that wait for a receiver, 2 MiB on the wire, and as many again that came since it last answered. Raised, a service
 /// with many users in many regions keeps more of them through an outage, and its batches grow.
 const MAX_HASHES: usize = 262_144;
 
 /// Raised, fewer threads share a mutex.
 const STRIPES: usize = 16;
 
-type Sketches = HashMap<Group, UserSketch>;
+type Sketches = HashMap<SketchGroup, UserSketch>;
 
-/// Those who share a sketch.
+/// The users or tenants who share a sketch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Group {
+pub(crate) struct SketchGroup {
     pub(crate) who: UsersKind,
     pub(crate) about: UsersAbout,
     pub(crate) region: Arc<str>,
@@ -39,7 +39,7 @@ pub(crate) struct Group {
 
 /// The users that were seen and not yet confirmed.
 #[derive(Debug, Default)]
-pub(crate) struct Users {
+pub(crate) struct UserSketches {
     stripes: [Mutex<Stripe>; STRIPES],
     waiting: Mutex<Waiting>,
 }
@@ -53,12 +53,12 @@ struct Stripe {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    slots: BTreeMap<UnixNanos, Slot>,
+    slots: BTreeMap<UnixNanos, SketchSlot>,
     generation: Generation,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct SketchSlot {
     /// The last collection that added to it.
     changed: Generation,
     sketches: Sketches,
@@ -75,9 +75,9 @@ impl Generation {
     }
 }
 
-impl Users {
-    /// Adds somebody to what is known about a group in the slot of `now`.
-    pub(crate) fn insert(&self, now: UnixNanos, group: Group, pseudonym: UserHash) {
+impl UserSketches {
+    /// Adds a pseudonym to the sketch of a group in the slot of `now`.
+    pub(crate) fn insert(&self, now: UnixNanos, group: SketchGroup, pseudonym: UserHash) {
         let mut stripe = self.stripe();
         let Stripe { slots, hashes: kept } = &mut *stripe;
         if *kept >= MAX_HASHES / STRIPES {
@@ -91,7 +91,7 @@ impl Users {
         *kept += hashes(sketch).saturating_sub(before);
     }
 
-    /// Everything that no receiver has confirmed.
+    /// Returns every sketch that no receiver has confirmed.
     pub(crate) fn collect(&self) -> Vec<UsersSnapshot> {
         let mut waiting = lock(&self.waiting);
         waiting.generation = waiting.generation.next();
@@ -103,7 +103,7 @@ impl Users {
         }
         waiting.shrink();
         let snapshots = waiting.slots.iter().flat_map(|(start, slot)| {
-            slot.sketches.iter().map(|(Group { who, about, region }, sketch)| UsersSnapshot {
+            slot.sketches.iter().map(|(SketchGroup { who, about, region }, sketch)| UsersSnapshot {
                 who: *who,
                 about: about.clone(),
                 region: Arc::clone(region),
@@ -114,22 +114,27 @@ impl Users {
         snapshots.collect()
     }
 
-    /// The number of the last collection.
+    /// Returns the number of the last collection.
     pub(crate) fn generation(&self) -> Generation {
         lock(&self.waiting).generation
     }
 
-    /// Lets go of what a receiver answered: the slots that had ended at `sent` and did not change after that
-    /// collection; says how many sketches they had. An unfinished slot is sent again, because users may still
-    /// come.
+    /// Drops what a receiver confirmed: the slots that had ended at `sent` and did not change after that collection. Returns
+    /// the number of their sketches. An open slot is sent again, because users may still come.
     pub(crate) fn confirm(&self, collected: Generation, sent: UnixNanos) -> usize {
         let mut waiting = lock(&self.waiting);
-        let gone =
-            waiting.slots.extract_if(.., |start, slot| slot.changed <= collected && *start + SLOT <= sent);
-        gone.map(|(_, slot)| slot.sketches.len()).sum()
+        let mut confirmed = 0;
+        waiting.slots.retain(|start, slot| {
+            let is_confirmed = slot.changed <= collected && *start + SLOT <= sent;
+            if is_confirmed {
+                confirmed += slot.sketches.len();
+            }
+            !is_confirmed
+        });
+        confirmed
     }
 
-    /// Forgets everybody, when telemetry ends.
+    /// Drops all sketches, when telemetry ends.
     pub(crate) fn clear(&self) {
         lock(&self.waiting).slots.clear();
         for stripe in &self.stripes {
@@ -161,7 +166,7 @@ impl Waiting {
 
     /// Drops the oldest slots until the rest is within bounds.
     fn shrink(&mut self) {
-        let held = |slot: &Slot| slot.sketches.values().map(hashes).sum::<usize>();
+        let held = |slot: &SketchSlot| slot.sketches.values().map(hashes).sum::<usize>();
         let mut total: usize = self.slots.values().map(held).sum();
         while self.slots.len() > MAX_SLOTS || (total > MAX_HASHES && self.slots.len() > 1) {
             let Some((_, oldest)) = self.slots.pop_first() else { return };
@@ -191,33 +196,33 @@ mod tests {
 
     const AT: UnixNanos = UnixNanos::new(1_700_000_003_000_000_000);
 
-    fn group(who: UsersKind, scope: &str) -> Group {
-        Group { who, about: UsersAbout::Scope(Arc::from(scope)), region: Arc::from("eu") }
+    fn group(who: UsersKind, scope: &str) -> SketchGroup {
+        SketchGroup { who, about: UsersAbout::Scope(Arc::from(scope)), region: Arc::from("eu") }
     }
 
-    fn see(users: &Users, now: UnixNanos, id: &str) {
+    fn see(users: &UserSketches, now: UnixNanos, id: &str) {
         users.insert(now, group(UsersKind::User, "checkout"), UserHash::keyed(b"0123456789abcdef", id));
     }
 
-    fn slots(users: &Users) -> Vec<(u64, f64)> {
+    fn slots(users: &UserSketches) -> Vec<(u64, f64)> {
         users.collect().iter().map(|seen| (seen.slot.get() / 1_000_000_000, seen.sketch.estimate())).collect()
     }
 
     #[test]
-    fn a_slot_is_told_until_it_ended_before_a_confirmed_batch() {
-        let users = Users::default();
+    fn slots_are_sent_until_confirmed_after_their_end() {
+        let users = UserSketches::default();
         see(&users, AT, "ann");
         assert_eq!(slots(&users), [(1_700_000_000, 1.0)], "aligned to 5 s");
         assert_eq!(users.confirm(users.generation(), AT + Nanos::from_secs(1)), 0);
         see(&users, AT + Nanos::from_secs(1), "ben");
-        assert_eq!(slots(&users), [(1_700_000_000, 2.0)], "the open slot is told again, and grows");
+        assert_eq!(slots(&users), [(1_700_000_000, 2.0)], "the open slot is sent again, and grows");
         assert_eq!(users.confirm(users.generation(), AT + Nanos::from_secs(2)), 1);
         assert_eq!(slots(&users), [], "it ended at the second that was confirmed");
     }
 
     #[test]
-    fn tenants_have_sketches_of_their_own_and_share_the_slots() {
-        let users = Users::default();
+    fn tenants_have_their_own_sketches() {
+        let users = UserSketches::default();
         for id in ["ann", "ben", "eve"] {
             see(&users, AT, id);
         }
@@ -230,8 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_comes_late_opens_the_slot_again() {
-        let users = Users::default();
+    fn a_late_user_reopens_the_slot() {
+        let users = UserSketches::default();
         see(&users, AT, "ann");
         users.collect();
         let collected = users.generation();
@@ -242,8 +247,8 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_keeps_the_newest_slots_and_counts_the_rest() {
-        let users = Users::default();
+    fn outages_keep_the_newest_slots() {
+        let users = UserSketches::default();
         let before = Dropped::SketchWaiting.count();
         for slot in 0..30 {
             see(&users, AT + Nanos::from_secs(5 * slot), "ann");
@@ -256,7 +261,7 @@ mod tests {
 
     #[test]
     fn users_above_the_limit_of_a_stripe_are_counted() {
-        let users = Users::default();
+        let users = UserSketches::default();
         let before = Dropped::UserLimit.count();
         let key = b"0123456789abcdef";
         for id in 0..20_000_u32 {
@@ -271,7 +276,7 @@ mod tests {
 
     #[test]
     fn users_of_all_threads_are_one_sketch() {
-        let users = Users::default();
+        let users = UserSketches::default();
         std::thread::scope(|threads| {
             for thread in 0..8 {
                 let users = &users;

@@ -1,8 +1,9 @@
-//! When to try again after a failure: later and later, never in step with other processes.
+//! What comes in: failures of one signal. What goes out: when to try again, later each time. Never in step with other
+//! processes.
 
 use std::time::{Duration, Instant};
 
-/// The longest pause that we choose. Raised, a receiver that comes back hears of a fault later.
+/// The longest pause that we choose. Raised, a receiver that comes back receives telemetry later.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The longest pause that a receiver may ask for. Raised, a receiver can silence a service for longer.

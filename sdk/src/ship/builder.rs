@@ -1,121 +1,62 @@
-//! What a service says about itself, checked as a whole: one attempt to install names every missing attribute.
+//! What comes in: the service's description, from code and environment. What goes out: checked settings. Never stops at
+//! the first missing attribute: one attempt names all of them.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use ureq::http::Uri;
 
-use super::resource::Attributes;
+use super::install_error::InstallError;
+use super::resource::ResourceAttributes;
+use super::settings::Settings;
 use super::telemetry::Telemetry;
 #[cfg(feature = "tracing")]
 use crate::scope::Subscriber;
-use crate::scope::{Limits, NamedObjective, PseudonymKey, ScopeObjectiveError, Target, named};
+use crate::scope::{Limits, PseudonymKey, SpanTarget, named};
 use mapwarden_contract::names::{attribute, wire};
 use mapwarden_contract::{Objective, Ratio};
 
-/// Where the sidecar listens if nothing else is said.
+/// The address at which the sidecar listens by default.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
 
-/// Raised, the sidecar hears of a fault later; lowered, it hears more often than its budgets need.
+/// Raised, the sidecar sees a fault later; lowered, it receives more batches than its budgets need.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The intervals that are accepted. Below, the thread would do little but ship; above, a service would look dead.
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
-/// The share of requests that become spans whatever happens to them. Raised, there are more examples of requests
+/// The share of requests that become spans whatever their outcome. Raised, there are more examples of requests
 /// that went well, and the service spends more on them.
 const DEFAULT_TRACE_RATIO: f64 = 0.01;
 
-/// Describes the service; see [`Telemetry::builder`]. What is not said in code is read from the environment, as
-/// the OpenTelemetry specification names it: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+/// A builder of [`Telemetry`]; see [`Telemetry::builder`]. What code does not set is read from the environment, under the
+/// names of the OpenTelemetry specification: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
 /// `OTEL_EXPORTER_OTLP_ENDPOINT`; and `MAPWARDEN_PSEUDONYM_KEY`.
 #[must_use = "nothing is sent before `install`"]
 pub struct TelemetryBuilder {
-    attributes: Attributes,
+    attributes: ResourceAttributes,
     endpoint: Option<String>,
     interval: Duration,
     trace_ratio: f64,
     objectives: Vec<(String, Objective)>,
     pseudonym_key: Option<String>,
-    target: Option<Target>,
+    target: Option<SpanTarget>,
 }
 
-/// Telemetry could not be installed. The service runs on; nothing is sent.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// Required resource attributes have no value.
-    #[error(
-        "telemetry is not told {}: call .service(), .version(), .environment() and .team(), or set \
-         OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES",
-        quoted(.0)
-    )]
-    Missing(Vec<&'static str>),
-    /// The environment's resource attributes cannot be read.
-    #[error("OTEL_RESOURCE_ATTRIBUTES: `{entry}` is not key=value with a percent-encoded value")]
-    ResourceAttributes {
-        /// The entry.
-        entry: String,
-    },
-    /// The endpoint is not one that can be sent to.
-    #[error(
-        "endpoint `{endpoint}` is not http://host[:port][/path]: the sidecar stands beside the service and takes \
-         OTLP over plain HTTP"
-    )]
-    Endpoint {
-        /// What was said.
-        endpoint: String,
-    },
-    /// An objective of a scope was given twice, or is one that only maps can keep.
-    #[error(transparent)]
-    Promise(#[from] ScopeObjectiveError),
-    /// The interval is too short or too long.
-    #[error("interval {interval:?} is not in [10 ms, 1 h]")]
-    Interval {
-        /// What was said.
-        interval: Duration,
-    },
-    /// The trace ratio is no ratio.
-    #[error("trace ratio {ratio} is not in [0, 1]")]
-    TraceRatio {
-        /// What was said.
-        ratio: f64,
-    },
-    /// This process was forked from one in which telemetry was installed, and its counts begin with those of that
-    /// one.
-    #[error("this process was forked after telemetry was installed: fork first, then install")]
-    Forked,
-    /// Telemetry is installed and its handle lives.
-    #[error("telemetry is installed in this process already: keep one handle, and drop it at the end")]
-    AlreadyInstalled,
-    /// The system gave no thread.
-    #[error("cannot start the thread that ships telemetry")]
-    Thread(#[source] io::Error),
-}
-
-/// A description that was checked.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) attributes: Attributes,
-    /// Without a slash at its end.
-    pub(crate) endpoint: String,
-    pub(crate) interval: Duration,
-    pub(crate) trace_ratio: Ratio,
-    pub(crate) limits: Limits,
-    /// By scope.
-    pub(crate) objectives: BTreeMap<String, Vec<NamedObjective>>,
-    pub(crate) pseudonym_key: PseudonymKey,
-    /// Whom to tell spans to, if not the receiver of the rest.
-    pub(crate) target: Option<Target>,
+impl Telemetry {
+    /// Returns a builder, which describes the service.
+    pub fn builder() -> TelemetryBuilder {
+        TelemetryBuilder::new()
+    }
 }
 
 impl TelemetryBuilder {
     pub(super) fn new() -> Self {
         Self {
-            attributes: Attributes::default(),
+            attributes: ResourceAttributes::default(),
             endpoint: None,
             interval: DEFAULT_INTERVAL,
             trace_ratio: DEFAULT_TRACE_RATIO,
@@ -125,66 +66,65 @@ impl TelemetryBuilder {
         }
     }
 
-    /// The service's name (`service.name`). Required.
+    /// Sets the name of the service (`service.name`). Required.
     pub fn service(self, name: &str) -> Self {
         self.attribute(attribute::SERVICE_NAME, name)
     }
 
-    /// The version that runs (`service.version`). Required: a new one is a deploy.
+    /// Sets the version that runs (`service.version`). Required: a new one is a deploy.
     pub fn version(self, version: &str) -> Self {
         self.attribute(attribute::SERVICE_VERSION, version)
     }
 
-    /// Where it runs, e.g. `production` (`deployment.environment.name`). Required.
+    /// Sets the environment, e.g. `production` (`deployment.environment.name`). Required.
     pub fn environment(self, environment: &str) -> Self {
         self.attribute(attribute::ENVIRONMENT, environment)
     }
 
-    /// Who is paged (`mapwarden.team`). Required.
+    /// Sets the team that is paged (`mapwarden.team`). Required.
     pub fn team(self, team: &str) -> Self {
         self.attribute(attribute::TEAM, team)
     }
 
-    /// The commit that runs (`vcs.ref.head.revision`).
+    /// Sets the commit that runs (`vcs.ref.head.revision`).
     pub fn revision(self, revision: &str) -> Self {
         self.attribute(attribute::REVISION, revision)
     }
 
-    /// Any further resource attribute. An attribute that was set before keeps its value.
+    /// Sets any other resource attribute. An attribute that was set before keeps its value.
     pub fn attribute(mut self, name: &str, value: &str) -> Self {
         self.attributes.offer(name, value);
         self
     }
 
-    /// Where the sidecar takes OTLP over HTTP; by default `http://127.0.0.1:4318`.
+    /// Sets the address at which the sidecar receives OTLP over HTTP; by default `http://127.0.0.1:4318`.
     pub fn endpoint(mut self, endpoint: &str) -> Self {
         self.endpoint = Some(endpoint.to_owned());
         self
     }
 
-    /// The time between batches, one second by default; from 10 ms to 1 h.
+    /// Sets the time between batches, one second by default; from 10 ms to 1 h.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// The share of requests that become spans whatever happens to them, in [0, 1]; 0.01 by default. Failed and
-    /// slow ones always do, up to 50 a second each.
+    /// Sets the share of requests that become spans whatever their outcome, in [0, 1]; 0.01 by default. Failed and slow
+    /// requests always do, up to 50 a second each.
     pub fn trace_ratio(mut self, ratio: f64) -> Self {
         self.trace_ratio = ratio;
         self
     }
 
-    /// Promises something about the requests of a scope.
+    /// Adds an objective for the requests of a scope.
     pub fn scope_objective(mut self, scope: &str, objective: Objective) -> Self {
         self.objectives.push((scope.to_owned(), objective));
         self
     }
 
-    /// The secret under which ids of users and tenants are pseudonymised before they leave the process, in any
-    /// spelling; see [`UserHash::key`](mapwarden_contract::UserHash::key). Processes that share it give one user one
-    /// pseudonym. Without it, and without `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes
-    /// cannot be told to be the same.
+    /// Sets the secret under which ids of users and tenants are pseudonymised before they leave the process, in any
+    /// spelling: the key is its SipHash-2-4-128. Processes that share it give one user one pseudonym. Without it, and
+    /// without `MAPWARDEN_PSEUDONYM_KEY`, it is random: users of several processes cannot be matched.
     pub fn pseudonym_key(mut self, secret: &str) -> Self {
         self.pseudonym_key = Some(secret.to_owned());
         self
@@ -199,23 +139,23 @@ impl TelemetryBuilder {
         T: Tracer<Span = S> + Send + Sync + 'static,
         S: Span + Send + Sync + 'static,
     {
-        self.target = Some(Target::Host(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME)))));
+        self.target = Some(SpanTarget::Host(BoxedTracer::new(Box::new(provider.tracer(wire::SCOPE_NAME)))));
         self
     }
 
-    /// Tells requests, calls and bad map operations to the service's `tracing` subscriber instead of making spans; see
+    /// Sends requests, calls and bad map operations to the service's `tracing` subscriber instead of making spans; see
     /// [`bridge::tracing`](crate::bridge::tracing).
     #[cfg(feature = "tracing")]
     pub fn tracing(mut self) -> Self {
-        self.target = Some(Target::Subscriber(Subscriber));
+        self.target = Some(SpanTarget::Subscriber(Subscriber));
         self
     }
 
-    /// Starts the thread that ships, in this process: after a fork, not before. Dropping the handle sends what is left, for at most two seconds, and stops
-    /// it; afterwards telemetry may be installed again.
+    /// Starts the thread that ships, in this process: after a fork, not before. Dropping the handle sends what is left, for
+    /// at most two seconds, and stops the thread; afterwards telemetry may be installed again.
     ///
     /// # Errors
-    /// Whatever [`InstallError`] names. No receiver need be there: whether one is shows with the batches.
+    /// The reasons of [`InstallError`]. A missing receiver is none: it shows with the batches.
     pub fn install(self) -> Result<Telemetry, InstallError> {
         Telemetry::start(self.check(|variable| std::env::var(variable).ok())?)
     }
@@ -265,10 +205,6 @@ fn endpoint_of(text: &str) -> Result<String, InstallError> {
     let uri: Uri = text.parse().map_err(|_| refused())?;
     let is_http = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
     if is_http && uri.query().is_none() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(refused()) }
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -16,23 +16,23 @@ fn wrong_descriptions_are_refused_by_name() {
     let cases = [
         (
             TelemetryBuilder::new(),
-            "telemetry is not told `service.name`, `service.version`, `deployment.environment.name`, \
+            "telemetry needs `service.name`, `service.version`, `deployment.environment.name`, \
              `mapwarden.team`: call .service(), .version(), .environment() and .team(), or set \
              OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES",
         ),
         (
             TelemetryBuilder::new().service("orders").version("").environment("production").team("checkout"),
-            "telemetry is not told `service.version`: call .service(), .version(), .environment() and .team(), \
+            "telemetry needs `service.version`: call .service(), .version(), .environment() and .team(), \
              or set OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES",
         ),
         (
             complete().endpoint("https://collector:4318"),
-            "endpoint `https://collector:4318` is not http://host[:port][/path]: the sidecar stands beside the \
+            "endpoint `https://collector:4318` is not http://host[:port][/path]: the sidecar runs beside the \
              service and takes OTLP over plain HTTP",
         ),
         (
             complete().endpoint("127.0.0.1:4318"),
-            "endpoint `127.0.0.1:4318` is not http://host[:port][/path]: the sidecar stands beside the service \
+            "endpoint `127.0.0.1:4318` is not http://host[:port][/path]: the sidecar runs beside the service \
              and takes OTLP over plain HTTP",
         ),
         (

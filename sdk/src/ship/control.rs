@@ -1,10 +1,10 @@
-//! What the service's threads and the shipper's thread tell each other: flushes, the end, and how it goes. Nothing
-//! queues up here: flushes that wait are a number, and one batch answers all of them. Never waits without a limit.
+//! What the threads of the service and of the shipper exchange: flushes, the end, and the state of shipping. Flushes that
+//! wait are a number, and one batch answers all of them: nothing queues up. Never waits without a limit.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::handle::FlushError;
+use super::flush_error::FlushError;
 use super::health::Health;
 
 /// Shared by every handle and the thread.
@@ -13,15 +13,15 @@ pub(crate) struct Control {
     /// Where the thread runs. In a forked child it does not, and a lock may be held for ever: nothing here is
     /// touched there.
     process: u32,
-    state: Mutex<State>,
-    /// The thread waits for it.
-    told: Condvar,
-    /// The service's threads wait for it.
+    state: Mutex<ControlState>,
+    /// Wakes the shipper's thread.
+    requested: Condvar,
+    /// Wakes the service's threads.
     answered: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct ControlState {
     /// Flushes asked for so far.
     asked: u64,
     /// How many of them were answered, the oldest first.
@@ -34,12 +34,12 @@ struct State {
     health: Health,
 }
 
-/// Why the thread woke up.
+/// The reason for which the thread wakes up.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
     /// It is time for the next batch.
     Interval,
-    /// Somebody waits for a batch.
+    /// A caller waits for a batch.
     Flush(Ticket),
     /// Telemetry ends, and these still wait.
     Stop(Ticket),
@@ -49,7 +49,7 @@ pub(crate) enum Wake {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
-/// What the service says.
+/// The side of the service.
 impl Control {
     /// For the thread that is about to start in this process.
     pub(crate) fn new() -> Self {
@@ -57,8 +57,8 @@ impl Control {
         let (asked, answered, outcome, stop_by, has_ended) = (0, 0, Ok(()), None, false);
         Self {
             process: std::process::id(),
-            state: Mutex::new(State { asked, answered, outcome, stop_by, has_ended, health }),
-            told: Condvar::new(),
+            state: Mutex::new(ControlState { asked, answered, outcome, stop_by, has_ended, health }),
+            requested: Condvar::new(),
             answered: Condvar::new(),
         }
     }
@@ -79,7 +79,7 @@ impl Control {
         }
         state.asked += 1;
         let mine = state.asked;
-        self.told.notify_one();
+        self.requested.notify_one();
         let waited = self
             .answered
             .wait_timeout_while(state, within, |state| state.answered < mine && !state.has_ended)
@@ -94,25 +94,25 @@ impl Control {
         }
     }
 
-    /// Tells the thread to send what is left within `last` and to end, and waits until it is about to; whether it was
-    /// within `patience`.
+    /// Makes the thread send what is left within `last` and end, and waits for that. Returns whether it ended within
+    /// `patience`.
     pub(crate) fn stop(&self, last: Duration, patience: Duration) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
         state.stop_by = Some(now.checked_add(last).unwrap_or(now));
         state.health.is_shipping = false;
-        self.told.notify_one();
+        self.requested.notify_one();
         let waited = self.answered.wait_timeout_while(state, patience, |state| !state.has_ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
     }
 
-    /// How it goes.
+    /// Returns the state of shipping.
     pub(crate) fn health(&self) -> Health {
         if self.is_forked() { Health::default() } else { self.lock().health.clone() }
     }
 }
 
-/// What the thread says.
+/// The side of the shipper's thread.
 impl Control {
     /// Waits until there is something to do.
     pub(crate) fn wait(&self, until: Instant) -> Wake {
@@ -128,7 +128,7 @@ impl Control {
             if left.is_zero() {
                 return Wake::Interval;
             }
-            state = self.told.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.requested.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -144,12 +144,12 @@ impl Control {
         self.lock().stop_by
     }
 
-    /// Changes what is told about how it goes.
+    /// Changes the state of shipping.
     pub(crate) fn note(&self, change: impl FnOnce(&mut Health)) {
         change(&mut self.lock().health);
     }
 
-    /// Says that the thread does nothing any more.
+    /// Marks the thread as ended.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.has_ended = true;
@@ -157,7 +157,7 @@ impl Control {
         self.answered.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ControlState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -188,10 +188,10 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_that_nobody_answers_ends() {
+    fn unanswered_flushes_end() {
         let control = Control::new();
         let limit = Duration::from_millis(1);
-        assert!(matches!(control.flush(limit), Err(FlushError::TimedOut(told)) if told == limit));
+        assert!(matches!(control.flush(limit), Err(FlushError::TimedOut(after)) if after == limit));
         assert!(!control.stop(limit, limit));
         assert_eq!(control.wait(Instant::now()), Wake::Stop(Ticket(1)), "the end comes before the flush");
         control.end();

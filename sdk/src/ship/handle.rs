@@ -1,54 +1,21 @@
-//! What comes in: the wish to flush, or to know how it goes, from any thread. What goes out: the answer, within a
+//! What comes in: requests to flush, or for the state of shipping, from any thread. What goes out: the answer, within a
 //! time that the caller chooses. Never keeps telemetry alive.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::control::Control;
+use super::flush_error::FlushError;
 use super::health::Health;
 use crate::record::Dropped;
 use mapwarden_contract::Count;
 
-/// How long a flush waits that names no limit: for a batch under way and for its own, three requests each.
+/// The limit of a flush without one: a batch under way and its own, three requests each.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(12);
 
-/// A batch was not confirmed whole. Counts are not lost: the next batch carries them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FlushError {
-    /// The receiver could not be reached, was busy, or did not answer in time.
-    #[error("the receiver did not confirm: {why}")]
-    Unconfirmed {
-        /// What happened.
-        why: String,
-    },
-    /// The receiver will never take something of this batch.
-    #[error("the receiver refused part of the batch: {why}")]
-    Refused {
-        /// What it said.
-        why: String,
-    },
-    /// The shipper took too long.
-    #[error("the shipper did not answer within {0:?}")]
-    TimedOut(Duration),
-    /// The batch could not be made: something that counts panicked.
-    #[error("making the batch panicked: {why}")]
-    Panicked {
-        /// The panic's message.
-        why: String,
-    },
-    /// Telemetry has ended: its [`Telemetry`](crate::Telemetry) was dropped.
-    #[error("telemetry has ended, its handle was dropped")]
-    Ended,
-    /// This process was forked after telemetry was installed, and the thread that ships is its parent's.
-    #[error(
-        "this process was forked after telemetry was installed and has no shipper: install after the fork"
-    )]
-    Forked,
-}
-
-/// Flushes telemetry and tells how it goes from wherever it is needed, e.g. from a task that handles SIGTERM while
-/// [`Telemetry`](crate::Telemetry) lives in `main`. Cloned freely; telemetry ends with `Telemetry`, however many of
-/// these there are.
+/// Flushes telemetry and reports its state from any thread, e.g. from a task that handles SIGTERM while
+/// [`Telemetry`](crate::Telemetry) lives in `main`. Clones are cheap; telemetry ends with `Telemetry`, however many
+/// handles there are.
 ///
 /// Not for use within a signal handler proper, where almost nothing may be called: hand the signal to a thread or a
 /// task first, as `tokio::signal` does.
@@ -58,7 +25,7 @@ pub enum FlushError {
 /// let handle = telemetry.handle();
 /// std::thread::spawn(move || {
 ///     if signal.recv().is_ok() {
-///         // Whatever comes of it, the process is to end.
+///         // The process ends either way.
 ///         let _ = handle.flush_within(std::time::Duration::from_secs(2));
 ///         std::process::exit(0);
 ///     }
@@ -79,7 +46,7 @@ impl TelemetryHandle {
     /// 12 s.
     ///
     /// # Errors
-    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
+    /// The reasons of [`FlushError`]. No count is lost: the next batch carries it.
     pub fn flush(&self) -> Result<(), FlushError> {
         self.flush_within(FLUSH_PATIENCE)
     }
@@ -89,12 +56,12 @@ impl TelemetryHandle {
     /// by one batch.
     ///
     /// # Errors
-    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
+    /// The reasons of [`FlushError`]. No count is lost: the next batch carries it.
     pub fn flush_within(&self, limit: Duration) -> Result<(), FlushError> {
         self.control.flush(limit)
     }
 
-    /// How telemetry gets through. Waits for no receiver: one lock, held for a copy.
+    /// Returns the state of shipping. Waits for no receiver: one lock, held for a copy.
     pub fn health(&self) -> Health {
         Health { dropped: dropped(), ..self.control.health() }
     }

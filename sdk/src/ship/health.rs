@@ -1,9 +1,9 @@
-//! How shipping goes, as the service can ask. Never waits for a receiver.
+//! The state of shipping, for the service to read. Never waits for a receiver.
 
 use mapwarden_contract::{Count, UnixNanos};
 
-/// How the telemetry of this process gets through; see [`Telemetry::health`](crate::Telemetry::health). A wrong
-/// endpoint shows here: nothing is ever confirmed, and `last_error` says what answered instead.
+/// The state of this process's telemetry; see [`Telemetry::health`](crate::Telemetry::health). A wrong endpoint shows here:
+/// nothing is ever confirmed, and `last_error` says what answered instead. A refused objective of a map shows in `dropped`.
 ///
 /// ```
 /// # fn report(telemetry: &mapwarden::Telemetry) {
@@ -17,24 +17,24 @@ use mapwarden_contract::{Count, UnixNanos};
 #[non_exhaustive]
 pub struct Health {
     /// Whether the thread that ships runs in this process: not after the handle was dropped, and not in a child
-    /// that was forked after the installation, where nothing else of this is told.
+    /// that was forked after the installation, where the other fields are empty.
     pub is_shipping: bool,
-    /// When a receiver last confirmed every count; `None` before the first time.
+    /// The time at which a receiver last confirmed every count; `None` before the first time.
     pub last_confirmed: Option<UnixNanos>,
-    /// What went wrong when something last did. Kept after things went well again.
+    /// The last error. Kept after later successes.
     pub last_error: Option<String>,
-    /// Attempts in a row of which something was not confirmed, of the signal that has failed for longest; 0 while
-    /// all is well.
+    /// Failed attempts in a row, of the signal with the most; 0 while everything is confirmed.
     pub consecutive_failures: u32,
     /// Batches of counts made since the process started.
     pub batches: Count,
-    /// What was dropped since the process started, by reason: the reasons of the self-metric
-    /// `mapwarden.ship.dropped`, in a fixed order, those with nothing too.
+    /// What was dropped since the process started, by reason: every reason of the self-metric `mapwarden.ship.dropped`, in a
+    /// fixed order. `objective_conflict` counts objectives of maps that contradict another one of their name,
+    /// `objective_limit` those above the limit of a name.
     pub dropped: Vec<(&'static str, Count)>,
 }
 
 impl Health {
-    /// Whether the thread runs and nothing failed since a receiver last confirmed every count. False before the
+    /// Returns whether the thread runs and nothing failed since a receiver last confirmed every count. False before the
     /// first batch.
     pub fn is_well(&self) -> bool {
         self.is_shipping && self.last_confirmed.is_some() && self.consecutive_failures == 0

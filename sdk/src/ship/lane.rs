@@ -1,9 +1,10 @@
-//! How each signal gets through: its path, its pause and its failures in a row. Never does IO.
+//! The state of each signal: its path, its pause and its failures in a row. What comes in: deliveries. What goes out:
+//! whether a signal is due. Never does IO.
 
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
-use super::delivery::{Delivery, Fault};
+use super::delivery::{Delivery, DeliveryFailure};
 
 /// What travels, a closed set.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +18,7 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// Where a receiver takes it (OTLP specification, OTLP/HTTP request).
+    /// Returns the path of the receiver (OTLP specification, OTLP/HTTP request).
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Metrics => "/v1/metrics",
@@ -35,7 +36,7 @@ pub(crate) struct Lanes {
     logs: Lane,
 }
 
-/// How one signal gets through.
+/// The state of one signal.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     backoff: Backoff,
@@ -67,27 +68,27 @@ impl Lanes {
 }
 
 impl Lane {
-    /// Whether its pause is over.
+    /// Returns whether its pause is over.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.backoff.is_over(now)
     }
 
-    /// Begins again, because nothing waits.
+    /// Resets the lane, because nothing waits.
     pub(crate) fn idle(&mut self) {
         *self = Self::default();
     }
 
-    /// Goes on or pauses after an attempt: a receiver that took nothing of it is left alone for longer each time,
-    /// whether it may take it later or said that it never will.
+    /// Continues or pauses after an attempt: the pauses for a receiver that took nothing grow, whether it may take it later
+    /// or never.
     pub(crate) fn attempted(&mut self, delivery: &Delivery, now: Instant, interval: Duration, jitter: f64) {
-        match &delivery.fault {
+        match &delivery.failure {
             None => self.idle(),
-            Some(Fault::Later { after, .. }) => self.failed(now, interval, *after, jitter),
-            Some(Fault::Refused { .. }) if delivery.is_heard => {
+            Some(DeliveryFailure::Later { after, .. }) => self.failed(now, interval, *after, jitter),
+            Some(DeliveryFailure::Refused { .. }) if delivery.is_received => {
                 self.backoff.succeeded();
                 self.failures = self.failures.saturating_add(1);
             }
-            Some(Fault::Refused { .. }) => self.failed(now, interval, None, jitter),
+            Some(DeliveryFailure::Refused { .. }) => self.failed(now, interval, None, jitter),
         }
     }
 
@@ -103,9 +104,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_takes_nothing_is_left_alone() {
-        let later = |after| Some(Fault::Later { why: String::new(), after });
-        let refused = || Some(Fault::Refused { why: String::new() });
+    fn receivers_that_take_nothing_get_pauses() {
+        let later = |after| Some(DeliveryFailure::Later { why: String::new(), after });
+        let refused = || Some(DeliveryFailure::Refused { why: String::new() });
         let minute = Some(Duration::from_secs(60));
         let cases = [
             ("taken", true, None, 0, 0),
@@ -115,9 +116,9 @@ mod tests {
             ("busy, a part taken", true, later(None), 1, 1),
             ("busy and said for how long", false, later(minute), 1, 60),
         ];
-        for (name, is_heard, fault, failures, pause) in cases {
+        for (name, is_received, failure, failures, pause) in cases {
             let (mut lanes, now) = (Lanes::default(), Instant::now());
-            let delivery = Delivery { is_heard, fault, ..Delivery::default() };
+            let delivery = Delivery { is_received, failure, ..Delivery::default() };
             let second = Duration::from_secs(1);
             lanes.of(Signal::Traces).attempted(&delivery, now, second, 0.0);
             assert_eq!(lanes.failures(), failures, "{name}");

@@ -1,6 +1,6 @@
 //! What comes in: a [`Snapshot`](crate::snapshot::Snapshot) each interval, and spans. What goes out: OTLP over HTTP
-//! to the sidecar. Never blocks the service's threads, never grows without bound, and never fails the service:
-//! with a dead receiver everything goes on but the telling.
+//! to the sidecar. Never blocks the service's threads, never grows without bound, and never fails the service, even with a
+//! dead receiver.
 //!
 //! | what | how it survives a lost batch |
 //! |---|---|
@@ -16,28 +16,32 @@
 //! | another failure, e.g. 401 or 404 of a wrong endpoint | counts the items as refused and pauses as above |
 //! | a partial success | counts what was rejected and goes on |
 //!
-//! What is larger than 2 MiB travels as several requests. Each signal pauses by itself. How it goes is told by
-//! [`Telemetry::health`], and by the self-metrics once a batch gets through; nothing is written to any log of the
-//! service.
+//! What is larger than 2 MiB travels as several requests. Each signal pauses by itself. [`Telemetry::health`]
+//! shows the state, and so do the self-metrics once a batch arrives; nothing is written to any log of the service.
 
 mod backoff;
 mod builder;
 mod control;
 mod delivery;
 mod encode;
+mod flush_error;
 mod handle;
 mod health;
+mod install_error;
 mod lane;
-mod parts;
 mod post;
 mod resource;
+mod settings;
 mod shipper;
 mod span_queue;
+mod split;
 mod telemetry;
 
-pub use builder::{InstallError, TelemetryBuilder};
-pub use handle::{FlushError, TelemetryHandle};
+pub use builder::TelemetryBuilder;
+pub use flush_error::FlushError;
+pub use handle::TelemetryHandle;
 pub use health::Health;
+pub use install_error::InstallError;
 pub use telemetry::Telemetry;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What comes in: one OTLP request. What goes out: what the receiver made of it. Never waits longer for a receiver than
-//! it is told, starts no thread, and follows no redirect and no proxy: the receiver stands beside the service.
+//! What comes in: one OTLP request and a time limit. What goes out: the receiver's answer. Never waits beyond the limit,
+//! starts no thread, and follows no redirect and no proxy: the receiver runs beside the service.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -19,20 +19,20 @@ const PHASES: [u32; 5] = [2, 1, 3, 9, 1];
 /// The longest answer that is read: one is a few bytes.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// What a receiver made of a request.
+/// A receiver's answer to a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// It holds everything.
+    /// The receiver took everything.
     Confirmed,
-    /// It holds all but so many items, and will never take those.
+    /// The receiver took all but this many items, and will never take those.
     Partial { rejected: u64, message: String },
-    /// It will never take this.
+    /// The receiver will never take this.
     Refused { why: String },
-    /// It does not take this much at once.
+    /// The request is too large for the receiver.
     TooLarge,
-    /// The connection broke on the way: nobody is there, or somebody stopped reading what is too large.
+    /// The connection broke during the request: no receiver is there, or it stopped reading a request that is too large.
     Broken { why: String },
-    /// It, or the way to it, may take this later.
+    /// The receiver may take this later.
     Later { why: String, after: Option<Duration> },
 }
 
@@ -108,9 +108,8 @@ fn classify<B>(response: &Response<B>, body: Result<Vec<u8>, String>) -> Answer 
     }
 }
 
-/// Reads a success, whose layout is the same for all three signals: a partial success of a number and a message.
-/// Receivers that answer in JSON or not at all are taken at their status; whatever else stands at this address holds
-/// nothing of ours.
+/// Reads a success. Its layout is the same for all three signals: a partial success of a number and a message. A JSON or
+/// empty answer counts by its status; any other server at this address has stored nothing of ours.
 fn success<B>(response: &Response<B>, body: &[u8]) -> Answer {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if body.is_empty() || kind.starts_with("application/json") {
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_that_is_not_otlp_confirms_nothing() {
+    fn success_that_is_not_otlp_confirms_nothing() {
         let answer = |kind: &str, body: Result<&[u8], &str>| {
             let response = Response::builder().status(200).header(CONTENT_TYPE, kind).body(()).unwrap();
             format!("{:?}", classify(&response, body.map(<[u8]>::to_vec).map_err(str::to_owned)))
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read_as_the_specification_says() {
+    fn answers_follow_the_otlp_specification() {
         let partial = ExportTraceServiceResponse {
             partial_success: Some(ExportTracePartialSuccess {
                 rejected_spans: 3,

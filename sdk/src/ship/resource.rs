@@ -1,15 +1,15 @@
-//! Who tells: the resource attributes of this process, from the builder and the environment.
+//! The resource attributes of this process, from the builder and the environment.
 
 use uuid::Uuid;
 
-use super::builder::InstallError;
+use super::install_error::InstallError;
 use mapwarden_contract::names::attribute;
 
-/// Attributes by name, each once; the first to set one wins.
+/// ResourceAttributes by name, each once; the first to set one wins.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Attributes(Vec<(String, String)>);
+pub(crate) struct ResourceAttributes(Vec<(String, String)>);
 
-impl Attributes {
+impl ResourceAttributes {
     /// Sets an attribute, unless it has a value or this one is empty.
     pub(crate) fn offer(&mut self, name: &str, value: &str) {
         if !value.is_empty() && !self.0.iter().any(|(known, _)| known == name) {
@@ -77,8 +77,8 @@ mod tests {
     }
 
     #[test]
-    fn code_wins_over_the_environment_and_the_name_over_the_list() {
-        let mut attributes = Attributes::default();
+    fn code_takes_precedence_over_the_environment() {
+        let mut attributes = ResourceAttributes::default();
         attributes.offer("service.version", "v1");
         let read =
             environment(Some("orders"), "service.name=x,service.version=v0, mapwarden.team = check%20out,");
@@ -91,9 +91,10 @@ mod tests {
     }
 
     #[test]
-    fn broken_entries_are_named() {
+    fn invalid_entries_are_named() {
         for entry in ["team", "a=%zz", "a=%f", "a=%ff"] {
-            let refused = Attributes::default().offer_environment(environment(None, entry)).unwrap_err();
+            let refused =
+                ResourceAttributes::default().offer_environment(environment(None, entry)).unwrap_err();
             assert!(refused.to_string().contains(entry), "{refused}");
         }
     }

@@ -1,5 +1,5 @@
-//! The one background thread: a batch each interval, a batch on demand, a last batch at the end. Never lets a signal
-//! that fails hold up another, and outlives whatever panics while a batch is made.
+//! The one background thread. What comes in: the interval, flushes, the end. What goes out: a batch for each. Never lets a
+//! signal that fails hold up another, and survives a panic while a batch is made.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,13 +12,13 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use ureq::Agent;
 
 use super::control::{Control, Wake};
-use super::delivery::{Delivery, Fault, deliver};
+use super::delivery::{Delivery, DeliveryFailure, deliver};
 use super::encode::{self, Totals};
-use super::handle::FlushError;
+use super::flush_error::FlushError;
 use super::lane::{Lanes, Signal};
-use super::parts::Parts;
 use super::post::{Answer, post};
 use super::span_queue::SpanQueue;
+use super::split::Split;
 use crate::record::{Dropped, Snapshot, UsersSnapshot, registry};
 use crate::scope::scopes;
 use mapwarden_contract::{Count, UnixNanos};
@@ -50,38 +50,38 @@ pub(crate) struct Shipper {
     pub(crate) patience: Duration,
     /// When the receiver last confirmed every count; the installation before the first time.
     pub(crate) confirmed: UnixNanos,
-    /// Ours alone: a service may seed the generator that `fastrand` keeps, the same in every process.
+    /// A generator of its own: a service may seed `fastrand`'s global one, the same in every process.
     pub(crate) random: Rng,
 }
 
-/// Why a batch is made.
+/// The reason for a batch.
 #[derive(Clone, Copy, Debug)]
 enum Occasion {
-    /// The interval is over: signals that pause are left out.
+    /// The interval is over: signals that pause are skipped.
     Interval,
-    /// Somebody waits for it, or it is the last: everything is tried.
-    Asked,
+    /// A caller waits for it, or it is the last: every signal is sent.
+    Requested,
 }
 
 impl Shipper {
-    /// Ships until it is told to stop.
+    /// Ships until the control stops it.
     pub(crate) fn run(mut self) {
-        // Said even if this unwinds, so that nobody waits for a thread that is gone.
-        let _ending = Ending(Arc::clone(&self.control));
+        // Runs during a panic too, so that no caller waits for a thread that is gone.
+        let _end = EndGuard(Arc::clone(&self.control));
         let mut next = Instant::now() + self.interval;
         loop {
             match self.control.wait(next) {
                 Wake::Flush(ticket) => {
-                    let outcome = self.batch(Occasion::Asked);
+                    let outcome = self.batch(Occasion::Requested);
                     self.control.answer(&ticket, outcome);
                 }
                 Wake::Stop(ticket) => {
                     // What is not confirmed now is lost with the process.
-                    let outcome = self.batch(Occasion::Asked);
+                    let outcome = self.batch(Occasion::Requested);
                     return self.control.answer(&ticket, outcome);
                 }
                 Wake::Interval => {
-                    // Its failure is told by the pauses, by `health` and by what the next batch counts.
+                    // A failure shows in the pauses, in `health` and in the counts of the next batch.
                     let _ = self.batch(Occasion::Interval);
                     next = (next + self.interval).max(Instant::now());
                 }
@@ -94,7 +94,7 @@ impl Shipper {
         self.guarded(|shipper| shipper.send(occasion))
     }
 
-    /// Makes a batch, and notes how it went. A panic costs this batch and no more.
+    /// Makes a batch, and notes the result. A panic costs this batch and no more.
     fn guarded(&mut self, make: impl FnOnce(&mut Self) -> Result<(), FlushError>) -> Result<(), FlushError> {
         let outcome = catch_unwind(AssertUnwindSafe(|| make(self)));
         let outcome = outcome.unwrap_or_else(|panic| Err(self.panicked(&*panic)));
@@ -114,7 +114,7 @@ impl Shipper {
         let now = Instant::now();
         let due = self.lanes.all().map(|lane| match occasion {
             Occasion::Interval => lane.is_over(now),
-            Occasion::Asked => true,
+            Occasion::Requested => true,
         });
         if !due.contains(&true) {
             return Ok(());
@@ -130,7 +130,7 @@ impl Shipper {
         let metrics = metrics.then(|| self.send_metrics(&snapshot, now));
         let traces = traces.then(|| self.send_spans());
         let logs = logs.then(|| self.send_users(users, now));
-        if let Some(Delivery { refused, fault: None | Some(Fault::Refused { .. }), .. }) = &logs {
+        if let Some(Delivery { refused, failure: None | Some(DeliveryFailure::Refused { .. }), .. }) = &logs {
             let gone = scopes().users.confirm(collected, before);
             // Open slots are refused again with the next batch and count once, when they end.
             Dropped::SketchRefused.add(u64::try_from(gone).unwrap_or(u64::MAX).min(*refused));
@@ -145,7 +145,7 @@ impl Shipper {
         let request = encode::metrics(&self.resource, snapshot, &totals, self.start, now);
         let delivery = self.ship(Signal::Metrics, request);
         Dropped::PointRefused.add(delivery.refused);
-        if delivery.fault.is_none() {
+        if delivery.failure.is_none() {
             self.confirmed = UnixNanos::now();
             let confirmed = self.confirmed;
             self.control.note(|health| health.last_confirmed = Some(confirmed));
@@ -173,21 +173,21 @@ impl Shipper {
         self.ship(Signal::Logs, encode::users(&self.resource, users, now))
     }
 
-    /// Sends one signal's request, in parts if need be, and notes how it went.
-    fn ship<P: Parts>(&mut self, signal: Signal, request: P) -> Delivery {
+    /// Sends the request of one signal, in parts if necessary, and notes the result.
+    fn ship<P: Split>(&mut self, signal: Signal, request: P) -> Delivery {
         let url = format!("{}{}", self.endpoint, signal.path());
         let began = Instant::now();
         let end = began + SIGNAL_PATIENCE;
         let mut delivery = deliver(request, |part| self.post(&url, part, end));
-        match &mut delivery.fault {
-            Some(Fault::Later { why, .. }) => {
+        match &mut delivery.failure {
+            Some(DeliveryFailure::Later { why, .. }) => {
                 *why = format!("{}: {why}", signal.path());
                 // More than half of a request's time is for the answer.
                 if began.elapsed() >= self.patience / 2 {
                     self.patience = IMPATIENCE;
                 }
             }
-            Some(Fault::Refused { why }) => *why = format!("{}: {why}", signal.path()),
+            Some(DeliveryFailure::Refused { why }) => *why = format!("{}: {why}", signal.path()),
             None => {}
         }
         let jitter = self.random.f64();
@@ -195,7 +195,7 @@ impl Shipper {
         delivery
     }
 
-    fn post(&self, url: &str, part: &impl Parts, end: Instant) -> Answer {
+    fn post(&self, url: &str, part: &impl Split, end: Instant) -> Answer {
         // Asked each time: the end may have come since.
         let end = self.control.stop_by().map_or(end, |stop_by| stop_by.min(end));
         let left = end.saturating_duration_since(Instant::now()).min(self.patience);
@@ -218,14 +218,14 @@ impl Shipper {
     }
 }
 
-/// What went wrong first, and rather what may still get through.
+/// Returns the first failure; one that may still be repaired takes precedence.
 fn first(deliveries: [Option<Delivery>; 3]) -> Result<(), FlushError> {
     let mut outcome = Ok(());
-    for fault in deliveries.into_iter().flatten().filter_map(|delivery| delivery.fault) {
-        match (fault, &outcome) {
-            (Fault::Later { why, .. }, _) => return Err(FlushError::Unconfirmed { why }),
-            (Fault::Refused { why }, Ok(())) => outcome = Err(FlushError::Refused { why }),
-            (Fault::Refused { .. }, Err(_)) => {}
+    for failure in deliveries.into_iter().flatten().filter_map(|delivery| delivery.failure) {
+        match (failure, &outcome) {
+            (DeliveryFailure::Later { why, .. }, _) => return Err(FlushError::Unconfirmed { why }),
+            (DeliveryFailure::Refused { why }, Ok(())) => outcome = Err(FlushError::Refused { why }),
+            (DeliveryFailure::Refused { .. }, Err(_)) => {}
         }
     }
     outcome
@@ -238,10 +238,10 @@ fn number() -> Count {
     Count::new(BATCHES.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-/// Says that the thread has ended.
-struct Ending(Arc<Control>);
+/// Marks the thread as ended when it is dropped.
+struct EndGuard(Arc<Control>);
 
-impl Drop for Ending {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         self.0.end();
     }

@@ -1,4 +1,4 @@
-//! The handle that a service keeps: it lives as long as anything is to be sent.
+//! The handle that a service keeps. Telemetry is installed from its creation to its drop.
 
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -9,18 +9,20 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use uuid::Uuid;
 
-use super::builder::{InstallError, Settings, TelemetryBuilder};
 use super::control::Control;
 use super::encode;
-use super::handle::{FlushError, TelemetryHandle};
+use super::flush_error::FlushError;
+use super::handle::TelemetryHandle;
 use super::health::Health;
+use super::install_error::InstallError;
 use super::lane::Lanes;
 use super::post::client;
+use super::settings::Settings;
 use super::shipper::Shipper;
 use super::span_queue::SpanQueue;
 use crate::record::random;
 use crate::scope::{
-    AlreadyInstalled, Installation, PlannedIds, ScopeCounters, Target, Tracing, abandon, install, scopes,
+    AlreadyInstalled, Installation, PlannedIds, ScopeCounters, SpanTarget, Tracing, abandon, install, scopes,
     uninstall,
 };
 use mapwarden_contract::UnixNanos;
@@ -33,8 +35,8 @@ const LAST_BATCH: Duration = Duration::from_millis(1_800);
 /// behind.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Telemetry of this process, while it lives. Keep it in `main`, and give a [`handle`](Self::handle) to whatever
-/// ends the process without returning from there.
+/// The telemetry of this process, installed while this lives. Keep it in `main`, and give a [`handle`](Self::handle) to
+/// code that ends the process without returning from there.
 ///
 /// **Fork first, then install**: a child that is forked later has no thread that ships. There, a flush fails with
 /// [`FlushError::Forked`] and the handle is dropped without waiting; telemetry cannot be installed again, because its
@@ -68,11 +70,6 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Describes the service.
-    pub fn builder() -> TelemetryBuilder {
-        TelemetryBuilder::new()
-    }
-
     pub(super) fn start(settings: Settings) -> Result<Self, InstallError> {
         let Settings {
             attributes,
@@ -89,12 +86,12 @@ impl Telemetry {
             return Err(InstallError::Forked);
         }
         let spans = SpanQueue::default();
-        let target = target.unwrap_or_else(|| Target::Own(own_tracer(spans.clone())));
+        let target = target.unwrap_or_else(|| SpanTarget::Own(own_tracer(spans.clone())));
         install(Installation { key: pseudonym_key, tracing: Tracing { target, ratio, limits } })
             .map_err(|AlreadyInstalled| InstallError::AlreadyInstalled)?;
         scopes().users.clear();
         for (scope, objectives) in objectives {
-            scopes().requests.find_or_make(&scope, ScopeCounters::new).promise(objectives);
+            scopes().requests.find_or_make(&scope, ScopeCounters::new).set_objectives(objectives);
         }
 
         let control = Arc::new(Control::new());
@@ -121,7 +118,7 @@ impl Telemetry {
         }
     }
 
-    /// A handle for other threads and tasks, e.g. for the one that handles SIGTERM.
+    /// Returns a handle for other threads and tasks, e.g. for the one that handles SIGTERM.
     pub fn handle(&self) -> TelemetryHandle {
         TelemetryHandle::new(Arc::clone(&self.control))
     }
@@ -130,7 +127,7 @@ impl Telemetry {
     /// 12 s.
     ///
     /// # Errors
-    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
+    /// The reasons of [`FlushError`]. No count is lost: the next batch carries it.
     pub fn flush(&self) -> Result<(), FlushError> {
         self.handle().flush()
     }
@@ -138,12 +135,12 @@ impl Telemetry {
     /// Like [`flush`](Self::flush), and blocks the thread for at most this long.
     ///
     /// # Errors
-    /// Whatever [`FlushError`] names. Nothing is lost that the next batch could not carry.
+    /// The reasons of [`FlushError`]. No count is lost: the next batch carries it.
     pub fn flush_within(&self, limit: Duration) -> Result<(), FlushError> {
         self.handle().flush_within(limit)
     }
 
-    /// How telemetry gets through. Waits for no receiver: one lock, held for a copy.
+    /// Returns the state of shipping. Waits for no receiver: one lock, held for a copy.
     pub fn health(&self) -> Health {
         self.handle().health()
     }
@@ -169,7 +166,7 @@ impl Drop for Telemetry {
     }
 }
 
-/// What tells this process from others, and its counts from those of the process before.
+/// What identifies this process, and separates its counts from those of the process before.
 #[derive(Debug)]
 struct Process {
     id: u32,
@@ -187,7 +184,7 @@ fn process() -> &'static Process {
     })
 }
 
-/// A tracer whose spans go to the queue. It samples nothing: what should not be told is never made.
+/// Returns a tracer that puts its spans into the queue. It samples nothing: a span that is not to be sent is never made.
 fn own_tracer(spans: SpanQueue) -> opentelemetry_sdk::trace::SdkTracer {
     SdkTracerProvider::builder()
         .with_resource(Resource::builder_empty().build())

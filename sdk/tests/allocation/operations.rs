@@ -125,7 +125,7 @@ fn counted(name: &str, times_all: bool) -> HashMap<u64, u64, Hasher> {
         .name(name)
         .capacity(4096)
         .hasher(Hasher::default())
-        .objective(Objective::latency(Duration::from_mins(1), 0.9).unwrap())
+        .objective(Objective::latency(Duration::from_secs(60), 0.9).unwrap())
         .display_key(u64::to_string);
     let map = if times_all { builder.time_every_operation().build() } else { builder.build() };
     map.pin().insert(THERE, 7);

@@ -73,12 +73,12 @@ fn axum_service_answers_and_tells_who_asked() {
     assert!(printed.ends_with("HTTP/1.1 200 OK\n"), "{printed}");
     assert_eq!(requests(&receiver, "checkout", "eu-west-1"), (Some(1.0), Some(0.0)));
     let records = receiver.logs().concat();
-    let told: BTreeSet<_> = records
+    let sent: BTreeSet<_> = records
         .iter()
         .map(|record| (record.event_name.as_str(), attribute(&record.attributes, name::REGION)))
         .collect();
     let expected = [wire::TENANTS_EVENT, wire::USERS_EVENT].map(|event| (event, "eu-west-1".to_owned()));
-    assert_eq!(told, expected.into());
+    assert_eq!(sent, expected.into());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Tests that need a process of their own: one that forks, one that is killed, one whose register is full.
+//! Tests that need a process of their own: one that forks, one that is killed, one with a full registry.
 #![allow(unsafe_code, reason = "an alarm is a system call")]
 
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -46,7 +46,7 @@ fn a_scrape_has_every_count_of_a_map() {
     assert_eq!(pinned.len(), 3);
     for builder in [PrometheusBuilder::new(), PrometheusBuilder::new().with_recommended_naming(true)] {
         let text = scraped(builder);
-        let told = series(&text, "scraped-map");
+        let published = series(&text, "scraped-map");
         let expected = [
             (r#"mapwarden_map_operations_total{map="scraped-map",op="get",outcome="hit"}"#, 3.0),
             (r#"mapwarden_map_operations_total{map="scraped-map",op="get",outcome="miss"}"#, 7.0),
@@ -60,7 +60,7 @@ fn a_scrape_has_every_count_of_a_map() {
             (r#"mapwarden_slo_objective_ratio{slo="scraped-map-hit_ratio",sli="hit_ratio"}"#, 0.9),
         ];
         for (name, value) in expected {
-            assert_eq!(told.get(name), Some(&value), "{name} in {told:#?}");
+            assert_eq!(published.get(name), Some(&value), "{name} in {published:#?}");
         }
         assert!(
             text.contains("# HELP mapwarden_map_operations_total Operations on a map, every one counted.\n")
@@ -90,8 +90,8 @@ fn times_of_requests_are_what_a_prometheus_histogram_is_made_of() {
     slow.ok();
     Scope::dependency("scraped-call").ok();
     let text = scraped(PrometheusBuilder::new().with_recommended_naming(true));
-    let told = series(&text, "\"scraped\"");
-    let value = |name: &str| told.get(name).copied();
+    let published = series(&text, "\"scraped\"");
+    let value = |name: &str| published.get(name).copied();
     let of_region = r#"scope="scraped",region="eu""#;
     for (outcome, count) in [("ok", 5.0), ("failed", 1.0), ("cancelled", 1.0)] {
         let name = format!("mapwarden_requests_total{{{of_region},outcome=\"{outcome}\"}}");
@@ -99,13 +99,13 @@ fn times_of_requests_are_what_a_prometheus_histogram_is_made_of() {
     }
     let part = |part: &str| value(&format!("mapwarden_request_duration_seconds_{part}{{{of_region}}}"));
     assert_eq!(part("count"), Some(6.0));
-    assert!(part("sum").unwrap() >= 0.02, "{told:#?}");
+    assert!(part("sum").unwrap() >= 0.02, "{published:#?}");
     let bucket = |le: &str| {
         value(&format!("mapwarden_request_duration_seconds_bucket{{{of_region},le=\"{le}\"}}")).unwrap()
     };
     assert!(bucket("0.016777216") <= 5.0, "20 ms are longer than 2^24 ns");
     assert_eq!((bucket("34.359738368"), bucket("+Inf")), (6.0, 6.0));
-    let buckets = told.keys().filter(|name| name.contains("_bucket"));
+    let buckets = published.keys().filter(|name| name.contains("_bucket"));
     assert_eq!(buckets.count(), 20);
     let events = |verdict| {
         let of = format!(r#"slo="scraped-availability",verdict="{verdict}",region="eu""#);

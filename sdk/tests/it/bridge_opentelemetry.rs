@@ -14,8 +14,8 @@ use crate::receiver::{Receiver, orders, turn};
 
 type Attributes = BTreeMap<String, String>;
 
-fn attributes<'a>(told: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> Attributes {
-    told.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect()
+fn attributes<'a>(given: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> Attributes {
+    given.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect()
 }
 
 /// A meter provider and what it exported last.
@@ -44,7 +44,7 @@ impl Exported {
 fn points(collected: &ResourceMetrics, metric: &str) -> Vec<(Attributes, f64)> {
     let metrics = collected.scope_metrics().flat_map(|scope| scope.metrics());
     let found: Vec<_> = metrics.filter(|found| found.name() == metric).collect();
-    assert!(found.len() <= 1, "{metric} is told twice");
+    assert!(found.len() <= 1, "{metric} is given twice");
     let Some(found) = found.first() else { return Vec::new() };
     let whole = |value: u64| f64::from(u32::try_from(value).unwrap());
     match found.data() {
@@ -106,13 +106,13 @@ fn a_collection_has_every_count_and_the_next_one_the_next() {
     assert_eq!(value(&first, wire::DEPENDENCY_CALLS.name, &calls), Some(1.0));
     let bad = [(name::SLO, "metered-availability"), (name::VERDICT, "bad"), (name::REGION, "eu")];
     assert_eq!(value(&first, wire::SLI_EVENTS.name, &bad), Some(1.0));
-    let promise = [
+    let objective = [
         (name::SLO, "metered-latency"),
         (name::SLI, "latency"),
         (name::SCOPE, "metered"),
         (name::THRESHOLD, "9000000000"),
     ];
-    assert_eq!(value(&first, wire::OBJECTIVE.name, &promise), Some(0.99));
+    assert_eq!(value(&first, wire::OBJECTIVE.name, &objective), Some(0.99));
 
     map.pin().get(&1);
     Scope::request("metered").region("eu").start().ok();
@@ -128,15 +128,15 @@ fn percentiles_tell_of_the_time_since_the_collection_before() {
     let _turn = turn();
     let exported = Exported::new();
     let latency = |collected: &ResourceMetrics| {
-        let told = points(collected, latency_name()).into_iter();
-        let mut told: Vec<_> = told
+        let given = points(collected, latency_name()).into_iter();
+        let mut given: Vec<_> = given
             .filter(|(attributes, _)| {
                 attributes.get(name::DEPENDENCY).is_some_and(|name| name == "metered-time")
             })
             .map(|(attributes, value)| (attributes.get(name::PERCENTILE).unwrap().clone(), value))
             .collect();
-        told.sort_by(|(a, _), (b, _)| a.cmp(b));
-        told
+        given.sort_by(|(a, _), (b, _)| a.cmp(b));
+        given
     };
     for _ in 0..3 {
         Scope::dependency("metered-time").ok();

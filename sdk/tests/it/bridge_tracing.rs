@@ -27,12 +27,12 @@ struct Fields(BTreeMap<&'static str, String>);
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let before = self.0.insert(field.name(), format!("{value:?}"));
-        assert!(before.is_none(), "{field} is told twice");
+        assert!(before.is_none(), "{field} is recorded twice");
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         let before = self.0.insert(field.name(), value.to_owned());
-        assert!(before.is_none(), "{field} is told twice");
+        assert!(before.is_none(), "{field} is recorded twice");
     }
 }
 
@@ -44,7 +44,7 @@ impl Fields {
 
 /// A span that closed, or an event.
 #[derive(Clone, Debug)]
-struct Told {
+struct Recorded {
     kind: &'static str,
     level: Level,
     /// The `otel.name` of the span around it.
@@ -54,11 +54,11 @@ struct Told {
 
 /// Keeps what has our target, and the service's own events.
 #[derive(Clone, Debug, Default)]
-struct Capture(Arc<Mutex<Vec<Told>>>);
+struct Capture(Arc<Mutex<Vec<Recorded>>>);
 
 impl Capture {
-    /// What was told while this ran.
-    fn during(&self, work: impl FnOnce()) -> Vec<Told> {
+    /// What was recorded while this ran.
+    fn during(&self, work: impl FnOnce()) -> Vec<Recorded> {
         with_default(tracing_subscriber::registry().with(self.clone()), work);
         std::mem::take(&mut *self.0.lock().unwrap())
     }
@@ -81,7 +81,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Capture {
         event.record(&mut fields);
         let within = context.event_span(event).map(|span| otel_name(&span));
         let level = *event.metadata().level();
-        self.0.lock().unwrap().push(Told { kind: "event", level, within, fields });
+        self.0.lock().unwrap().push(Recorded { kind: "event", level, within, fields });
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
@@ -89,7 +89,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Capture {
         let fields = span.extensions().get::<Fields>().unwrap().clone();
         let (kind, level) = (span.metadata().name(), *span.metadata().level());
         let within = span.parent().map(|parent| otel_name(&parent));
-        self.0.lock().unwrap().push(Told { kind, level, within, fields });
+        self.0.lock().unwrap().push(Recorded { kind, level, within, fields });
     }
 }
 
@@ -97,12 +97,13 @@ fn otel_name<S: for<'a> LookupSpan<'a>>(span: &tracing_subscriber::registry::Spa
     span.extensions().get::<Fields>().unwrap().get("otel.name").to_owned()
 }
 
-/// (kind, name, around) of everything told, in its order: a span by its `otel.name`, an event by its message.
-fn outline(told: &[Told]) -> Vec<(&str, &str, &str)> {
-    told.iter()
-        .map(|told| {
-            let named = if told.kind == "event" { "message" } else { "otel.name" };
-            (told.kind, told.fields.get(named), told.within.as_deref().unwrap_or(""))
+/// (kind, name, around) of everything recorded, in its order: a span by its `otel.name`, an event by its message.
+fn outline(recorded: &[Recorded]) -> Vec<(&str, &str, &str)> {
+    recorded
+        .iter()
+        .map(|recorded| {
+            let named = if recorded.kind == "event" { "message" } else { "otel.name" };
+            (recorded.kind, recorded.fields.get(named), recorded.within.as_deref().unwrap_or(""))
         })
         .collect()
 }
@@ -112,7 +113,7 @@ fn requests_and_calls_are_spans_and_bad_ones_events_within_them() {
     let _turn = turn();
     let capture = Capture::default();
     let bridge = install().unwrap();
-    let told = capture.during(|| {
+    let recorded = capture.during(|| {
         let scope = Scope::request("traced").user("ann").tenant("acme").region("eu").start();
         {
             let _entered = scope.enter();
@@ -135,8 +136,8 @@ fn requests_and_calls_are_spans_and_bad_ones_events_within_them() {
         ("request", "traced", ""),
         ("event", "after it", ""),
     ];
-    assert_eq!(outline(&told), expected);
-    let request = &told[6];
+    assert_eq!(outline(&recorded), expected);
+    let request = &recorded[6];
     assert_eq!(request.level, Level::INFO);
     let fields = [
         (name::SCOPE, "traced"),
@@ -151,7 +152,7 @@ fn requests_and_calls_are_spans_and_bad_ones_events_within_them() {
     }
     let pseudonyms = [name::USER_PSEUDONYM, name::TENANT_PSEUDONYM].map(|name| request.fields.get(name));
     assert!(pseudonyms.iter().all(|pseudonym| pseudonym.len() == 16), "{pseudonyms:?}");
-    let call = &told[3].fields;
+    let call = &recorded[3].fields;
     let fields = [
         (name::DEPENDENCY, "traced-call"),
         (name::PEER_SERVICE, "traced-call"),
@@ -162,8 +163,11 @@ fn requests_and_calls_are_spans_and_bad_ones_events_within_them() {
     for (name, value) in fields {
         assert_eq!(call.get(name), value, "{name}");
     }
-    assert_eq!((told[1].fields.get(name::OUTCOME), told[1].fields.get("otel.status_code")), (wire::OK, ""));
-    let failed = &told[2];
+    assert_eq!(
+        (recorded[1].fields.get(name::OUTCOME), recorded[1].fields.get("otel.status_code")),
+        (wire::OK, "")
+    );
+    let failed = &recorded[2];
     assert_eq!((failed.level, failed.fields.get(name::ERROR_TYPE)), (Level::WARN, "timeout"));
 }
 
@@ -173,7 +177,7 @@ fn a_rejected_map_operation_is_an_event_within_its_request() {
     let capture = Capture::default();
     let map: HashMap<u32, u32> = HashMap::builder().name("traced-map").max_entries(1).build();
     let bridge = install().unwrap();
-    let told = capture.during(|| {
+    let recorded = capture.during(|| {
         let scope = Scope::request("traced-filling").start();
         {
             let _entered = scope.enter();
@@ -183,14 +187,14 @@ fn a_rejected_map_operation_is_an_event_within_its_request() {
         scope.ok();
     });
     drop(bridge);
-    let rejected = told.iter().filter(|told| told.fields.get(name::OUTCOME) == "rejected");
+    let rejected = recorded.iter().filter(|recorded| recorded.fields.get(name::OUTCOME) == "rejected");
     let rejected: Vec<_> = rejected.collect();
-    assert_eq!(rejected.len(), 2, "{told:?}");
+    assert_eq!(rejected.len(), 2, "{recorded:?}");
     for event in rejected {
         assert_eq!((event.kind, event.within.as_deref()), ("event", Some("traced-filling")));
         assert_eq!(event.fields.get("message"), "traced-map try_insert failed");
-        let told = [name::MAP, name::OP, name::ERROR_TYPE].map(|name| event.fields.get(name));
-        assert_eq!(told, ["traced-map", "try_insert", "rejected"]);
+        let recorded = [name::MAP, name::OP, name::ERROR_TYPE].map(|name| event.fields.get(name));
+        assert_eq!(recorded, ["traced-map", "try_insert", "rejected"]);
     }
 }
 
@@ -199,7 +203,7 @@ fn a_scope_takes_its_span_along_with_its_future() {
     let _turn = turn();
     let capture = Capture::default();
     let bridge = install().unwrap();
-    let told = capture.during(|| {
+    let recorded = capture.during(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let work = |task: u32| async move {
@@ -221,7 +225,7 @@ fn a_scope_takes_its_span_along_with_its_future() {
         });
     });
     drop(bridge);
-    let events = outline(&told);
+    let events = outline(&recorded);
     for task in 0..4 {
         let around = format!("traced-task-{task}");
         for step in 0..3 {
@@ -244,7 +248,7 @@ fn telemetry_ships_counts_and_leaves_spans_to_the_subscriber() {
         .install()
         .unwrap();
     assert_eq!(install().unwrap_err(), InUse);
-    let told = capture.during(|| {
+    let recorded = capture.during(|| {
         let scope = Scope::request("traced-slow").start();
         assert!(!scope.tracing_span().is_disabled());
         scope.ok();
@@ -256,9 +260,9 @@ fn telemetry_ships_counts_and_leaves_spans_to_the_subscriber() {
         ("request", "traced-slow", ""),
         ("request", "traced-left", ""),
     ];
-    assert_eq!(outline(&told), expected);
-    assert_eq!(told[2].fields.get(name::OUTCOME), wire::CANCELLED);
-    assert!(receiver.spans().is_empty(), "told once");
+    assert_eq!(outline(&recorded), expected);
+    assert_eq!(recorded[2].fields.get(name::OUTCOME), wire::CANCELLED);
+    assert!(receiver.spans().is_empty(), "sent once");
     let of = [(name::SCOPE, "traced-slow"), (name::REGION, ""), (name::OUTCOME, "ok")];
     assert_eq!(receiver.metrics().value(wire::REQUESTS.name, &of), Some(1.0));
     drop(telemetry);
@@ -313,10 +317,10 @@ fn a_subscriber_that_is_gone_in_the_last_destructors_of_a_thread_ends_nothing() 
 #[test]
 fn without_a_bridge_nothing_is_told() {
     let _turn = turn();
-    let told = Capture::default().during(|| {
+    let recorded = Capture::default().during(|| {
         let scope = Scope::request("untold").start();
         assert!(scope.tracing_span().is_disabled());
         scope.fail("x");
     });
-    assert!(told.is_empty(), "{told:?}");
+    assert!(recorded.is_empty(), "{recorded:?}");
 }

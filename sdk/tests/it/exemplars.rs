@@ -33,7 +33,7 @@ fn the_last_bad_request_of_a_region_is_named_and_a_good_one_is_not() {
     telemetry.flush().unwrap();
     let first = receiver.metrics();
     assert_eq!(of_request(&first, "exemplary", "us"), None);
-    for (told, span_name) in [
+    for (exemplar_sent, span_name) in [
         (of_request(&first, "exemplary", "eu"), "exemplary"),
         (of_request(&first, "exemplary-slow", ""), "exemplary-slow"),
         (
@@ -41,14 +41,18 @@ fn the_last_bad_request_of_a_region_is_named_and_a_good_one_is_not() {
             "exemplary-call",
         ),
     ] {
-        let told = told.unwrap();
+        let exemplar_sent = exemplar_sent.unwrap();
         let spans = receiver.spans();
         let span = span(&spans, span_name);
-        assert_eq!((&told.trace_id, &told.span_id), (&span.trace_id, &span.span_id), "{span_name}");
-        let Some(exemplar::Value::AsDouble(nanos)) = told.value else { panic!("{told:?}") };
+        assert_eq!(
+            (&exemplar_sent.trace_id, &exemplar_sent.span_id),
+            (&span.trace_id, &span.span_id),
+            "{span_name}"
+        );
+        let Some(exemplar::Value::AsDouble(nanos)) = exemplar_sent.value else { panic!("{exemplar_sent:?}") };
         let lasted = Duration::from_nanos(span.end_time_unix_nano - span.start_time_unix_nano);
         assert_eq!(Duration::from_secs_f64(nanos / 1e9), lasted, "{span_name}");
-        let apart = Duration::from_nanos(told.time_unix_nano.abs_diff(span.end_time_unix_nano));
+        let apart = Duration::from_nanos(exemplar_sent.time_unix_nano.abs_diff(span.end_time_unix_nano));
         assert!(apart < Duration::from_secs(5), "{span_name}: {apart:?}");
     }
 
@@ -68,8 +72,8 @@ fn a_request_that_was_not_told_leaves_the_exemplar_alone() {
         Scope::request("exemplary-storm").start().fail("x");
     }
     telemetry.flush().unwrap();
-    let told = of_request(&receiver.metrics(), "exemplary-storm", "").unwrap();
+    let exemplar_sent = of_request(&receiver.metrics(), "exemplary-storm", "").unwrap();
     let spans = receiver.spans();
     assert!(spans.len() < 500);
-    assert!(spans.iter().any(|span| span.span_id == told.span_id), "it names a span that was sent");
+    assert!(spans.iter().any(|span| span.span_id == exemplar_sent.span_id), "it names a span that was sent");
 }

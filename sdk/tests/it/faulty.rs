@@ -54,7 +54,7 @@ impl Faulty {
     pub(crate) fn start(fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (tell, connections) = channel();
+        let (connected, connections) = channel();
         let stop = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -65,7 +65,7 @@ impl Faulty {
                         break;
                     }
                     // Nobody may be waiting for it.
-                    let _ = tell.send(());
+                    let _ = connected.send(());
                     open.lock().unwrap().push(stream.try_clone().unwrap());
                     let is_over = &is_over;
                     threads.spawn(move || {
@@ -83,9 +83,9 @@ impl Faulty {
         Self { address, connections, stop, thread: Some(thread) }
     }
 
-    /// Waits until somebody came. A minute is for a machine that hardly runs.
+    /// Waits until a connection came. A minute is for a machine that hardly runs.
     pub(crate) fn wait_for_a_connection(&self) {
-        self.connections.recv_timeout(Duration::from_secs(60)).expect("somebody comes");
+        self.connections.recv_timeout(Duration::from_secs(60)).expect("a connection comes");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::receiver::{Receiver, attribute, orders};
 /// More than there are stripes in which users wait, so that each is filled.
 const THREADS: u64 = 20;
 
-/// Few enough to be told apart by name.
+/// Few enough to have counters of their own.
 const SCOPES: u64 = 100;
 
 /// Of each thread in each scope: all threads' are fewer than a sketch counts exactly.
@@ -50,17 +50,17 @@ fn service() {
     let receiver = Receiver::on(address);
     telemetry.flush().unwrap();
     let logs = receiver.logs();
-    let told = logs.iter().flatten().map(|record| {
+    let sent_users = logs.iter().flatten().map(|record| {
         assert!(attribute(&record.attributes, name::SCOPE).starts_with("flood-"));
         let Some(Value::BytesValue(body)) = record.body.clone().unwrap().value else { panic!("bytes") };
         let sketch = UserSketch::decode(&body).unwrap();
         assert!(sketch.is_exact());
         sketch.estimate()
     });
-    let told: f64 = told.sum();
+    let sent_users: f64 = sent_users.sum();
     let dropped = receiver.metrics().value(wire::DROPPED.name, &[(name::REASON, "user_limit")]).unwrap();
-    assert!(told <= KEPT, "{told}");
+    assert!(sent_users <= KEPT, "{sent_users}");
     let seen = f64::from(u32::try_from(THREADS * SCOPES * USERS).unwrap());
-    assert_eq!(told + dropped, seen, "{told} told, {dropped} dropped");
+    assert_eq!(sent_users + dropped, seen, "{sent_users} sent_users, {dropped} dropped");
     assert!(receiver.bodies("/v1/logs").iter().all(|body| body.len() <= 2 << 20));
 }

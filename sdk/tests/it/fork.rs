@@ -1,4 +1,4 @@
-//! A service that forks after it installed telemetry: the child has no thread that ships, and is told so.
+//! A service that forks after it installed telemetry: the child has no thread that ships, and learns it from errors.
 #![allow(unsafe_code, reason = "fork is unsafe by nature")]
 
 use mapwarden::{FlushError, InstallError, Scope, Telemetry};
@@ -7,8 +7,8 @@ use crate::alone;
 use crate::receiver::{Receiver, orders};
 
 #[test]
-fn a_forked_child_waits_for_nobody_and_tells_nothing() {
-    let test = "fork::a_forked_child_waits_for_nobody_and_tells_nothing";
+fn forked_children_neither_wait_nor_send() {
+    let test = "fork::forked_children_neither_wait_nor_send";
     if alone::argument(test).is_some() {
         return parent();
     }
@@ -39,11 +39,14 @@ fn parent() {
     Scope::request("after").start().ok();
     handle.flush().unwrap();
     let batch = receiver.metrics();
-    let told = |scope| {
+    let requests = |scope| {
         let of = [("mapwarden.scope", scope), ("mapwarden.region", ""), ("mapwarden.outcome", "ok")];
         batch.value("mapwarden.requests", &of)
     };
-    assert_eq!((told("before"), told("in the child"), told("after")), (Some(1.0), None, Some(1.0)));
+    assert_eq!(
+        (requests("before"), requests("in the child"), requests("after")),
+        (Some(1.0), None, Some(1.0))
+    );
     assert_eq!(receiver.bodies("/v1/metrics").len(), 1, "the child sent nothing");
     drop(telemetry);
 }

@@ -82,9 +82,9 @@ fn the_tower_layer_opens_a_scope_for_every_request() {
     assert_eq!(around.parent_span_id, hex("00f067aa0ba902b7"));
     let errors = spans.iter().filter(|span| attribute(&span.attributes, name::ERROR_TYPE) == "http_503");
     assert_eq!(errors.count(), 2);
-    let mut told: Vec<_> = receiver.logs()[0].iter().map(|record| record.event_name.clone()).collect();
-    told.sort();
-    assert_eq!(told, [wire::TENANTS_EVENT, wire::USERS_EVENT], "one tenant and one user");
+    let mut sent: Vec<_> = receiver.logs()[0].iter().map(|record| record.event_name.clone()).collect();
+    sent.sort();
+    assert_eq!(sent, [wire::TENANTS_EVENT, wire::USERS_EVENT], "one tenant and one user");
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn the_tower_layer_names_scopes_and_users_as_the_service_says() {
     assert_eq!(count("named-ok", "ok"), Some(1.0));
     assert_eq!(count("named-down", "failed"), Some(1.0));
     assert_eq!(count("named-missing", "ok"), None, "without a name it is not counted");
-    let told = receiver.logs().concat();
-    assert!(told.iter().any(|record| record.event_name == wire::TENANTS_EVENT), "{told:?}");
+    let sent = receiver.logs().concat();
+    assert!(sent.iter().any(|record| record.event_name == wire::TENANTS_EVENT), "{sent:?}");
 }
 
 /// (ok, failed, cancelled) requests of a scope.
@@ -141,10 +141,10 @@ fn a_client_that_goes_away_spends_no_availability_and_too_slow_is_too_slow() {
         .install()
         .unwrap();
     let runtime = runtime();
-    let (tell, gone) = std::sync::mpsc::channel();
+    let (dropped, gone) = std::sync::mpsc::channel();
     let (arrive, arrived) = std::sync::mpsc::channel();
     let hang = async move || {
-        let _gone = Gone(tell.clone());
+        let _gone = Gone(dropped.clone());
         arrive.send(()).unwrap();
         std::future::pending::<()>().await;
     };
@@ -171,9 +171,9 @@ fn a_client_that_goes_away_spends_no_availability_and_too_slow_is_too_slow() {
     let of = [(name::SCOPE, "left-alone"), (name::REGION, "")];
     assert_eq!(batch.histogram(wire::REQUEST_DURATION.name, &of), Some((0, 0)));
     let spans = receiver.spans();
-    let told = span(&spans, "left-alone");
-    assert_eq!(attribute(&told.attributes, name::OUTCOME), wire::CANCELLED);
-    assert_eq!(attribute(&told.attributes, name::ERROR_TYPE), "");
+    let sent = span(&spans, "left-alone");
+    assert_eq!(attribute(&sent.attributes, name::OUTCOME), wire::CANCELLED);
+    assert_eq!(attribute(&sent.attributes, name::ERROR_TYPE), "");
 }
 
 #[test]

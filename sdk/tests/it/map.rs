@@ -32,13 +32,13 @@ fn refused_failed_and_slow_operations_arrive_as_spans_and_all_as_counts() {
     assert_eq!(strict.pin().get("ada"), None);
     telemetry.flush().unwrap();
 
-    let told: Vec<(String, String)> = receiver
+    let sent: Vec<(String, String)> = receiver
         .spans()
         .iter()
         .map(|span| (span.name.clone(), attribute(&span.attributes, name::OUTCOME)))
         .collect();
     let expected = [("baskets insert", "rejected"), ("baskets update", "failed"), ("strict get", "miss")];
-    assert_eq!(told, expected.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())));
+    assert_eq!(sent, expected.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())));
 
     let metrics = receiver.metrics();
     let operations = |map, op, outcome| {

@@ -36,7 +36,7 @@ fn every_operation_arrives_and_a_map_has_no_region() {
             });
         }
     });
-    // The gauge of entries follows timed operations, and whoever asks.
+    // The gauge of entries follows timed operations, and snapshots.
     assert_eq!(map.pin().len(), 4_000);
     telemetry.flush().unwrap();
     let batch = receiver.metrics();
@@ -45,12 +45,12 @@ fn every_operation_arrives_and_a_map_has_no_region() {
     assert_eq!(operations(&batch, "looked-up", "get", "miss"), Some(4.0));
     assert_eq!(events(&batch, "looked-up-hit_ratio"), (Some(4_000.0), Some(4.0)));
     assert_eq!(batch.value(wire::MAP_ENTRIES.name, &[(name::MAP, "looked-up")]), Some(4_000.0));
-    let promise = [(name::SLO, "looked-up-hit_ratio"), (name::SLI, "hit_ratio"), (name::MAP, "looked-up")];
-    assert_eq!(batch.value(wire::OBJECTIVE.name, &promise), Some(0.9));
+    let objective = [(name::SLO, "looked-up-hit_ratio"), (name::SLI, "hit_ratio"), (name::MAP, "looked-up")];
+    assert_eq!(batch.value(wire::OBJECTIVE.name, &objective), Some(0.9));
 }
 
 #[test]
-fn a_rejected_insert_is_counted_and_told_under_its_request() {
+fn rejected_inserts_get_spans_under_their_request() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
@@ -88,9 +88,9 @@ fn a_rejected_insert_is_counted_and_told_under_its_request() {
 fn a_map_and_a_scope_of_one_name_have_two_objectives() {
     let _turn = turn();
     let receiver = Receiver::start();
-    let promise = Objective::availability(0.999).unwrap();
-    let telemetry = orders(receiver.address).scope_objective("namesake", promise).install().unwrap();
-    let map: HashMap<u32, u32> = HashMap::builder().name("namesake").objective(promise).build();
+    let objective = Objective::availability(0.999).unwrap();
+    let telemetry = orders(receiver.address).scope_objective("namesake", objective).install().unwrap();
+    let map: HashMap<u32, u32> = HashMap::builder().name("namesake").objective(objective).build();
     map.pin().insert(1, 1);
     Scope::request("namesake").start().fail("x");
     telemetry.flush().unwrap();

@@ -27,7 +27,7 @@ fn work(about: &str, map: &HashMap<u64, u64>) {
     });
 }
 
-/// Asserts that the receiver has heard of so many times that work, exactly.
+/// Asserts that the receiver has counts of exactly so many times that work.
 fn assert_counted(receiver: &Receiver, about: &str, times: f64) {
     let batch = receiver.all_metrics();
     let requests = |outcome| {
@@ -152,7 +152,7 @@ fn a_batch_tries_every_signal() {
 }
 
 #[test]
-fn a_wrong_endpoint_is_told_and_not_hammered() {
+fn a_wrong_endpoint_shows_in_health_and_gets_pauses() {
     let _turn = turn();
     for status in [301, 401, 404, 500] {
         let receiver = Receiver::start();
@@ -175,7 +175,7 @@ fn a_wrong_endpoint_is_told_and_not_hammered() {
 }
 
 #[test]
-fn a_receiver_hears_how_long_it_heard_nothing() {
+fn batches_carry_the_time_without_confirmation() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();

@@ -1,4 +1,4 @@
-//! A real OTLP receiver over HTTP for tests: it answers as it is told and keeps every byte.
+//! A real OTLP receiver over HTTP for tests: it answers as a test asks and keeps every byte.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A complete description of a service that ships to this address when it is told to.
+/// A complete description of a service that ships to this address on demand.
 pub(crate) fn orders(endpoint: SocketAddr) -> TelemetryBuilder {
     Telemetry::builder()
         .service("orders")
@@ -84,13 +84,13 @@ impl Receiver {
     pub(crate) fn on(address: SocketAddr) -> Self {
         let received = Arc::new(Received::default());
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (ready, started) = std::sync::mpsc::channel();
         let state = Arc::clone(&received);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-                tell.send(listener.local_addr().unwrap()).unwrap();
+                ready.send(listener.local_addr().unwrap()).unwrap();
                 let app =
                     Router::new().fallback(async move |uri: Uri, body: Body| state.read(&uri, body).await);
                 let serve = axum::serve(listener, app);
@@ -100,7 +100,7 @@ impl Receiver {
                 }
             });
         });
-        Self { address: told.recv().unwrap(), received, stop: Some(stop), thread: Some(thread) }
+        Self { address: started.recv().unwrap(), received, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Answers the next requests to `path` so, one each.
@@ -108,12 +108,12 @@ impl Receiver {
         self.received.state.lock().unwrap().answers.push_back((path, status, retry_after));
     }
 
-    /// Answers everything so from now on, until told otherwise with `None`.
+    /// Answers everything so from now on, until a call with `None`.
     pub(crate) fn always_answers(&self, answer: Option<(u16, Option<&'static str>)>) {
         self.received.state.lock().unwrap().always = answer;
     }
 
-    /// Reads no body that is longer, and answers 413 to it, until told otherwise with `None`.
+    /// Reads no body that is longer, and answers 413 to it, until a call with `None`.
     pub(crate) fn takes_at_most(&self, limit: Option<usize>) {
         self.received.state.lock().unwrap().limit = limit;
     }
@@ -137,7 +137,7 @@ impl Receiver {
         state.bodies.iter().filter(|(to, _)| to == path).map(|(_, body)| body.clone()).collect()
     }
 
-    /// Waits until the requests that came satisfy this, which is told how many came to a path. A minute is for a
+    /// Waits until the requests that came satisfy this, given the number of requests to a path. A minute is for a
     /// machine that hardly runs.
     pub(crate) fn wait_until(&self, enough: impl Fn(&dyn Fn(&str) -> usize) -> bool) {
         let state = self.received.state.lock().unwrap();
@@ -287,7 +287,7 @@ impl Batch {
             }
         });
         let sorted = sorted(attributes);
-        let point = points.filter(|point| told(&point.attributes) == sorted).last()?;
+        let point = points.filter(|point| sorted_pairs(&point.attributes) == sorted).last()?;
         match point.value? {
             number_data_point::Value::AsDouble(value) => Some(value),
             number_data_point::Value::AsInt(value) => Some(f64::from(i32::try_from(value).unwrap())),
@@ -310,7 +310,7 @@ impl Batch {
             metric::Data::ExponentialHistogram(histogram) => &histogram.data_points,
             other => panic!("{other:?}"),
         };
-        points.iter().find(|point| told(&point.attributes) == sorted(attributes))
+        points.iter().find(|point| sorted_pairs(&point.attributes) == sorted(attributes))
     }
 }
 
@@ -319,16 +319,19 @@ fn numbers(points: &[opentelemetry_proto::tonic::metrics::v1::NumberDataPoint]) 
 }
 
 /// Attributes as sorted pairs of text.
-pub(crate) fn told(attributes: &[KeyValue]) -> Vec<(String, String)> {
-    let mut told: Vec<_> =
+pub(crate) fn sorted_pairs(attributes: &[KeyValue]) -> Vec<(String, String)> {
+    let mut pairs: Vec<_> =
         attributes.iter().map(|pair| (pair.key.clone(), as_text(pair.value.as_ref()))).collect();
-    told.sort();
-    told
+    pairs.sort();
+    pairs
 }
 
 /// The text of one attribute, empty where it is not there.
 pub(crate) fn attribute(attributes: &[KeyValue], name: &str) -> String {
-    told(attributes).into_iter().find(|(key, _)| key == name).map_or_else(String::new, |(_, value)| value)
+    sorted_pairs(attributes)
+        .into_iter()
+        .find(|(key, _)| key == name)
+        .map_or_else(String::new, |(_, value)| value)
 }
 
 fn as_text(value: Option<&AnyValue>) -> String {

@@ -1,4 +1,4 @@
-//! What timed operations tell beside their time: hot keys and the requests that use a map, as a receiver sees them.
+//! What timed operations show beside their time: hot keys and the requests that use a map, as a receiver sees them.
 
 use std::hash::{Hash, Hasher};
 

@@ -54,13 +54,13 @@ fn only_requests_with_a_reason_become_spans() {
     let broken = span(&spans, "broken");
     assert_eq!(broken.kind, i32::from(SpanKind::Server));
     assert_eq!(broken.status.as_ref().unwrap().code, i32::from(SpanStatus::Error));
-    let told = |name| attribute(&broken.attributes, name);
-    assert_eq!((told(name::SCOPE), told(name::REGION)), ("broken".to_owned(), "eu".to_owned()));
+    let sent = |name| attribute(&broken.attributes, name);
+    assert_eq!((sent(name::SCOPE), sent(name::REGION)), ("broken".to_owned(), "eu".to_owned()));
     assert_eq!(
-        (told(name::OUTCOME), told(name::ERROR_TYPE)),
+        (sent(name::OUTCOME), sent(name::ERROR_TYPE)),
         ("failed".to_owned(), "routing_miss".to_owned())
     );
-    assert_eq!(told(name::USER_PSEUDONYM).len(), 16);
+    assert_eq!(sent(name::USER_PSEUDONYM).len(), 16);
     assert!(broken.start_time_unix_nano <= broken.end_time_unix_nano);
     assert!(broken.parent_span_id.is_empty());
     for (name, error) in [("left", "dropped"), ("panicked", "panic"), ("slow", "")] {
@@ -146,20 +146,20 @@ fn a_request_knows_its_span_before_there_is_one() {
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
     let scope = Scope::request("known").start();
-    let told = scope.span_context();
+    let sent = scope.span_context();
     let callee =
-        Scope::request("callee").parent(Context::new().with_remote_span_context(told.clone())).start();
+        Scope::request("callee").parent(Context::new().with_remote_span_context(sent.clone())).start();
     callee.fail("x");
     scope.fail("x");
     telemetry.flush().unwrap();
     let spans = receiver.spans();
-    assert_eq!(span(&spans, "known").span_id, told.span_id().to_bytes());
-    assert_eq!(span(&spans, "callee").parent_span_id, told.span_id().to_bytes());
-    assert_eq!(span(&spans, "callee").trace_id, told.trace_id().to_bytes());
+    assert_eq!(span(&spans, "known").span_id, sent.span_id().to_bytes());
+    assert_eq!(span(&spans, "callee").parent_span_id, sent.span_id().to_bytes());
+    assert_eq!(span(&spans, "callee").trace_id, sent.trace_id().to_bytes());
 }
 
 #[test]
-fn a_sampled_request_is_told_with_its_calls() {
+fn sampled_requests_get_spans_with_their_calls() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).trace_ratio(1.0).install().unwrap();
@@ -173,7 +173,7 @@ fn a_sampled_request_is_told_with_its_calls() {
 }
 
 #[test]
-fn a_storm_of_failures_is_counted_whole_and_told_in_part() {
+fn a_storm_of_failures_is_counted_in_full() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
@@ -184,9 +184,9 @@ fn a_storm_of_failures_is_counted_whole_and_told_in_part() {
         Scope::request("storm").start().fail("x");
     }
     telemetry.flush().unwrap();
-    let told = f64::from(u32::try_from(receiver.spans().len()).unwrap());
-    assert!((50.0..1_000.0).contains(&told), "{told}");
-    assert!((told + dropped() - before - 1_000.0).abs() < f64::EPSILON, "{told} told, the rest counted");
+    let sent = f64::from(u32::try_from(receiver.spans().len()).unwrap());
+    assert!((50.0..1_000.0).contains(&sent), "{sent}");
+    assert!((sent + dropped() - before - 1_000.0).abs() < f64::EPSILON, "{sent} sent, the rest counted");
 }
 
 /// Keeps the spans of a service's own tracer provider.
@@ -272,11 +272,11 @@ fn a_job_that_schedules_its_successor_leaves_no_chain() {
     Scope::dependency("payments").fail("timeout");
     drop(around);
     telemetry.flush().unwrap();
-    assert_eq!(names(&receiver), ["payments"], "jobs that ended are not told after their end");
+    assert_eq!(names(&receiver), ["payments"], "jobs that ended get no span after their end");
 }
 
 #[test]
-fn a_nest_of_requests_is_told_to_its_limit() {
+fn nested_requests_get_spans_up_to_the_limit() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();

@@ -10,7 +10,7 @@ use mapwarden_contract::{UserHash, UserSketch};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
-use crate::receiver::{Receiver, attribute, orders, told, turn};
+use crate::receiver::{Receiver, attribute, orders, sorted_pairs, turn};
 
 /// What `requests` counted, by outcome.
 fn counted(receiver: &Receiver, scope: &str, region: &str) -> (Option<f64>, Option<f64>) {
@@ -80,7 +80,7 @@ fn a_batch_says_who_when_and_what_was_promised() {
     telemetry.flush().unwrap();
     let second = receiver.metrics();
 
-    let resource = told(first.resource());
+    let resource = sorted_pairs(first.resource());
     let keys: Vec<_> = resource.iter().map(|(key, _)| key.as_str()).collect();
     let expected = [
         name::ENVIRONMENT,
@@ -91,7 +91,7 @@ fn a_batch_says_who_when_and_what_was_promised() {
         name::REVISION,
     ];
     assert_eq!(keys, expected);
-    assert_eq!(told(second.resource()), resource, "one process, one instance");
+    assert_eq!(sorted_pairs(second.resource()), resource, "one process, one instance");
 
     let declared: BTreeSet<_> = published::ALL.iter().map(|it| (it.wire.name, it.wire.unit)).collect();
     let sent: BTreeSet<_> = first.metrics().map(|metric| (&*metric.name, &*metric.unit)).collect();
@@ -192,9 +192,9 @@ fn sketches(records: &[LogRecord], scope: &str) -> Vec<(String, String, u64, Use
             assert_eq!(record.event_name, wire::USERS_EVENT);
             assert_eq!(attribute(&record.attributes, name::SLOT), "5000000000");
             let Some(Value::BytesValue(body)) = record.body.clone().unwrap().value else { panic!("bytes") };
-            let told = |name| attribute(&record.attributes, name);
+            let sent_attributes = |name| attribute(&record.attributes, name);
             let sketch = UserSketch::decode(&body).unwrap();
-            (told(name::REGION), told(name::VERDICT), record.time_unix_nano, sketch)
+            (sent_attributes(name::REGION), sent_attributes(name::VERDICT), record.time_unix_nano, sketch)
         })
         .collect();
     sketches.sort_by_key(|(region, verdict, slot, _)| (region.clone(), verdict.clone(), *slot));
@@ -209,7 +209,7 @@ fn sketch_of(ids: &[&str]) -> UserSketch {
 }
 
 #[test]
-fn users_are_told_again_until_they_are_confirmed() {
+fn users_are_sent_until_confirmed() {
     let _turn = turn();
     let receiver = Receiver::start();
     receiver.will_answer("/v1/logs", 503, None);
@@ -234,16 +234,16 @@ fn users_are_told_again_until_they_are_confirmed() {
     let logs = receiver.logs();
     assert_eq!(logs.len(), 2);
     assert_eq!(all(&logs[0]), expected, "not confirmed");
-    assert_eq!(all(&logs[1]), expected, "told again");
+    assert_eq!(all(&logs[1]), expected, "sent again");
 }
 
 #[test]
-fn a_slot_that_ended_and_was_confirmed_is_told_no_more() {
+fn confirmed_slots_are_not_sent_again() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).interval(Duration::from_millis(50)).install().unwrap();
     Scope::request("ended").user("ann").start().ok();
-    // It is told with every batch until its 5 s are over, and then with none.
+    // It is sent with every batch until its 5 s are over, and then with none.
     receiver.wait_until(|came| came("/v1/logs") > 0 && came("/v1/metrics") > came("/v1/logs") + 2);
     drop(telemetry);
     for batch in receiver.logs() {

@@ -26,11 +26,11 @@ fn the_last_counts_arrive_before_a_service_ends_at_sigterm() {
     let service = alone::start(test, &receiver.address.to_string());
     assert_eq!(terminated(service), Some(0));
     let batch = receiver.metrics();
-    let told = |outcome| {
+    let requests = |outcome| {
         let of = [(name::SCOPE, "until the end"), (name::REGION, ""), (name::OUTCOME, outcome)];
         batch.value(wire::REQUESTS.name, &of)
     };
-    assert_eq!((told("ok"), told("failed")), (Some(5_000.0), Some(1.0)));
+    assert_eq!((requests("ok"), requests("failed")), (Some(5_000.0), Some(1.0)));
     assert_eq!(receiver.spans().len(), 1);
     assert_eq!(receiver.bodies("/v1/metrics").len(), 1, "its interval is an hour: this was the flush");
 }
@@ -70,17 +70,17 @@ fn service(endpoint: SocketAddr) {
 
 /// Ends the process from another thread, which never returns to `main`.
 fn end_at_sigterm(handle: TelemetryHandle) {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (ready, started) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut terminate = signal(SignalKind::terminate()).unwrap();
-            tell.send(()).unwrap();
+            ready.send(()).unwrap();
             terminate.recv().await;
         });
         // The process ends whatever comes of it.
         let _ = handle.flush_within(Duration::from_secs(5));
         std::process::exit(0);
     });
-    told.recv().unwrap();
+    started.recv().unwrap();
 }

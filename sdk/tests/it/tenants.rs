@@ -37,13 +37,13 @@ fn a_tenant_and_a_user_of_one_id_are_two_and_neither_leaves_in_clear() {
     let user = UserHash::keyed(&key, ID).get();
     let tenant = UserHash::keyed(&UserHash::tenant_key(&key), ID).get();
     assert_ne!(user, tenant);
-    let mut told: Vec<_> = receiver.logs()[0].iter().map(read).collect();
-    told.sort();
+    let mut sent: Vec<_> = receiver.logs()[0].iter().map(read).collect();
+    sent.sort();
     let expected = [(wire::TENANTS_EVENT, tenant), (wire::USERS_EVENT, user)].map(|(event, hash)| {
         [wire::ACTIVE, wire::AFFECTED]
             .map(|verdict| (event.to_owned(), verdict.to_owned(), hash.to_be_bytes().to_vec()))
     });
-    assert_eq!(told, expected.concat());
+    assert_eq!(sent, expected.concat());
 
     let spans = receiver.spans();
     let request = &span(&spans, "tenanted").attributes;
@@ -66,12 +66,12 @@ fn users_of_one_tenant_are_many_and_the_tenant_is_one() {
         Scope::request("one-tenant").user(&user).tenant("acme").start().ok();
     }
     telemetry.flush().unwrap();
-    let mut told: Vec<_> =
+    let mut sent: Vec<_> =
         receiver.logs()[0].iter().map(read).map(|(event, _, body)| (event, body.len() / 8)).collect();
-    told.sort();
+    sent.sort();
     // A slot may have ended among them.
     let count = |event: &str| {
-        let of_event = told.iter().filter(|(name, _)| name == event);
+        let of_event = sent.iter().filter(|(name, _)| name == event);
         (of_event.clone().map(|(_, count)| count).sum::<usize>(), of_event.count())
     };
     assert_eq!(count(wire::USERS_EVENT).0, 100);

@@ -18,7 +18,7 @@ struct AtTheEnd {
 impl Drop for AtTheEnd {
     fn drop(&mut self) {
         if let Some(map) = &self.map {
-            // Full: told, if it can be.
+            // Full: sent_spans, if it can be.
             let _ = map.pin().try_insert(2, 2);
         }
         drop(self.scope.take());
@@ -46,7 +46,7 @@ fn full() -> HashMap<u32, u32> {
 
 fn thread(work: impl FnOnce() + Send + 'static) {
     let work = || {
-        // papaya's own thread-local comes first: it, too, must outlive whoever uses a map. One of ours would bring the
+        // papaya's own thread-local comes first: it must outlive the code that uses a map, too. One of ours would bring the
         // context with it.
         drop(papaya::HashMap::<u32, u32>::new().pin());
         work();
@@ -102,6 +102,6 @@ fn work_in_the_last_destructors_of_a_thread_is_counted_and_ends_nothing() {
     let rejected = [(name::MAP, "thread-end"), (name::OP, "try_insert"), (name::OUTCOME, "rejected")];
     assert_eq!(batch.value(wire::MAP_OPERATIONS.name, &rejected), Some(5.0));
     let spans = receiver.spans();
-    let told = |name: &str| spans.iter().filter(|span| span.name == name).count();
-    assert_eq!(told("thread-end-new"), 3, "where the context was still there");
+    let sent_spans = |name: &str| spans.iter().filter(|span| span.name == name).count();
+    assert_eq!(sent_spans("thread-end-new"), 3, "where the context was still there");
 }

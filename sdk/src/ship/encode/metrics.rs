@@ -20,7 +20,7 @@ use crate::record::{self, Distribution, Snapshot};
 use mapwarden_contract::names::{self, MetricKind, published, wire};
 use mapwarden_contract::{Count, Nanos, SCALE, UnixNanos};
 
-/// What the shipper says about itself.
+/// The counts of the shipper itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Totals {
     /// Batches made, this one included.
@@ -38,7 +38,7 @@ pub(crate) fn metrics(
     now: UnixNanos,
 ) -> ExportMetricsServiceRequest {
     let Totals { batches, unconfirmed } = totals;
-    let mut points = Points::new(start, now);
+    let mut points = MetricPoints::new(start, now);
     points::each(snapshot, &mut |metric, attributes, value| points.add(metric, attributes, value));
     points.add(&wire::BATCHES, &[], points::EmittedValue::Whole(*batches));
     points.add(&wire::UNCONFIRMED, &[], points::EmittedValue::Whole(Count::new(unconfirmed.get())));
@@ -57,14 +57,14 @@ pub(crate) fn metrics(
 
 /// The points of each metric, by its name.
 #[derive(Debug)]
-struct Points {
+struct MetricPoints {
     start: UnixNanos,
     now: UnixNanos,
     numbers: BTreeMap<&'static str, Vec<NumberDataPoint>>,
     times: BTreeMap<&'static str, Vec<ExponentialHistogramDataPoint>>,
 }
 
-impl Points {
+impl MetricPoints {
     const fn new(start: UnixNanos, now: UnixNanos) -> Self {
         Self { start, now, numbers: BTreeMap::new(), times: BTreeMap::new() }
     }
@@ -105,7 +105,7 @@ impl Points {
             sum: Some(nanoseconds(*sum)),
             scale: SCALE,
             positive: Some(trimmed(&counts[..])),
-            exemplars: exemplar.iter().map(told_with).collect(),
+            exemplars: exemplar.iter().map(otlp_exemplar).collect(),
             ..ExponentialHistogramDataPoint::default()
         }
     }
@@ -131,7 +131,7 @@ fn encoded(name: &str, value: AttributeValue<'_>) -> KeyValue {
     }
 }
 
-fn told_with(exemplar: &record::Exemplar) -> Exemplar {
+fn otlp_exemplar(exemplar: &record::Exemplar) -> Exemplar {
     let record::Exemplar { at, duration, trace, span } = exemplar;
     Exemplar {
         filtered_attributes: Vec::new(),
@@ -193,7 +193,7 @@ mod tests {
     use mapwarden_contract::{BUCKETS, Objective, Op, Outcome, bucket_of};
 
     #[test]
-    fn zeros_at_both_ends_are_left_out_and_every_count_keeps_its_index() {
+    fn trimming_keeps_the_index_of_every_count() {
         let mut counts = [0; BUCKETS];
         assert_eq!(trimmed(&counts), Buckets { offset: 0, bucket_counts: Vec::new() });
         counts[0] = 7;
@@ -221,7 +221,7 @@ mod tests {
         }
     }
 
-    /// One of everything that can be told.
+    /// One of every kind of point.
     fn everything() -> Snapshot {
         let name = Arc::<str>::from;
         let count = Count::new;
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hot_key_counts_since_it_became_one_and_everything_else_since_the_process_started() {
+    fn only_hot_keys_start_after_the_process() {
         for metric in sent() {
             let starts: Vec<_> = match metric.data.unwrap() {
                 Data::Sum(Sum { data_points, .. }) | Data::Gauge(Gauge { data_points }) => {
@@ -311,9 +311,9 @@ mod tests {
     }
 
     #[test]
-    fn names_are_texts_and_a_threshold_is_a_number() {
-        let promises = sent().into_iter().find(|metric| metric.name == wire::OBJECTIVE.name).unwrap();
-        let Some(Data::Gauge(Gauge { data_points })) = promises.data else { panic!("a gauge") };
+    fn thresholds_are_integers_and_names_are_strings() {
+        let objectives = sent().into_iter().find(|metric| metric.name == wire::OBJECTIVE.name).unwrap();
+        let Some(Data::Gauge(Gauge { data_points })) = objectives.data else { panic!("a gauge") };
         let latency = data_points.into_iter().find(|point| point.attributes.len() == 4).unwrap();
         let expected = [
             text(attribute::SLO, "checkout-latency"),

@@ -12,16 +12,16 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use prost::Message;
 
-/// A request of several items that can travel as several requests.
-pub(crate) trait Parts: Message + Sized {
-    /// How many data points, spans or log records it has.
+/// A request that can be split into several.
+pub(crate) trait Split: Message + Sized {
+    /// Returns the number of data points, spans or log records.
     fn items(&self) -> usize;
 
-    /// Keeps the first `kept` items, and gives the others under the same resources and scopes.
+    /// Keeps the first `kept` items, and returns the others under the same resources and scopes.
     fn split_off(&mut self, kept: usize) -> Self;
 }
 
-impl Parts for ExportMetricsServiceRequest {
+impl Split for ExportMetricsServiceRequest {
     fn items(&self) -> usize {
         let scopes = self.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
         scopes.flat_map(|scope| &scope.metrics).map(points).sum()
@@ -42,7 +42,7 @@ impl Parts for ExportMetricsServiceRequest {
     }
 }
 
-impl Parts for ExportTraceServiceRequest {
+impl Split for ExportTraceServiceRequest {
     fn items(&self) -> usize {
         let scopes = self.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         scopes.map(|scope| scope.spans.len()).sum()
@@ -62,7 +62,7 @@ impl Parts for ExportTraceServiceRequest {
     }
 }
 
-impl Parts for ExportLogsServiceRequest {
+impl Split for ExportLogsServiceRequest {
     fn items(&self) -> usize {
         let scopes = self.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
         scopes.map(|scope| scope.log_records.len()).sum()
@@ -159,7 +159,7 @@ mod tests {
         Metric { name: name.to_owned(), data: Some(data), ..Metric::default() }
     }
 
-    /// Points are told apart by their times: 0, 1, 2 in the sum, 3, 4 in the histogram, 5 in the gauge.
+    /// Points differ by their times: 0, 1, 2 in the sum, 3, 4 in the histogram, 5 in the gauge.
     fn request() -> ExportMetricsServiceRequest {
         let number = |at| NumberDataPoint { time_unix_nano: at, ..NumberDataPoint::default() };
         let spread = |at| ExponentialHistogramDataPoint {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     /// (metric, times of its points) of each metric, and whether the headers are there.
-    fn told(request: &ExportMetricsServiceRequest) -> Vec<(String, Vec<u64>)> {
+    fn times_by_metric(request: &ExportMetricsServiceRequest) -> Vec<(String, Vec<u64>)> {
         let [resource] = &request.resource_metrics[..] else { panic!("one resource") };
         assert_eq!(resource.resource.as_ref().unwrap().dropped_attributes_count, 7);
         let times = |data: &Data| match data {
@@ -203,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_anywhere_keeps_every_point_once_and_in_order() {
+    fn splitting_keeps_every_point_once_in_order() {
         assert_eq!(request().items(), 6);
         for kept in 0..=7 {
             let mut first = request();
             let second = first.split_off(kept);
             assert_eq!(first.items(), kept.min(6));
-            let parts = [told(&first), told(&second)].concat();
+            let parts = [times_by_metric(&first), times_by_metric(&second)].concat();
             assert!(parts.iter().all(|(_, times)| !times.is_empty()), "no metric without a point");
             let times: Vec<_> = parts.iter().flat_map(|(_, times)| times.clone()).collect();
             assert_eq!(times, [0, 1, 2, 3, 4, 5], "cut at {kept}");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_and_logs_are_cut_too() {
+    fn spans_and_logs_split_too() {
         let resource_spans = vec![ResourceSpans {
             scope_spans: vec![ScopeSpans { spans: vec![Default::default(); 3], ..ScopeSpans::default() }],
             ..ResourceSpans::default()

@@ -1,5 +1,5 @@
 //! What comes in: objectives for scopes, as a service declares them. What goes out: the same by scope, under their names
-//! on the wire, if requests can keep them. Never two of one kind for a scope.
+//! on the wire, if requests can be measured by them. Never two of one kind for a scope.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::counters::NamedObjective;
 use mapwarden_contract::{Objective, Outcome, SliKind};
 
-/// Something that requests cannot be measured by.
+/// The reason why a scope does not take an objective.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScopeObjectiveError {
     /// An objective was given twice.
     #[error("objective `{name}` is given twice: an SLI of a scope has one objective")]
@@ -16,7 +17,7 @@ pub enum ScopeObjectiveError {
         /// The objective's name on the wire.
         name: String,
     },
-    /// Something was promised for requests that only maps can keep.
+    /// The objective can be measured for maps only.
     #[error(
         "objective `{name}` is about maps: accepted for requests are latency, and availability with its usual bad \
          outcomes"
@@ -58,21 +59,24 @@ mod tests {
     use mapwarden_contract::Count;
 
     #[test]
-    fn a_promise_counts_without_telemetry_and_a_wrong_one_is_refused() {
+    fn objectives_count_without_telemetry() {
         let availability = Objective::availability(0.999).unwrap();
-        Scope::set_objectives("promised", [availability]).unwrap();
-        Scope::request("promised").region("eu").start().ok();
-        Scope::request("promised").region("eu").start().fail("x");
+        Scope::set_objectives("with-objectives", [availability]).unwrap();
+        Scope::request("with-objectives").region("eu").start().ok();
+        Scope::request("with-objectives").region("eu").start().fail("x");
         let scopes = registry().snapshot().scopes;
-        let scope = scopes.iter().find(|scope| &*scope.name == "promised").unwrap();
+        let scope = scopes.iter().find(|scope| &*scope.name == "with-objectives").unwrap();
         let [objective] = &scope.objectives[..] else { panic!("{scope:?}") };
-        assert_eq!(&*objective.name, "promised-availability");
+        assert_eq!(&*objective.name, "with-objectives-availability");
         assert_eq!(objective.events, [(Arc::from("eu"), Count::new(1), Count::new(1))]);
 
-        let twice = Scope::set_objectives("promised", [availability, availability]).unwrap_err();
-        assert_eq!(twice, ScopeObjectiveError::Duplicate { name: "promised-availability".to_owned() });
+        let twice = Scope::set_objectives("with-objectives", [availability, availability]).unwrap_err();
+        assert_eq!(twice, ScopeObjectiveError::Duplicate { name: "with-objectives-availability".to_owned() });
         let hits = Objective::hit_ratio(0.9).unwrap();
-        let of_maps = Scope::set_objectives("promised", [hits]).unwrap_err();
-        assert_eq!(of_maps, ScopeObjectiveError::NotOfRequests { name: "promised-hit_ratio".to_owned() });
+        let of_maps = Scope::set_objectives("with-objectives", [hits]).unwrap_err();
+        assert_eq!(
+            of_maps,
+            ScopeObjectiveError::NotOfRequests { name: "with-objectives-hit_ratio".to_owned() }
+        );
     }
 }

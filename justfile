@@ -128,6 +128,11 @@ rules_cost *options:
 scenarios *options:
     tests/bench scenarios {{ options }}
 
+# Shows what the first release build spends its time on, by crate: five minutes on a quiet machine.
+[group('benches')]
+build *options:
+    tests/bench build {{ options }}
+
 # Packages every crate and builds each package.
 [group('release')]
 package:

@@ -246,3 +246,8 @@ pub use ship::{FlushError, Health, InstallError, Telemetry, TelemetryBuilder, Te
 #[cfg(feature = "tracing")]
 #[doc(no_inline)]
 pub use tracing;
+
+/// Runs the examples of the README.
+#[cfg(all(doctest, feature = "otlp"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -27,3 +27,8 @@ pub use op::Op;
 pub use outcome::{Outcome, OutcomeSet, Verdict};
 pub use sketch::{SKETCH_CAPACITY, SketchError, UserHash, UserSketch};
 pub use units::{BudgetFraction, BurnRate, Count, Nanos, OutOfRange, Ratio, UnixNanos};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ContractReadme;

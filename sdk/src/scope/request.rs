@@ -28,7 +28,11 @@ use mapwarden_contract::{Nanos, Objective, SliKind, UnixNanos, UserHash};
 /// an end it counts as failed, with the error type `dropped`, or `panic` while its thread unwinds.
 ///
 /// Every request is counted and timed, exactly, from the first one of the process on and whether or not telemetry
-/// is installed; objectives count from when it is. See the [module](crate::scope) for the cost.
+/// is installed; objectives count from when it is.
+///
+/// Without telemetry a request costs two clock readings, two lock-free look-ups by name and half a dozen atomic additions.
+/// Telemetry adds three uncontended locks and one small allocation, entering the scope one lock more, a user or a tenant a
+/// keyed hash, another uncontended lock and an insertion.
 ///
 /// ```
 /// use mapwarden::Scope;

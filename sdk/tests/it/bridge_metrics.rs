@@ -141,7 +141,7 @@ fn the_thread_publishes_as_long_as_its_handle_lives_and_once_more() {
     drop(bridge);
     assert_eq!(operations(&prometheus), 2.0, "the farewell");
     map.pin().insert(3, 3);
-    assert_eq!(operations(&prometheus), 2.0, "nobody publishes");
+    assert_eq!(operations(&prometheus), 2.0, "nothing publishes");
     let refused = MetricsBridge::every(Duration::ZERO).unwrap_err();
     assert!(matches!(refused, BridgeError::Interval(Duration::ZERO)), "{refused}");
 }

@@ -57,3 +57,21 @@ fn refused_failed_and_slow_operations_arrive_as_spans_and_all_as_counts() {
     assert_eq!(events("baskets-latency", "good"), Some(4.0));
     assert_eq!(events("strict-latency", "bad"), Some(1.0));
 }
+
+#[test]
+fn contradicting_objectives_show_in_health() {
+    let _turn = turn();
+    let receiver = Receiver::start();
+    let telemetry = orders(receiver.address).install().unwrap();
+    let conflicts = || {
+        let dropped = telemetry.health().dropped;
+        dropped.into_iter().find(|(reason, _)| *reason == "objective_conflict").unwrap().1
+    };
+    let before = conflicts();
+    let map = |target| {
+        let objective = Objective::hit_ratio(target).unwrap();
+        HashMap::<u32, u32>::builder().name("contradicted").objective(objective).build()
+    };
+    let (_first, _second) = (map(0.9), map(0.8));
+    assert_eq!(conflicts().saturating_sub(before).get(), 1);
+}

@@ -44,7 +44,7 @@ fn assert_counted(receiver: &Receiver, about: &str, times: f64) {
     assert_eq!(inserts, (Some(2_000.0), Some(2_000.0 * (times - 1.0))), "{about}");
 }
 
-fn nobody() -> SocketAddr {
+fn no_receiver() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -80,7 +80,7 @@ fn no_fault_of_a_receiver_costs_a_count() {
 #[test]
 fn a_receiver_may_start_last_and_go_down_in_the_middle() {
     let _turn = turn();
-    let address = nobody();
+    let address = no_receiver();
     let map = HashMap::builder().name("down").build();
     let telemetry = orders(address).interval(Duration::from_millis(10)).install().unwrap();
     for times in 1..=3 {

@@ -251,7 +251,7 @@ fn scopes_count_before_telemetry_is_there() {
     telemetry.flush().unwrap();
     let of = [(name::SCOPE, "early"), (name::REGION, ""), (name::OUTCOME, "ok")];
     assert_eq!(receiver.metrics().value(wire::REQUESTS.name, &of), Some(1.0));
-    assert!(receiver.logs().is_empty(), "nobody's id was hashed");
+    assert!(receiver.logs().is_empty(), "no id was hashed");
 }
 
 #[test]

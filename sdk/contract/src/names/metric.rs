@@ -22,7 +22,7 @@ pub struct Metric {
     pub unit: &'static str,
     /// What the value means, one sentence.
     pub help: &'static str,
-    /// The attribute or label names that tell its series apart.
+    /// The attribute or label names that distinguish its series.
     pub labels: &'static [&'static str],
 }
 

@@ -1,5 +1,5 @@
 //! What a thousand objectives over ten thousand series cost: memory once a month of history is full, and each stage's time of
-//! a second's evaluation. The whole program is measured by `tests/cost/run`; this tells where it goes.
+//! a second's evaluation. The whole program is measured by `tests/cost/run`; this shows where it goes.
 //!
 //! ```text
 //! cargo bench -p mapwarden-sidecar --bench cost          # minutes
@@ -43,7 +43,7 @@ fn slo(number: usize) -> Slo {
 }
 
 /// Delta points of the time from `from` to `to`: of each objective so many series, one of them of failures.
-fn told(resource: &Arc<Resource>, slos: usize, (from, to): (u64, u64), series: usize) -> Batch {
+fn batch_of(resource: &Arc<Resource>, slos: usize, (from, to): (u64, u64), series: usize) -> Batch {
     let point = |route: usize, series: usize| {
         let status = if series == 0 { "503" } else { "200" };
         let pairs =
@@ -85,7 +85,7 @@ fn main() {
     let slos: Vec<Slo> = (0..number).map(slo).collect();
     let mut aggregate = Aggregate::new(slos, 100_000, at(NOW - 32 * 86_400));
     for moment in history() {
-        aggregate.take(&told(&resource, number, (moment, moment), 2));
+        aggregate.take(&batch_of(&resource, number, (moment, moment), 2));
         aggregate.unsaved();
     }
     println!("{} MiB after a month of history, {before} MiB before", resident());
@@ -94,7 +94,7 @@ fn main() {
     let mut ledger = Ledger::default();
     let rounds = 30;
     for second in NOW..NOW + rounds {
-        let batch = told(&resource, number, (second - 1, second), SERIES_EACH);
+        let batch = batch_of(&resource, number, (second - 1, second), SERIES_EACH);
         let mut began = Instant::now();
         let mut lap = |stage: usize| {
             took[stage] += began.elapsed();

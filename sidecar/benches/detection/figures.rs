@@ -131,18 +131,18 @@ pub(crate) fn measure(effort: &Effort) -> Figures {
 }
 
 fn faults_of(effort: &Effort, rate: f64, fault: &Fault, seed: u64) -> Vec<Delay> {
-    let mut told = vec![Vec::new(); POLICIES.len()];
+    let mut delays_by_policy = vec![Vec::new(); POLICIES.len()];
     for service in 0..SERVICES {
         let before = simulate::healthy(rate, (fault.before, fault.known), seed * 101 + service);
         for time in 0..effort.faults.div_ceil(SERVICES) {
             let seed = (seed * 101 + service) * 10_007 + time;
             let delays = simulate::delays(&before, rate, fault.share, seed);
-            for (all, one) in told.iter_mut().zip(delays.into_iter().flatten()) {
+            for (all, one) in delays_by_policy.iter_mut().zip(delays.into_iter().flatten()) {
                 all.push(one.map_or(f64::INFINITY, |seconds| seconds as f64));
             }
         }
     }
-    told.into_iter().map(Delay::of).collect()
+    delays_by_policy.into_iter().map(Delay::of).collect()
 }
 
 impl Delay {

@@ -6,7 +6,7 @@
 //! cargo bench -p mapwarden-sidecar --bench detection -- --quick # seconds, rough; --write fills them too
 //! ```
 //!
-//! Traffic is drawn as counts of slots, not as events, and counted by the sidecar's own slices; at each step the
+//! Traffic is drawn as counts of slots, not as events, and counted by the sidecar's own slots; at each step the
 //! sidecar's own evaluation gives one budget, of which every policy is a function. Seeds are fixed: the same program
 //! gives the same figures.
 

@@ -1,4 +1,4 @@
-//! When somebody is paged: the policies that are compared, each a function of the same budget.
+//! The policies of paging that are compared, each a function of the same budget.
 
 use mapwarden_engine::budget::{BudgetState, TierState, Window};
 use mapwarden_objective::Severity;
@@ -8,7 +8,7 @@ use mapwarden_objective::Severity;
 pub(crate) struct Policy {
     /// What the tables and the plot call it.
     pub(crate) name: &'static str,
-    /// Whether somebody is paged at this moment; where the sequential test asks for so many times what it asks at first.
+    /// Whether the policy pages at this moment; where the sequential test asks for so many times what it asks at first.
     pub(crate) pages: fn(&BudgetState, f64) -> bool,
 }
 

@@ -6,15 +6,15 @@ use crate::traffic::{Errors, Traffic};
 
 pub(crate) const DAY: u64 = 86_400;
 
-/// For how long notices remember that the sequential test was alone.
-const HABIT: u64 = 30 * DAY;
+/// How long an unconfirmed notice counts.
+const COUNTED_FOR: u64 = 30 * DAY;
 
-/// How often a policy is asked while nothing is wrong, in seconds; events are told each second. Lowered to 1, a day
+/// How often a policy is asked while nothing is wrong, in seconds; events arrive each second. Lowered to 1, a day
 /// takes some times longer to simulate, and each page is looked for ten times as often in windows that overlap almost
 /// completely.
 const STEP: u64 = 10;
 
-/// For how long a policy must have been still before it pages anew, in seconds: Alertmanager's `group_interval`, in
+/// For how long a policy must have been still before it pages again, in seconds: Alertmanager's `group_interval`, in
 /// which it sends nothing twice. Lowered, a burn that wavers about a factor counts as more pages.
 const STILL: u64 = 300;
 
@@ -28,34 +28,34 @@ const HEALTHY: f64 = 0.5;
 pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<u32> {
     let mut traffic = traffic;
     let mut subject = Subject::new();
-    let mut told = POLICIES.map(|_| Told::default());
+    let mut paged = POLICIES.map(|_| PolicyPages::default());
     for second in (STEP..=DAY * days).step_by(STEP as usize) {
         (0..STEP).for_each(|_| subject.pass(&mut traffic));
         let budget = subject.budget();
-        for (policy, told) in POLICIES.iter().zip(&mut told) {
-            let is_paging = (policy.pages)(budget, told.times(second));
-            told.step(second, is_paging, is_joined(budget));
+        for (policy, paged) in POLICIES.iter().zip(&mut paged) {
+            let is_paging = (policy.pages)(budget, paged.times(second));
+            paged.step(second, is_paging, is_joined(budget));
         }
     }
-    told.iter().map(|told| told.count).collect()
+    paged.iter().map(|paged| paged.count).collect()
 }
 
 /// The pages of one policy.
 #[derive(Debug, Default)]
-struct Told {
+struct PolicyPages {
     count: u32,
     /// When it paged last.
     last: Option<u64>,
     /// Whether a tier agreed with the present page.
     is_joined: bool,
     /// When pages ended with which no tier ever agreed.
-    alone: Vec<u64>,
+    unconfirmed: Vec<u64>,
 }
 
-impl Told {
-    /// Notices ask the sequential test for twice the cost for each of the last 30 days that it opened alone.
+impl PolicyPages {
+    /// Notices ask the sequential test for twice the cost for each unconfirmed notice of the last 30 days.
     fn times(&self, now: u64) -> f64 {
-        self.alone.iter().filter(|ended| now - **ended < HABIT).fold(1.0, |times, _| times * 2.0)
+        self.unconfirmed.iter().filter(|ended| now - **ended < COUNTED_FOR).fold(1.0, |times, _| times * 2.0)
     }
 
     fn step(&mut self, now: u64, is_paging: bool, is_joined: bool) {
@@ -67,13 +67,13 @@ impl Told {
             self.is_joined |= is_joined;
             self.last = Some(now);
         } else if self.last == Some(now - STILL) && !self.is_joined {
-            self.alone.push(now);
+            self.unconfirmed.push(now);
         }
     }
 }
 
-/// A service of this rate of which nothing was known until so many seconds ago, well since then, whose errors came like
-/// this.
+/// A service of this rate of which nothing was known until so many seconds ago, well since then, with errors of
+/// this kind.
 pub(crate) fn healthy(rate: f64, (errors, known): (Errors, u64), seed: u64) -> Subject {
     let mut traffic = Traffic::new(rate, HEALTHY * ALLOWED, errors, seed);
     let mut subject = Subject::new();
@@ -102,18 +102,18 @@ pub(crate) fn delays(before: &Subject, rate: f64, share: f64, seed: u64) -> Opti
         return None;
     }
     let mut traffic = traffic.failing(share);
-    let mut told = vec![None; POLICIES.len()];
+    let mut paged = vec![None; POLICIES.len()];
     for second in 1..=BLIND {
         subject.pass(&mut traffic);
         let budget = subject.budget();
-        for (policy, told) in POLICIES.iter().zip(&mut told) {
-            if told.is_none() && (policy.pages)(budget, 1.0) {
-                *told = Some(second);
+        for (policy, paged) in POLICIES.iter().zip(&mut paged) {
+            if paged.is_none() && (policy.pages)(budget, 1.0) {
+                *paged = Some(second);
             }
         }
-        if told.iter().all(Option::is_some) {
+        if paged.iter().all(Option::is_some) {
             break;
         }
     }
-    Some(told)
+    Some(paged)
 }

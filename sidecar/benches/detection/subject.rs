@@ -1,4 +1,4 @@
-//! One objective under simulated traffic: the sidecar's own slices and its own evaluation, without the sidecar.
+//! One objective under simulated traffic: the sidecar's own slots and its own evaluation, without the sidecar.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use mapwarden_engine::budget::{BudgetState, evaluate};
 
 use crate::traffic::Traffic;
 
-/// The promised share of good events.
+/// The target: the share of good events.
 pub(crate) const TARGET: f64 = 0.999;
 
 /// The share that may be bad.
@@ -17,7 +17,7 @@ pub(crate) const ALLOWED: f64 = 1.0 - TARGET;
 /// When time begins, in seconds since 1970.
 const BEGIN: u64 = 1_800_000_000;
 
-/// An objective that is told counts, and asked for its budget.
+/// An objective that takes counts and returns its budget.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     objective: ObjectiveState,
@@ -28,7 +28,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// An objective that nothing is known of yet.
+    /// Returns an objective without any event.
     pub(crate) fn new() -> Self {
         let definition = Definition {
             service: Arc::from("shop"),
@@ -42,7 +42,7 @@ impl Subject {
         Self { objective: ObjectiveState::new(definition, at(BEGIN)), place, now: BEGIN, state: None }
     }
 
-    /// Lets a second pass, told in one point.
+    /// Lets a second pass, sent in one point.
     pub(crate) fn pass(&mut self, traffic: &mut Traffic) {
         let (good, bad) = traffic.second();
         let (from, to) = (at(self.now), at(self.now + 1));

@@ -1,4 +1,4 @@
-//! A service's requests and failures, as counts of stretches of time. Comes in: a rate, a share of errors, how they
+//! A service's requests and failures, as counts of intervals. Comes in: a rate, a share of errors, how they
 //! cluster. Goes out: good and bad events. Never single events.
 
 use fastrand::Rng;
@@ -8,7 +8,7 @@ use crate::draw;
 /// How errors come.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Errors {
-    /// Each request fails by itself.
+    /// Failures are independent.
     Single,
     /// Requests fail in runs, one after the other, of this length on average: a variance about twice as many times
     /// as large.

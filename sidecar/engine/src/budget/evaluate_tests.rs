@@ -39,7 +39,7 @@ fn firing(state: &BudgetState) -> Vec<String> {
 }
 
 #[test]
-fn tiers_fire_when_they_should_and_only_then() {
+fn tiers_fire_when_they_should() {
     let steady: Vec<_> = (0..300).rev().map(|minute| (minute * 60, 100, 0)).collect();
     let with = |bad: &[(u64, u64, u64)]| {
         let mut events = steady.clone();
@@ -83,9 +83,9 @@ fn tiers_fire_when_they_should_and_only_then() {
     for (name, target, events, expected) in cases {
         let state = evaluate(&objective(target, &events), None, at(0));
         assert_eq!(firing(&state), expected, "{name}");
-        let told = state.tiers.iter().filter(|tier| tier.is_firing && !tier.is_inhibited);
-        let told: Vec<_> = told.map(|tier| tier.tier.name()).collect();
-        assert_eq!(told, expected[..expected.len().min(1)], "{name}: the fastest alone is told");
+        let reported = state.tiers.iter().filter(|tier| tier.is_firing && !tier.is_inhibited);
+        let reported: Vec<_> = reported.map(|tier| tier.tier.name()).collect();
+        assert_eq!(reported, expected[..expected.len().min(1)], "{name}: only the fastest is reported");
     }
 }
 
@@ -144,7 +144,7 @@ fn a_period_of_the_calendar_has_a_budget_of_its_own() {
 }
 
 #[test]
-fn a_row_of_before_there_were_calendars_is_read() {
+fn a_row_without_a_calendar_is_read() {
     let kept = KeptObjective { only_place: Vec::new(), ..objective(0.99, &[(10, 3, 2)]).keep() };
     let row = postcard::to_stdvec(&kept).unwrap();
     let (_, last) = row.split_last_chunk::<4>().unwrap();
@@ -156,7 +156,7 @@ fn a_row_of_before_there_were_calendars_is_read() {
 }
 
 #[test]
-fn ones_own_tiers_fire_over_their_own_windows() {
+fn own_tiers_fire_over_their_own_windows() {
     let tier = BurnTier {
         severity: Severity::Page,
         long: Nanos::from_secs(420),
@@ -187,7 +187,7 @@ fn silence_holds_a_firing_tier() {
 }
 
 #[test]
-fn the_budget_lasts_as_the_burn_says() {
+fn the_burn_rate_decides_how_long_the_budget_lasts() {
     let state = evaluate(&objective(0.99, &[(200_000, 98_000, 0), (60, 1_980, 20)]), None, at(0));
     let left = state.remaining.unwrap().get();
     assert!((left - 0.98).abs() < 1e-9);

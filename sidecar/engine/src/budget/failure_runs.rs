@@ -40,7 +40,7 @@ pub(super) struct FailureRuns {
     at: u64,
 }
 
-/// A burst that may go on.
+/// A burst that may continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Burst {
     /// The evidence of a burst, in nats; 0 where there is none.

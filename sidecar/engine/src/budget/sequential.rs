@@ -34,7 +34,7 @@ const ODDS: [f64; 5] = [2.0, 4.0, 8.0, 32.0, 256.0];
 
 /// The least number of seconds in which evidence for an alarm is gathered. Bad events come in bursts, and a burst is one piece of
 /// evidence, not a thousand: no second (and no interval of a sender, where that is longer) gives more than its part of
-/// what an alarm needs. Lowered to 1, one bad second is an alarm; raised, an outage is told that much later.
+/// what an alarm needs. Lowered to 1, one bad second is an alarm; raised, an outage is notified that much later.
 const SECONDS: f64 = 4.0;
 
 /// For how many seconds late events still count in the second to which they belong. Raised, each look costs more.

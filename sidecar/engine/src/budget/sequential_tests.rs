@@ -91,7 +91,7 @@ fn false_alarms_are_as_rare_as_the_level() {
     }
 }
 
-/// Requests of a service whose failures come in runs: after a success a run of this mean length begins so often that a
+/// Requests of a service with failures in runs: after a success a run of this mean length begins so often that a
 /// share of `limit` fails.
 struct Runs {
     limit: f64,

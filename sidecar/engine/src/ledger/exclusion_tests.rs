@@ -86,7 +86,7 @@ impl Story {
         self.book(&format!("{from} to {to}"), exclusion(from, to, None))
     }
 
-    /// The clock is set back: the next that is heard is of before.
+    /// Sets the clock back: the next events are earlier.
     fn set_back(&mut self, to: u64) {
         self.now = to;
         let slo = "shop/a".to_owned();
@@ -267,7 +267,7 @@ fn a_clock_set_back_does_not_change_an_exclusion() {
     }
 }
 
-/// Stretches of so many minutes: where they begin, and how long they are.
+/// Ranges within so many minutes: their starts and lengths.
 fn ranges(minutes: u64) -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec((0..minutes, 1_u64..200), 1..5)
 }

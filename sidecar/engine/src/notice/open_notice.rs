@@ -1,4 +1,4 @@
-//! One open notice: what it continues to count, and its evidence, measured anew each second. Comes in: an objective at one
+//! One open notice: what it continues to count, and its evidence, measured again each second. Comes in: an objective at one
 //! moment. Goes out: the notice. Never decides whether it stays open.
 
 use std::hash::Hasher as _;
@@ -47,7 +47,7 @@ pub(super) struct OpenNotice {
 }
 
 impl OpenNotice {
-    /// Measures the evidence anew, up to the last moment at which the fault burned.
+    /// Measures the evidence again, up to the last moment at which the fault burned.
     pub(super) fn refresh(&mut self, evaluated: EvaluatedObjective<'_>) {
         let EvaluatedObjective { objective, budget, view, id: _ } = evaluated;
         self.collect_users(objective, view);

@@ -13,6 +13,6 @@ mod laws;
 mod notice_maps;
 mod notice_spenders;
 mod notices;
-mod notices_alone;
 mod objectives;
 mod scenarios;
+mod unconfirmed_notices;

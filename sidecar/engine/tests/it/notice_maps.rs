@@ -1,4 +1,4 @@
-//! What a notice says about the map behind a fault, second by second: of what the SDK's recorder tells of it.
+//! What a notice says about the map behind a fault, second by second: from what the SDK's recorder sends.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::notices::{START, Sidecar, at, attributes, restart};
 
 const MAP: (&str, &str) = (attribute::MAP, "routes");
 
-/// A process that tells of the map `routes` like the SDK.
+/// A process that sends the map `routes` like the SDK.
 pub(crate) struct Process(Arc<Resource>);
 
 impl Process {
@@ -30,7 +30,7 @@ impl Process {
         Self(Arc::new(resource))
     }
 
-    pub(crate) fn tell(&self, second: u64, observations: Vec<Observation>) -> Batch {
+    pub(crate) fn batch(&self, second: u64, observations: Vec<Observation>) -> Batch {
         Batch { resource: self.0.clone(), received: at(second), observations }
     }
 }
@@ -82,33 +82,33 @@ fn stale(sidecar: &mut Sidecar, process: &Process, seconds: std::ops::Range<u64>
     for second in seconds {
         let written = if (600..735).contains(&second) { 600 } else { second };
         let bad = second.clamp(630, 735) - 630;
-        let mut told = vec![
+        let mut observations = vec![
             declared("freshness", Some("30000000000"), second),
             gauge(wire::MAP_ENTRIES.name, &[], second, 300.0),
             gauge(wire::MAP_LAST_WRITE.name, &[], second, Count::new(at(written).get()).as_f64()),
         ];
-        told.extend(events(second, second - bad, bad));
-        sidecar.aggregate.take(&process.tell(second, told));
+        observations.extend(events(second, second - bad, bad));
+        sidecar.aggregate.take(&process.batch(second, observations));
         sidecar.step(second);
     }
 }
 
 #[test]
-fn a_table_that_nobody_writes_any_more_is_told_with_its_age() {
+fn a_freshness_notice_shows_the_age_of_the_map() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     stale(&mut sidecar, &process, 1..700);
     restart(&mut sidecar);
     stale(&mut sidecar, &process, 700..900);
-    let (second, opened) = sidecar.told(Transition::Opened)[0];
+    let (second, opened) = sidecar.events(Transition::Opened)[0];
     assert!((635..650).contains(&second), "opened at {second}");
     let head = opened.summary.split_once(" -> ").unwrap();
     assert_eq!(head.0, "freshness 100.00%", "{}", opened.summary);
     let age = second - 600;
-    let told = format!("(target 99%, last write at most 30 s ago), routes not written for {age} s");
-    assert!(head.1.contains(&told), "{}", opened.summary);
+    let expected = format!("(target 99%, last write at most 30 s ago), routes not written for {age} s");
+    assert!(head.1.contains(&expected), "{}", opened.summary);
     assert_eq!(opened.impact.basis, "seconds of the map routes");
 
-    let (over, resolved) = sidecar.told(Transition::Resolved)[0];
+    let (over, resolved) = sidecar.events(Transition::Resolved)[0];
     assert!((735..850).contains(&over), "resolved at {over}");
     let longest = evidence(resolved).without_write.unwrap().as_secs_f64();
     assert_eq!(longest, 134.0, "what is written after the end does not hide the fault");
@@ -118,36 +118,41 @@ fn a_table_that_nobody_writes_any_more_is_told_with_its_age() {
 fn hot(sidecar: &mut Sidecar, process: &Process, seconds: std::ops::Range<u64>) {
     for second in seconds {
         let since = second.saturating_sub(600);
-        let mut told = vec![
+        let mut observations = vec![
             declared("availability", None, second),
             gauge(wire::MAP_ENTRIES.name, &[], second, 990.0),
             gauge(wire::MAP_MAX_ENTRIES.name, &[], second, 1_000.0),
             sum(wire::MAP_SAMPLED_OPERATIONS.name, &[], (0, second), second * 1_000),
         ];
-        told.extend(events(second, second * 1_000 - since * 300, since * 300));
+        observations.extend(events(second, second * 1_000 - since * 300, since * 300));
         // `k1` takes 5 % and then 60 %, `k2` 4 % all the time, `k3` is one of the hottest for a while.
         let keys = [("k1", 50 * second + 550 * since), ("k2", 40 * second)];
         let hot_key = |key, count, start| {
             sum(wire::MAP_HOT_KEY_OPERATIONS.name, &[(attribute::KEY, key)], (start, second), count)
         };
-        told.extend(keys.map(|(key, count)| hot_key(key, count, 0)));
-        told.extend((650..680).contains(&second).then(|| hot_key("k3", 30 * (second - 649), 649)));
+        observations.extend(keys.map(|(key, count)| hot_key(key, count, 0)));
+        observations.extend((650..680).contains(&second).then(|| hot_key("k3", 30 * (second - 649), 649)));
         for (scope, count) in [("checkout", 900 * second), ("", 100 * second)] {
-            told.push(sum(wire::MAP_SCOPE_OPERATIONS.name, &[(attribute::SCOPE, scope)], (0, second), count));
+            observations.push(sum(
+                wire::MAP_SCOPE_OPERATIONS.name,
+                &[(attribute::SCOPE, scope)],
+                (0, second),
+                count,
+            ));
         }
         let failures =
             [("load", "timeout", 3), ("load", "panic", 1), ("update", "panic", 2), ("get", "io", 4)];
         for (op, error, rate) in failures {
             let pairs = [(attribute::OP, op), (attribute::ERROR_TYPE, error)];
-            told.push(sum(wire::MAP_FAILURES.name, &pairs, (0, second), rate * since));
+            observations.push(sum(wire::MAP_FAILURES.name, &pairs, (0, second), rate * since));
         }
-        sidecar.aggregate.take(&process.tell(second, told));
+        sidecar.aggregate.take(&process.batch(second, observations));
         sidecar.step(second);
     }
 }
 
 #[test]
-fn a_hot_key_is_told_with_what_its_share_rests_on() {
+fn a_hot_key_shows_the_counts_of_its_share() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     hot(&mut sidecar, &process, 1..720);
     let notice = sidecar.notices.all()[0].clone();
@@ -188,14 +193,14 @@ fn a_hot_key_is_told_with_what_its_share_rests_on() {
 }
 
 #[test]
-fn what_was_not_told_of_keys_is_said_in_words() {
+fn missing_keys_have_a_reason() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     for second in 1..720_u64 {
         let since = second.saturating_sub(600);
-        let mut told =
+        let mut observations =
             vec![declared("availability", None, second), gauge(wire::MAP_ENTRIES.name, &[], second, 990.0)];
-        told.extend(events(second, second * 1_000 - since * 300, since * 300));
-        sidecar.aggregate.take(&process.tell(second, told));
+        observations.extend(events(second, second * 1_000 - since * 300, since * 300));
+        sidecar.aggregate.take(&process.batch(second, observations));
         sidecar.step(second);
     }
     let notice = &sidecar.notices.all()[0];
@@ -218,8 +223,8 @@ fn a_notice_leads_to_traces_of_the_fault() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     for second in 1..720_u64 {
         let since = second.saturating_sub(600);
-        let mut told = vec![declared("availability", None, second)];
-        told.extend(events(second, second * 1_000 - since * 300, since * 300));
+        let mut observations = vec![declared("availability", None, second)];
+        observations.extend(events(second, second * 1_000 - since * 300, since * 300));
         // Each batch repeats the last exemplar; the first is older than the fault.
         let last = match second {
             0..650 => exemplar(1, 300, 900),
@@ -236,17 +241,21 @@ fn a_notice_leads_to_traces_of_the_fault() {
         };
         let value =
             PointValue::Histogram { temporality: Temporality::Cumulative, histogram: Box::new(histogram) };
-        told.push(point(wire::MAP_DURATION.name, &[(attribute::OP, "get")], (0, second), value));
+        observations.push(point(wire::MAP_DURATION.name, &[(attribute::OP, "get")], (0, second), value));
         if second == 700 {
             let about = FailureAbout::Map { map: Arc::from("routes"), op: Arc::from("load") };
             let exemplar = exemplar(5, 699, 1);
-            told.push(Observation::Failure(Failure { about, error: Some(Arc::from("timeout")), exemplar }));
+            observations.push(Observation::Failure(Failure {
+                about,
+                error: Some(Arc::from("timeout")),
+                exemplar,
+            }));
         }
-        sidecar.aggregate.take(&process.tell(second, told));
+        sidecar.aggregate.take(&process.batch(second, observations));
         sidecar.step(second);
     }
     let notice = &sidecar.notices.all()[0];
-    let told: Vec<_> = notice
+    let examples: Vec<_> = notice
         .examples
         .iter()
         .map(|example| (&example.trace_id[..2], example.what.as_str(), example.why.as_str()))
@@ -256,7 +265,7 @@ fn a_notice_leads_to_traces_of_the_fault() {
         ("03", "get of routes", "slow or failed"),
         ("04", "get of routes", "slow or failed"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(examples, expected);
     assert_eq!(
         (notice.examples[1].at, notice.examples[1].duration),
         (timestamp(at(659)), Nanos::from_millis(40))
@@ -264,7 +273,7 @@ fn a_notice_leads_to_traces_of_the_fault() {
 }
 
 #[test]
-fn the_first_failures_of_a_kind_count_in_full_in_a_process_older_than_the_sidecar() {
+fn first_failures_of_an_old_process_count_in_full() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     sidecar.aggregate = Aggregate::new(Vec::new(), 10_000, at(1_000));
     for second in 1_001..1_010_u64 {
@@ -272,11 +281,11 @@ fn the_first_failures_of_a_kind_count_in_full_in_a_process_older_than_the_sideca
             let pairs = [(attribute::OP, op), (attribute::ERROR_TYPE, "timeout")];
             sum(wire::MAP_FAILURES.name, &pairs, (0, second), count)
         };
-        let mut told = vec![gauge(wire::MAP_ENTRIES.name, &[], second, 9.0)];
+        let mut observations = vec![gauge(wire::MAP_ENTRIES.name, &[], second, 9.0)];
         // One kind is as old as the process, the other one begins with five at once.
-        told.push(failed("get", 7_000 + second));
-        told.extend((second >= 1_005).then(|| failed("load", second - 1_000)));
-        sidecar.aggregate.take(&process.tell(second, told));
+        observations.push(failed("get", 7_000 + second));
+        observations.extend((second >= 1_005).then(|| failed("load", second - 1_000)));
+        sidecar.aggregate.take(&process.batch(second, observations));
     }
     let view = sidecar.aggregate.at(at(1_009));
     let (_, map) = view.maps().next().unwrap();
@@ -285,21 +294,26 @@ fn the_first_failures_of_a_kind_count_in_full_in_a_process_older_than_the_sideca
 }
 
 #[test]
-fn a_key_that_is_told_under_another_name_is_no_reason() {
+fn a_key_with_a_new_name_is_no_hypothesis() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     for second in 1..720_u64 {
         let since = second.saturating_sub(600);
-        let mut told = vec![
+        let mut observations = vec![
             declared("availability", None, second),
             gauge(wire::MAP_ENTRIES.name, &[], second, 3.0),
             sum(wire::MAP_SAMPLED_OPERATIONS.name, &[], (0, second), second * 1_000),
         ];
-        told.extend(events(second, second * 1_000 - since * 300, since * 300));
+        observations.extend(events(second, second * 1_000 - since * 300, since * 300));
         // Half of the operations ask for one key all the time; from the fault on the map does not hold it.
         let (key, start) = if second <= 600 { ("eu-west-1", 0) } else { ("99b6f095e379dffb", 600) };
         let pairs = [(attribute::KEY, key)];
-        told.push(sum(wire::MAP_HOT_KEY_OPERATIONS.name, &pairs, (start, second), 500 * (second - start)));
-        sidecar.aggregate.take(&process.tell(second, told));
+        observations.push(sum(
+            wire::MAP_HOT_KEY_OPERATIONS.name,
+            &pairs,
+            (start, second),
+            500 * (second - start),
+        ));
+        sidecar.aggregate.take(&process.batch(second, observations));
         sidecar.step(second);
     }
     let notice = &sidecar.notices.all()[0];

@@ -1,4 +1,4 @@
-//! Whose the bad events of a fault are, in its notice: parts that sum to the whole, of the fault's own interval.
+//! The attribution of a fault's bad events in its notice: parts that sum to the whole, over the fault's own interval.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::aggregate::point;
 use crate::notice_maps::{Process, declared, events, gauge, sum};
 use crate::notices::{Sidecar, at};
 
-/// (name, bad) of each part, and what is not told apart.
+/// (name, bad) of each part, and the unattributed rest.
 fn divided(spent: &SpentBy, dimension: &str) -> Option<(Vec<(String, u64)>, u64)> {
     let share = spent.by.iter().find(|share| share.dimension == dimension)?;
     let parts = share.parts.iter().map(|part| (part.name.clone(), part.bad.get()));
@@ -22,11 +22,11 @@ fn part(name: &str, bad: u64) -> (String, u64) {
 }
 
 fn every_notice_adds_up(sidecar: &Sidecar) {
-    let told =
-        [Transition::Opened, Transition::Updated, Transition::Resolved].map(|event| sidecar.told(event));
-    let told: Vec<(u64, &Notice)> = told.into_iter().flatten().collect();
-    assert!(told.len() > 2);
-    for (second, notice) in told {
+    let notices =
+        [Transition::Opened, Transition::Updated, Transition::Resolved].map(|event| sidecar.events(event));
+    let notices: Vec<(u64, &Notice)> = notices.into_iter().flatten().collect();
+    assert!(notices.len() > 2);
+    for (second, notice) in notices {
         let Known::Value(spent) = &notice.spent_by else { panic!("{second}: {:?}", notice.spent_by) };
         let sli = &notice.slis[0];
         assert_eq!(spent.bad, sli.total - sli.good.unwrap(), "{second}: as many as the SLI has");
@@ -38,8 +38,8 @@ fn every_notice_adds_up(sidecar: &Sidecar) {
     }
 }
 
-/// What a process of a version told until a second: cumulative counts by region, from `since` on.
-fn told(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, u64)]) -> Batch {
+/// What a process of a version sent until a second: cumulative counts by region, from `since` on.
+fn batch_of(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, u64)]) -> Batch {
     let version = version.map(Arc::from);
     let resource = Resource { id, service: Arc::from("shop"), version, ..Resource::default() };
     let objective = [(attribute::SLO, "a"), (attribute::SLI, "availability"), (attribute::SCOPE, "checkout")];
@@ -55,7 +55,7 @@ fn told(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, u64)
 }
 
 #[test]
-fn who_spent_it_is_counted_from_the_onset_to_the_end_of_the_fault() {
+fn attribution_covers_the_onset_to_the_end() {
     let mut sidecar = Sidecar::new();
     // Five minutes in which v1 alone fails now and then; from 300 to 360 v2 fails in two regions and a process that
     // tells no version fails, too; then all is well.
@@ -65,13 +65,13 @@ fn who_spent_it_is_counted_from_the_onset_to_the_end_of_the_fault() {
         let v1 = [("eu", "good", 100 * second), ("eu", "bad", before / 60)];
         let v2 = [("eu", "good", 50 * second), ("eu", "bad", 30 * fault), ("us", "bad", 8 * fault)];
         let other = [("", "good", 10 * second), ("", "bad", 2 * fault)];
-        sidecar.aggregate.take(&told(1, Some("v1"), second, &v1));
-        sidecar.aggregate.take(&told(2, Some("v2"), second, &v2));
-        sidecar.aggregate.take(&told(3, None, second, &other));
+        sidecar.aggregate.take(&batch_of(1, Some("v1"), second, &v1));
+        sidecar.aggregate.take(&batch_of(2, Some("v2"), second, &v2));
+        sidecar.aggregate.take(&batch_of(3, None, second, &other));
         sidecar.step(second);
     }
     every_notice_adds_up(&sidecar);
-    let resolved = sidecar.told(Transition::Resolved);
+    let resolved = sidecar.events(Transition::Resolved);
     let spent = resolved[0].1.spent_by.value().unwrap();
     assert_eq!(
         (resolved[0].1.onset, spent.since),
@@ -89,13 +89,13 @@ fn who_spent_it_is_counted_from_the_onset_to_the_end_of_the_fault() {
 }
 
 #[test]
-fn what_a_map_failed_is_told_by_operation_and_outcome() {
+fn map_failures_are_attributed_by_operation() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     for second in 1..=420_u64 {
         let fault = second.clamp(300, 360) - 300;
-        let mut told =
+        let mut observations =
             vec![declared("availability", None, second), gauge(wire::MAP_ENTRIES.name, &[], second, 9.0)];
-        told.extend(events(second, 100 * second - 40 * fault, 40 * fault));
+        observations.extend(events(second, 100 * second - 40 * fault, 40 * fault));
         let operations = [
             ("get", "hit", 60 * second),
             ("get", "miss", 10 * second),
@@ -104,17 +104,17 @@ fn what_a_map_failed_is_told_by_operation_and_outcome() {
         ];
         for (op, outcome, count) in operations {
             let pairs = [(attribute::OP, op), (attribute::OUTCOME, outcome)];
-            told.push(sum(wire::MAP_OPERATIONS.name, &pairs, (0, second), count));
+            observations.push(sum(wire::MAP_OPERATIONS.name, &pairs, (0, second), count));
         }
-        sidecar.aggregate.take(&process.tell(second, told));
+        sidecar.aggregate.take(&process.batch(second, observations));
         sidecar.step(second);
     }
     every_notice_adds_up(&sidecar);
-    let resolved = sidecar.told(Transition::Resolved);
+    let resolved = sidecar.events(Transition::Resolved);
     let spent = resolved[0].1.spent_by.value().unwrap();
     let expected = vec![part("insert rejected", 1_500), part("get_or_insert_with failed", 900)];
     assert_eq!(divided(spent, "operation"), Some((expected, 0)), "a miss is no failure");
     assert_eq!(divided(spent, "map"), Some((vec![part("routes", 2_400)], 0)));
     assert_eq!(divided(spent, "version"), Some((vec![part("v1", 2_400)], 0)));
-    assert_eq!(divided(spent, "region"), None, "none was told");
+    assert_eq!(divided(spent, "region"), None, "no region was sent");
 }

@@ -31,7 +31,7 @@ pub(crate) fn attributes(pairs: &[(&str, &str)]) -> Attributes {
     pairs.into()
 }
 
-/// A process that tells like the SDK: cumulative counts by region, once a second.
+/// A process that sends like the SDK: cumulative counts by region, once a second.
 pub(crate) struct Process {
     resource: Arc<Resource>,
     start: UnixNanos,
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    fn tell(&self, second: u64) -> Batch {
+    fn batch(&self, second: u64) -> Batch {
         let point = |metric: &str, attributes, value| {
             Observation::Point(Point {
                 metric: Arc::from(metric),
@@ -119,7 +119,7 @@ pub(crate) struct Sidecar {
     pub(crate) aggregate: Aggregate,
     budgets: Arc<BTreeMap<String, BudgetState>>,
     pub(crate) notices: Notices,
-    pub(crate) told: Vec<(u64, NoticeEvent)>,
+    pub(crate) events: Vec<(u64, NoticeEvent)>,
 }
 
 impl Sidecar {
@@ -128,7 +128,7 @@ impl Sidecar {
             aggregate: Aggregate::new(Vec::new(), 10_000, at(0)),
             budgets: Arc::default(),
             notices: Notices::default(),
-            told: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -139,7 +139,7 @@ impl Sidecar {
             .map(|(id, objective)| (id.clone(), evaluate(objective, self.budgets.get(id), view.now)));
         self.budgets = Arc::new(evaluated.collect());
         let events = self.notices.step(&view, &self.budgets);
-        self.told.extend(events.into_iter().map(|event| (second, event)));
+        self.events.extend(events.into_iter().map(|event| (second, event)));
     }
 
     pub(crate) fn run(
@@ -150,7 +150,7 @@ impl Sidecar {
     ) {
         for second in seconds {
             load(second, process);
-            self.aggregate.take(&process.tell(second));
+            self.aggregate.take(&process.batch(second));
             self.step(second);
         }
     }
@@ -168,9 +168,9 @@ impl Sidecar {
         });
     }
 
-    pub(crate) fn told(&self, event: Transition) -> Vec<(u64, &Notice)> {
-        let of_kind = self.told.iter().filter(|(_, told)| told.event == event);
-        of_kind.map(|(second, told)| (*second, &*told.notice)).collect()
+    pub(crate) fn events(&self, event: Transition) -> Vec<(u64, &Notice)> {
+        let of_kind = self.events.iter().filter(|(_, sent)| sent.event == event);
+        of_kind.map(|(second, event)| (*second, &*event.notice)).collect()
     }
 }
 
@@ -204,9 +204,9 @@ fn bad_deploy(until: u64) -> Sidecar {
 fn a_bad_deploy_is_one_notice_with_every_part() {
     let sidecar = bad_deploy(4_000);
     let (opened, updated, resolved) = (
-        sidecar.told(Transition::Opened),
-        sidecar.told(Transition::Updated),
-        sidecar.told(Transition::Resolved),
+        sidecar.events(Transition::Opened),
+        sidecar.events(Transition::Updated),
+        sidecar.events(Transition::Resolved),
     );
     assert_eq!((opened.len(), resolved.len()), (1, 1));
     assert!(updated.len() >= 4, "{}", updated.len());
@@ -251,9 +251,9 @@ fn a_bad_deploy_is_one_notice_with_every_part() {
 }
 
 #[test]
-fn a_drop_is_a_page_long_before_a_window_fills_and_the_tiers_join_it() {
+fn the_sequential_test_pages_first_and_tiers_join() {
     let sidecar = bad_deploy(4_000);
-    let (opened, notice) = sidecar.told(Transition::Opened)[0];
+    let (opened, notice) = sidecar.events(Transition::Opened)[0];
     // 100 events a second make 259,200 bad ones in 30 days that 99.9 % allows. A thousandth of them is 259.2: thirteen
     // seconds of 20, the last of which is 3,623. Before that, they are evidence enough, in runs of five as they are
     // supposed to come where none was ever seen.
@@ -265,21 +265,21 @@ fn a_drop_is_a_page_long_before_a_window_fills_and_the_tiers_join_it() {
     assert_eq!(rise.since.as_second(), i64::try_from(START + 3_611).unwrap());
     assert!(rise.e_value > 31_557_600.0, "{rise:?}");
     // The tickets fire before, and do not make a notice of their own; only a page agrees with a page.
-    let (_, resolved) = sidecar.told(Transition::Resolved)[0];
+    let (_, resolved) = sidecar.events(Transition::Resolved)[0];
     assert_eq!(resolved.trigger.as_ref().unwrap().tier.as_deref(), Some("slow_page"));
 }
 
 #[test]
-fn a_page_of_a_tier_is_told_in_the_second_in_which_it_fires() {
+fn a_tier_pages_in_the_second_in_which_it_fires() {
     let mut sidecar = Sidecar::new();
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..3_611, &mut process, healthy);
     sidecar.run(3_611..9_030, &mut process, |second, process| process.serve(second, "eu-west-1", 99, 1));
-    let (_, ticket) = sidecar.told(Transition::Opened)[0];
+    let (_, ticket) = sidecar.events(Transition::Opened)[0];
     assert_eq!(ticket.severity, Severity::Ticket);
     assert_eq!(ticket.trigger.as_ref().map(|trigger| trigger.kind), Some(TriggerKind::Tier));
-    let is_page = |told: &&(u64, NoticeEvent)| told.1.notice.severity == Severity::Page;
-    let (paged, _) = sidecar.told.iter().find(is_page).unwrap();
+    let is_page = |event: &&(u64, NoticeEvent)| event.1.notice.severity == Severity::Page;
+    let (paged, _) = sidecar.events.iter().find(is_page).unwrap();
     // 1 % is less than the sequential test looks for. The slow page's long window holds all 100 s events until second
     // s, of which s - 3,610 are bad; they are more than 6 x 0.1 % of all from s = 9,026 on.
     assert_eq!(*paged, 9_026);
@@ -291,25 +291,25 @@ fn a_second_fault_is_a_second_notice_with_its_own_onset() {
     let mut process = Process::new(4, "v3", 4_119);
     sidecar.run(4_120..4_200, &mut process, healthy);
     sidecar.run(4_200..4_320, &mut process, broken);
-    let opened = sidecar.told(Transition::Opened);
+    let opened = sidecar.events(Transition::Opened);
     assert_eq!(opened.len(), 2);
     let (second, notice) = opened[1];
     let late = notice.onset.as_second() - i64::try_from(START + 4_200).unwrap();
     assert!(late.abs() <= 1, "onset {late} s off");
-    assert!(second <= 4_210, "the budget of the hour is spent already, so it is told at once: {second}");
+    assert!(second <= 4_210, "the budget of the hour is spent already, so it is notified at once: {second}");
     assert_eq!(notice.impact.affected_users.value(), Some(&20));
 }
 
 #[test]
-fn silence_neither_opens_nor_resolves_a_fault_and_is_told_by_itself() {
+fn silence_has_a_notice_of_its_own() {
     let mut sidecar = Sidecar::new();
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..60, &mut process, healthy);
     sidecar.run(60..90, &mut process, broken);
-    assert_eq!(sidecar.told(Transition::Opened).len(), 1);
+    assert_eq!(sidecar.events(Transition::Opened).len(), 1);
     (90..700).for_each(|second| sidecar.step(second));
-    assert!(sidecar.told(Transition::Resolved).is_empty());
-    let opened = sidecar.told(Transition::Opened);
+    assert!(sidecar.events(Transition::Resolved).is_empty());
+    let opened = sidecar.events(Transition::Opened);
     assert_eq!(opened.len(), 2);
     let (second, silence) = opened[1];
     assert_eq!((second, silence.severity), (89 + 300, Severity::Ticket));
@@ -317,26 +317,26 @@ fn silence_neither_opens_nor_resolves_a_fault_and_is_told_by_itself() {
     assert_eq!(silence.onset.as_second(), i64::try_from(START + 89).unwrap());
     restart(&mut sidecar);
     sidecar.step(700);
-    assert_eq!(sidecar.notices.all().len(), 2, "both are kept, and neither is told anew");
+    assert_eq!(sidecar.notices.all().len(), 2, "both are kept, and neither is sent again");
     sidecar.run(701..760, &mut process, healthy);
-    let resolved = sidecar.told(Transition::Resolved);
+    let resolved = sidecar.events(Transition::Resolved);
     assert_eq!(resolved.len(), 2);
     assert!(resolved[0].1.summary.ends_with("telemetry is back"), "{}", resolved[0].1.summary);
     assert_eq!(resolved[0].0, 701);
 }
 
 #[test]
-fn a_service_that_is_gone_is_told_once_and_a_quiet_one_never() {
+fn a_gone_service_has_one_notice_a_quiet_one_none() {
     let mut sidecar = Sidecar::new();
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..10, &mut process, healthy);
     // Measured, and nothing happens: a measured zero.
     sidecar.run(10..1_000, &mut process, |_, _| {});
-    assert!(sidecar.told.is_empty());
+    assert!(sidecar.events.is_empty());
     (1_000..88_000).step_by(100).for_each(|second| sidecar.step(second));
-    let told = |event| sidecar.told(event).len();
-    assert_eq!((told(Transition::Opened), told(Transition::Resolved)), (1, 1));
-    let (second, resolved) = sidecar.told(Transition::Resolved)[0];
+    let count = |event| sidecar.events(event).len();
+    assert_eq!((count(Transition::Opened), count(Transition::Resolved)), (1, 1));
+    let (second, resolved) = sidecar.events(Transition::Resolved)[0];
     assert!((999 + 86_400..999 + 86_500).contains(&second), "{second}");
     assert!(resolved.summary.ends_with("considered gone after a day"), "{}", resolved.summary);
 }
@@ -355,9 +355,9 @@ fn low_traffic_pages_for_an_outage_and_not_for_one_failure() {
     sidecar.run(1..3_600, &mut process, each_minute(1));
     sidecar.run(3_600..3_660, &mut process, each_minute(0));
     sidecar.run(3_660..9_000, &mut process, each_minute(1));
-    assert!(sidecar.told.is_empty(), "{:?}", sidecar.told);
+    assert!(sidecar.events.is_empty(), "{:?}", sidecar.events);
     sidecar.run(9_000..9_600, &mut process, each_minute(0));
-    let (opened, notice) = sidecar.told(Transition::Opened)[0];
+    let (opened, notice) = sidecar.events(Transition::Opened)[0];
     assert!(
         opened <= 9_000 + 300,
         "a total outage at one request a minute is told after {} s",
@@ -379,7 +379,7 @@ fn a_restart_keeps_the_notice_and_its_users() {
     assert_eq!((&now.id, now.onset), (&before.id, before.onset));
     assert_eq!(now.impact.affected_users.value(), Some(&20));
     assert_eq!((now.impact.affected_tenants.value(), now.impact.tenants_interval), (Some(&8), Some((8, 8))));
-    assert_eq!(sidecar.told(Transition::Opened).len(), 1);
+    assert_eq!(sidecar.events(Transition::Opened).len(), 1);
     assert!(
         now.updated > before.updated
             && now.updated <= Timestamp::from_second(i64::try_from(START + 100).unwrap()).unwrap()
@@ -399,10 +399,13 @@ fn a_restart_does_not_end_a_fault_that_burns_slowly() {
     let mut process = Process::new(1, "v1", 0);
     let slowly = |second: u64, process: &mut Process| process.serve(second, "eu-west-1", 248, 2);
     sidecar.run(1..600, &mut process, slowly);
-    let id = sidecar.told(Transition::Opened)[0].1.id.clone();
+    let id = sidecar.events(Transition::Opened)[0].1.id.clone();
     restart(&mut sidecar);
     sidecar.run(600..720, &mut process, slowly);
-    assert_eq!((sidecar.told(Transition::Opened).len(), sidecar.told(Transition::Resolved).len()), (1, 0));
+    assert_eq!(
+        (sidecar.events(Transition::Opened).len(), sidecar.events(Transition::Resolved).len()),
+        (1, 0)
+    );
     assert_eq!(sidecar.notices.of(SLO), Some(id.as_str()));
 }
 
@@ -413,10 +416,10 @@ fn a_restart_does_not_repeat_the_updates_of_hours() {
     sidecar.run(1..60, &mut process, healthy);
     sidecar.run(60..90, &mut process, broken);
     (90..20_000).step_by(10).for_each(|second| sidecar.step(second));
-    let before = sidecar.told(Transition::Updated).len();
+    let before = sidecar.events(Transition::Updated).len();
     restart(&mut sidecar);
     (20_000..20_100).for_each(|second| sidecar.step(second));
-    let after = sidecar.told(Transition::Updated).len();
+    let after = sidecar.events(Transition::Updated).len();
     assert!(after - before <= 1, "{} updates in 100 s", after - before);
 }
 
@@ -427,7 +430,7 @@ fn a_fault_that_comes_and_goes_is_a_few_notices_not_one_a_minute() {
         0..5 => broken(second, process),
         _ => healthy(second, process),
     });
-    let opened = sidecar.told(Transition::Opened).len();
+    let opened = sidecar.events(Transition::Opened).len();
     assert!((1..=3).contains(&opened), "{opened} notices in an hour");
 }
 
@@ -440,7 +443,7 @@ fn a_notice_ends_with_its_objective() {
     restart(&mut sidecar);
     sidecar.aggregate = Aggregate::new(Vec::new(), 10_000, at(90));
     sidecar.step(91);
-    let ended = sidecar.told(Transition::Resolved);
+    let ended = sidecar.events(Transition::Resolved);
     assert_eq!(ended.len(), 1);
     assert!(ended[0].1.summary.ends_with("the objective no longer exists"), "{}", ended[0].1.summary);
     assert_eq!(sidecar.notices.of(SLO), None);
@@ -455,7 +458,10 @@ fn a_fault_that_grows_quieter_but_still_pages_is_the_same_notice() {
     sidecar.run(60..260, &mut process, |second, process| process.serve(second, "eu-west-1", 0, 100));
     // Ten times what the objective allows: less than the quick page's 14.4, more than the slow page's 6.
     sidecar.run(260..1_000, &mut process, |second, process| process.serve(second, "eu-west-1", 99, 1));
-    assert_eq!((sidecar.told(Transition::Opened).len(), sidecar.told(Transition::Resolved).len()), (1, 0));
+    assert_eq!(
+        (sidecar.events(Transition::Opened).len(), sidecar.events(Transition::Resolved).len()),
+        (1, 0)
+    );
     sidecar.run(1_000..1_060, &mut process, healthy);
-    assert_eq!(sidecar.told(Transition::Resolved).len(), 1);
+    assert_eq!(sidecar.events(Transition::Resolved).len(), 1);
 }

@@ -41,7 +41,7 @@ fn check_says_what_is_wrong_and_exits_1() {
 
 #[test]
 fn check_reads_slo_files_and_folders_as_one() {
-    let folder = golden("slos");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/slo/tests/it/golden").to_owned();
     let (sloth, openslo) = (format!("{folder}/sloth.yaml"), format!("{folder}/openslo.yaml"));
     let good = mapwarden(&["check", &sloth, &openslo]).output().unwrap();
     assert!(good.status.success(), "{good:?}");

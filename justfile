@@ -136,7 +136,7 @@ build *options:
 # Packages every crate and builds each package.
 [group('release')]
 package:
-    cargo package --workspace --locked
+    CARGO_TARGET_DIR="$PWD/target" CARGO_PROFILE_DEV_DEBUG=line-tables-only cargo package --workspace --locked
 
 # Checks licences, sources and advisories of all dependencies (needs cargo-deny).
 [group('release')]

@@ -1,36 +1,36 @@
-//! The HTTP client of everything that asks or tells others: probes and sinks. Never follows a redirect: an answer from
-//! somewhere else than where the operator pointed is an answer to look at.
+//! The HTTP client of probes, sources and sinks. Comes in: whether a proxy may be used. Goes out: a client. Never follows a
+//! redirect: an answer from another place than the one that the operator named needs a look.
 
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 
-/// How long one request may take. Raised, a stuck receiver holds its queue longer; lowered, a slow one is told
-/// the same thing again.
+/// How long one request may take. Raised, a stuck receiver holds its queue longer; lowered, a slow one receives
+/// the same request again.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
-/// How others are reached.
+/// How a client reaches its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Through the proxy that the environment names, if it names one.
-    ByProxy,
-    /// Straight: what is asked is the other end, not a proxy.
-    Straight,
+    ViaProxy,
+    /// Directly, never through a proxy.
+    Direct,
 }
 
-/// A client with the system's certificates. Where there are none (a `FROM scratch` image), plain HTTP still
+/// Returns a client with the system's certificates. If there are none (a `FROM scratch` image), plain HTTP still
 /// works, and HTTPS fails with an unknown issuer at each request.
 ///
 /// # Errors
 /// The TLS library cannot be set up.
 pub(crate) fn client(reach: Reach) -> Result<reqwest::Client, reqwest::Error> {
-    // An error says that another part of the process installed a provider before, which is as good.
+    // It fails if the process has a provider already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
         let builder = reqwest::Client::builder().redirect(Policy::none()).timeout(REQUEST_TIME);
         match reach {
-            Reach::ByProxy => builder,
-            Reach::Straight => builder.no_proxy(),
+            Reach::ViaProxy => builder,
+            Reach::Direct => builder.no_proxy(),
         }
     };
     builder().build().or_else(|error| {

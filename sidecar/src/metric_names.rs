@@ -16,7 +16,7 @@ pub const SLO_INFO: Metric = Metric::gauge(
 pub const SLO_OBJECTIVE: Metric = Metric::gauge(
     "mapwarden_slo_objective_ratio",
     "1",
-    "The target share of good events.",
+    "The promised share of good events.",
     &["slo", "service"],
 );
 /// Error ratio.
@@ -81,8 +81,8 @@ pub const BUDGET_FORECAST: Metric = Metric::gauge(
 pub const BUDGET_SPENT: Metric = Metric::gauge(
     "mapwarden_error_budget_spent_events",
     "{event}",
-    "Bad events of the period by who or what had them: each dimension divides the same events into its four largest parts \
-     and a rest.",
+    "Bad events of the period by dimension: each dimension divides the same events into its four largest parts and the \
+     remaining ones.",
     &["slo", "service", "dimension", "part"],
 );
 /// Planned maintenance.
@@ -148,7 +148,7 @@ pub const MAP_LAST_WRITE: Metric = Metric::gauge(
 pub const MAP_GUARD_HELD: Metric = Metric::gauge(
     "mapwarden_map_guard_held_seconds",
     "s",
-    "The longest time for which guards kept a map from freeing what was removed, in the telemetry of the last minute.",
+    "The longest time in the last minute for which guards kept a map from freeing removed entries.",
     &["service", "map"],
 );
 /// The hottest key.
@@ -359,7 +359,7 @@ pub const QUEUE_DEPTH: Metric = Metric::gauge(
 pub const QUEUE_CAPACITY: Metric = Metric::gauge(
     "mapwarden_queue_capacity",
     "{batch}",
-    "The number of batches that this queue takes before senders have to wait.",
+    "How many batches that queue holds before senders receive 503.",
     &[],
 );
 /// Evaluation time.
@@ -399,7 +399,7 @@ pub const HTTP_REQUESTS: Metric = Metric::counter(
 );
 /// Build.
 pub const BUILD_INFO: Metric =
-    Metric::gauge("mapwarden_build_info", "1", "Always 1; the label is the version.", &["version"]);
+    Metric::gauge("mapwarden_build_info", "1", "Always 1; the label has the version.", &["version"]);
 /// Memory.
 pub const RESIDENT_MEMORY: Metric =
     Metric::gauge("process_resident_memory_bytes", "By", "Resident memory of the sidecar.", &[]);

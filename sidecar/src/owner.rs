@@ -1,4 +1,4 @@
-//! The task that owns the state: inputs in, views, notice events and commits out. Nothing else writes state.
+//! The task that owns the state. Comes in: inputs. Goes out: views, notice events and commits. Nothing else writes state.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,23 +25,24 @@ use mapwarden_engine::ledger::Ledger;
 use mapwarden_engine::notice::{self, Notice, NoticeEvent, Notices, Transition};
 use mapwarden_engine::observation::Change;
 
-/// How long after an input the state is evaluated at the latest. Raised, a notice comes later; lowered, more
+/// The longest time from an input to the next evaluation. Raised, a notice comes later; lowered, more
 /// time is spent evaluating under load.
 const SOON: Duration = Duration::from_millis(200);
 
-/// How many times as long as an evaluation took the next one is put off, unless a second has passed: with many objectives,
-/// evaluating takes a twentieth of a core and one evaluation a second at most. Raised, notices of a large sidecar come
+/// The pause after an evaluation, as a multiple of its duration, unless a second has passed: with many objectives, evaluation
+/// takes a twentieth of a core and runs once a second. Raised, notices of a large sidecar come
 /// up to a second later; lowered, it takes more of the core.
-const REST: u32 = 20;
+const PAUSE: u32 = 20;
 
-/// How often the state is evaluated without any input, and committed.
+/// How often the state is evaluated without any input, and committed. Raised, a crash loses more; lowered, the store is written
+/// more often.
 const REGULARLY: Duration = Duration::from_secs(1);
 
-/// How often it is looked for what has fallen silent.
+/// How often series and objectives that have fallen silent are removed.
 const FORGETTING: Duration = Duration::from_secs(10);
 
-/// How many changed notices wait for a store that cannot be written, and how many forgotten series. Beyond, the
-/// oldest notices are not kept over a restart; the marks of forgotten series go at the next start anyway.
+/// How many changed notices wait for a store that cannot be written, and how many forgotten series. Beyond that, the
+/// oldest notices are lost at a restart; the marks of forgotten series are removed at the next start anyway.
 const WAITING_NOTICES: usize = 500;
 const WAITING_SERIES: usize = 100_000;
 
@@ -52,7 +53,7 @@ const FAILED: &str = "failed";
 /// The state and where its results go.
 pub(crate) struct Owner {
     aggregate: Aggregate,
-    /// As they were evaluated.
+    /// The last evaluation, before corrections.
     budgets: Arc<BTreeMap<String, BudgetState>>,
     ledger: Ledger,
     notices: Notices,
@@ -63,11 +64,11 @@ pub(crate) struct Owner {
     events: mpsc::Sender<NoticeEvent>,
     /// Whether inputs came since the last evaluation.
     is_stale: bool,
-    /// Who waits for a correction to be saved.
+    /// Senders that wait for their correction to be saved.
     waiting: Vec<(oneshot::Sender<Result<WrittenEntry, ProposalError>>, WrittenEntry)>,
 }
 
-/// The store, and what it has not taken yet.
+/// The store, and what is not committed yet.
 struct Durable {
     store: Arc<Store>,
     removed: Removed,
@@ -78,7 +79,7 @@ struct Durable {
 }
 
 impl Owner {
-    /// Opens the store, if there is to be one, and puts the state back.
+    /// Opens the store, if one is configured, and restores the state.
     pub(crate) fn open(
         config: &Config,
         sources: Vec<SourceBoard>,
@@ -94,7 +95,7 @@ impl Owner {
         let watching_since = if is_fresh { now } else { restored.last_commit };
         let mut aggregate = Aggregate::new(config.slos.clone(), config.max_series, watching_since);
         let slices = |each: &mut dyn FnMut(&str, Level, Slot)| {
-            store.as_ref().map_or(Ok(()), |store| store.slices(each))
+            store.as_ref().map_or(Ok(()), |store| store.slots(each))
         };
         let gone = aggregate.restore(restored.objectives, restored.marks, slices)?;
         restored.changes.into_iter().rev().for_each(|change| aggregate.announce(change));
@@ -136,24 +137,24 @@ impl Owner {
         Ok((owner, reader))
     }
 
-    /// Owns the state until it is told to stop, and then takes everything that was accepted before.
+    /// Owns the state until `stop`, and then takes all inputs that were accepted before it.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(SOON);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let (mut regular, mut forgot) = (Instant::now(), Instant::now());
-        let mut rests_until = Instant::now();
+        let mut paused_until = Instant::now();
         self.evaluate().await;
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {
-                    tell_queue(&inputs);
+                    measure_queue(&inputs);
                     let is_due = regular.elapsed() >= REGULARLY || !self.waiting.is_empty();
-                    if is_due || (self.is_stale && Instant::now() >= rests_until) {
+                    if is_due || (self.is_stale && Instant::now() >= paused_until) {
                         let began = Instant::now();
                         self.evaluate().await;
-                        rests_until = Instant::now() + began.elapsed() * REST;
+                        paused_until = Instant::now() + began.elapsed() * PAUSE;
                     }
                     if is_due {
                         regular = Instant::now();
@@ -179,7 +180,7 @@ impl Owner {
     }
 
     fn take(&mut self, input: Input) {
-        // Who only asks how far an objective is changes nothing.
+        // Empty steps only ask how far an objective is, and change nothing.
         self.is_stale |= !matches!(&input, Input::Steps(steps, _) if steps.steps.is_empty());
         match input {
             Input::Batch(batch) => {
@@ -202,7 +203,7 @@ impl Owner {
                 match self.ledger.propose(*proposal, &self.aggregate.at(UnixNanos::now())) {
                     Ok(written) => self.waiting.push((reply, written)),
                     Err(refused) => {
-                        // Whoever asked may have gone away; nothing was written.
+                        // The sender may have gone away; nothing was written.
                         let _ = reply.send(Err(refused));
                     }
                 }
@@ -230,7 +231,7 @@ impl Owner {
         let evaluated = evaluated.map(|(id, slo)| (id.clone(), evaluate(slo, self.budgets.get(id), now)));
         self.budgets = Arc::new(evaluated.collect());
         let states = self.ledger.step(&known, &self.budgets, |id| self.notices.onset(id));
-        // What is told is judged; what the next evaluation goes on from is what was measured.
+        // Notices and views have the corrected budgets; the next evaluation continues from the measured ones.
         let judged = self.ledger.judge(&self.budgets, now);
         let happened = self.notices.step(&known, &judged);
         let facts = view::SidecarFacts {
@@ -239,8 +240,8 @@ impl Owner {
             sources: &self.sources,
             corrections: self.ledger.log(),
         };
-        let told = view::Evaluation { budgets: judged, ledger: states };
-        let view = Arc::new(view::view(&known, told, &self.notices, facts));
+        let evaluation = view::Evaluation { budgets: judged, ledger: states };
+        let view = Arc::new(view::view(&known, evaluation, &self.notices, facts));
         if let Some(durable) = &mut self.store {
             for notice in happened.iter().map(|event| &*event.notice) {
                 durable.keep(&self.notices, notice);
@@ -270,8 +271,8 @@ impl Owner {
         }
     }
 
-    /// Writes what changed. What could not be written is marked as changed again, so that the next commit has
-    /// it, and however many fail, no more waits than there is.
+    /// Commits what changed. After a failure it is marked as changed again, so that the next commit has it; the waiting changes
+    /// never exceed the state itself.
     async fn commit(&mut self) {
         let Some(durable) = &mut self.store else {
             confirm(&mut self.waiting);
@@ -290,7 +291,7 @@ impl Owner {
         let failure = match done {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
-            Err(error) => Some(format!("store: the commit ended before its time: {error}")),
+            Err(error) => Some(format!("store: the commit did not finish: {error}")),
         };
         let result = match failure {
             None => {
@@ -320,7 +321,7 @@ impl Durable {
         self.notices.insert(notice.id.clone(), notices.keep(notice));
     }
 
-    /// Keeps what a failed commit had, beside what is the aggregate's, for the next one.
+    /// Keeps the rows of a failed commit for the next one, except those of the aggregate and the ledger.
     fn take_back(&mut self, commit: Commit) {
         let Commit { at: _, removed, unsaved: _, notices, changes, ledger: _ } = commit;
         let Removed { objectives, series } = removed;
@@ -336,16 +337,16 @@ impl Durable {
     }
 }
 
-/// Tells those who wait that what they asked for is written and, where there is a store, saved.
+/// Answers the waiting senders: their corrections are written and, if there is a store, saved.
 fn confirm(waiting: &mut Vec<(oneshot::Sender<Result<WrittenEntry, ProposalError>>, WrittenEntry)>) {
     for (reply, written) in waiting.drain(..) {
         tracing::info!(id = %written.entry.id, author = %written.entry.author, "correction: {}", written.entry.reason);
-        // Whoever asked may have gone away; it is written all the same.
+        // The sender may have gone away; the correction is written nevertheless.
         let _ = reply.send(Ok(written));
     }
 }
 
-fn tell_queue(inputs: &mpsc::Receiver<Input>) {
+fn measure_queue(inputs: &mpsc::Receiver<Input>) {
     let gauge = |value: usize| f64::from(u32::try_from(value).unwrap_or(u32::MAX));
     metrics::gauge!(metric_names::QUEUE_DEPTH.name).set(gauge(inputs.len()));
     metrics::gauge!(metric_names::QUEUE_CAPACITY.name).set(gauge(inputs.max_capacity()));
@@ -377,13 +378,13 @@ mod tests {
     use mapwarden_contract::names::{attribute, wire};
 
     use super::*;
-    use crate::config::Settings;
+    use crate::config::Overrides;
     use mapwarden_engine::observation::{
         Batch, ChangeKind, ChangeSource, Observation, Point, PointValue, Resource, Temporality,
     };
 
     /// A hundred good events a second since `start`.
-    fn told(start: UnixNanos, second: u32) -> Input {
+    fn batch(start: UnixNanos, second: u32) -> Input {
         let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
         let time = UnixNanos::new(start.get() + u64::from(second) * 1_000_000_000);
         let point = |metric: &str, pairs: &[(&str, &str)], value| {
@@ -403,10 +404,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_cannot_be_written_for_a_while_has_everything_in_the_end() {
+    async fn a_store_has_everything_after_failed_commits() {
         let folder = std::env::temp_dir().join(format!("mapwarden-owner-{}", std::process::id()));
-        let settings = Settings { data_dir: Some(folder.clone()), ..Settings::default() };
-        let (events, _told) = mpsc::channel(8);
+        let settings = Overrides { data_dir: Some(folder.clone()), ..Overrides::default() };
+        let (events, _transitions) = mpsc::channel(8);
         let (mut owner, _view) = Owner::open(&settings.load().unwrap(), Vec::new(), events).unwrap();
         let start = UnixNanos::now();
         let change = Change {
@@ -419,13 +420,13 @@ mod tests {
             author: None,
             url: None,
         };
-        owner.take(told(start, 1));
+        owner.take(batch(start, 1));
         owner.commit().await;
         let (file, away) = (folder.join("mapwarden.redb"), folder.join("away"));
         owner.store.as_ref().unwrap().store.close();
         std::fs::rename(&file, &away).unwrap();
         for second in 2..=51 {
-            owner.take(told(start, second));
+            owner.take(batch(start, second));
             owner.note_change(&change);
             owner.commit().await;
             let durable = owner.store.as_ref().unwrap();
@@ -443,7 +444,7 @@ mod tests {
         let mut add = |_: &str, level, slice: Slot| {
             finest += if level == Level::Second { slice.counts.good.get() } else { 0 };
         };
-        durable.store.slices(&mut add).unwrap();
+        durable.store.slots(&mut add).unwrap();
         assert_eq!(finest, 5_100);
         assert_eq!(restored.marks[0].1.value, 5_100);
         std::fs::remove_dir_all(&folder).unwrap();

@@ -4,19 +4,20 @@
 
 use std::collections::BTreeMap;
 
+use mapwarden_objective::{Alert, MIN_BAD, Severity, Z_95};
+
 use super::document::{Rule, RuleOutput};
 use super::record::sums;
 use super::resolved::{ResolvedSlo, SEVERITY, label_name, matchers, text};
 use super::slots::TOTAL;
 use super::tier::{RuleTier, number};
 use super::window::RuleWindow;
-use mapwarden_objective::{Alert, MIN_BAD, Severity, Z_95};
 
 /// The minutes without a slot after which an alert for missing data fires. Raised, a gap is unseen for longer; lowered,
 /// every restart of Prometheus is a gap.
 const SILENCE: u64 = 10;
 
-/// How many of them must pass while the rules are evaluated. Lowered to 0, new rules, which have no slot yet, alert.
+/// How many of these minutes must pass while the rules are evaluated. Lowered to 0, new rules, which have no slot yet, alert.
 pub(super) const WATCHED: u64 = 5;
 
 /// The minutes for which the alert for missing data fires for a group that is gone. Raised, it fires for longer for

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// Rules that are evaluated together, in their order.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct RuleGroup {
+pub(super) struct EvaluationGroup {
     pub(super) name: String,
     /// The interval in the notation of Prometheus.
     pub(super) interval: &'static str,
@@ -42,7 +42,7 @@ pub enum RuleTarget {
 }
 
 /// Writes the groups of an objective.
-pub(super) fn write(target: RuleTarget, name: &str, groups: &[RuleGroup]) -> String {
+pub(super) fn write(target: RuleTarget, name: &str, groups: &[EvaluationGroup]) -> String {
     let mut text = String::from("# Written by `mapwarden rules`: change the objective, not this file.\n");
     let margin = match target {
         RuleTarget::Prometheus => "",
@@ -64,7 +64,7 @@ pub(super) fn write(target: RuleTarget, name: &str, groups: &[RuleGroup]) -> Str
     text
 }
 
-fn write_group(text: &mut String, group: &RuleGroup) {
+fn write_group(text: &mut String, group: &EvaluationGroup) {
     // Writing to a String never fails.
     let _ = write!(text, "  - name: {}\n    interval: {}\n    rules:\n", quoted(&group.name), group.interval);
     for Rule { output, expression, labels, after } in &group.rules {
@@ -138,7 +138,7 @@ pub(super) fn resource_name(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn groups() -> Vec<RuleGroup> {
+    fn groups() -> Vec<EvaluationGroup> {
         let labels = BTreeMap::from([("a".to_owned(), "x \"y\"".to_owned())]);
         let record = Rule {
             output: RuleOutput::Record("a:b".to_owned()),
@@ -151,7 +151,7 @@ mod tests {
             BTreeMap::from([("summary".to_owned(), "it: is".to_owned())]),
         );
         let alert = Rule { output, expression: "a:b < 1".to_owned(), labels: BTreeMap::new(), after: 90 };
-        vec![RuleGroup { name: "one".to_owned(), interval: "1m", rules: vec![record, alert] }]
+        vec![EvaluationGroup { name: "one".to_owned(), interval: "1m", rules: vec![record, alert] }]
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         let text = write(
             RuleTarget::Prometheus,
             "",
-            &[RuleGroup { name: "one".to_owned(), interval: "1m", rules: vec![rule] }],
+            &[EvaluationGroup { name: "one".to_owned(), interval: "1m", rules: vec![rule] }],
         );
         assert!(text.contains("          \"No\": \"x\"\n          only: \"z\"\n"), "{text}");
     }

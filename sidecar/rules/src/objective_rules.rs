@@ -3,7 +3,7 @@
 
 use mapwarden_objective::Slo;
 
-use crate::document::{self, RuleGroup, RuleTarget};
+use crate::document::{self, EvaluationGroup, RuleTarget};
 use crate::resolved::ResolvedSlo;
 use crate::window::RuleWindow;
 use crate::{alert, calendar, record, slots, trial};
@@ -15,7 +15,7 @@ pub struct ObjectiveRules {
     pub id: String,
     /// The stem of its files.
     pub stem: String,
-    groups: Vec<RuleGroup>,
+    groups: Vec<EvaluationGroup>,
     test: String,
     slow_test: Option<String>,
     /// Where the rules differ from the objective, and why.
@@ -47,7 +47,7 @@ impl ObjectiveRules {
         let windows = |windows: Vec<RuleWindow>| {
             windows.into_iter().flat_map(|window| record::window(&objective, window)).collect::<Vec<_>>()
         };
-        let group = |kind: &str, interval, rules| RuleGroup {
+        let group = |kind: &str, interval, rules| EvaluationGroup {
             name: format!("mapwarden-slo-{kind}-{}", objective.id),
             interval,
             rules,
@@ -67,7 +67,7 @@ impl ObjectiveRules {
         let groups: Vec<_> = groups.into_iter().filter(|group| !group.rules.is_empty()).collect();
         let names: Vec<_> = groups.iter().map(|group| group.name.clone()).collect();
         let stem = objective.file_stem();
-        let file = trial::RuleFile { path: &format!("../{stem}.yaml"), groups: &names };
+        let file = trial::TestedFile { path: &format!("../{stem}.yaml"), groups: &names };
         let (test, slow_test) = (trial::write(&objective, file), trial::write_slow(&objective, file));
         Ok(Self { id: objective.id.clone(), stem, groups, test, slow_test, notes: objective.notes })
     }

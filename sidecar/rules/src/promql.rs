@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use mapwarden_objective::Expression;
+use mapwarden_slo::declaration::parse_promql;
 use promql_parser::parser::token::{T_ADD, T_DIV, T_LOR, T_MUL, T_SUB, T_SUM};
 use promql_parser::parser::{self, Expr, MatrixSelector, Offset};
 
 use super::window::{SETTLING, SLOT};
-use mapwarden_objective::Expression;
 
 /// Stands for the window while an expression is read: a duration that does not occur in real queries.
 const MARK: (&str, Duration) = ("7m7s7ms", Duration::from_millis(427_007));
@@ -48,7 +49,7 @@ pub(super) fn count_of_slot(expression: &Expression) -> Result<String, String> {
 /// # Errors
 /// The expression is not PromQL.
 pub(super) fn over(expression: &Expression, window: &str) -> Result<String, String> {
-    Ok(parser::parse(&expression.over(window))?.to_string())
+    Ok(parse_promql(&expression.over(window))?.to_string())
 }
 
 /// Returns every selector of series in an expression, in its order.
@@ -99,7 +100,7 @@ fn display(duration: Duration) -> String {
 }
 
 fn read(expression: &Expression) -> Result<Expr, String> {
-    parser::parse(&expression.over(MARK.0))
+    parse_promql(&expression.over(MARK.0))
 }
 
 /// Whether an increase may stand for a rate everywhere: only sums, differences and constant factors.

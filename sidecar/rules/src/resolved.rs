@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mapwarden_objective::{Indicator, Member, Method, Period, Queries, Slo};
+
 use super::periods::Periods;
 use super::tier::{self, RuleTier, rounded};
 use super::window::RuleWindow;
-use mapwarden_objective::{Indicator, Member, Method, Period, Queries, Slo};
 
 /// The label with the id of the objective: `service-name`, as Sloth forms it.
 pub(super) const ID: &str = "sloth_id";

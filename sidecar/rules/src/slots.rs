@@ -1,8 +1,9 @@
 //! Comes in: the indicator of an objective. Goes out: the rules that record for each one-minute slot the number of
 //! events and the number of bad events. Zero events are recorded as 0; without telemetry there is no sample. Never
-//! divides.
+//! writes a rule of a window.
 
 use mapwarden_contract::{Count, Verdict};
+use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};
 
 use super::document::{Rule, RuleOutput};
 use super::promql::{count_of_slot, counted, over};
@@ -10,7 +11,6 @@ use super::resolved::{CompositeMember, ResolvedSlo, series, text, time_slice};
 use super::series::{SLI_EVENTS, SLI_GOOD};
 use super::tier::number;
 use super::window::{RuleWindow, SLOT};
-use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};
 
 /// All events of one slot.
 pub(super) const TOTAL: &str = "mapwarden:sli_total:increase1m";

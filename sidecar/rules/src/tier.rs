@@ -2,9 +2,9 @@
 //! why the others cannot. Never writes a rule.
 
 use mapwarden_contract::Nanos;
+use mapwarden_objective::{BurnTier, Method, Severity, Slo, workbook};
 
 use super::window::{RuleWindow, SLOT};
-use mapwarden_objective::{BurnTier, Method, Severity, Slo, workbook};
 
 /// A burn-rate tier with windows of whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]

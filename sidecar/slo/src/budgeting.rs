@@ -2,11 +2,11 @@
 //! Never reads events.
 
 use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{Method, Period};
 
 use crate::field;
 use crate::spelling::Spelling;
 use crate::yaml::{Fields, Node, Reader, YamlValue};
-use mapwarden_objective::{Method, Period};
 
 /// The name of a budgeting method, as OpenSLO spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +118,8 @@ pub fn check_time_slice(
     let Period::Rolling(period) = period else { return };
     if slice >= *period {
         let name = spelling.of("time_slice_window");
-        let place = fields.get(&name).map_or(fields.location(), |node| node.referenced);
+        let location = fields.get(&name).map_or(fields.location(), |node| node.referenced);
         let message = format!("`{name}` is not shorter than the time window: accepted is a part of it");
-        reader.problem(place, message);
+        reader.problem(location, message);
     }
 }

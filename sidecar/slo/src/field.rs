@@ -56,10 +56,11 @@ pub(super) fn pairs(reader: &mut Reader<'_>, field: &str, node: Option<&Node>) -
 pub(super) fn labels(reader: &mut Reader<'_>, field: &str, node: Option<&Node>) -> BTreeMap<String, String> {
     let labels = pairs(reader, field, node);
     for name in labels.keys().filter(|name| !is_label(name)) {
-        let place = node.and_then(|node| reader.any_object(field, node)?.key(name));
+        let location = node.and_then(|node| reader.any_object(field, node)?.key(name));
         let accepted = "accepted are letters, digits and _, not a digit first";
-        if let Some(place) = place {
-            reader.problem(place, format!("`{field}` has `{name}`, which is not a label name: {accepted}"));
+        if let Some(location) = location {
+            reader
+                .problem(location, format!("`{field}` has `{name}`, which is not a label name: {accepted}"));
         }
     }
     labels

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mapwarden_contract::Nanos;
+use mapwarden_objective::{Period, Slo};
 
 use crate::document::{Document, Format, documents};
 use crate::loaded::Loaded;
 use crate::yaml::Problem;
 use crate::{files, openslo, sloth, verify};
-use mapwarden_objective::{Period, Slo};
 
 /// Reads files and folders.
 ///
@@ -130,13 +130,13 @@ impl Loader {
             let mut reader = document.reader();
             if let Some(windows) = sloth::windows(&mut reader, document) {
                 let days = windows.period.as_secs_f64() / 86_400.0;
-                let place = document.root.referenced;
+                let location = document.root.referenced;
                 if let Some(before) = periods.insert(windows.period, windows) {
                     let sloth::AlertWindows { origin, .. } = before;
                     let message = format!(
                         "the tiers of {days} days are declared twice, see {origin}: accepted is once"
                     );
-                    reader.problem(place, message);
+                    reader.problem(location, message);
                 }
             }
             self.loaded.problems.append(&mut reader.problems);

@@ -2,9 +2,9 @@
 //! cannot be counted with these queries. Never contacts a server.
 
 use mapwarden_contract::{Nanos, Verdict};
+use mapwarden_objective::{Comparison, Expression, Queries};
 
 use crate::scan;
-use mapwarden_objective::{Comparison, Expression, Queries};
 
 /// The queries that are sent for an objective.
 #[derive(Clone, Debug, PartialEq)]

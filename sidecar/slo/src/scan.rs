@@ -95,7 +95,7 @@ fn normal(text: &str) -> String {
 }
 
 /// Returns each character with whether it is part of a string or a comment.
-fn quoted(text: &str) -> impl Iterator<Item = (char, bool)> {
+pub(super) fn quoted(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut quote: Option<char> = None;
     let mut is_escaped = false;
     text.chars().map(move |character| {

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{BurnTier, Indicator, MIN_BAD, Method, Origin, Period, Slo, workbook};
 
 use crate::loaded::Loaded;
 use crate::yaml::Problem;
-use mapwarden_objective::Origin;
-use mapwarden_objective::{BurnTier, Indicator, MIN_BAD, Method, Period, Slo, workbook};
 
 /// Adds the problems and warnings between the loaded objectives.
 pub(super) fn verify(loaded: &mut Loaded) {

@@ -3,11 +3,11 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use mapwarden_objective::{Calendar, Period};
 
 use crate::field;
 use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
-use mapwarden_objective::{Calendar, Period};
 
 /// Reads `{duration: 30d}`, or `{duration: 1M, calendar: {...}}`. `of` is the name of the field.
 pub fn read_window(reader: &mut Reader<'_>, of: &str, node: &Node, spelling: Spelling) -> Option<Period> {

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::json::{self, BodyFields};
 use crate::input::Input;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, ProblemDocument};
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 
 /// How far ahead `at` may be: clocks differ, but a change that has not happened yet explains nothing. Raised, a sender with
@@ -42,25 +42,27 @@ async fn announce(State(queue): State<mpsc::Sender<Input>>, request: Request) ->
     }
 }
 
-async fn accept(queue: &mpsc::Sender<Input>, request: Request) -> Result<Change, Problem> {
+async fn accept(queue: &mpsc::Sender<Input>, request: Request) -> Result<Change, ProblemDocument> {
     let change = read(request).await?;
     let (confirm, confirmed) = oneshot::channel();
-    let busy = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the queue is full: announce it again later");
+    let busy = || {
+        ProblemDocument::new(StatusCode::SERVICE_UNAVAILABLE, "the queue is full: announce it again later")
+    };
     queue.try_send(Input::Change(change.clone(), confirm)).map_err(|_| busy())?;
     match tokio::time::timeout(CONFIRM_TIME, confirmed).await {
         Ok(Ok(())) => Ok(change),
         // A repeated announcement has the same sha and time, so that it changes nothing.
-        Ok(Err(_)) | Err(_) => Err(Problem::new(
+        Ok(Err(_)) | Err(_) => Err(ProblemDocument::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the change was not confirmed in time: announce it again later",
         )),
     }
 }
 
-async fn read(request: Request) -> Result<Change, Problem> {
+async fn read(request: Request) -> Result<Change, ProblemDocument> {
     let fields = json::object(request, "a change").await?;
     parse(&fields, Timestamp::now()).map_err(|errors| {
-        Problem::new(StatusCode::BAD_REQUEST, "the announced change is not valid").with_errors(errors)
+        ProblemDocument::new(StatusCode::BAD_REQUEST, "the announced change is not valid").with_errors(errors)
     })
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::accept::json::{self, BodyFields, MAX_TEXT};
 use crate::input::Input;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, ProblemDocument};
 use mapwarden_engine::correction::{
     Action, Booking, Correction, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern, Proposal,
     ProposalError, Recurrence, WrittenEntry,
@@ -51,14 +51,17 @@ const OF_EXCLUSION: [&str; 5] = ["from", "to", "rrule", "zone", "alerts"];
 const OF_BOOKING: [&str; 2] = ["at", "events"];
 
 /// Serves `POST /api/v1/corrections` and `POST /api/v1/corrections/{id}/withdraw`.
-pub fn router(queue: mpsc::Sender<Input>) -> Router {
+pub(crate) fn router(queue: mpsc::Sender<Input>) -> Router {
     Router::new()
         .route("/api/v1/corrections", post(book))
         .route("/api/v1/corrections/{id}/withdraw", post(withdraw))
         .with_state(queue)
 }
 
-async fn book(State(queue): State<mpsc::Sender<Input>>, request: Request) -> Result<Response, Problem> {
+async fn book(
+    State(queue): State<mpsc::Sender<Input>>,
+    request: Request,
+) -> Result<Response, ProblemDocument> {
     let key = key(request.headers())?;
     let fields = json::object(request, "a correction").await?;
     // A recurrence rule may take a while to expand: it must not block the threads that answer other requests.
@@ -66,10 +69,11 @@ async fn book(State(queue): State<mpsc::Sender<Input>>, request: Request) -> Res
         let parsed = parse(&fields, Timestamp::now());
         parsed.map(|(author, reason, correction)| (author, reason, correction, Value::Object(fields)))
     });
-    let failed =
-        |error| Problem::new(StatusCode::BAD_REQUEST, format!("the correction cannot be read: {error}"));
+    let failed = |error| {
+        ProblemDocument::new(StatusCode::BAD_REQUEST, format!("the correction cannot be read: {error}"))
+    };
     let (author, reason, correction, body) = parsing.await.map_err(failed)?.map_err(|errors| {
-        Problem::new(StatusCode::BAD_REQUEST, "the correction is not valid").with_errors(errors)
+        ProblemDocument::new(StatusCode::BAD_REQUEST, "the correction is not valid").with_errors(errors)
     })?;
     let digest = digest(&[&body.to_string()]);
     let key = key.unwrap_or_else(|| digest.clone());
@@ -80,13 +84,13 @@ async fn withdraw(
     State(queue): State<mpsc::Sender<Input>>,
     Path(id): Path<String>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let key = key(request.headers())?;
     let fields = json::object(request, "a withdrawal").await?;
     let mut reader = BodyFields::new(&fields, &["author", "reason"]);
     let (author, reason) = (reader.required("author", AUTHOR), reader.required("reason", REASON));
     let (Some(author), Some(reason), []) = (author, reason, reader.errors.as_slice()) else {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "the withdrawal is not valid");
+        let problem = ProblemDocument::new(StatusCode::BAD_REQUEST, "the withdrawal is not valid");
         return Err(problem.with_errors(reader.errors));
     };
     let digest = digest(&[&id, &author, &reason]);
@@ -99,9 +103,9 @@ async fn withdraw(
 const AUTHOR: &str = "the person or pipeline responsible, e.g. a name or an address";
 const REASON: &str = "the reason, for readers of the audit log";
 
-async fn propose(queue: &mpsc::Sender<Input>, proposal: Proposal) -> Result<Response, Problem> {
+async fn propose(queue: &mpsc::Sender<Input>, proposal: Proposal) -> Result<Response, ProblemDocument> {
     let (reply, replied) = oneshot::channel();
-    let later = |detail: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+    let later = |detail: &str| ProblemDocument::new(StatusCode::SERVICE_UNAVAILABLE, detail);
     queue
         .try_send(Input::Correction(Box::new(proposal), reply))
         .map_err(|_| later("the queue is full: send the same request again later"))?;
@@ -118,7 +122,7 @@ fn answer(written: WrittenEntry) -> Response {
     (status, Json(written)).into_response()
 }
 
-fn refusal(refused: &ProposalError) -> Problem {
+fn refusal(refused: &ProposalError) -> ProblemDocument {
     let status = match refused {
         ProposalError::Unknown(_) => StatusCode::NOT_FOUND,
         ProposalError::Withdrawn(_) | ProposalError::Again(_) | ProposalError::KeyReused(_) => {
@@ -126,16 +130,16 @@ fn refusal(refused: &ProposalError) -> Problem {
         }
         ProposalError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
-    Problem::new(status, refused.to_string())
+    ProblemDocument::new(status, refused.to_string())
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn key(headers: &HeaderMap) -> Result<Option<String>, ProblemDocument> {
     let Some(value) = headers.get(KEY_HEADER) else { return Ok(None) };
     let key = value.to_str().ok().map(str::trim);
     key.filter(|key| !key.is_empty() && key.len() <= MAX_TEXT).map(|key| Some(key.to_owned())).ok_or_else(
         || {
             let detail = format!("Idempotency-Key: accepted is a text of 1 to {MAX_TEXT} printable bytes");
-            Problem::new(StatusCode::BAD_REQUEST, detail)
+            ProblemDocument::new(StatusCode::BAD_REQUEST, detail)
         },
     )
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, ProblemDocument};
 
 /// The largest body in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -17,19 +17,19 @@ const MAX_BODY: usize = 64 << 10;
 pub(super) const MAX_TEXT: usize = 512;
 
 /// Reads a JSON object; `what` names it in the answer if the body is something else.
-pub(super) async fn object(request: Request, what: &str) -> Result<Map<String, Value>, Problem> {
+pub(super) async fn object(request: Request, what: &str) -> Result<Map<String, Value>, ProblemDocument> {
     let (parts, body) = request.into_parts();
     refuse_parameters(&parts.uri)?;
     if !is_json(&parts.headers) {
         let detail = format!("{what} is sent as JSON: accepted content type is application/json");
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        return Err(ProblemDocument::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let too_large = |_| {
         let detail = format!("the body is larger than {MAX_BODY} bytes or was cut off");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        ProblemDocument::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     };
     let bytes = to_bytes(body, MAX_BODY).await.map_err(too_large)?;
-    let invalid = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let invalid = |detail: String| ProblemDocument::new(StatusCode::BAD_REQUEST, detail);
     match serde_json::from_slice(&bytes).map_err(|error| invalid(format!("not JSON: {error}")))? {
         Value::Object(fields) => Ok(fields),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -40,8 +40,8 @@ pub(super) async fn object(request: Request, what: &str) -> Result<Map<String, V
 
 /// Refuses every query parameter: everything that these routes accept is in the body, and a field that was put into the
 /// query would be lost.
-fn refuse_parameters(uri: &Uri) -> Result<(), Problem> {
-    let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+fn refuse_parameters(uri: &Uri) -> Result<(), ProblemDocument> {
+    let refused = |detail: String| ProblemDocument::new(StatusCode::BAD_REQUEST, detail);
     let Query(pairs): Query<Vec<(String, String)>> =
         Query::try_from_uri(uri).map_err(|error| refused(error.body_text()))?;
     pairs.first().map_or(Ok(()), |(name, value)| {

@@ -1,4 +1,4 @@
-//! Probes of dependencies. Comes in: where to ask and how often. Goes out: a [`Call`] for every question, told
+//! Probes of dependencies. Comes in: targets and intervals. Goes out: a [`Call`] for every probe, sent
 //! under the sidecar's own [`Resource`].
 
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::http::{self, Reach};
 use crate::input::Input;
 use mapwarden_engine::observation::{Batch, Call, CallSource, Completion, Observation, Resource};
 
-/// The sidecar has no way to ask over HTTP.
+/// The HTTP client of the probes cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make the HTTP client of the probes")]
 pub struct ProbeError(#[from] reqwest::Error);
 
-/// Asks every dependency at its interval until it is stopped. The first questions are spread over the interval,
-/// so that many probes never fire at once. While the queue is full a probe waits and skips what it misses.
+/// Probes every dependency at its interval until it is stopped. The first probes are spread over the interval, so that many
+/// never run at once. While the queue is full, a probe waits and skips the intervals that it misses.
 ///
 /// # Errors
-/// An HTTP client that cannot be made, before anything is asked.
+/// An HTTP client that cannot be made, before anything is probed.
 pub async fn run(
     probes: Vec<Probe>,
     queue: mpsc::Sender<Input>,
@@ -37,7 +37,7 @@ pub async fn run(
     let many = u32::try_from(probes.len()).unwrap_or(u32::MAX).max(1);
     for (place, probe) in (0..many).zip(probes) {
         let first = (probe.every.to_duration() / many).saturating_mul(place);
-        let asker = Asker {
+        let probe_loop = ProbeLoop {
             name: Arc::from(probe.name.as_str()),
             probe,
             client: client.clone(),
@@ -45,23 +45,23 @@ pub async fn run(
         };
         let (queue, stop) = (queue.clone(), stop.clone());
         tasks.spawn(async move {
-            stop.run_until_cancelled(asker.run(first, queue)).await;
+            stop.run_until_cancelled(probe_loop.run(first, queue)).await;
         });
     }
     tasks.join_all().await;
     Ok(())
 }
 
-/// A client only where something is asked over HTTP: it reads the system's certificates.
+/// Returns a client only if a probe uses HTTP: making one reads the system's certificates.
 fn client(probes: &[Probe]) -> Result<Option<reqwest::Client>, reqwest::Error> {
     if !probes.iter().any(|probe| matches!(probe.target, ProbeTarget::Http(_))) {
         return Ok(None);
     }
     // A probe asks the dependency itself: no proxy in between, and a redirect is an answer.
-    http::client(Reach::Straight).map(Some)
+    http::client(Reach::Direct).map(Some)
 }
 
-/// Who tells what probes saw.
+/// The resource under which the results of probes are sent.
 fn own_resource() -> Resource {
     Resource {
         id: 0,
@@ -71,14 +71,14 @@ fn own_resource() -> Resource {
     }
 }
 
-struct Asker {
+struct ProbeLoop {
     probe: Probe,
     name: Arc<str>,
     client: Option<reqwest::Client>,
     resource: Arc<Resource>,
 }
 
-impl Asker {
+impl ProbeLoop {
     async fn run(self, first: Duration, queue: mpsc::Sender<Input>) {
         let start = tokio::time::Instant::now() + first;
         let mut ticks = interval_at(start, self.probe.every.to_duration());
@@ -87,7 +87,7 @@ impl Asker {
             ticks.tick().await;
             let batch = self.ask().await;
             if queue.send(Input::Batch(batch)).await.is_err() {
-                // The state's owner is gone: nobody wants an answer.
+                // The state's owner is gone.
                 return;
             }
         }
@@ -116,7 +116,7 @@ impl Asker {
             (ProbeTarget::Http(url), Some(client)) => {
                 client.get(url).send().await.is_ok_and(|response| response.status().as_u16() < 400)
             }
-            // A client exists wherever one probe is over HTTP.
+            // Cannot happen: a client exists if one probe uses HTTP.
             (ProbeTarget::Http(_), None) => false,
             (ProbeTarget::Tcp(address), _) => TcpStream::connect(address).await.is_ok(),
         };

@@ -1,5 +1,5 @@
-//! `mapwarden check`: everything that is wrong with SLO files and configurations, before anything runs. Comes in: paths.
-//! Goes out: a report and an exit code. Never starts anything, and never looks beyond the files.
+//! `mapwarden check`: reports every problem in SLO files and configurations before anything runs. Comes in: paths. Goes out: a
+//! report and an exit code. Never starts anything, and never reads anything else.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,46 +7,46 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::given::{self, Given};
+use super::files::{self, CommandFiles};
 use crate::config::{self, Config};
 use mapwarden_objective::Origin;
 use mapwarden_objective::Slo;
 use mapwarden_slo::Problem;
 use mapwarden_slo::{DataSource, Loaded};
 
-/// What is checked.
+/// The arguments of `mapwarden check`.
 #[derive(Args, Debug)]
-pub struct CheckArgs {
-    /// SLO files (OpenSLO's or Sloth's), folders of them, and configuration files; all are read as one.
+pub(crate) struct CheckArgs {
+    /// SLO files (OpenSLO or Sloth), folders of them, and configuration files; all are read as one.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the report is written.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// The period of objectives whose file does not say one [default: 30d]
+    /// The format of the report.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+    /// The period of objectives that do not declare one [default: 30d]
     #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
     slo_period: Option<String>,
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum ReportFormat {
     /// Lines of `file:line:column: severity: message`.
     Text,
     /// One JSON object.
     Json,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Default, Serialize)]
-struct Report {
+struct CheckReport {
     /// How many files were read.
     files: usize,
     /// The ids of the objectives.
     objectives: Vec<String>,
-    /// What is wrong or doubtful.
+    /// Problems and warnings.
     problems: Vec<Finding>,
-    /// What configuration files hold beside objectives.
+    /// A line for each valid configuration file.
     #[serde(skip)]
     configurations: Vec<String>,
 }
@@ -54,22 +54,22 @@ struct Report {
 /// One problem or warning.
 #[derive(Debug, Serialize)]
 struct Finding {
-    severity: Severity,
+    severity: FindingSeverity,
     file: String,
     line: Option<u64>,
     column: Option<u64>,
     message: String,
 }
 
-/// How bad it is.
+/// Whether a finding fails the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Severity {
+enum FindingSeverity {
     Error,
     Warning,
 }
 
-impl Severity {
+impl FindingSeverity {
     const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -78,13 +78,13 @@ impl Severity {
     }
 }
 
-/// Checks files and says what is wrong with them; fails where there is an error.
-pub fn check(args: &CheckArgs) -> ExitCode {
+/// Checks files and prints the report; fails if there is an error.
+pub(crate) fn check(args: &CheckArgs) -> ExitCode {
     let report = report(args);
-    let errors = report.count(Severity::Error);
+    let errors = report.count(FindingSeverity::Error);
     match args.format {
-        Format::Text => report.print(),
-        Format::Json => match serde_json::to_string_pretty(&report) {
+        ReportFormat::Text => report.print(),
+        ReportFormat::Json => match serde_json::to_string_pretty(&report) {
             Ok(json) => println!("{json}"),
             Err(error) => {
                 eprintln!("mapwarden: the report cannot be written: {error}");
@@ -95,30 +95,30 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn report(args: &CheckArgs) -> Report {
-    let Given { loaded, configurations } = given::read(&args.files, args.slo_period.as_deref());
+fn report(args: &CheckArgs) -> CheckReport {
+    let CommandFiles { loaded, configurations } = files::read(&args.files, args.slo_period.as_deref());
     let Loaded { slos, mut problems, mut warnings, files, sources } = loaded;
-    // SLO files by themselves may be there for the rules that are written of them.
+    // Without a configuration, SLO files may be there only for the rules that are written from them.
     if !configurations.is_empty() {
         let (uncounted, doubtful) = uncounted(&configurations, &slos, &sources);
         problems.extend(uncounted);
         warnings.extend(doubtful);
     }
     let objectives = slos.iter().map(Slo::id).collect();
-    let mut report = Report { files, objectives, ..Report::default() };
+    let mut report = CheckReport { files, objectives, ..CheckReport::default() };
     for (path, config) in configurations {
         let (slos, probes, sinks) = (config.slos.len(), config.probes.len(), config.sinks.len());
         let held = format!("{}: ok: {slos} slos, {probes} probes, {sinks} sinks", path.display());
         report.configurations.push(held);
     }
-    report.add(Severity::Error, problems);
-    report.add(Severity::Warning, warnings);
+    report.add(FindingSeverity::Error, problems);
+    report.add(FindingSeverity::Warning, warnings);
     let place = |finding: &Finding| (finding.file.clone(), finding.line, finding.column, finding.severity);
     report.problems.sort_by_key(place);
     report
 }
 
-/// What the sidecar would say at its start: objectives whose queries none of the sources can be asked.
+/// Returns what the sidecar would report at its start: objectives whose queries no source can answer.
 fn uncounted(
     configurations: &[(PathBuf, Config)],
     slos: &[Slo],
@@ -130,8 +130,8 @@ fn uncounted(
     config::uncounted(slos, &sources, &own)
 }
 
-impl Report {
-    fn add(&mut self, severity: Severity, problems: Vec<Problem>) {
+impl CheckReport {
+    fn add(&mut self, severity: FindingSeverity, problems: Vec<Problem>) {
         let findings = problems.into_iter().map(|Problem { origin, message }| match origin {
             Origin::File { path, line, column } => {
                 Finding { severity, file: path.display().to_string(), line, column, message }
@@ -143,19 +143,19 @@ impl Report {
         self.problems.extend(findings);
     }
 
-    fn count(&self, severity: Severity) -> usize {
+    fn count(&self, severity: FindingSeverity) -> usize {
         self.problems.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    /// Findings to standard error; what is right to standard output.
+    /// Prints findings to standard error and the summary of a success to standard output.
     fn print(&self) {
         for Finding { severity, file, line, column, message } in &self.problems {
             let place: String =
                 [line, column].into_iter().flatten().map(|number| format!(":{number}")).collect();
             eprintln!("{file}{place}: {}: {message}", severity.name());
         }
-        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
-        let told = format!(
+        let (errors, warnings) = (self.count(FindingSeverity::Error), self.count(FindingSeverity::Warning));
+        let summary = format!(
             "{} in {}: {}, {}",
             many(self.objectives.len(), "objective"),
             many(self.files, "file"),
@@ -163,10 +163,10 @@ impl Report {
             many(warnings, "warning"),
         );
         if errors > 0 {
-            eprintln!("{told}");
+            eprintln!("{summary}");
         } else {
             self.configurations.iter().for_each(|held| println!("{held}"));
-            println!("{told}");
+            println!("{summary}");
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The commands of the `mapwarden` binary.
+//! The commands of the `mapwarden` binary. Comes in: command line arguments. Goes out: an exit code. Never computes anything
+//! itself.
 
-pub mod check;
+mod check;
 #[cfg(feature = "demo")]
-pub mod demo;
-mod given;
-pub mod rules;
-pub mod run;
+mod demo;
+mod files;
+mod rules;
+pub(crate) mod run;
 
 use std::process::ExitCode;
 
@@ -16,26 +17,26 @@ use tracing_subscriber::EnvFilter;
 /// Exact error budgets and fault notices, beside your service.
 #[derive(Debug, Parser)]
 #[command(name = "mapwarden", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    /// The command; `run` where there is none.
+pub(crate) struct Cli {
+    /// The command; `run` if there is none.
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     run: run::RunArgs,
 }
 
-/// What the binary can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the sidecar (the default).
     Run(run::RunArgs),
-    /// Says every problem of SLO files and configuration files, each with its line; exits 1 where there is one.
+    /// Reports every problem in SLO and config files, with line numbers; exits 1 if there is one.
     Check(check::CheckArgs),
-    /// Shows it all at work: a sidecar, an order service under load, a bad deploy, and the notice of it.
+    /// Shows Mapwarden at work: a sidecar, an order service under load, a bad deploy, and its fault notice.
     #[cfg(feature = "demo")]
     #[command(mut_arg("log", |log| log.default_value(mapwarden_demo::LOG)))]
     Demo(demo::DemoArgs),
-    /// Writes rules for Prometheus out of objectives, or finds what is wrong with rules.
+    /// Writes Prometheus rules for objectives, or checks rule files.
     Rules(rules::RulesArgs),
     /// The order service of the demo.
     #[cfg(feature = "demo")]
@@ -43,13 +44,13 @@ enum Command {
     DemoService(mapwarden_demo::ServiceArgs),
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command of the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match execute(cli.command.unwrap_or(Command::Run(cli.run))) {
         Ok(code) => code,
         Err(error) => {
-            // `{:#}` tells the causes too.
+            // `{:#}` includes the causes.
             eprintln!("mapwarden: {error:#}");
             ExitCode::FAILURE
         }
@@ -111,7 +112,7 @@ mod tests {
         let Some(Command::Demo(args)) = Cli::try_parse_from(words).unwrap().command else {
             panic!("no demo")
         };
-        let settings = args.run.settings();
+        let settings = args.run.overrides();
         assert_eq!((settings.admin.as_deref(), settings.otlp_http.as_deref()), (Some("a"), Some("b")));
         assert_eq!(settings.webhooks, ["c"]);
         assert_eq!(args.log(), mapwarden_demo::LOG);
@@ -119,7 +120,7 @@ mod tests {
 
     #[cfg(feature = "demo")]
     #[test]
-    fn the_demo_with_a_sidecar_that_runs_refuses_what_only_a_sidecar_can_be_told() {
+    fn the_demo_beside_a_sidecar_refuses_flags_of_a_sidecar() {
         let words = ["mapwarden", "demo", "--sidecar", "http://127.0.0.1:9464", "--otlp-http", "b"];
         Cli::try_parse_from(words).unwrap();
         for flag in
@@ -136,7 +137,7 @@ mod tests {
             let cli = Cli::try_parse_from(words).unwrap();
             let command = cli.command.unwrap_or(Command::Run(cli.run));
             let Command::Run(args) = command else { panic!("{command:?}") };
-            assert_eq!(args.settings().admin.as_deref(), Some("a"), "{words:?}");
+            assert_eq!(args.overrides().admin.as_deref(), Some("a"), "{words:?}");
         }
         assert!(Cli::try_parse_from(["mapwarden", "--admin", "a", "run"]).is_err());
     }

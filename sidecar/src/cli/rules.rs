@@ -1,4 +1,5 @@
-//! The command `mapwarden rules`: comes in: files of objectives; goes out: rule files and their promtool tests.
+//! `mapwarden rules`. Comes in: files of objectives. Goes out: rule files and their promtool tests. Never overwrites anything
+//! outside of `--out`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::given;
+use super::files;
 use mapwarden_objective::Slo;
 use mapwarden_rules::{ObjectiveRules, RuleTarget};
 use mapwarden_slo::Loaded;
@@ -17,29 +18,29 @@ use mapwarden_slo::Problems;
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct RulesArgs {
+pub(crate) struct RulesArgs {
     #[command(subcommand)]
     command: Option<RulesCommand>,
     /// The form of the rule files.
-    #[arg(long, value_enum, default_value_t = Form::Prometheus)]
-    target: Form,
+    #[arg(long, value_enum, default_value_t = RuleFileForm::Prometheus)]
+    target: RuleFileForm,
     /// A folder for a rule file of each objective, and promtool tests of each below `tests/`; without it the rules go to
     /// standard output.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The period of objectives whose file does not say one [default: 30d]
+    /// The period of objectives that do not declare one [default: 30d]
     #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
     slo_period: Option<String>,
-    /// SLO files (OpenSLO's or Sloth's), folders of them, and configuration files.
+    /// SLO files (OpenSLO or Sloth), folders of them, and configuration files.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
 
-/// What else can be done with rules.
+/// Other commands on rules.
 #[derive(Debug, Subcommand)]
 enum RulesCommand {
-    /// Finds alerts that are there twice, that are bound to no SLI, that can never fire, or that lack a runbook; exits 1
-    /// where there is one.
+    /// Finds duplicate alerts, alerts without an SLI, alerts that can never fire, and alerts without a runbook; exits 1 if there
+    /// is one.
     Lint {
         /// Rule files of Prometheus, or `PrometheusRule` resources.
         #[arg(value_name = "FILE", required = true)]
@@ -49,7 +50,7 @@ enum RulesCommand {
 
 /// The form of the rule files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum RuleFileForm {
     /// What Prometheus reads from `rule_files`.
     Prometheus,
     /// A resource of the Prometheus operator.
@@ -57,7 +58,7 @@ enum Form {
     PrometheusRule,
 }
 
-impl Form {
+impl RuleFileForm {
     const fn target(self) -> RuleTarget {
         match self {
             Self::Prometheus => RuleTarget::Prometheus,
@@ -77,7 +78,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<ExitCode> {
 fn lint(files: &[PathBuf]) -> ExitCode {
     match mapwarden_rules::lint(files) {
         Ok(alerts) => {
-            println!("{alerts} alerts in {} files: nothing is wrong", files.len());
+            println!("{alerts} alerts in {} files: no problem found", files.len());
             ExitCode::SUCCESS
         }
         Err(Problems(problems)) => {
@@ -110,7 +111,7 @@ fn write(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     }
     all.sort_by(|one, other| one.stem.cmp(&other.stem));
     unique(&all, |written| written.stem.clone())?;
-    if args.target == Form::PrometheusRule {
+    if args.target == RuleFileForm::PrometheusRule {
         unique(&all, ObjectiveRules::resource)?;
     }
     match &args.out {
@@ -133,14 +134,14 @@ fn unique(all: &[ObjectiveRules], name: impl Fn(&ObjectiveRules) -> String) -> a
     Ok(())
 }
 
-/// The objectives of all files, or every problem of them; what is doubtful goes to standard error.
+/// Returns the objectives of all files, or every problem; prints warnings to standard error.
 fn objectives(args: &RulesArgs) -> Result<Vec<Slo>, Problems> {
-    let Loaded { slos, problems, warnings, .. } = given::read(&args.files, args.slo_period.as_deref()).loaded;
+    let Loaded { slos, problems, warnings, .. } = files::read(&args.files, args.slo_period.as_deref()).loaded;
     warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     if problems.is_empty() { Ok(slos) } else { Err(Problems(problems)) }
 }
 
-fn to_folder(folder: &Path, form: Form, all: &[ObjectiveRules]) -> anyhow::Result<()> {
+fn to_folder(folder: &Path, form: RuleFileForm, all: &[ObjectiveRules]) -> anyhow::Result<()> {
     let tests = folder.join("tests");
     fs::create_dir_all(&tests).with_context(|| format!("cannot make the folder {}", tests.display()))?;
     for written in all {
@@ -148,7 +149,7 @@ fn to_folder(folder: &Path, form: Form, all: &[ObjectiveRules]) -> anyhow::Resul
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
         };
         file(folder.join(format!("{}.yaml", written.stem)), &written.rules(form.target()))?;
-        if form == Form::Prometheus {
+        if form == RuleFileForm::Prometheus {
             file(tests.join(format!("{}.test.yaml", written.stem)), written.test())?;
             if let Some(test) = written.slow_test() {
                 file(tests.join(format!("{}.slow.test.yaml", written.stem)), test)?;
@@ -159,10 +160,10 @@ fn to_folder(folder: &Path, form: Form, all: &[ObjectiveRules]) -> anyhow::Resul
     Ok(())
 }
 
-fn to_output(form: Form, all: &[ObjectiveRules]) {
+fn to_output(form: RuleFileForm, all: &[ObjectiveRules]) {
     match form {
-        Form::Prometheus => print!("{}", ObjectiveRules::together(all)),
-        Form::PrometheusRule => {
+        RuleFileForm::Prometheus => print!("{}", ObjectiveRules::together(all)),
+        RuleFileForm::PrometheusRule => {
             let documents: Vec<_> = all.iter().map(|written| written.rules(form.target())).collect();
             print!("{}", documents.join("---\n"));
         }

@@ -1,4 +1,5 @@
-//! `mapwarden run`: the sidecar from start to a signal.
+//! `mapwarden run`: the sidecar from its start to a signal. Comes in: flags and environment variables. Goes out: a running
+//! sidecar. Never checks a value itself.
 
 use std::path::PathBuf;
 
@@ -7,11 +8,11 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Sidecar;
-use crate::config::Settings;
+use crate::config::Overrides;
 
 /// Where the sidecar listens and what it uses. The values are checked together with the file's.
 #[derive(Args, Clone, Debug, Default)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The configuration file, YAML.
     #[arg(long, env = "MAPWARDEN_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -21,13 +22,13 @@ pub struct RunArgs {
     /// Where pages, metrics and the API are served [default: 127.0.0.1:9464]
     #[arg(long, env = "MAPWARDEN_ADMIN", value_name = "IP:PORT")]
     admin: Option<String>,
-    /// The folder of the durable state; without it budgets do not outlive the sidecar.
+    /// The folder of the durable state; without it, budgets are lost when the sidecar stops.
     #[arg(long, env = "MAPWARDEN_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// An SLO file, OpenSLO's or Sloth's, or a folder of them; repeatable, comma-separated in the variable.
+    /// An OpenSLO or Sloth file, or a folder of them; repeatable, comma-separated in the variable.
     #[arg(long, env = "MAPWARDEN_SLOS", value_name = "PATH", value_delimiter = ',')]
     slos: Vec<PathBuf>,
-    /// The period of objectives whose file does not say one [default: 30d]
+    /// The period of objectives that do not declare one [default: 30d]
     #[arg(long, env = "MAPWARDEN_SLO_PERIOD", value_name = "SPAN")]
     slo_period: Option<String>,
     /// Post notices as JSON to this URL; repeatable, comma-separated in the variable.
@@ -42,16 +43,16 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// The log filter.
-    pub fn log(&self) -> &str {
+    /// Returns the log filter.
+    pub(crate) fn log(&self) -> &str {
         &self.log
     }
 
-    /// The settings as they were told, the pseudonym key from `MAPWARDEN_PSEUDONYM_KEY`.
-    pub fn settings(&self) -> Settings {
+    /// Returns the values of the flags, with the pseudonym key from `MAPWARDEN_PSEUDONYM_KEY`.
+    pub(crate) fn overrides(&self) -> Overrides {
         let Self { config, otlp_http, admin, data_dir, slos, slo_period, webhook, alertmanager, log: _ } =
             self.clone();
-        Settings {
+        Overrides {
             file: config,
             otlp_http,
             admin,
@@ -68,10 +69,9 @@ impl RunArgs {
 /// Starts the sidecar and stops it in order at SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// A wrong configuration, an address that is taken, a state that cannot be opened, or an owner of the state that
-/// ended by itself.
-pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let config = args.settings().load()?;
+/// A wrong configuration, an address in use, a state that cannot be opened, or an owner of the state that ended by itself.
+pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let config = args.overrides().load()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -90,7 +90,7 @@ pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
     ended
 }
 
-/// Waits for a signal, or for the end of the owner of the state: without it the sidecar only looks alive.
+/// Waits for a signal, or for the end of the state's owner, without which nothing is counted.
 pub(crate) async fn until(
     sidecar: &mut Sidecar,
     signals: impl Future<Output = anyhow::Result<()>>,
@@ -98,7 +98,7 @@ pub(crate) async fn until(
     tokio::select! {
         result = signals => result,
         error = sidecar.ended() => {
-            tracing::error!("{error:#}; the sidecar ends, so that it is started anew");
+            tracing::error!("{error:#}; the sidecar ends, so that it is restarted");
             Err(error)
         }
     }

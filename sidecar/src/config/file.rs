@@ -1,4 +1,5 @@
-//! Comes in: the text of `mapwarden.yaml`. Goes out: the settings it makes, over the defaults.
+//! Comes in: the text of `mapwarden.yaml`. Goes out: a [`Config`] with its values over the defaults.
+//! Never reads another file.
 
 use std::collections::HashSet;
 
@@ -26,16 +27,16 @@ const KEYS: [&str; 13] = [
     "max_series",
 ];
 
-/// How often a dependency is asked where it is not said, and when an answer is too late.
+/// The defaults of [`Probe::every`] and [`Probe::timeout`].
 const PROBE_EVERY: Nanos = Nanos::from_secs(10);
 const PROBE_TIMEOUT: Nanos = Nanos::from_secs(1);
 
-/// Reads the whole document into `config`; a `period` that a flag says goes before the file's.
+/// Reads the whole document into `config`; the `period` of a flag overrides the one of the file.
 pub(super) fn read(reader: &mut Reader<'_>, document: &Node, period: Option<&Period>, config: &mut Config) {
     let Some(fields) = reader.object("the file", document, &KEYS) else { return };
     let mut set_address = |name, target: &mut std::net::SocketAddr| {
-        let told = fields.get(name).and_then(|node| reader.checked(name, node, address));
-        *target = told.unwrap_or(*target);
+        let found = fields.get(name).and_then(|node| reader.checked(name, node, address));
+        *target = found.unwrap_or(*target);
     };
     set_address("otlp_http", &mut config.otlp_http);
     set_address("admin", &mut config.admin);
@@ -46,8 +47,8 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node, period: Option<&Per
     }
     let paths = reader.list("slo_files", fields.get("slo_files"));
     config.slo_files = paths.iter().filter_map(|node| reader.path("slo_files", node)).collect();
-    let told = fields.get("slo_period").and_then(|node| reader.checked("slo_period", node, rolling));
-    config.slo_period = period.cloned().or(told).unwrap_or_else(|| config.slo_period.clone());
+    let of_file = fields.get("slo_period").and_then(|node| reader.checked("slo_period", node, rolling));
+    config.slo_period = period.cloned().or(of_file).unwrap_or_else(|| config.slo_period.clone());
     let slos = reader.list("slos", fields.get("slos"));
     let objective =
         |reader: &mut Reader<'_>, node: &Node| objective::objective(reader, node, &config.slo_period);
@@ -63,12 +64,12 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node, period: Option<&Per
     let size = |reader: &mut Reader<'_>, name, range| {
         fields.get(name).and_then(|node| reader.size(name, node, range))
     };
-    // Below 1 KiB no real request fits; above 1 GiB one request could take all memory.
+    // Below 1 KiB, no real request fits; above 1 GiB one request could take all memory.
     config.max_body = size(reader, "max_body", 1 << 10..=1 << 30).unwrap_or(config.max_body);
     config.max_series = size(reader, "max_series", 1..=10_000_000).unwrap_or(config.max_series);
 }
 
-/// Reads the members of a list; a name that comes twice is a problem.
+/// Reads the members of a list; a repeated name is a problem.
 fn unique<T>(
     reader: &mut Reader<'_>,
     nodes: &[Node],
@@ -95,13 +96,13 @@ fn contract(reader: &mut Reader<'_>, node: &Node, contract: &mut Contract) {
         let names = reader.list("required", Some(node));
         contract.required = names.iter().filter_map(|name| reader.text("required", name)).collect();
     }
-    let mode = |told: &str| match told {
+    let mode = |text: &str| match text {
         "warn" => Ok(ContractMode::Warn),
         "enforce" => Ok(ContractMode::Enforce),
-        _ => Err(format!("`{told}` is not a mode: accepted are warn and enforce")),
+        _ => Err(format!("`{text}` is not a mode: accepted are warn and enforce")),
     };
-    let told = fields.get("mode").and_then(|node| reader.checked("mode", node, mode));
-    contract.mode = told.unwrap_or(contract.mode);
+    let mode = fields.get("mode").and_then(|node| reader.checked("mode", node, mode));
+    contract.mode = mode.unwrap_or(contract.mode);
 }
 
 fn probe(reader: &mut Reader<'_>, node: &Node) -> Option<Probe> {
@@ -127,8 +128,8 @@ fn probe(reader: &mut Reader<'_>, node: &Node) -> Option<Probe> {
 fn sink(reader: &mut Reader<'_>, node: &Node) -> Option<Sink> {
     let kinds = ["stdout", "webhook", "alertmanager"];
     let fields = reader.object("sinks[]", node, &kinds)?;
-    let told = kinds.map(|kind| fields.get(kind));
-    match told {
+    let present = kinds.map(|kind| fields.get(kind));
+    match present {
         [Some(node), None, None] => reader.object("stdout", node, &[]).map(|_| Sink::Stdout),
         [None, Some(node), None] => {
             let (name, url) = named_url(reader, "webhook", node)?;
@@ -146,7 +147,7 @@ fn sink(reader: &mut Reader<'_>, node: &Node) -> Option<Sink> {
     }
 }
 
-/// A sink's URL, and its name: the kind where it has none.
+/// Reads the name and the URL of a sink; a sink without a name is named after its kind.
 fn named_url(reader: &mut Reader<'_>, kind: &str, node: &Node) -> Option<(String, String)> {
     let fields = reader.object(kind, node, &["name", "url"])?;
     let name = match fields.get("name") {

@@ -1,11 +1,11 @@
-//! What operators may set: a YAML file, overridden by the environment, overridden by flags. Comes in: text.
-//! Goes out: a [`Config`] in which every value is known to be right, or every problem with its line.
+//! The configuration: a YAML file, overridden by the environment, overridden by flags. Comes in: text. Goes out: a [`Config`]
+//! in which every value is valid, or every problem with its line. Never stops at the first problem.
 
 mod file;
 mod objective;
+mod overrides;
 mod pseudonym;
 mod queries;
-mod settings;
 mod slos;
 mod source;
 
@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use mapwarden_contract::Nanos;
 use mapwarden_contract::names::attribute::REQUIRED;
 
-pub use self::pseudonym::PseudonymKey;
-pub use self::settings::Settings;
+pub use self::overrides::Overrides;
+pub use self::pseudonym::PseudonymSecret;
 pub(crate) use self::slos::{source_of, take_over, uncounted};
 pub use self::source::{AgreementSettings, Authentication, HeaderText, Secret, Source};
 pub use mapwarden_objective::Origin;
@@ -31,10 +31,10 @@ const MAX_BODY: usize = 4 << 20;
 /// a series).
 const MAX_SERIES: usize = 20_000;
 
-/// Everything that the sidecar was told.
+/// The configuration of a sidecar.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file that it was read from; none where there is none.
+    /// The file that it was read from, if any.
     pub file: Option<PathBuf>,
     /// Where OTLP over HTTP is served.
     pub otlp_http: SocketAddr,
@@ -42,19 +42,19 @@ pub struct Config {
     pub admin: SocketAddr,
     /// Where the durable state lives; without it budgets do not outlive the sidecar.
     pub data_dir: Option<PathBuf>,
-    /// What senders must tell about themselves.
+    /// The attributes that the resources of senders must have.
     pub contract: Contract,
     /// Objectives: those that the configuration declares, then those of [`Config::slo_files`] once they are loaded.
     pub slos: Vec<Slo>,
     /// Files and folders of OpenSLO's and Sloth's objectives.
     pub slo_files: Vec<PathBuf>,
-    /// The period of objectives whose file does not say one.
+    /// The period of objectives that do not declare one.
     pub slo_period: Period,
     /// Prometheus-compatible servers that SLO files declare.
     pub data_sources: Vec<DataSource>,
-    /// What is doubtful in objectives.
+    /// Warnings about objectives.
     pub warnings: Vec<Problem>,
-    /// Servers that are asked for the events of objectives.
+    /// Servers that are queried for the events of objectives.
     pub sources: Vec<Source>,
     /// Dependencies that the sidecar probes.
     pub probes: Vec<Probe>,
@@ -63,8 +63,8 @@ pub struct Config {
     /// A folder of templates that replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
     /// The key under which user ids found in spans are pseudonymised (`MAPWARDEN_PSEUDONYM_KEY`); random at
-    /// each start where it is not set.
-    pub pseudonym_key: PseudonymKey,
+    /// each start if it is not set.
+    pub pseudonym_key: PseudonymSecret,
     /// The largest OTLP body in bytes, before and after decompression.
     pub max_body: usize,
     /// How many series are held; further ones are refused and counted.
@@ -72,7 +72,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// What holds where nothing is set: everything on loopback, nothing durable, warnings only.
+    /// Returns the defaults: everything on loopback, nothing durable, warnings only.
     fn default() -> Self {
         Self {
             file: None,
@@ -89,14 +89,14 @@ impl Default for Config {
             probes: Vec::new(),
             sinks: vec![Sink::Stdout],
             templates: None,
-            pseudonym_key: PseudonymKey::random(),
+            pseudonym_key: PseudonymSecret::random(),
             max_body: MAX_BODY,
             max_series: MAX_SERIES,
         }
     }
 }
 
-/// The resource contract: which attributes a sender must tell.
+/// The resource contract: the attributes that the resource of a sender must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contract {
     /// The attribute names.
@@ -114,12 +114,12 @@ pub enum ContractMode {
     Enforce,
 }
 
-/// A dependency that the sidecar asks for its health.
+/// A dependency that the sidecar probes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The dependency's name.
     pub name: String,
-    /// How it is asked.
+    /// How it is probed.
     pub target: ProbeTarget,
     /// How often.
     pub every: Nanos,
@@ -127,7 +127,7 @@ pub struct Probe {
     pub timeout: Nanos,
 }
 
-/// How a dependency is asked.
+/// How a dependency is probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeTarget {
     /// `GET` this URL; below 400 is healthy.

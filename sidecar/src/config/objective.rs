@@ -1,5 +1,5 @@
-//! Comes in: `slos` of `mapwarden.yaml`. Goes out: objectives, each with its place, so that what is found later is told
-//! there.
+//! Comes in: `slos` of `mapwarden.yaml`. Goes out: objectives, each with its origin, so that later problems name
+//! it.
 
 use mapwarden_contract::Ratio;
 
@@ -24,7 +24,7 @@ const FIELDS: [&str; 11] = [
     "group_by",
 ];
 
-/// Reads one objective; `period` is that of one that does not say it.
+/// Reads one objective; `period` is the default of `time_window`.
 pub(super) fn objective(reader: &mut Reader<'_>, node: &Node, period: &Period) -> Option<Slo> {
     let fields = reader.object("slos[]", node, &FIELDS)?;
     let name = reader.required_text("slos[]", &fields, "name");
@@ -58,24 +58,25 @@ pub(super) fn objective(reader: &mut Reader<'_>, node: &Node, period: &Period) -
 
 /// How events become a budget: every one counts, or slices of time do, as `budgetingMethod` of OpenSLO says it.
 fn method(reader: &mut Reader<'_>, fields: &Fields<'_>, period: Option<&Period>) -> Option<Method> {
-    let told = match fields.get("budgeting_method") {
+    let budgeting = match fields.get("budgeting_method") {
         None => Budgeting::Occurrences,
         Some(node) => reader.checked("budgeting_method", node, Budgeting::parse)?,
     };
-    for name in told.without() {
+    for name in budgeting.without() {
         if let Some(place) = fields.key(name) {
             let accepted = "accepted is another `budgeting_method`, or nothing";
-            reader.problem(place, format!("`{name}` says nothing of {}: {accepted}", told.name()));
+            reader.problem(place, format!("`{name}` has no effect with {}: {accepted}", budgeting.name()));
         }
     }
-    let method = read_method(reader, ("slos[]", fields), told, Spelling::Snake)?;
+    let method = read_method(reader, ("slos[]", fields), budgeting, Spelling::Snake)?;
     if let Some(period) = period {
         check_time_slice(reader, fields, method, period, Spelling::Snake);
     }
     Some(method)
 }
 
-/// What tells groups apart: attributes of series that the sidecar holds, labels of what a server answers.
+/// Reads the names by which groups are formed: attributes of series that the sidecar holds, or labels of the series that a
+/// server answers.
 fn group_by(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<String>> {
     let is_queried = fields.get("queries").is_some();
     let is_attribute =

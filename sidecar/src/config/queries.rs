@@ -1,4 +1,5 @@
-//! Comes in: `queries` of an objective in `mapwarden.yaml`. Goes out: what is asked of a Prometheus-compatible server.
+//! Comes in: `queries` of an objective in `mapwarden.yaml`. Goes out: the queries that a Prometheus-compatible server
+//! answers for it. Never checks PromQL: `mapwarden-slo` does.
 
 use mapwarden_contract::Verdict;
 use mapwarden_objective::{Comparison, Expression, Indicator, Queried, Queries};
@@ -8,7 +9,7 @@ use mapwarden_slo::declaration::{Fields, Node, Reader};
 const FIELDS: [&str; 8] =
     ["source", "total", "good", "bad", "good_ratio", "error_ratio", "value", "good_when"];
 
-/// How a value compares, as written.
+/// The comparisons, as they are written.
 const COMPARISONS: [(&str, Comparison); 4] =
     [("lte", Comparison::Lte), ("gte", Comparison::Gte), ("lt", Comparison::Lt), ("gt", Comparison::Gt)];
 
@@ -55,11 +56,11 @@ pub(super) fn queries(reader: &mut Reader<'_>, node: &Node) -> Option<Indicator>
 fn good_when(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(Comparison, f64)> {
     let node = reader.required("queries", fields, "good_when")?;
     let compared = reader.object("good_when", node, &COMPARISONS.map(|(name, _)| name))?;
-    let told: Vec<_> = COMPARISONS
+    let present: Vec<_> = COMPARISONS
         .into_iter()
         .filter_map(|(name, comparison)| Some((name, comparison, compared.get(name)?)))
         .collect();
-    let [(name, comparison, node)] = told.as_slice() else {
+    let [(name, comparison, node)] = present.as_slice() else {
         let message =
             "`good_when` compares with exactly one of lte, gte, lt, gt: accepted is e.g. {lte: 0.3}";
         reader.problem(node.referenced, message.to_owned());

@@ -1,4 +1,5 @@
-//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own.
+//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own, and the
+//! problems of those that no source can count. Never queries a source.
 
 use std::path::PathBuf;
 
@@ -8,17 +9,17 @@ use mapwarden_objective::{Indicator, Period, Queried, Slo};
 use mapwarden_slo::declaration::parse_period;
 use mapwarden_slo::{DataSource, Loaded, Plan, Problem, load};
 
-/// What a period may be, in the words of a message.
+/// The accepted periods, as messages name them.
 const ACCEPTED: &str = "accepted is a time as Prometheus writes it: 28d, 30d, 4w";
 
-/// A rolling period.
+/// Reads a rolling period.
 pub(super) fn rolling(text: &str) -> Result<Period, String> {
     parse_period(text).ok_or_else(|| format!("`{text}` is not a period: {ACCEPTED}"))
 }
 
 impl Config {
-    /// Reads the SLO files that the configuration names and takes their objectives over; gives what is wrong with
-    /// them and the configuration's own, and keeps what is doubtful.
+    /// Reads the SLO files that the configuration names and adds their objectives; returns their problems and those of the
+    /// configuration's own, and keeps the warnings.
     pub(crate) fn load_slos(&mut self) -> Vec<Problem> {
         let Loaded { slos, sources, problems, warnings, files: _ } =
             load(&self.slo_files, &self.slo_period, std::mem::take(&mut self.slos));
@@ -26,9 +27,8 @@ impl Config {
         problems
     }
 
-    /// Takes over the servers that SLO files declare, the configuration's own of the same name first, and gives what keeps
-    /// objectives from being counted by the sources that there are. Where there is none, the objectives of SLO files are only
-    /// warned of.
+    /// Adds the servers that SLO files declare, unless the configuration has one of the same name, and returns why objectives
+    /// cannot be counted from the sources. If there is no source, objectives of SLO files give warnings instead.
     pub fn find_sources(&mut self) -> Vec<Problem> {
         take_over(&mut self.sources, &self.data_sources);
         let own = self.file.as_slice();
@@ -38,7 +38,7 @@ impl Config {
     }
 }
 
-/// Adds the servers that SLO files declare to sources whose names go before theirs.
+/// Adds the servers that SLO files declare to the sources, unless one has the same name.
 pub(crate) fn take_over(sources: &mut Vec<Source>, declared: &[DataSource]) {
     for DataSource { name, url, origin: _ } in declared {
         let is_known = sources.iter().any(|source| source.name == *name);
@@ -48,9 +48,9 @@ pub(crate) fn take_over(sources: &mut Vec<Source>, declared: &[DataSource]) {
     }
 }
 
-/// What keeps objectives from being counted by these sources, as (problems, warnings). Where there is no source at all, the
-/// objectives of SLO files are only warned of: they may be there for the rules that are written of them. `own` are the
-/// configurations whose objectives are not.
+/// Returns why objectives cannot be counted from these sources, as (problems, warnings). If there is no source at all,
+/// objectives of SLO files give warnings: they may be there only for the rules that are written from them. Objectives of the
+/// configurations `own` always give problems.
 pub(crate) fn uncounted(slos: &[Slo], sources: &[Source], own: &[PathBuf]) -> (Vec<Problem>, Vec<Problem>) {
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     for slo in slos {
@@ -67,10 +67,10 @@ pub(crate) fn uncounted(slos: &[Slo], sources: &[Source], own: &[PathBuf]) -> (V
     (problems, warnings)
 }
 
-/// Finds the source of queries: the named one; where they name none, the only one, or the one called `default`.
+/// Returns the source of queries: the named one; if they name none, the only one or the one called `default`.
 ///
 /// # Errors
-/// There is none, in words.
+/// There is no such source; the text names the accepted ones.
 pub(crate) fn source_of<'a>(queried: &Queried, sources: &'a [Source]) -> Result<&'a Source, String> {
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let accepted = if names.is_empty() { "a source under `sources`".to_owned() } else { names.join(", ") };
@@ -86,7 +86,7 @@ pub(crate) fn source_of<'a>(queried: &Queried, sources: &'a [Source]) -> Result<
     }
 }
 
-/// Says why the queries of an objective cannot be counted from these sources, if they cannot.
+/// Checks that the queries of an objective can be counted from these sources.
 ///
 /// # Errors
 /// The reason, with what is accepted.

@@ -1,5 +1,5 @@
-//! Comes in: `sources` of `mapwarden.yaml`. Goes out: the servers that are asked for the events of objectives. A secret is
-//! named by where it is kept; one that is written down here is refused, and not repeated in what is said about it.
+//! Comes in: `sources` of `mapwarden.yaml`. Goes out: the servers that are queried for the events of objectives. The file
+//! names where a secret is kept; a secret in the file itself is refused, and never repeated in the message.
 
 use std::path::PathBuf;
 
@@ -31,10 +31,10 @@ const EVERY: Nanos = Nanos::from_secs(60);
 /// which VictoriaMetrics hides what is new, the end of a step is lost.
 const STALENESS: Nanos = Nanos::from_secs(30);
 
-/// The default of [`Source::timeout`]: Prometheus' own scrape time-out. Raised, a slow server holds more questions.
+/// The default of [`Source::timeout`]: Prometheus' own scrape time-out. Raised, a slow server holds more queries.
 const TIMEOUT: Nanos = Nanos::from_secs(10);
 
-/// The default of [`Source::reach`]. Raised, a longer outage is made up for, and the first start asks the server for more.
+/// The default of [`Source::reach`]. Raised, a longer outage is made up for, and the first start queries the server for more.
 const REACH: Nanos = Nanos::from_secs(86_400);
 
 /// The longest reach: what the longest window holds.
@@ -44,7 +44,7 @@ const LONGEST_REACH: Nanos = Nanos::from_secs(30 * 86_400);
 /// a fault hours late.
 const LONGEST_STEP: Nanos = Nanos::from_secs(3_600);
 
-/// How often budgets are compared, and by how much they may differ, where it is not said.
+/// The defaults of [`AgreementSettings::every`] and [`AgreementSettings::resolution`].
 const COMPARE_EVERY: Nanos = Nanos::from_secs(60);
 const RESOLUTION: f64 = 0.01;
 
@@ -55,11 +55,11 @@ const OURS: [&str; 6] =
 /// A Prometheus-compatible server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
-    /// The name by which objectives ask it, and its label in metrics.
+    /// The name by which objectives refer to it, and its label in metrics.
     pub name: String,
     /// Its base URL, without `/api/v1`.
     pub url: String,
-    /// How it knows us.
+    /// How the sidecar authenticates itself.
     pub authentication: Authentication,
     /// Headers of every request, as `X-Scope-OrgID`.
     pub headers: Vec<(String, HeaderText)>,
@@ -67,7 +67,7 @@ pub struct Source {
     pub timeout: Nanos,
     /// How long a step is, in whole seconds: `{{.window}}` in queries.
     pub every: Nanos,
-    /// How old a step must be to be asked for, so that the server has all of it.
+    /// How old a step must be to be queried, so that the server has all of it.
     pub staleness: Nanos,
     /// How far back missed steps are made up for, also when the objective is new.
     pub reach: Nanos,
@@ -77,10 +77,10 @@ pub struct Source {
     pub agreement: Option<AgreementSettings>,
 }
 
-/// How a server knows us.
+/// How the sidecar authenticates itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authentication {
-    /// It does not ask.
+    /// It does not.
     None,
     /// By `Authorization: Bearer`.
     Bearer(Secret),
@@ -121,7 +121,7 @@ pub struct AgreementSettings {
 }
 
 impl Source {
-    /// A server that is asked without any secret, by the defaults.
+    /// Returns a server with the defaults and without authentication.
     pub(super) const fn new(name: String, url: String) -> Self {
         Self {
             name,
@@ -158,7 +158,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node) -> Option<Source> {
         None => Some(None),
         Some(node) => agreement(reader, node).map(Some),
     };
-    // Everything has been read before anything is missed, so that all problems are told.
+    // All fields are read before the first missing one returns, so that every problem is reported.
     Some(Source {
         name: name?,
         url: url?,
@@ -173,7 +173,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node) -> Option<Source> {
     })
 }
 
-/// A URL that has no secret in it, and nothing that a path cannot be added to.
+/// Checks a URL: it has no secret, query or fragment, so that a path can be appended.
 fn base_url(text: &str) -> Result<String, String> {
     let parsed = Url::parse(text).ok();
     let is_bare = |url: &Url| url.username().is_empty() && url.password().is_none();
@@ -186,7 +186,7 @@ fn base_url(text: &str) -> Result<String, String> {
     web_url(text)
 }
 
-/// A time in whole seconds, up to a limit.
+/// Reads a time in whole seconds, up to a limit.
 fn limited(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
@@ -235,7 +235,7 @@ fn authentication(reader: &mut Reader<'_>, node: &Node, fields: &Fields<'_>) -> 
     }
 }
 
-/// Where a secret is kept. What stands there instead may be the secret itself, so it is not repeated.
+/// Reads where a secret is kept. A wrong value may be the secret itself, so that the message does not repeat it.
 fn secret(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Secret> {
     let wrong = |reader: &mut Reader<'_>| {
         let message = format!(
@@ -298,13 +298,13 @@ fn agreement(reader: &mut Reader<'_>, node: &Node) -> Option<AgreementSettings> 
     let resolution = match fields.get("resolution") {
         None => Some(RESOLUTION),
         Some(node) => {
-            let told = reader.number("resolution", node)?;
-            let is_share = told > 0.0 && told < 1.0;
+            let share = reader.number("resolution", node)?;
+            let is_share = share > 0.0 && share < 1.0;
             if !is_share {
-                let message = format!("`resolution` is {told}: accepted is a share of the budget in (0, 1)");
+                let message = format!("`resolution` is {share}: accepted is a share of the budget in (0, 1)");
                 reader.problem(node.referenced, message);
             }
-            is_share.then_some(told)
+            is_share.then_some(share)
         }
     };
     Some(AgreementSettings { every: every?, resolution: resolution? })

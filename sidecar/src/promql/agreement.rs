@@ -1,5 +1,5 @@
-//! Whether the sidecar's budgets and those of the recording rules that a server evaluates are the same numbers. Comes in: the
-//! view, and the rules' series under Sloth's names. Goes out: both numbers of each objective. Decides nothing.
+//! Compares the sidecar's budgets with those of the recording rules that a server evaluates. Comes in: the view, and the
+//! rules' series under Sloth's names. Goes out: both numbers of each objective. Never decides which is right.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use mapwarden_contract::UnixNanos;
 use tokio::sync::watch;
 
-use super::answer::Series;
-use super::client::{AskError, Server};
+use super::answer::AnswerSeries;
+use super::client::Server;
+use super::error::QueryError;
 use super::grid::Grid;
 use crate::config::AgreementSettings;
 use crate::view::{Agreement, ComparedNumber, ObjectiveAgreement, SourceTrouble};
@@ -29,7 +30,7 @@ pub(super) struct Comparer {
     pub(super) grid: Grid,
     pub(super) server: Server,
     pub(super) view: watch::Receiver<Arc<View>>,
-    pub(super) told: watch::Sender<Arc<Agreement>>,
+    pub(super) agreement: watch::Sender<Arc<Agreement>>,
 }
 
 impl Comparer {
@@ -39,21 +40,21 @@ impl Comparer {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            // The rules are asked for the moment up to which our own steps have been taken.
+            // The moment up to which the sidecar's own steps have been fetched.
             let moment = self.grid.horizon(UnixNanos::now());
             let theirs = self.theirs(moment).await;
-            self.tell(moment, theirs);
+            self.publish(moment, theirs);
         }
     }
 
-    async fn theirs(&self, moment: UnixNanos) -> Result<Vec<Series>, AskError> {
+    async fn theirs(&self, moment: UnixNanos) -> Result<Vec<AnswerSeries>, QueryError> {
         let query = format!("{{__name__=~\"{BUDGET}|{ERROR_RATIO}.+\", sloth_id!=\"\"}}");
         self.server.at(&query, moment).await
     }
 
-    fn tell(&self, moment: UnixNanos, theirs: Result<Vec<Series>, AskError>) {
+    fn publish(&self, moment: UnixNanos, theirs: Result<Vec<AnswerSeries>, QueryError>) {
         let view = self.view.borrow().clone();
-        self.told.send_modify(|known| {
+        self.agreement.send_modify(|known| {
             let known = Arc::make_mut(known);
             match theirs {
                 Ok(series) => {
@@ -64,7 +65,7 @@ impl Comparer {
                     known.trouble = None;
                 }
                 Err(error) => {
-                    // What cannot be compared any more is not shown as if it still agreed.
+                    // Otherwise the last comparison would look as if it still held.
                     known.objectives = BTreeMap::new();
                     let since = known.trouble.take().map_or_else(Timestamp::now, |trouble| trouble.since);
                     known.trouble = Some(SourceTrouble { since, message: error.to_string() });
@@ -74,17 +75,17 @@ impl Comparer {
     }
 }
 
-/// Both numbers of everything that both measure.
-fn agreed(slo: &SloView, series: &[Series]) -> ObjectiveAgreement {
+/// Returns both numbers of everything that both measure.
+fn agreed(slo: &SloView, series: &[AnswerSeries]) -> ObjectiveAgreement {
     let sloth_id = format!("{}-{}", slo.service, slo.name);
     let of_slo = |name: &str| {
-        let is_label = |one: &Series, label: &str, value: &str| {
+        let is_label = |one: &AnswerSeries, label: &str, value: &str| {
             one.labels.get(label).is_some_and(|found| found == value)
         };
         let mut found = series
             .iter()
             .filter(|one| is_label(one, "__name__", name) && is_label(one, "sloth_id", &sloth_id));
-        // Two series of one name are two rules of it: which one would be meant?
+        // Two series of one name come from two rules, and nothing says which one counts.
         let only = found.next().filter(|_| found.next().is_none());
         only.and_then(|one| one.samples.last()).map(|sample| sample.value).filter(|value| value.is_finite())
     };

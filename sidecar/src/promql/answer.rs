@@ -1,5 +1,5 @@
-//! Comes in: the body of an answer of Prometheus' HTTP API. Goes out: series of samples, or what is wrong with it. An answer
-//! that may be a part of the truth is no answer.
+//! Comes in: the body of an answer of Prometheus' HTTP API. Goes out: series of samples, or why it has none. Never accepts an
+//! answer that may be incomplete.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use mapwarden_contract::UnixNanos;
 use serde::Deserialize;
 
-use super::client::AskError;
+use super::error::QueryError;
 
 /// One series of an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Series {
+pub(super) struct AnswerSeries {
     /// Its labels.
     pub(super) labels: BTreeMap<String, String>,
     /// Its samples, the oldest first.
@@ -23,7 +23,7 @@ pub(super) struct Series {
 pub(super) struct Sample {
     /// When, to the millisecond, as Prometheus keeps time.
     pub(super) at: UnixNanos,
-    /// What; infinite or not a number where the server says so.
+    /// The value; infinite or NaN if the server says so.
     pub(super) value: f64,
 }
 
@@ -66,48 +66,48 @@ struct Row {
 /// Reads a body.
 ///
 /// # Errors
-/// It is not an answer of the API, says that the query is wrong, warns that it is not all, or has no numbers.
-pub(super) fn read(body: &[u8]) -> Result<Vec<Series>, AskError> {
+/// It is not an answer of the API, reports that the query is wrong, warns that it may be incomplete, or has no numbers.
+pub(super) fn read(body: &[u8]) -> Result<Vec<AnswerSeries>, QueryError> {
     let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|error| AskError::Malformed(error.to_string()))?;
+        serde_json::from_slice(body).map_err(|error| QueryError::Malformed(error.to_string()))?;
     if envelope.status != "success" {
         let Envelope { kind, error, .. } = envelope;
-        return Err(AskError::Refused { kind, detail: short(&error) });
+        return Err(QueryError::Refused { kind, detail: short(&error) });
     }
     if let Some(warning) = envelope.warnings.first() {
-        return Err(AskError::Partial(short(warning)));
+        return Err(QueryError::Partial(short(warning)));
     }
     match envelope.data {
         Some(Data::Matrix(rows) | Data::Vector(rows)) => rows.into_iter().map(series).collect(),
         Some(Data::Scalar(pair)) => {
-            Ok(vec![Series { labels: BTreeMap::new(), samples: vec![sample(&pair)?] }])
+            Ok(vec![AnswerSeries { labels: BTreeMap::new(), samples: vec![sample(&pair)?] }])
         }
-        Some(Data::String(_)) => Err(AskError::Malformed("a text, where numbers are expected".to_owned())),
-        None => Err(AskError::Malformed("a success without data".to_owned())),
+        Some(Data::String(_)) => Err(QueryError::Malformed("a text, where numbers are expected".to_owned())),
+        None => Err(QueryError::Malformed("a success without data".to_owned())),
     }
 }
 
-fn series(row: Row) -> Result<Series, AskError> {
+fn series(row: Row) -> Result<AnswerSeries, QueryError> {
     if row.histogram.is_some() || row.histograms.is_some() {
         let message = "native histograms, where numbers are expected: accepted is e.g. histogram_count(..)";
-        return Err(AskError::Malformed(message.to_owned()));
+        return Err(QueryError::Malformed(message.to_owned()));
     }
     let samples = row.values.iter().chain(&row.value).map(sample).collect::<Result<_, _>>()?;
-    Ok(Series { labels: row.metric, samples })
+    Ok(AnswerSeries { labels: row.metric, samples })
 }
 
-fn sample((seconds, text): &(f64, String)) -> Result<Sample, AskError> {
+fn sample((seconds, text): &(f64, String)) -> Result<Sample, QueryError> {
     let at = Duration::try_from_secs_f64(*seconds)
         .ok()
         .and_then(|since| u64::try_from(since.as_nanos()).ok())
-        .ok_or_else(|| AskError::Malformed(format!("the time {seconds}")))?;
+        .ok_or_else(|| QueryError::Malformed(format!("the time {seconds}")))?;
     // Seconds as a float are off by up to a microsecond; Prometheus' own resolution is a millisecond.
     let at = UnixNanos::new(at.saturating_add(500_000) / 1_000_000 * 1_000_000);
-    let value = text.parse().map_err(|_| AskError::Malformed(format!("the value {}", short(text))))?;
+    let value = text.parse().map_err(|_| QueryError::Malformed(format!("the value {}", short(text))))?;
     Ok(Sample { at, value })
 }
 
-/// The beginning of what a server says, for a log line.
+/// Returns the beginning of a server's message, for a log line.
 pub(super) fn short(text: &str) -> String {
     /// Longer, and a server's page of HTML would fill the log.
     const MOST: usize = 300;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_all_of_the_truth_is_an_error() {
+    fn incomplete_and_malformed_answers_are_errors() {
         let cases = [
             (r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#, "refused"),
             (

@@ -1,5 +1,5 @@
-//! Asks a Prometheus-compatible server. Comes in: a query. Goes out: series, or why there are none. Bounded in time and in
-//! size; secrets are read for each request, so that they can be renewed, and never shown.
+//! The client of one Prometheus-compatible server. Comes in: a query. Goes out: series, or why there are none. Bounded in time
+//! and in size. Reads secrets for each request, so that they can be renewed, and never shows one.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,14 +8,11 @@ use mapwarden_contract::UnixNanos;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response, Url};
 
-use super::answer::{self, Series, short};
+use super::answer::{self, AnswerSeries, short};
+use super::error::{MAX_ANSWER, QueryError};
 use super::grid::Span;
 use crate::config::{Authentication, HeaderText, Secret, Source};
 use crate::metric_names as names;
-
-/// The largest answer in bytes. Raised, one answer takes more memory (some times its size while it is read); lowered, samples
-/// of many series are asked for in smaller portions, until one step does not fit any more.
-const MAX_ANSWER: usize = 16 << 20;
 
 /// The results of a request, as labelled; beside `ok`.
 const FAILURES: [&str; 8] =
@@ -24,62 +21,7 @@ const FAILURES: [&str; 8] =
 /// The label of a request that brought an answer.
 const OK: &str = "ok";
 
-/// Why there is no answer. A closed set.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
-    /// A secret cannot be read, or cannot be sent.
-    #[error("{0}")]
-    Secret(String),
-    /// No connection, or it broke.
-    #[error("cannot be reached: {0}")]
-    Unreachable(String),
-    /// No answer in time.
-    #[error("did not answer within {0}")]
-    TooLate(String),
-    /// An answer that is none of the API.
-    #[error("answered with status {code}: {detail}")]
-    Status {
-        /// The status code.
-        code: u16,
-        /// The beginning of the body.
-        detail: String,
-    },
-    /// An answer of more than 16 MiB.
-    #[error("answered with more than {} MiB: accepted is less, by fewer series or a recording rule", MAX_ANSWER >> 20)]
-    TooLarge,
-    /// A body that is not what the API answers.
-    #[error("answered what is not understood: {0}")]
-    Malformed(String),
-    /// The server says that the query is wrong, or that it cannot answer it.
-    #[error("refused the query ({kind}): {detail}")]
-    Refused {
-        /// The API's `errorType`.
-        kind: String,
-        /// What the server says.
-        detail: String,
-    },
-    /// The server warns that the answer may not be all.
-    #[error("answered with a warning, so that it may not be all: {0}")]
-    Partial(String),
-}
-
-impl AskError {
-    /// The label's value.
-    pub(super) const fn name(&self) -> &'static str {
-        match self {
-            Self::Secret(_) => "secret",
-            Self::Unreachable(_) => "unreachable",
-            Self::TooLate(_) => "timeout",
-            Self::Status { .. } => "status",
-            Self::TooLarge => "too_large",
-            Self::Malformed(_) => "malformed",
-            Self::Refused { .. } => "refused",
-            Self::Partial(_) => "partial",
-        }
-    }
-}
-
-/// A server, and how it is asked.
+/// A server, and how it is queried.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     client: reqwest::Client,
@@ -95,35 +37,47 @@ impl Server {
     }
 
     /// Evaluates a query at the end of every step.
-    pub(super) async fn at_each_step(&self, query: &str, span: &Span) -> Result<Vec<Series>, AskError> {
+    pub(super) async fn at_each_step(
+        &self,
+        query: &str,
+        span: &Span,
+    ) -> Result<Vec<AnswerSeries>, QueryError> {
         let (start, end) = (seconds(span.end_of(0)), seconds(span.end()));
         let step = format!("{}", span.every.as_secs_f64());
         self.ask("query_range", &[("query", query), ("start", &start), ("end", &end), ("step", &step)]).await
     }
 
-    /// Evaluates a query at one moment. Of a selector with a range, the answer is the samples.
-    pub(super) async fn at(&self, query: &str, moment: UnixNanos) -> Result<Vec<Series>, AskError> {
+    /// Evaluates a query at one moment; the answer to a selector with a range is its samples.
+    pub(super) async fn at(&self, query: &str, moment: UnixNanos) -> Result<Vec<AnswerSeries>, QueryError> {
         self.ask("query", &[("query", query), ("time", &seconds(moment))]).await
     }
 
-    async fn ask(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Result<Vec<Series>, AskError> {
+    async fn ask(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<AnswerSeries>, QueryError> {
         let began = Instant::now();
         let answer = self.answer(endpoint, parameters).await;
-        let result = answer.as_ref().map_or_else(AskError::name, |_| OK);
+        let result = answer.as_ref().map_or_else(QueryError::name, |_| OK);
         requests(&self.source.name, result).increment(1);
         metrics::histogram!(names::SOURCE_DURATION.name, "source" => self.source.name.clone())
             .record(began.elapsed());
         answer
     }
 
-    async fn answer(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Result<Vec<Series>, AskError> {
+    async fn answer(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<AnswerSeries>, QueryError> {
         let response =
             self.request(endpoint, parameters)?.send().await.map_err(|error| self.failed(error))?;
         let status = response.status();
         let body = self.body(response).await?;
         // The API answers a wrong query with 400 and a query that fails with 422 or 503, and says why.
         match answer::read(&body) {
-            Err(AskError::Malformed(_)) if !status.is_success() => Err(AskError::Status {
+            Err(QueryError::Malformed(_)) if !status.is_success() => Err(QueryError::Status {
                 code: status.as_u16(),
                 detail: short(String::from_utf8_lossy(&body).trim()),
             }),
@@ -131,11 +85,11 @@ impl Server {
         }
     }
 
-    fn request(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Result<RequestBuilder, AskError> {
+    fn request(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Result<RequestBuilder, QueryError> {
         let Source { url, timeout, headers, authentication, .. } = &*self.source;
         let url = format!("{}/api/v1/{endpoint}", url.trim_end_matches('/'));
         let limit = format!("{}", timeout.as_secs_f64());
-        // Thanos' own parameter: fail rather than leave out a store that is away. Others do not know it.
+        // Thanos' own parameter: fail rather than leave out a store that is away. Other servers ignore it.
         let always = [("timeout", limit.as_str()), ("partial_response", "false")];
         let mut request = self
             .client
@@ -149,7 +103,7 @@ impl Server {
                 HeaderText::Plain(text) => text.clone(),
                 HeaderText::Secret(secret) => read(secret)?,
             };
-            let unsendable = || AskError::Secret(format!("the header {name} cannot be sent"));
+            let unsendable = || QueryError::Secret(format!("the header {name} cannot be sent"));
             let mut value = HeaderValue::from_str(&text).map_err(|_| unsendable())?;
             value.set_sensitive(true);
             map.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?, value);
@@ -162,24 +116,24 @@ impl Server {
         })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, AskError> {
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, QueryError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error))? {
             if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(AskError::TooLarge);
+                return Err(QueryError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body)
     }
 
-    /// What went wrong, without the URL, and with what lies below: a refused connection, a wrong certificate.
-    fn failed(&self, error: reqwest::Error) -> AskError {
+    /// Returns the error without the URL, and with its causes: a refused connection, a wrong certificate.
+    fn failed(&self, error: reqwest::Error) -> QueryError {
         if error.is_timeout() {
-            return AskError::TooLate(format!("{} s", self.source.timeout.as_secs_f64()));
+            return QueryError::TooLate(format!("{} s", self.source.timeout.as_secs_f64()));
         }
         let error = anyhow::Error::new(error.without_url());
-        AskError::Unreachable(format!("{error:#}"))
+        QueryError::Unreachable(format!("{error:#}"))
     }
 }
 
@@ -187,26 +141,26 @@ fn requests(source: &str, result: &'static str) -> metrics::Counter {
     metrics::counter!(names::SOURCE_REQUESTS.name, "source" => source.to_owned(), "result" => result)
 }
 
-/// A secret as it is at this moment, without the line break that editors add.
-fn read(secret: &Secret) -> Result<String, AskError> {
+/// Reads a secret, without the line break that editors add.
+fn read(secret: &Secret) -> Result<String, QueryError> {
     match secret {
         Secret::File(path) => std::fs::read_to_string(path)
             .map(|text| text.trim().to_owned())
-            .map_err(|error| AskError::Secret(format!("the secret in `{}`: {error}", path.display()))),
+            .map_err(|error| QueryError::Secret(format!("the secret in `{}`: {error}", path.display()))),
         Secret::Environment(name) => std::env::var(name).map_err(|_| {
-            AskError::Secret(format!("the environment variable `{name}` is not set, or not text"))
+            QueryError::Secret(format!("the environment variable `{name}` is not set, or not text"))
         }),
     }
 }
 
-/// Parameters as a form.
+/// Returns parameters in the encoding of a form.
 fn encoded<'a>(parameters: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
     let pairs = parameters.map(|(name, value)| (*name, *value));
     let url = Url::parse_with_params("http://form", pairs);
     url.ok().and_then(|url| url.query().map(str::to_owned)).unwrap_or_default()
 }
 
-/// A moment as the API takes it, to the millisecond.
+/// Returns a moment in the format of the API, to the millisecond.
 fn seconds(moment: UnixNanos) -> String {
     let milliseconds = moment.get() / 1_000_000;
     format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)

@@ -1,9 +1,9 @@
-//! The grid of steps: every step ends at a multiple of its length since 1970, whoever asks and whenever. Comes in: how far
-//! an objective is, and the time. Goes out: which steps are to be asked for. Never reads a clock.
+//! The grid of steps: every step ends at a multiple of its length since 1970, so that all sidecars query the same steps. Comes
+//! in: how far an objective is, and the time. Goes out: the steps that are due. Never reads a clock.
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
-/// When steps may be asked for.
+/// When steps may be queried.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
     /// How long a step is.
@@ -26,18 +26,18 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// The end of the last step.
+    /// Returns the end of the last step.
     pub(super) fn end(&self) -> UnixNanos {
         self.end_of(self.steps.saturating_sub(1))
     }
 
-    /// The end of a step, counted from 0.
+    /// Returns the end of a step, counted from 0.
     pub(super) fn end_of(&self, step: usize) -> UnixNanos {
         let steps = u64::try_from(step).unwrap_or(u64::MAX).saturating_add(1);
         self.start + Nanos::new(self.every.get().saturating_mul(steps))
     }
 
-    /// The step that holds a moment: later than its start, at its end at the latest; none outside of the span.
+    /// Returns the step that holds a moment: later than its start, at its end at the latest; none outside of the span.
     pub(super) fn step_of(&self, moment: UnixNanos) -> Option<usize> {
         let into = moment.get().checked_sub(self.start.get())?.checked_sub(1)?;
         usize::try_from(into / self.every.get()).ok().filter(|step| *step < self.steps)
@@ -45,12 +45,12 @@ impl Span {
 }
 
 impl Grid {
-    /// The end of the newest step that is old enough.
+    /// Returns the end of the newest step that is old enough.
     pub(super) fn horizon(&self, now: UnixNanos) -> UnixNanos {
         self.floor(now.before(self.staleness))
     }
 
-    /// The steps after `from` that are old enough, at most so many, and how many between are out of reach.
+    /// Returns the steps after `from` that are old enough, at most `most`, and how many before them are out of reach.
     pub(super) fn due(&self, from: Option<UnixNanos>, now: UnixNanos, most: usize) -> (Option<Span>, u64) {
         let oldest = self.floor(now.before(self.reach));
         let next = from.map_or(oldest, |from| self.ceil(from));
@@ -62,7 +62,7 @@ impl Grid {
         (Some(Span { start, every: self.every, steps }).filter(|span| span.steps > 0), missed)
     }
 
-    /// For how long the step after the newest one is not old enough yet.
+    /// Returns how long it takes until the next step is old enough.
     pub(super) fn until_next(&self, now: UnixNanos) -> Nanos {
         (self.horizon(now) + self.every + self.staleness).since(now)
     }
@@ -104,7 +104,7 @@ mod tests {
             ("old enough", Some(60), 150, (Some((60, 1)), 0)),
             ("taken but for its last nanosecond", Some(119), 200, (None, 0)),
             ("three were missed", Some(60), 275, (Some((60, 3)), 0)),
-            ("more than are asked at once", Some(60), 600, (Some((60, 5)), 0)),
+            ("more than are queried at once", Some(60), 600, (Some((60, 5)), 0)),
             ("two are out of reach", Some(60), 800, (Some((180, 5)), 2)),
             ("a clock that went back", Some(900), 100, (None, 0)),
             ("never measured", None, 1_000, (Some((360, 5)), 0)),

@@ -1,17 +1,17 @@
-//! From what a server says of one step to good and bad events, or to the reason why the step stays unmeasured. Never asks,
-//! never rounds an event away.
+//! Comes in: the values that a server answers for one step. Goes out: good and bad events, or the reason why the step stays
+//! unmeasured. Never queries, and never rounds an event away.
 
 use mapwarden_contract::Verdict;
 use mapwarden_objective::Comparison;
 
-/// How many events one evaluation of a share counts as. How many events the share is of is not known. Raised, shares keep
+/// How many events one evaluation of a share counts as: the number of events behind a share is unknown. Raised, shares keep
 /// more digits; lowered, short windows see whole evaluations only.
 const EVALUATION: f64 = 1_000.0;
 
 /// By how much a part may exceed its whole and still be it: what floating point makes of equal sums.
 const SLACK: f64 = 1e-9;
 
-/// What became of a step. A closed set.
+/// The result of a step. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StepResult {
     /// It is measured.
@@ -24,7 +24,7 @@ pub(super) enum StepResult {
     PartAboveTotal,
     /// A share is not in [0, 1].
     NotAShare,
-    /// It is older than the reach: it was never asked for.
+    /// It is older than the reach: it was never queried.
     OutOfReach,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Amounts {
 }
 
 impl Amounts {
-    /// A part and the rest.
+    /// Returns a part and the remainder as good and bad events.
     const fn divided(part: f64, rest: f64, is: Verdict) -> Self {
         match is {
             Verdict::Good => Self { good: part, bad: rest },
@@ -69,8 +69,8 @@ impl Amounts {
     }
 }
 
-/// Judges the events of a step. A part that no series is there for is no event, if the total is there: error series are born
-/// with the first error. Without a total nothing is measured.
+/// Judges the events of a step. A missing part is no event if there is a total: error series begin with the first error.
+/// Without a total, nothing is measured.
 pub(super) fn events(total: Option<f64>, part: Option<f64>, is: Verdict) -> Result<Amounts, StepResult> {
     let total = total.ok_or(StepResult::Empty)?;
     let part = part.unwrap_or(0.0);
@@ -83,7 +83,7 @@ pub(super) fn events(total: Option<f64>, part: Option<f64>, is: Verdict) -> Resu
     Ok(Amounts::divided(part.min(total), (total - part).max(0.0), is))
 }
 
-/// Judges a share. What is not a number is zero divided by zero: measured, and no event.
+/// Judges a share. NaN is zero divided by zero: measured, and no event.
 pub(super) fn share(share: Option<f64>, is: Verdict) -> Result<Amounts, StepResult> {
     let share = share.ok_or(StepResult::Empty)?;
     if share.is_nan() {
@@ -96,7 +96,7 @@ pub(super) fn share(share: Option<f64>, is: Verdict) -> Result<Amounts, StepResu
     Ok(Amounts::divided(part, EVALUATION - part, is))
 }
 
-/// Judges a value, which is one event. What is not a number, as the quantile of no events is, is measured and no event.
+/// Judges a value, which is one event. NaN, as the quantile of no events is, is measured and no event.
 pub(super) fn value(value: Option<f64>, good: Comparison, threshold: f64) -> Result<Amounts, StepResult> {
     let value = value.ok_or(StepResult::Empty)?;
     if value.is_nan() {
@@ -112,13 +112,13 @@ pub(super) fn value(value: Option<f64>, good: Comparison, threshold: f64) -> Res
     Ok(Amounts { good, bad: 1.0 - good })
 }
 
-/// Makes events whole and keeps what is left over for the next step, so that the sum of many steps is never off by more than
-/// half an event.
+/// Rounds events and keeps the remainder for the next step, so that the sum of many steps is never off by more than half an
+/// event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Carry(Amounts);
 
 impl Carry {
-    /// Whole good and bad events.
+    /// Returns whole good and bad events.
     pub(super) fn whole(&mut self, amounts: Amounts) -> (u64, u64) {
         (carried(&mut self.0.good, amounts.good), carried(&mut self.0.bad, amounts.bad))
     }
@@ -175,8 +175,8 @@ mod tests {
             (Some(-0.1), Err(StepResult::NotAShare)),
             (None, Err(StepResult::Empty)),
         ];
-        for (told, expected) in shares {
-            assert_eq!(pair(share(told, Verdict::Bad)), expected, "{told:?}");
+        for (input, expected) in shares {
+            assert_eq!(pair(share(input, Verdict::Bad)), expected, "{input:?}");
         }
         let values = [
             (Some(0.3), Comparison::Lte, Ok((1.0, 0.0))),
@@ -187,8 +187,8 @@ mod tests {
             (Some(f64::NAN), Comparison::Lte, Ok((0.0, 0.0))),
             (None, Comparison::Lte, Err(StepResult::Empty)),
         ];
-        for (told, comparison, expected) in values {
-            assert_eq!(pair(value(told, comparison, 0.3)), expected, "{told:?} {comparison:?}");
+        for (input, comparison, expected) in values {
+            assert_eq!(pair(value(input, comparison, 0.3)), expected, "{input:?} {comparison:?}");
         }
     }
 

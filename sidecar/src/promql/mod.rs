@@ -1,14 +1,15 @@
-//! Objectives whose events Prometheus-compatible servers count. Comes in: sources, and the objectives that ask them. Goes out:
-//! steps for the state's owner, a [`SourceBoard`] for whoever shows how it goes, and the difference between our budgets and
-//! those of recording rules. Never counts a step twice, and never takes silence for zero.
+//! Queries Prometheus-compatible servers for the events of objectives. Comes in: sources, and the objectives that refer to
+//! them. Goes out: steps for the state's owner, a [`SourceBoard`] that shows the progress, and the difference between the
+//! sidecar's budgets and those of recording rules. Never counts a step twice, and never takes silence for zero.
 //!
-//! The only mark of how far an objective is belongs to the state's owner, who commits it together with the events: a source
-//! asks for the steps after it, in order, and the server's history makes up for what was missed.
+//! Only the state's owner knows how far an objective is, and commits it together with the events: a source queries the steps
+//! after that, in order, and the server's history makes up for an outage.
 
 mod agreement;
 mod answer;
-mod asker;
 mod client;
+mod error;
+mod fetch;
 mod grid;
 mod judge;
 mod samples;
@@ -20,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::agreement::Comparer;
-use self::asker::Asker;
 use self::client::Server;
+use self::fetch::StepFetcher;
 use self::grid::Grid;
 use self::judge::Carry;
 use crate::config::{Source, source_of};
@@ -32,30 +33,31 @@ use crate::view::{Agreement, QueriedState, SourceBoard, SourceFacts};
 use mapwarden_objective::{Indicator, Slo};
 use mapwarden_slo::Plan;
 
-/// How many objectives ask one server at once. Raised, catching up is faster and burdens the server more.
+/// How many objectives query one server at once. Raised, catching up is faster and loads the server more; lowered, it takes
+/// longer.
 const AT_ONCE: usize = 4;
 
-/// The sidecar has no way to ask over HTTP.
+/// The HTTP client of the sources cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make the HTTP client of the sources")]
-pub struct SourcesError(#[from] reqwest::Error);
+pub(crate) struct SourcesError(#[from] reqwest::Error);
 
-/// Everything that asks, ready to run.
-pub struct Sources {
-    sources: Vec<Ready>,
+/// The sources with their planned queries, ready to run.
+pub(crate) struct Sources {
+    sources: Vec<PlannedSource>,
 }
 
-/// A source and who asks it.
-struct Ready {
+/// A source and the objectives that refer to it.
+struct PlannedSource {
     source: Arc<Source>,
     queried: Vec<(Slo, Plan, watch::Sender<Arc<QueriedState>>)>,
     agreement: Option<watch::Sender<Arc<Agreement>>>,
 }
 
 impl Sources {
-    /// Plans what is asked, and gives what shows how it goes. Objectives that the configuration refuses are left out: the
-    /// configuration has refused them before.
-    pub fn new(sources: &[Source], slos: &[Slo]) -> (Self, Vec<SourceBoard>) {
+    /// Plans the queries, and returns the boards that show their progress. Objectives that the configuration refused are left
+    /// out.
+    pub(crate) fn new(sources: &[Source], slos: &[Slo]) -> (Self, Vec<SourceBoard>) {
         let mut ready = Vec::new();
         let mut boards = Vec::new();
         for source in sources {
@@ -75,16 +77,16 @@ impl Sources {
             });
             let (agreement, agreed) = comparison.unzip();
             boards.push(SourceBoard { facts: Arc::new(facts(source)), objectives, agreement: agreed });
-            ready.push(Ready { source: Arc::new(source.clone()), queried, agreement });
+            ready.push(PlannedSource { source: Arc::new(source.clone()), queried, agreement });
         }
         (Self { sources: ready }, boards)
     }
 
-    /// Asks until it is stopped.
+    /// Queries until it is stopped.
     ///
     /// # Errors
-    /// An HTTP client that cannot be made, before anything is asked.
-    pub async fn run(
+    /// An HTTP client that cannot be made, before anything is queried.
+    pub(crate) async fn run(
         self,
         queue: mpsc::Sender<Input>,
         view: watch::Receiver<Arc<View>>,
@@ -93,35 +95,35 @@ impl Sources {
         if self.sources.is_empty() {
             return Ok(());
         }
-        let client = http::client(Reach::ByProxy)?;
+        let client = http::client(Reach::ViaProxy)?;
         let mut tasks = JoinSet::new();
-        for Ready { source, queried, agreement } in self.sources {
+        for PlannedSource { source, queried, agreement } in self.sources {
             let server = Server::new(client.clone(), source.clone());
             let places = Arc::new(Semaphore::new(AT_ONCE));
             let grid = Grid { every: source.every, staleness: source.staleness, reach: source.reach };
-            if let (Some(settings), Some(told)) = (source.agreement.clone(), agreement) {
+            if let (Some(settings), Some(agreement)) = (source.agreement.clone(), agreement) {
                 let ids = queried.iter().map(|(slo, ..)| slo.id()).collect();
                 let comparer =
-                    Comparer { ids, settings, grid, server: server.clone(), view: view.clone(), told };
+                    Comparer { ids, settings, grid, server: server.clone(), view: view.clone(), agreement };
                 let stop = stop.clone();
                 tasks.spawn(async move { stop.run_until_cancelled(comparer.run()).await.unwrap_or(()) });
             }
-            for (slo, plan, told) in queried {
-                let asker = Asker {
+            for (slo, plan, state) in queried {
+                let fetcher = StepFetcher {
                     slo: slo.id(),
                     source: source.name.clone(),
-                    most: Asker::most(&plan, source.every),
+                    most: StepFetcher::most(&plan, source.every),
                     plan,
                     grid,
                     server: server.clone(),
                     places: places.clone(),
                     queue: queue.clone(),
-                    told,
+                    state,
                     carry: Carry::default(),
                     answered: None,
                 };
                 let stop = stop.clone();
-                tasks.spawn(async move { stop.run_until_cancelled(asker.run()).await.unwrap_or(()) });
+                tasks.spawn(async move { stop.run_until_cancelled(fetcher.run()).await.unwrap_or(()) });
             }
         }
         tasks.join_all().await;

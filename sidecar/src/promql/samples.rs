@@ -1,23 +1,23 @@
-//! Counts the samples of a counter's series. Comes in: samples as they were scraped. Goes out: how much all series increased
-//! in each step, to the event. Never extrapolates.
+//! Counts the increases of counters. Comes in: samples as they were scraped. Goes out: by how much all series increased in
+//! each step, to the event. Never extrapolates.
 //!
-//! A value below the one before is a counter that began again at zero. The first sample of a series counts in full where its
-//! target, told by `job` and `instance`, was scraped before without it: it was born since, as the series of a first error is.
-//! Else it is only a base: what it counted before is not ours to place in time.
+//! A value below the previous one is a counter that restarted at zero. The first sample of a series counts in full if its
+//! target, identified by `job` and `instance`, was scraped before without it: the series began since, as that of a first error
+//! does. Otherwise it is only a base: when its earlier events happened is unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapwarden_contract::{Nanos, UnixNanos};
 
-use super::answer::{Sample, Series};
+use super::answer::{AnswerSeries, Sample};
 use super::grid::Span;
 
-/// How far before a step samples are asked for: the latest one before it is what the first in it is compared with. Raised, a
-/// target that was not scraped for longer keeps what it counted meanwhile, and answers are larger; lowered to less than twice
+/// How far before a step samples are queried: the first sample in the step is compared with the latest one before it. Raised, a
+/// target that was not scraped for longer keeps the events of that time, and answers are larger; lowered to less than twice
 /// the scrape interval, one failed scrape loses events. It is Prometheus' own look-back.
 pub(super) const LOOK_BACK: Nanos = Nanos::from_secs(300);
 
-/// What all series increased by in one step.
+/// The increase of all series in one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Increased {
     /// By how much.
@@ -32,7 +32,7 @@ pub(super) struct Scrapes<'a>(BTreeMap<(&'a str, &'a str), BTreeSet<UnixNanos>>)
 
 impl<'a> Scrapes<'a> {
     /// Every scrape that left a sample.
-    pub(super) fn of(series: impl Iterator<Item = &'a Series>) -> Self {
+    pub(super) fn of(series: impl Iterator<Item = &'a AnswerSeries>) -> Self {
         let mut scrapes = Self::default();
         for one in series {
             let Some(target) = target(one) else { continue };
@@ -42,20 +42,20 @@ impl<'a> Scrapes<'a> {
     }
 
     /// The last scrape of a series' target before a moment, within the look-back.
-    fn before(&self, series: &Series, moment: UnixNanos) -> Option<UnixNanos> {
+    fn before(&self, series: &AnswerSeries, moment: UnixNanos) -> Option<UnixNanos> {
         let scrapes = self.0.get(&target(series)?)?;
         scrapes.range(moment.before(LOOK_BACK)..moment).next_back().copied()
     }
 }
 
-/// The labels by which Prometheus tells targets apart; none where an aggregation has taken them away.
-fn target(series: &Series) -> Option<(&str, &str)> {
+/// Returns the labels by which Prometheus identifies a target; none if an aggregation has removed them.
+fn target(series: &AnswerSeries) -> Option<(&str, &str)> {
     let label = |name| series.labels.get(name).map(String::as_str);
     Some((label("job").unwrap_or_default(), label("instance")?))
 }
 
-/// What all series increased by in each step; none where no two samples of any series tell.
-pub(super) fn increases(all: &[Series], scrapes: &Scrapes<'_>, span: &Span) -> Vec<Option<Increased>> {
+/// Returns by how much all series increased in each step; none if no series has two samples to compare.
+pub(super) fn increases(all: &[AnswerSeries], scrapes: &Scrapes<'_>, span: &Span) -> Vec<Option<Increased>> {
     let mut steps = vec![None; span.steps];
     for series in all {
         let mut last: Option<Sample> = None;
@@ -89,22 +89,22 @@ mod tests {
 
     const START: u64 = 1_800_000_000;
 
-    /// (name, what each step increased by, and from which second on it tells; series as (instance, samples))
+    /// (name, what each step increased by, and from which second on it is measured; series as (instance, samples))
     type Case<'a> = (&'a str, [Option<(f64, i64)>; 2], &'a [(&'a str, &'a [(i64, f64)])]);
 
     fn at(seconds: i64) -> UnixNanos {
         UnixNanos::new((START.cast_signed() + seconds).cast_unsigned() * 1_000_000_000)
     }
 
-    fn series(instance: &str, samples: &[(i64, f64)]) -> Series {
+    fn series(instance: &str, samples: &[(i64, f64)]) -> AnswerSeries {
         let label = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let labels =
             [("job", "shop"), ("instance", instance)].into_iter().filter(|label| !label.1.is_empty());
         let sample = |(second, value): &(i64, f64)| Sample { at: at(*second), value: *value };
-        Series { labels: labels.map(label).collect(), samples: samples.iter().map(sample).collect() }
+        AnswerSeries { labels: labels.map(label).collect(), samples: samples.iter().map(sample).collect() }
     }
 
-    fn count(all: &[Series], steps: usize) -> Vec<Option<(f64, i64)>> {
+    fn count(all: &[AnswerSeries], steps: usize) -> Vec<Option<(f64, i64)>> {
         let span = Span { start: at(0), every: Nanos::from_secs(60), steps };
         let seconds = |at: UnixNanos| (at.get() / 1_000_000_000).cast_signed() - START.cast_signed();
         let counted = increases(all, &Scrapes::of(all.iter()), &span);
@@ -144,8 +144,8 @@ mod tests {
                 &[("a", &[(-10, 9.0), (20, 9.0)]), ("b", &[(50, 1_000.0), (80, 1_001.0)])],
             ),
         ];
-        for (name, expected, told) in cases {
-            let all: Vec<_> = told.iter().map(|(instance, samples)| series(instance, samples)).collect();
+        for (name, expected, input) in cases {
+            let all: Vec<_> = input.iter().map(|(instance, samples)| series(instance, samples)).collect();
             assert_eq!(count(&all, 2), expected, "{name}");
         }
     }
@@ -158,27 +158,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn steps_add_up_to_the_truth_however_they_are_asked_for(
+        fn increases_add_up_however_they_are_queried(
             gaps in prop::collection::vec((1_i64..90, 0_u32..50, prop::bool::weighted(0.1)), 2..80), split in 1_usize..20
         ) {
-            let (mut second, mut value, mut truth) = (0, 1.0, 0.0);
+            let (mut second, mut value, mut total) = (0, 1.0, 0.0);
             let mut samples = vec![(0, 1.0)];
             for (gap, increase, is_reset) in gaps {
                 second += gap;
                 // A counter that begins again is seen to have done so if it is below what it was.
                 value = if is_reset && value > f64::from(increase) { 0.0 } else { value } + f64::from(increase);
-                truth += f64::from(increase);
+                total += f64::from(increase);
                 samples.push((second, value));
             }
             let all = [series("a", &samples)];
             let whole: f64 = count(&all, 200).into_iter().flatten().map(|step| step.0).sum();
-            prop_assert!((whole - truth).abs() < 1e-6, "{whole} of {truth}");
+            prop_assert!((whole - total).abs() < 1e-6, "{whole} of {total}");
             let scrapes = Scrapes::of(all.iter());
             let span = |first: usize, steps| Span { start: at(i64::try_from(first * 60).unwrap()), every: Nanos::from_secs(60), steps };
             let first = increases(&all, &scrapes, &span(0, split));
             let second = increases(&all, &scrapes, &span(split, 200 - split));
             let parts: f64 = first.into_iter().chain(second).flatten().map(|step| step.by).sum();
-            prop_assert!((parts - truth).abs() < 1e-6, "{parts} of {truth}");
+            prop_assert!((parts - total).abs() < 1e-6, "{parts} of {total}");
         }
     }
 }

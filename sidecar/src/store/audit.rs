@@ -1,12 +1,12 @@
-//! Rows of the audit log and of the boundaries of exclusions. Comes in: what the ledger has that the store has not. Goes
-//! out: all of it. Never changes or removes an entry that was written.
+//! Rows of the audit log and of the boundaries of exclusions. Comes in: entries of the ledger that are not saved yet. Goes
+//! out: all entries. Never changes or removes an entry that was written.
 
 use std::collections::BTreeSet;
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::{StoreError, database};
+use super::error::{StoreError, database};
 use mapwarden_engine::aggregate::slot::Counts;
 use mapwarden_engine::correction::AuditEntry;
 use mapwarden_engine::ledger::{Boundary, REACH, UnsavedCorrections};
@@ -41,7 +41,7 @@ pub(super) fn cuts(read: &ReadTransaction) -> Result<Vec<Boundary>, StoreError> 
     Ok(cuts)
 }
 
-/// Adds entries; one whose number is taken is there already, from a commit that succeeded without saying so.
+/// Adds entries; an entry with a known number was written by a commit that succeeded but reported an error.
 pub(super) fn write(
     write: &WriteTransaction,
     unsaved: &UnsavedCorrections,
@@ -68,7 +68,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Removes the boundaries of objectives that are no more.
+/// Removes the boundaries of objectives that no longer exist.
 pub(super) fn remove(write: &WriteTransaction, objectives: &BTreeSet<String>) -> Result<(), StoreError> {
     let mut table = write.open_table(CUTS).map_err(database)?;
     for slo in objectives {

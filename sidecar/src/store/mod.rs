@@ -1,5 +1,5 @@
-//! The durable state: one redb file under `--data-dir`. Comes in: what changed, once a second. Goes out: all of
-//! it, once, at the start. Never decides anything.
+//! The durable state: one redb file under `--data-dir`. Comes in: changes, once a second. Goes out: the whole state, once, at
+//! the start. Never decides anything.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -12,17 +12,17 @@
 //! | `corrections` | number, from 0 on | JSON of the audit log's [`AuditEntry`]; only ever added to |
 //! | `cuts` | SLO id, boundary in nanoseconds since 1970 | good, bad, covered nanoseconds that were counted before it |
 //!
-//! Format 2 has the last two tables: a version that does not know corrections would show budgets without them, so it is
-//! not to open it any more. Format 3 keeps slices in the order of time; before, they were in the order of objectives, in a
-//! table `slices`. A store of formats 1 and 2 becomes one of format 3 when it is opened.
+//! Format 2 has the last two tables: a version that does not know corrections would show budgets without them, so that it must
+//! not open the file. Format 3 keeps slots in the order of time; older ones kept them in the order of objectives, in a table
+//! `slices`. A store of formats 1 and 2 becomes one of format 3 when it is opened.
 //!
-//! Slots and the marks of the series that they were counted from are written in one transaction: a process
-//! killed at any moment has counted each event either in both or in neither, and the next cumulative point
-//! brings what was missing.
+//! Slots and the marks of the series that they were counted from are written in one transaction: a process that is killed at
+//! any moment has counted each event either in both or in neither, and the next cumulative point brings the missing events.
 
 mod audit;
+mod error;
 mod notices;
-mod slices;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ use std::sync::{Mutex, PoisonError};
 use mapwarden_contract::{Nanos, UnixNanos};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
+pub use self::error::StoreError;
+use self::error::{FORMAT, database, open_error};
 use self::notices::{read_notice, trim, write_notice};
 use mapwarden_engine::aggregate::UnsavedCounts;
 use mapwarden_engine::aggregate::objective;
@@ -41,17 +43,15 @@ use mapwarden_engine::ledger;
 use mapwarden_engine::notice;
 use mapwarden_engine::observation::Change;
 
-/// The format that this version writes and reads.
-const FORMAT: u64 = 3;
-
-/// The formats before, which are read and made the present one.
+/// Older formats, which are read and converted to [`FORMAT`].
 const BEFORE: [u64; 2] = [1, 2];
 
-/// How much of the file is kept in memory, in bytes. Raised, less is read again where many objectives are written; lowered,
-/// a sidecar takes less.
+/// How much of the file is kept in memory, in bytes. Raised, less is read again if many objectives are written; lowered,
+/// a sidecar takes less memory.
 const CACHE: usize = 2 << 20;
 
-/// How long a silent series' mark is kept after the last commit.
+/// How long the mark of a silent series is kept after the last commit. Lowered, a sender that returns after a longer pause
+/// starts anew, and its events in between are lost.
 const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -60,64 +60,20 @@ const MARKS: TableDefinition<'_, u128, (u64, u64, u64, u64)> = TableDefinition::
 const NOTICES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("notices");
 const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("changes");
 
-/// The store could not be opened, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The folder is not there and cannot be made, or cannot be written.
-    #[error(
-        "data directory `{path}`: not writable: accepted is a folder that this user may create and write"
-    )]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Another process has it, or it is not a store.
-    #[error(
-        "store `{path}`: cannot be opened: accepted is a file written by mapwarden that no other process uses"
-    )]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the store said.
-        #[source]
-        source: Box<redb::DatabaseError>,
-    },
-    /// It was written by a later version.
-    #[error("store `{path}`: format {found} is unknown: accepted are 1 to {FORMAT}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        found: u64,
-    },
-    /// A read or a write failed.
-    #[error("store: {0}")]
-    Database(#[from] Box<redb::Error>),
-    /// A row is not what this version writes.
-    #[error("store: row of `{table}` cannot be read")]
-    Row {
-        /// The table.
-        table: &'static str,
-    },
-}
-
 /// An open store.
 pub struct Store {
-    /// None after a commit that failed, until the next one opens the file anew: once the file could not be
-    /// written, redb refuses everything, also when there is room again.
-    file: Mutex<Option<File>>,
+    /// None after a commit that failed, until the next one opens the file again: after a failed write, redb refuses everything,
+    /// even when there is room again.
+    file: Mutex<Option<StoreFile>>,
     path: PathBuf,
 }
 
 /// The open file.
-struct File {
+struct StoreFile {
     database: Database,
 }
 
-/// Everything that the store kept.
+/// The whole state, as it was last committed, except slots.
 #[derive(Default)]
 pub struct Restored {
     /// When it was last written; zero if never.
@@ -136,10 +92,10 @@ pub struct Restored {
     pub cuts: Vec<ledger::Boundary>,
 }
 
-/// What the store is to let go of.
+/// What a commit removes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Objectives by id, with their slices.
+    /// Objectives by id, with their slots.
     pub objectives: BTreeSet<String>,
     /// Marks by series id.
     pub series: BTreeSet<u128>,
@@ -152,7 +108,7 @@ pub struct Commit {
     pub at: UnixNanos,
     /// What is removed, before anything is written.
     pub removed: Removed,
-    /// Objectives, slices, marks.
+    /// Objectives, slots, marks.
     pub unsaved: UnsavedCounts,
     /// Notices that changed.
     pub notices: Vec<notice::StoredNotice>,
@@ -162,28 +118,8 @@ pub struct Commit {
     pub ledger: ledger::UnsavedCorrections,
 }
 
-/// Any of redb's errors as ours.
-fn database<E: Into<redb::Error>>(error: E) -> StoreError {
-    StoreError::Database(Box::new(error.into()))
-}
-
-/// A folder that cannot be written is the folder's fault, everything else the file's.
-#[expect(clippy::wildcard_enum_match_arm, reason = "redb may add errors, and they are all told alike")]
-fn open_error(folder: &Path, path: &Path, source: redb::DatabaseError) -> StoreError {
-    use redb::{DatabaseError, StorageError};
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
-    match source {
-        DatabaseError::Storage(StorageError::Io(source))
-            if !matches!(source.kind(), InvalidData | UnexpectedEof) =>
-        {
-            StoreError::Folder { path: folder.to_owned(), source }
-        }
-        other => StoreError::Open { path: path.to_owned(), source: Box::new(other) },
-    }
-}
-
 impl Store {
-    /// Opens the store in a folder, making both if need be.
+    /// Opens the store in a folder, and creates both if they do not exist.
     ///
     /// # Errors
     /// A folder that cannot be made or written, a file that is not a store, is in use, or is of another format.
@@ -193,12 +129,12 @@ impl Store {
         let path = folder.join("mapwarden.redb");
         let opened = Database::builder().set_cache_size(CACHE).create(&path);
         let database = opened.map_err(|source| open_error(folder, &path, source))?;
-        let file = File { database };
+        let file = StoreFile { database };
         file.prepare(&path)?;
         Ok(Self { file: Mutex::new(Some(file)), path })
     }
 
-    /// Reads everything but slices, and removes the marks of series that were silent for too long.
+    /// Reads everything except slots, and removes the marks of series that were silent for too long.
     ///
     /// # Errors
     /// A read that fails, or a row that this version did not write.
@@ -210,12 +146,12 @@ impl Store {
         })
     }
 
-    /// Tells the slices of all objectives, the oldest of each level first.
+    /// Passes the slots of all objectives to `each`, the oldest of each level first.
     ///
     /// # Errors
     /// A read that fails.
-    pub fn slices(&self, each: &mut dyn FnMut(&str, Level, Slot)) -> Result<(), StoreError> {
-        self.with(|file| slices::read(&file.database.begin_read().map_err(database)?, each))
+    pub fn slots(&self, each: &mut dyn FnMut(&str, Level, Slot)) -> Result<(), StoreError> {
+        self.with(|file| slots::read(&file.database.begin_read().map_err(database)?, each))
     }
 
     /// Writes a commit: all of it, or nothing.
@@ -237,9 +173,9 @@ impl Store {
         self.file.lock().unwrap().take();
     }
 
-    /// Does something with the open file. What fails, by an error or a panic, closes it; the next use opens it
-    /// again. A file that is not there any more is not made again: it would hold a part of the state only.
-    fn with<T>(&self, act: impl FnOnce(&File) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Calls `act` with the open file. A failure, by an error or a panic, closes the file, and the next use opens it again. A file
+    /// that no longer exists is not created again: it would hold only a part of the state.
+    fn with<T>(&self, act: impl FnOnce(&StoreFile) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match held.take() {
             Some(file) => file,
@@ -250,18 +186,18 @@ impl Store {
         Ok(done)
     }
 
-    fn reopen(&self) -> Result<File, StoreError> {
+    fn reopen(&self) -> Result<StoreFile, StoreError> {
         let folder = self.path.parent().unwrap_or(&self.path);
         let opened = Database::builder().set_cache_size(CACHE).open(&self.path);
         let database = opened.map_err(|source| open_error(folder, &self.path, source))?;
-        let file = File { database };
+        let file = StoreFile { database };
         file.prepare(&self.path)?;
         Ok(file)
     }
 }
 
-impl File {
-    /// Makes every table and checks the format.
+impl StoreFile {
+    /// Creates every table and checks the format.
     fn prepare(&self, path: &Path) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(database)?;
         {
@@ -272,7 +208,7 @@ impl File {
             }
             if found != Some(FORMAT) {
                 meta.insert("format", FORMAT).map_err(database)?;
-                slices::prepare(&write)?;
+                slots::prepare(&write)?;
             }
             write.open_table(OBJECTIVES).map_err(database)?;
             write.open_table(MARKS).map_err(database)?;
@@ -283,7 +219,7 @@ impl File {
         write.commit().map_err(database)
     }
 
-    /// Reads everything; series that were silent for too long are told apart.
+    /// Reads everything; series that were silent for too long are returned beside it.
     fn load(&self) -> Result<(Restored, BTreeSet<u128>), StoreError> {
         let mut silent = BTreeSet::new();
         let read = self.database.begin_read().map_err(database)?;
@@ -366,7 +302,7 @@ fn write_removed(write: &redb::WriteTransaction, removed: &Removed) -> Result<()
     for id in objectives {
         table.remove(id.as_str()).map_err(database)?;
     }
-    slices::remove(write, objectives)?;
+    slots::remove(write, objectives)?;
     audit::remove(write, objectives)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for id in series {
@@ -382,7 +318,7 @@ fn write_unsaved(write: &redb::WriteTransaction, unsaved: &UnsavedCounts) -> Res
         let bytes = postcard::to_stdvec(kept).map_err(|_| StoreError::Row { table: "objectives" })?;
         table.insert(id.as_str(), bytes.as_slice()).map_err(database)?;
     }
-    slices::write(write, slots)?;
+    slots::write(write, slots)?;
     let mut table = write.open_table(MARKS).map_err(database)?;
     for (id, Mark { start, time, value, part }) in marks {
         table.insert(*id, (*start, *time, *value, *part)).map_err(database)?;

@@ -1,16 +1,18 @@
 //! Rows of notices. Comes in: notices as the notice stage keeps them. Goes out: bytes, and back.
+//! Never drops an open notice.
 
 use mapwarden_contract::UnixNanos;
 use redb::{ReadableTable as _, ReadableTableMetadata as _};
 
-use super::{StoreError, database};
+use super::error::{StoreError, database};
 use mapwarden_engine::budget::Tier;
 use mapwarden_engine::notice;
 
-/// How many notices are kept on disk. More, only while more are open.
+/// How many notices are kept on disk; more only while more are open. Raised, the file grows; lowered, older notices are gone
+/// after a restart.
 const KEPT_NOTICES: u64 = 500;
 
-/// Removes the oldest notices beyond [`KEPT_NOTICES`] that are resolved: an open one has to be resolved yet.
+/// Removes the oldest notices beyond [`KEPT_NOTICES`] that are resolved: an open one must still be resolved.
 pub(super) fn trim(notices: &mut redb::Table<'_, &'static str, &'static [u8]>) -> Result<(), StoreError> {
     let mut beyond = notices.len().map_err(database)?.saturating_sub(KEPT_NOTICES);
     if beyond == 0 {
@@ -45,13 +47,13 @@ pub(super) fn write_notice(kept: &notice::StoredNotice) -> Result<Vec<u8>, Store
 
 pub(super) fn read_notice(bytes: &[u8]) -> Result<notice::StoredNotice, StoreError> {
     let row = |_| StoreError::Row { table: "notices" };
-    type Sketches = (Vec<u8>, Vec<u8>);
-    let (head, rest): ((String, Option<String>, u64, Sketches), _) =
+    type SketchBytes = (Vec<u8>, Vec<u8>);
+    let (head, rest): ((String, Option<String>, u64, SketchBytes), _) =
         postcard::take_from_bytes(bytes).map_err(row)?;
     let (json, tier, floor, users) = head;
-    let tenants: Sketches =
-        if rest.is_empty() { Sketches::default() } else { postcard::from_bytes(rest).map_err(row)? };
-    let crowd = |(affected, active): Sketches| notice::StoredSketches { affected, active };
+    let tenants: SketchBytes =
+        if rest.is_empty() { SketchBytes::default() } else { postcard::from_bytes(rest).map_err(row)? };
+    let crowd = |(affected, active): SketchBytes| notice::StoredSketches { affected, active };
     let notice = serde_json::from_str(&json).map_err(|_| StoreError::Row { table: "notices" })?;
     let tier = tier.and_then(|name| Tier::ALL.into_iter().find(|tier| tier.name() == name));
     let floor = UnixNanos::new(floor);
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_of_before_there_were_tenants_is_read() {
+    fn a_notice_without_tenants_is_read() {
         let notice = mapwarden_engine::notice::samples::MISSING;
         let sketches = |first: u8| (vec![first], vec![first, first]);
         let old = postcard::to_stdvec(&(notice, Some("quick_page"), 7_u64, sketches(1))).unwrap();

@@ -19,7 +19,7 @@ fn golden(name: &str) -> String {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name).display().to_string()
 }
 
-fn told(output: &Output) -> String {
+fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -35,13 +35,13 @@ fn check_says_what_is_wrong_and_exits_1() {
     let file = golden("problems.yaml");
     let bad = mapwarden(&["check", &file]).output().unwrap();
     assert_eq!(bad.status.code(), Some(1));
-    assert!(told(&bad).ends_with("0 objectives in 1 file: 18 errors, 0 warnings\n"), "{}", told(&bad));
-    assert!(told(&bad).contains(&format!("\n{file}:6:13: error: `target` is 1: accepted")), "{}", told(&bad));
+    assert!(text(&bad).ends_with("0 objectives in 1 file: 18 errors, 0 warnings\n"), "{}", text(&bad));
+    assert!(text(&bad).contains(&format!("\n{file}:6:13: error: `target` is 1: accepted")), "{}", text(&bad));
 }
 
 #[test]
 fn check_reads_slo_files_and_folders_as_one() {
-    let folder = golden("slos");
+    let folder = golden("../../../slo/tests/it/golden");
     let (sloth, openslo) = (format!("{folder}/sloth.yaml"), format!("{folder}/openslo.yaml"));
     let good = mapwarden(&["check", &sloth, &openslo]).output().unwrap();
     assert!(good.status.success(), "{good:?}");
@@ -65,10 +65,10 @@ fn a_wrong_setting_is_named_with_its_flag_and_its_variable() {
     let output = mapwarden(&["--otlp-http", "4318"]).env("MAPWARDEN_ADMIN", "x").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     for name in ["--otlp-http (MAPWARDEN_OTLP_HTTP): `4318`", "--admin (MAPWARDEN_ADMIN): `x`"] {
-        assert!(told(&output).contains(name), "{}", told(&output));
+        assert!(text(&output).contains(name), "{}", text(&output));
     }
     let output = mapwarden(&["--log", "a=b=c"]).output().unwrap();
-    assert!(told(&output).contains("--log (MAPWARDEN_LOG): `a=b=c` is not a filter"), "{}", told(&output));
+    assert!(text(&output).contains("--log (MAPWARDEN_LOG): `a=b=c` is not a filter"), "{}", text(&output));
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn a_taken_address_is_named() {
     ] {
         let output = mapwarden(&flags).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(told(&output).contains(&address), "{}", told(&output));
-        assert!(told(&output).contains("in use"), "{}", told(&output));
+        assert!(text(&output).contains(&address), "{}", text(&output));
+        assert!(text(&output).contains("in use"), "{}", text(&output));
     }
 }
 

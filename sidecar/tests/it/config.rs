@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mapwarden_contract::{Nanos, Ratio};
 use mapwarden_objective::{Indicator, Matcher, Period, Selector, Slo};
 use mapwarden_sidecar::config::{
-    Config, Contract, ContractMode, Origin, Probe, ProbeTarget, Problems, PseudonymKey, Settings, Sink,
+    Config, Contract, ContractMode, Origin, Overrides, Probe, ProbeTarget, Problems, PseudonymSecret, Sink,
 };
 
 use crate::golden::assert_golden;
@@ -20,10 +20,10 @@ impl Folder {
         Self(folder)
     }
 
-    fn write(&self, text: &str) -> Settings {
+    fn write(&self, text: &str) -> Overrides {
         let file = self.0.join("mapwarden.yaml");
         std::fs::write(&file, text).unwrap();
-        Settings { file: Some(file), ..Settings::default() }
+        Overrides { file: Some(file), ..Overrides::default() }
     }
 
     /// The problems without the folder's name.
@@ -49,7 +49,7 @@ fn selector(metric: &str, matching: &[(&str, &str)]) -> Selector {
 
 #[test]
 fn without_anything_the_defaults_hold() {
-    let config = Settings::default().load().unwrap();
+    let config = Overrides::default().load().unwrap();
     assert_eq!(config.otlp_http.to_string(), "127.0.0.1:4318");
     assert_eq!(config.admin.to_string(), "127.0.0.1:9464");
     assert_eq!((config.data_dir, config.sinks), (None, vec![Sink::Stdout]));
@@ -115,7 +115,7 @@ fn a_complete_file_is_read() {
 #[test]
 fn flags_win_over_the_file_and_replace_its_sinks_of_a_kind() {
     let folder = Folder::new("flags");
-    let settings = Settings {
+    let settings = Overrides {
         otlp_http: Some("127.0.0.1:0".to_owned()),
         data_dir: Some(folder.0.join("other")),
         webhooks: vec!["http://a.example/".to_owned(), "http://b.example/".to_owned()],
@@ -127,7 +127,7 @@ fn flags_win_over_the_file_and_replace_its_sinks_of_a_kind() {
     assert!(folder.0.join("other").is_dir() && !folder.0.join("state").exists());
     let names: Vec<&str> = config.sinks.iter().map(Sink::name).collect();
     assert_eq!(names, ["stdout", "alertmanager", "webhook", "webhook-2"]);
-    assert_eq!(config.pseudonym_key, PseudonymKey::of_secret("secret"));
+    assert_eq!(config.pseudonym_key, PseudonymSecret::of_secret("secret"));
 }
 
 #[test]
@@ -156,13 +156,13 @@ fn slo_files_join_the_objectives_of_the_configuration() {
     let warnings: Vec<String> = config.warnings.iter().map(|warning| warning.message.clone()).collect();
     assert!(warnings.iter().any(|warning| warning.contains("no objective has a rolling period of 30 days")));
     assert!(warnings.iter().any(|warning| warning.contains("`v1` is not an SLO format")), "{warnings:?}");
-    let flags = Settings {
+    let flags = Overrides {
         slos: vec![folder.0.join("slos/nested/sloth.yml")],
         slo_period: Some("30d".to_owned()),
         ..settings.clone()
     };
     assert_eq!(flags.load().unwrap().slos.len(), 4, "a flag replaces the file's paths");
-    let wrong = Settings {
+    let wrong = Overrides {
         slos: vec![
             folder.0.join("absent"),
             folder.0.join("slos/other.yaml"),
@@ -186,7 +186,7 @@ fn an_objective_that_is_in_two_files_is_told() {
         std::fs::write(folder.0.join(name), include_str!("../../slo/tests/it/golden/sloth.yaml")).unwrap();
     }
     let settings =
-        Settings { slos: vec![folder.0.join("a.yaml"), folder.0.join("b.yaml")], ..Settings::default() };
+        Overrides { slos: vec![folder.0.join("a.yaml"), folder.0.join("b.yaml")], ..Overrides::default() };
     let problems = folder.problems(settings.load());
     assert_eq!(problems.len(), 4, "{problems:?}");
     assert_eq!(
@@ -199,7 +199,7 @@ fn an_objective_that_is_in_two_files_is_told() {
 #[test]
 fn every_problem_is_reported_in_one_run_with_its_line() {
     let folder = Folder::new("problems");
-    let settings = Settings {
+    let settings = Overrides {
         admin: Some("nowhere".to_owned()),
         webhooks: vec!["example.org".to_owned()],
         ..folder.write(include_str!("golden/problems.yaml"))
@@ -221,7 +221,7 @@ fn broken_and_absent_files_are_named() {
         assert_eq!(problems.len(), 1, "{name}: {problems:?}");
         assert!(problems[0].starts_with(expected), "{name}: {problems:?}");
     }
-    let absent = Settings { file: Some(folder.0.join("absent.yaml")), ..Settings::default() };
+    let absent = Overrides { file: Some(folder.0.join("absent.yaml")), ..Overrides::default() };
     let problems = folder.problems(absent.load());
     assert!(problems[0].starts_with("absent.yaml: cannot be read: No such file"), "{problems:?}");
     assert!(folder.write("# nothing set\n").load().is_ok());
@@ -235,8 +235,8 @@ fn folders_that_cannot_be_used_are_named() {
     assert!(settings.read().is_ok(), "only loading looks at folders");
     let problems = folder.problems(settings.load());
     assert_eq!(problems.len(), 2, "{problems:?}");
-    let told = "--data-dir (MAPWARDEN_DATA_DIR, `data_dir`): cannot write to `mapwarden.yaml`: ";
-    assert!(problems[0].starts_with(told), "{problems:?}");
+    let expected = "--data-dir (MAPWARDEN_DATA_DIR, `data_dir`): cannot write to `mapwarden.yaml`: ";
+    assert!(problems[0].starts_with(expected), "{problems:?}");
     assert!(problems[0].ends_with("accepted is a folder that this process may create and write to"));
     assert_eq!(problems[1], "`templates`: `absent` is not a folder that can be read");
 }

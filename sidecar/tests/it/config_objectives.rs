@@ -6,7 +6,7 @@ use std::process::Command;
 
 use mapwarden_contract::{Nanos, Ratio};
 use mapwarden_objective::{Calendar, CalendarUnit, Method, Period};
-use mapwarden_sidecar::config::{Config, Problems, Settings};
+use mapwarden_sidecar::config::{Config, Overrides, Problems};
 
 /// A folder of its own with a configuration, which goes away with the test.
 struct Folder(PathBuf);
@@ -19,8 +19,8 @@ impl Folder {
         Self(folder)
     }
 
-    fn settings(&self) -> Settings {
-        Settings { file: Some(self.0.join("mapwarden.yaml")), ..Settings::default() }
+    fn overrides(&self) -> Overrides {
+        Overrides { file: Some(self.0.join("mapwarden.yaml")), ..Overrides::default() }
     }
 
     /// A text without the folder's name.
@@ -82,21 +82,21 @@ fn periods_methods_and_groups_are_read() {
     ];
     for (name, more, expected) in cases {
         let folder = Folder::new("read", &format!("{}slo_period: 28d\n", own(&more)));
-        let config = folder.settings().load().unwrap();
+        let config = folder.overrides().load().unwrap();
         let got = config.slos.first().map(|slo| (slo.period.clone(), slo.method));
         assert_eq!(got, Some(expected), "{name}");
         // A flag says the period of those that do not say one themselves.
-        let flag = Settings { slo_period: Some("4d".to_owned()), ..folder.settings() }.load().unwrap();
+        let flag = Overrides { slo_period: Some("4d".to_owned()), ..folder.overrides() }.load().unwrap();
         let is_told = more.contains("time_window: ");
         let period = if is_told { config.slos[0].period.clone() } else { Period::Rolling(hours(96)) };
         assert_eq!((&flag.slos[0].period, flag.slo_period), (&period, Period::Rolling(hours(96))), "{name}");
     }
     let folder = Folder::new("groups", &own(", group_by: [cloud.region, tier]"));
-    assert_eq!(folder.settings().load().unwrap().slos[0].group_by, ["cloud.region", "tier"]);
+    assert_eq!(folder.overrides().load().unwrap().slos[0].group_by, ["cloud.region", "tier"]);
 }
 
 #[test]
-fn what_is_wrong_with_them_is_told_with_its_place() {
+fn every_problem_is_reported_with_its_origin() {
     let text = "slos:
   - name: a
     service: shop
@@ -125,15 +125,15 @@ fn what_is_wrong_with_them_is_told_with_its_place() {
         "7:23: `budgeting_method`: `Slices` is not a budgeting method",
         "8:16: `group_by` has `cloud.region`, which is no label's name",
         "15:24: `time_slice_window` is not shorter than the time window",
-        "16:5: `time_slice_target` says nothing of RatioTimeslices",
+        "16:5: `time_slice_target` has no effect with RatioTimeslices",
         "17:22: `group_by` has `tier`, which is here twice",
         "17:28: `group_by` has `a=b`, which is no attribute's name",
-        "18:81: `time_slice_window` says nothing of Occurrences",
+        "18:81: `time_slice_window` has no effect with Occurrences",
         "19:5: `slos[]` lacks `time_slice_window`",
         "19:5: `slos[]` lacks `time_slice_target`",
         "20:94: `time_window` is `30d`: accepted is an object with duration, is_rolling, calendar",
     ];
-    let problems = folder.problems(folder.settings().load());
+    let problems = folder.problems(folder.overrides().load());
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
     for (problem, expected) in problems.iter().zip(expected) {
         assert!(problem.starts_with(&format!("mapwarden.yaml:{expected}")), "{problem}");
@@ -141,7 +141,7 @@ fn what_is_wrong_with_them_is_told_with_its_place() {
 }
 
 #[test]
-fn check_and_the_start_say_where_an_alert_stands_that_can_never_be_raised() {
+fn an_alert_that_can_never_fire_is_reported_with_its_origin() {
     let text = "slos:
   - {name: sure, service: shop, target: 0.999, latency: {metric: m, threshold: 1s}}
   - {name: rough, service: shop, target: 0.9, latency: {metric: m, threshold: 1s}}
@@ -161,12 +161,12 @@ fn check_and_the_start_say_where_an_alert_stands_that_can_never_be_raised() {
         format!("mapwarden.yaml:3:5: warning: {page}: with the target 0.9 an outage of everything"),
         format!("mapwarden.yaml:4:5: warning: {page}: it asks for 5 bad time slices"),
     ];
-    let told = folder.shown(&String::from_utf8(checked.stderr).unwrap());
-    assert_eq!(told.lines().count(), expected.len(), "{told}");
-    for (line, expected) in told.lines().zip(expected) {
+    let reported = folder.shown(&String::from_utf8(checked.stderr).unwrap());
+    assert_eq!(reported.lines().count(), expected.len(), "{reported}");
+    for (line, expected) in reported.lines().zip(expected) {
         assert!(line.starts_with(&expected), "{line}");
     }
-    let started = folder.settings().load().unwrap();
+    let started = folder.overrides().load().unwrap();
     let warnings: Vec<String> =
         started.warnings.iter().map(|warning| folder.shown(&warning.to_string())).collect();
     assert_eq!(warnings.len(), 2, "{warnings:?}");

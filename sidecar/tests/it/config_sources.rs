@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mapwarden_contract::{Nanos, Verdict};
 use mapwarden_objective::{Comparison, Expression, Indicator, Queried, Queries};
 use mapwarden_sidecar::config::{
-    AgreementSettings, Authentication, Config, HeaderText, Problems, Secret, Settings, Source,
+    AgreementSettings, Authentication, Config, HeaderText, Overrides, Problems, Secret, Source,
 };
 
 use crate::golden::assert_golden;
@@ -16,7 +16,7 @@ fn read(name: &str, text: &str) -> Result<(PathBuf, Config), Vec<String>> {
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("mapwarden.yaml");
     std::fs::write(&file, text).unwrap();
-    let read = Settings { file: Some(file), ..Settings::default() }.load();
+    let read = Overrides { file: Some(file), ..Overrides::default() }.load();
     std::fs::remove_dir_all(&folder).unwrap();
     let shown = format!("{}/", folder.display());
     read.map(|config| (folder, config)).map_err(|Problems(problems)| {
@@ -104,7 +104,7 @@ fn every_kind_of_query_is_read() {
 }
 
 #[test]
-fn every_problem_of_sources_is_told_and_no_secret() {
+fn problems_of_sources_are_reported_without_secrets() {
     let problems = read("problems", include_str!("golden/sources-problems.yaml")).unwrap_err();
     let text = problems.join("\n") + "\n";
     assert!(!text.contains("hush"), "{text}");
@@ -112,7 +112,7 @@ fn every_problem_of_sources_is_told_and_no_secret() {
 }
 
 #[test]
-fn an_objective_without_a_source_that_can_count_it_is_refused() {
+fn an_objective_that_no_source_can_count_is_refused() {
     let one = "{name: a, url: 'http://a'}";
     let two = "{name: b, url: 'http://b'}";
     let cases = [
@@ -135,7 +135,7 @@ fn an_objective_without_a_source_that_can_count_it_is_refused() {
 }
 
 #[test]
-fn check_says_what_a_start_would_refuse_of_sources_and_of_what_asks_them() {
+fn check_reports_what_a_start_would_refuse_of_sources() {
     let folder = std::env::temp_dir().join(format!("mapwarden-sources-check-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (config, slos) = (folder.join("mapwarden.yaml"), folder.join("slos.yaml"));
@@ -186,9 +186,9 @@ fn check_says_what_a_start_would_refuse_of_sources_and_of_what_asks_them() {
         std::fs::write(&config, &text).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mapwarden"));
         let checked = command.arg("check").args([&slos, &config]).output().unwrap();
-        let told = String::from_utf8(checked.stderr).unwrap().replace(&format!("{}/", folder.display()), "");
-        let found: Vec<&str> =
-            told.lines().filter(|line| line.contains(": error: ") || line.contains(": warning: ")).collect();
+        let text = String::from_utf8(checked.stderr).unwrap().replace(&format!("{}/", folder.display()), "");
+        let is_finding = |line: &&str| line.contains(": error: ") || line.contains(": warning: ");
+        let found: Vec<&str> = text.lines().filter(is_finding).collect();
         assert_eq!(found, expected, "{name}");
         let is_right = expected.iter().all(|line| line.contains(": warning: "));
         assert_eq!(checked.status.success(), is_right, "{name}");

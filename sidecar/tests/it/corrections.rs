@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mapwarden_sidecar::Sidecar;
-use mapwarden_sidecar::config::Settings;
+use mapwarden_sidecar::config::Overrides;
 use mapwarden_sidecar::view::View;
 use serde_json::{Value, json};
 
@@ -20,11 +20,11 @@ struct Running {
 
 impl Running {
     async fn start(folder: Option<&PathBuf>) -> Self {
-        let settings = Settings {
+        let settings = Overrides {
             otlp_http: Some("127.0.0.1:0".to_owned()),
             admin: Some("127.0.0.1:0".to_owned()),
             data_dir: folder.cloned(),
-            ..Settings::default()
+            ..Overrides::default()
         };
         let sidecar = Sidecar::start(settings.load().unwrap()).await.unwrap();
         // It fails where another test of this process has installed the provider.

@@ -36,7 +36,7 @@ fn write_trace(file: &Path) {
 }
 
 #[test]
-fn once_tells_the_whole_story_and_its_counts_are_exact() {
+fn once_plays_the_whole_story_with_exact_counts() {
     let folder = folder("once");
     let (trace, report) = (folder.join("trace.lis"), folder.join("report.json"));
     write_trace(&trace);
@@ -47,13 +47,13 @@ fn once_tells_the_whole_story_and_its_counts_are_exact() {
         &format!("--trace={}", trace.display()),
         &format!("--report={}", report.display()),
     ]);
-    let (told, errors) =
+    let (text, errors) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{told}\n{errors}");
+    assert!(output.status.success(), "{text}\n{errors}");
     for part in
         ["status page", "/metrics", "/dashboards", "/alerts", "NOTICE", "a3f9c1d", "eu-west-1", "RESOLVED"]
     {
-        assert!(told.contains(part), "{part} is not in:\n{told}");
+        assert!(text.contains(part), "{part} is not in:\n{text}");
     }
     let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
     assert_eq!(report["notice"]["state"], "resolved", "{report}");
@@ -92,7 +92,7 @@ fn a_sidecar_that_does_not_run_is_named_with_its_option() {
 }
 
 #[test]
-fn a_sidecar_that_takes_no_telemetry_where_it_should_is_named_with_its_option() {
+fn a_sidecar_without_telemetry_is_named_with_its_option() {
     let mut sidecar = Command::new(env!("CARGO_BIN_EXE_mapwarden"))
         .args(["run", "--otlp-http=127.0.0.1:0", "--admin=127.0.0.1:0", "--log=info"])
         .env("NO_COLOR", "1")

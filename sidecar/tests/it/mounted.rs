@@ -1,4 +1,4 @@
-//! What operators mount keeps its promises: dashboards can be told apart and say when nothing was measured, every
+//! What operators mount is complete: dashboards have distinct ids and show when nothing was measured, every
 //! alert has a severity, an SLI, a runbook and tests, and the manifests carry the same rules.
 
 use std::collections::BTreeSet;
@@ -67,7 +67,7 @@ fn dashboards_can_be_told_apart() {
 }
 
 #[test]
-fn panels_explain_themselves_and_say_when_nothing_was_measured() {
+fn panels_have_descriptions_and_show_missing_data() {
     for (file, dashboard) in dashboards() {
         for panel in panels(&dashboard) {
             let (title, defaults) = (text(panel, "title"), &panel["fieldConfig"]["defaults"]);
@@ -83,7 +83,7 @@ fn panels_explain_themselves_and_say_when_nothing_was_measured() {
 }
 
 #[test]
-fn dashboards_ask_the_chosen_data_source_and_mark_changes() {
+fn dashboards_use_the_chosen_source_and_mark_changes() {
     for (file, dashboard) in dashboards() {
         let variables: Vec<_> = items(&dashboard["templating"], "list").collect();
         assert_eq!(text(variables[0], "type"), "datasource", "{}", file.path);
@@ -98,7 +98,7 @@ fn dashboards_ask_the_chosen_data_source_and_mark_changes() {
 }
 
 #[test]
-fn every_alert_says_how_loud_it_is_what_it_measures_and_what_to_do() {
+fn every_alert_has_a_severity_an_sli_and_a_runbook() {
     let mut names = BTreeSet::new();
     for (path, rule) in alerts() {
         let name = text(&rule, "alert").to_owned();

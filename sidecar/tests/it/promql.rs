@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use mapwarden_contract::UnixNanos;
 use mapwarden_sidecar::Sidecar;
-use mapwarden_sidecar::config::Settings;
+use mapwarden_sidecar::config::Overrides;
 use mapwarden_sidecar::view::{SloView, SourceView};
 use reqwest::Url;
 use tokio::net::TcpListener;
@@ -148,8 +148,8 @@ impl Folder {
         Self(folder)
     }
 
-    /// Settings of a sidecar that asks a server, with further lines of the source.
-    fn settings(&self, url: &str, source: &str) -> Settings {
+    /// Overrides of a sidecar that asks a server, with further lines of the source.
+    fn overrides(&self, url: &str, source: &str) -> Overrides {
         let text = format!(
             "sources:\n  - name: fleet\n    url: {url}\n    every: 1s\n    staleness: 1s\n    timeout: 1s\n    \
              reach: 20s\n{source}slos:\n  - name: availability\n    service: shop\n    target: 0.9\n    queries:\n      \
@@ -157,12 +157,12 @@ impl Folder {
         );
         let file = self.0.join("mapwarden.yaml");
         std::fs::write(&file, text).unwrap();
-        Settings {
+        Overrides {
             file: Some(file),
             otlp_http: Some("127.0.0.1:0".to_owned()),
             admin: Some("127.0.0.1:0".to_owned()),
             data_dir: Some(self.0.join("data")),
-            ..Settings::default()
+            ..Overrides::default()
         }
     }
 }
@@ -173,8 +173,8 @@ impl Drop for Folder {
     }
 }
 
-async fn start(settings: &Settings) -> Sidecar {
-    Sidecar::start(settings.load().unwrap()).await.unwrap()
+async fn start(overrides: &Overrides) -> Sidecar {
+    Sidecar::start(overrides.load().unwrap()).await.unwrap()
 }
 
 /// The objective and its source, once they are as wanted.
@@ -206,16 +206,16 @@ fn trouble(source: &SourceView) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn every_step_counts_once_over_restarts_and_the_past_is_made_up_for() {
+async fn every_step_counts_once_over_restarts() {
     let server = Server::start(Mood::Steady).await;
     let folder = Folder::new("once");
-    let settings = folder.settings(&server.url, "");
+    let overrides = folder.overrides(&server.url, "");
     let began = UnixNanos::now().get() / 1_000_000_000;
-    let first = start(&settings).await;
+    let first = start(&overrides).await;
     // The reach of 20 steps is there from the first answer on.
     until(&first, "the past", |slo, _| slo.total.get() >= 150).await;
     first.stop().await;
-    let second = start(&settings).await;
+    let second = start(&overrides).await;
     let enough = 10 * (20 + 4);
     let (slo, source) = until(&second, "more", |slo, _| slo.total.get() >= enough).await;
     second.stop().await;
@@ -229,22 +229,22 @@ async fn every_step_counts_once_over_restarts_and_the_past_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_badly_costs_no_event_and_is_told() {
+async fn a_failing_server_costs_no_event_and_is_reported() {
     let server = Server::start(Mood::Steady).await;
     let folder = Folder::new("moods");
-    let sidecar = start(&folder.settings(&server.url, "")).await;
+    let sidecar = start(&folder.overrides(&server.url, "")).await;
     until(&sidecar, "events", |slo, _| slo.total.get() > 0).await;
     let moods = [
-        (Mood::Garbage, "answered what is not understood"),
+        (Mood::Garbage, "sent an answer that is not understood"),
         (Mood::Several, "has 2 series: accepted is one"),
         (Mood::Busy, "answered with status 503: come again"),
         (Mood::Refusing, "refused the query (bad_data): parse error at char 3"),
         (Mood::Huge, "answered with more than 16 MiB"),
         (Mood::Silent, "did not answer within 1 s"),
     ];
-    for (mood, told) in moods {
+    for (mood, message) in moods {
         server.set(mood);
-        until(&sidecar, told, |_, source| trouble(source).is_some_and(|message| message.contains(told)))
+        until(&sidecar, message, |_, source| trouble(source).is_some_and(|found| found.contains(message)))
             .await;
         server.set(Mood::Steady);
         until(&sidecar, "an end of the trouble", |_, source| trouble(source).is_none()).await;
@@ -262,7 +262,7 @@ async fn a_server_that_answers_badly_costs_no_event_and_is_told() {
 async fn no_data_is_unmeasured_and_too_much_of_a_part_is_refused() {
     let server = Server::start(Mood::Empty).await;
     let folder = Folder::new("empty");
-    let sidecar = start(&folder.settings(&server.url, "")).await;
+    let sidecar = start(&folder.overrides(&server.url, "")).await;
     let answered = |source: &SourceView| source.objectives[0].answered_until;
     let (slo, source) = until(&sidecar, "an answer", |_, source| answered(source).is_some()).await;
     assert_eq!((slo.total.get(), source.objectives[0].measured_until), (0, None));
@@ -285,8 +285,8 @@ async fn no_data_is_unmeasured_and_too_much_of_a_part_is_refused() {
 async fn a_secret_is_read_when_it_is_needed_and_never_shown() {
     let server = Server::start(Mood::Steady).await;
     let folder = Folder::new("secret");
-    let settings = folder.settings(&server.url, "    bearer_token: {file: token}\n");
-    let sidecar = start(&settings).await;
+    let overrides = folder.overrides(&server.url, "    bearer_token: {file: token}\n");
+    let sidecar = start(&overrides).await;
     let (_, source) = until(&sidecar, "a trouble", |_, source| trouble(source).is_some()).await;
     assert!(trouble(&source).unwrap().contains("the secret in"), "{source:?}");
     std::fs::write(folder.0.join("token"), "hush-1\n").unwrap();

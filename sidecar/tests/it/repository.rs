@@ -16,8 +16,8 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every file under a path of the repository whose name ends like this, sorted; the path may be a file. None
-/// where there is no such path.
+/// Every file under a path of the repository with this ending, sorted; the path may be a file. None if there
+/// is no such path.
 pub(crate) fn texts(under: &str, ending: &str) -> Vec<Text> {
     let mut found = Vec::new();
     collect(&root().join(under), ending, &mut found);

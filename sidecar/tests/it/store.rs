@@ -38,8 +38,8 @@ impl Drop for Folder {
     }
 }
 
-/// What the SDK tells at a second: 100 requests a second since the start, of which one in ten is bad.
-fn told(second: u64) -> Batch {
+/// What the SDK sends at a second: 100 requests a second since the start, of which one in ten is bad.
+fn batch(second: u64) -> Batch {
     let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
     let point = |metric: &str, pairs: &[(&str, &str)], value| {
         let attributes = pairs.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect();
@@ -68,13 +68,13 @@ fn told(second: u64) -> Batch {
 fn restored(store: &Store) -> Aggregate {
     let Restored { last_commit, objectives, marks, .. } = store.load().unwrap();
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, last_commit);
-    aggregate.restore(objectives, marks, |each| store.slices(each)).unwrap();
+    aggregate.restore(objectives, marks, |each| store.slots(each)).unwrap();
     aggregate
 }
 
 fn slices(store: &Store) -> Vec<(String, Level, Slot)> {
     let mut all = Vec::new();
-    store.slices(&mut |id, level, slice| all.push((id.to_owned(), level, slice))).unwrap();
+    store.slots(&mut |id, level, slice| all.push((id.to_owned(), level, slice))).unwrap();
     all
 }
 
@@ -99,9 +99,9 @@ fn a_killed_sidecar_counts_every_event_once() {
     let mut whole = Aggregate::new(Vec::new(), 1_000, at(0));
     let mut killed = Aggregate::new(Vec::new(), 1_000, at(0));
     for second in 1..=400 {
-        whole.take(&told(second));
+        whole.take(&batch(second));
         // Between a commit and the kill up to a second of telemetry is taken and not kept.
-        killed.take(&told(second));
+        killed.take(&batch(second));
         if second % 7 == 0 {
             killed = restored(&store);
         } else {
@@ -110,8 +110,8 @@ fn a_killed_sidecar_counts_every_event_once() {
     }
     drop(store);
     let mut last = restored(&Store::open(&folder.0).unwrap());
-    last.take(&told(401));
-    whole.take(&told(401));
+    last.take(&batch(401));
+    whole.take(&batch(401));
     assert_eq!(totals(&last, 401)[0], (401 * 90, 401 * 10));
     let (kept, truth) = (totals(&last, 401), totals(&whole, 401));
     for (window, (kept, truth)) in kept.iter().zip(&truth).enumerate() {
@@ -125,12 +125,12 @@ fn a_killed_sidecar_counts_every_event_once() {
 }
 
 #[test]
-fn what_commits_did_not_write_is_in_the_next_one_and_does_not_pile_up() {
+fn the_next_commit_has_what_failed_ones_did_not_write() {
     let folder = Folder::new("failed");
     let store = Store::open(&folder.0).unwrap();
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
     for second in 1..=50 {
-        aggregate.take(&told(second));
+        aggregate.take(&batch(second));
         let failed = aggregate.unsaved();
         let rows = (failed.since.len(), failed.objectives.len(), failed.marks.len());
         assert_eq!(rows, (1, 1, 2), "second {second}");
@@ -142,23 +142,23 @@ fn what_commits_did_not_write_is_in_the_next_one_and_does_not_pile_up() {
 }
 
 #[test]
-fn an_objective_that_nothing_counts_towards_is_gone_after_a_restart() {
+fn an_objective_without_events_is_gone_after_a_restart() {
     let folder = Folder::new("gone");
     let store = Store::open(&folder.0).unwrap();
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
-    aggregate.take(&told(10));
+    aggregate.take(&batch(10));
     let mut unsaved = aggregate.unsaved();
     let mut configured = unsaved.objectives[0].1.clone();
     configured.definition.name = Arc::from("configured");
     configured.definition.about = About::Metric(Arc::from("http.server.requests"));
-    let told = unsaved.slots.clone();
-    unsaved.slots.extend(told.into_iter().map(|row| (Arc::from("shop/configured"), row.1, row.2)));
+    let counted = unsaved.slots.clone();
+    unsaved.slots.extend(counted.into_iter().map(|row| (Arc::from("shop/configured"), row.1, row.2)));
     unsaved.objectives.push(("shop/configured".to_owned(), configured));
     commit(&store, 10, unsaved);
     let known = |second: u64| {
         let Restored { objectives, marks, .. } = store.load().unwrap();
         let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(second));
-        let gone = aggregate.restore(objectives, marks, |each| store.slices(each)).unwrap();
+        let gone = aggregate.restore(objectives, marks, |each| store.slots(each)).unwrap();
         let known: Vec<_> = aggregate.at(at(second)).objectives().map(|(id, _)| id.clone()).collect();
         (known, gone)
     };
@@ -177,7 +177,7 @@ fn marks_of_forgotten_and_of_silent_series_are_removed() {
     let folder = Folder::new("marks");
     let store = Store::open(&folder.0).unwrap();
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
-    aggregate.take(&told(10));
+    aggregate.take(&batch(10));
     commit(&store, 10, aggregate.unsaved());
     let series = aggregate.forget_silent(at(10 + 86_400));
     assert_eq!(series.len(), 2);
@@ -206,13 +206,13 @@ fn a_second_process_and_a_wrong_file_are_refused_by_name() {
 }
 
 #[test]
-fn a_series_that_falls_silent_is_not_counted_again_when_it_returns() {
+fn a_series_that_returns_is_not_counted_twice() {
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
     let counted = |aggregate: &Aggregate| totals(aggregate, 10)[0];
-    aggregate.take(&told(10));
+    aggregate.take(&batch(10));
     aggregate.forget_silent(at(80_000));
     assert_eq!(aggregate.at(at(80_000)).series(), 2);
-    aggregate.take(&told(80_000));
+    aggregate.take(&batch(80_000));
     assert_eq!(counted(&aggregate), (80_000 * 90, 80_000 * 10));
     aggregate.forget_silent(at(80_000 + 86_400));
     assert_eq!(aggregate.at(at(80_000)).series(), 0);
@@ -270,19 +270,19 @@ fn write_format_one(folder: &std::path::Path, kept: &objective::KeptObjective) {
 }
 
 #[test]
-fn a_store_of_the_format_before_is_read_and_goes_on() {
+fn a_store_of_an_older_format_is_converted() {
     let folder = Folder::new("upgraded");
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
-    aggregate.take(&told(10));
+    aggregate.take(&batch(10));
     let kept = aggregate.unsaved().objectives.remove(0).1;
     write_format_one(&folder.0, &kept);
     let store = Store::open(&folder.0).unwrap();
     let Restored { objectives, marks, corrections, cuts, .. } = store.load().unwrap();
     assert_eq!((objectives, marks.len()), (vec![kept], 1));
-    let told: Vec<_> =
+    let found: Vec<_> =
         slices(&store).into_iter().map(|(id, level, slice)| (id, level, slice.counts)).collect();
     let counts = Counts { good: Count::new(900), bad: Count::new(100), covered: Nanos::new(7_000) };
-    assert_eq!(told, [("shop/a".to_owned(), Level::TwoHours, counts)]);
+    assert_eq!(found, [("shop/a".to_owned(), Level::TwoHours, counts)]);
     assert_eq!((corrections.len(), cuts.len()), (0, 0));
     let entry = AuditEntry {
         id: "01".to_owned(),

@@ -8,11 +8,12 @@ mod sli;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mapwarden_objective::Origin;
+use mapwarden_slo::declaration::parse_promql;
+use mapwarden_slo::{Problem, Problems};
 use promql_parser::parser::{self, Expr};
 
 use self::file::{LintedRule, RuleKind};
-use mapwarden_objective::Origin;
-use mapwarden_slo::{Problem, Problems};
 
 /// Checks the alerts of rule files, and returns the number of alerts.
 ///
@@ -41,7 +42,7 @@ fn findings(rules: &[LintedRule]) -> Vec<Problem> {
     let mut seen: BTreeMap<String, &LintedRule> = BTreeMap::new();
     let recorded = sli::recorded(rules);
     for rule in rules {
-        let tree = match parser::parse(&rule.expression) {
+        let tree = match parse_promql(&rule.expression) {
             Ok(tree) => tree,
             Err(why) => {
                 problems.push(rule.problem(format!("`{}` is not PromQL: {why}", rule.name)));

@@ -1,5 +1,6 @@
 //! Comes in: the expression of an alert and the series that rules record. Goes out: whether the alert measures an SLI:
-//! a ratio, a recorded series, or an annotation that names it. Never reads a rule that records.
+//! a ratio, a recorded series, or an annotation that names it. Never resolves what a recorded
+//! series measures.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,10 @@
 //! Comes in: the indicator of an objective. Goes out: the raw series that would be scraped for a history; none where no
-//! generated series distinguish its queries. Never computes an expected value.
+//! generated series distinguish its queries. Never reads a rule.
 
 use std::collections::BTreeMap;
 
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Expression, Indicator, Queries, Slo};
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::VectorSelector;
 
@@ -12,8 +14,6 @@ use crate::promql::selectors;
 use crate::resolved::{CompositeMember, ResolvedSlo, labels, text, time_slice};
 use crate::series::{SLI_EVENTS, SLI_GOOD};
 use crate::slots::{BAD, TIME_SLICES_BAD, TIME_SLICES_TOTAL, TOTAL};
-use mapwarden_contract::Verdict;
-use mapwarden_objective::{Expression, Indicator, Queries, Slo};
 
 /// The events that a raw series counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

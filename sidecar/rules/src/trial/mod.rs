@@ -12,6 +12,8 @@ mod time_slices;
 
 use std::fmt::Write as _;
 
+use mapwarden_objective::Severity;
+
 use self::feed::Feed;
 use self::oracle::Oracle;
 use self::question::Question;
@@ -21,11 +23,10 @@ use super::alert;
 use super::document::quoted;
 use super::record::{PERIOD_COVERAGE, PERIOD_TOTAL, coverage, ratio, sums};
 use super::resolved::{ID, ResolvedSlo, SEVERITY, text};
-use mapwarden_objective::Severity;
 
 /// The rule file that is tested.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RuleFile<'a> {
+pub(super) struct TestedFile<'a> {
     /// The path of the rule file as the test file sees it.
     pub(super) path: &'a str,
     /// The names of its groups, in the order in which they are evaluated.
@@ -33,7 +34,7 @@ pub(super) struct RuleFile<'a> {
 }
 
 /// Returns the text of the test file.
-pub(super) fn write(objective: &ResolvedSlo<'_>, file: RuleFile<'_>) -> String {
+pub(super) fn write(objective: &ResolvedSlo<'_>, file: TestedFile<'_>) -> String {
     let mut out = head(file, 1);
     let feed = Feed::new(objective);
     if feed.is_none() {
@@ -47,7 +48,7 @@ pub(super) fn write(objective: &ResolvedSlo<'_>, file: RuleFile<'_>) -> String {
 
 /// Returns the text of the test file of slow tiers: histories of days, which are evaluated less often; none where no
 /// tier is slow.
-pub(super) fn write_slow(objective: &ResolvedSlo<'_>, file: RuleFile<'_>) -> Option<String> {
+pub(super) fn write_slow(objective: &ResolvedSlo<'_>, file: TestedFile<'_>) -> Option<String> {
     let stories = slow::all(objective);
     let mut out = head(file, slow::STEP);
     for story in &stories {
@@ -58,7 +59,7 @@ pub(super) fn write_slow(objective: &ResolvedSlo<'_>, file: RuleFile<'_>) -> Opt
 }
 
 /// Returns the text before the tests. Rules are evaluated every `minutes`.
-fn head(file: RuleFile<'_>, minutes: usize) -> String {
+fn head(file: TestedFile<'_>, minutes: usize) -> String {
     let mut out = String::from("# Written by `mapwarden rules`; run it with `promtool test rules`.\n");
     // Writing to a String never fails.
     let _ = writeln!(out, "rule_files: [{}]\nevaluation_interval: {minutes}m", quoted(file.path));

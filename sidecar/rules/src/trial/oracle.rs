@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mapwarden_contract::Count;
+use mapwarden_objective::{MIN_BAD, Period, Severity, wilson};
 
 use super::history::{History, Minute};
 use super::time_slices::{is_quiet, share, verdict};
@@ -13,7 +14,6 @@ use crate::alert::{WATCHED, seconds};
 use crate::resolved::{CompositeMember, ResolvedSlo};
 use crate::tier::{RuleTier, rounded};
 use crate::window::{RuleWindow, SLOT};
-use mapwarden_objective::{MIN_BAD, Period, Severity, wilson};
 
 /// The expected values of a history.
 #[derive(Debug)]

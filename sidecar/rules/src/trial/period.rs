@@ -3,7 +3,6 @@
 
 use jiff::civil::DateTime;
 use jiff::{Span, Unit};
-
 use mapwarden_objective::{Calendar, CalendarUnit};
 
 /// Returns the beginning of the period of a time; none outside of the years that jiff supports.

@@ -1,6 +1,9 @@
 //! Comes in: an objective. Goes out: stories for its rules: histories in which it burns, does not burn, recovers, is
 //! quiet, lacks a series, is reset, fails once, or is not measured. Never computes an expected value.
 
+use mapwarden_contract::Verdict;
+use mapwarden_objective::Severity;
+
 use super::feed::Feed;
 use super::history::{History, Minute};
 use super::oracle::{Firing, Oracle};
@@ -9,8 +12,6 @@ use super::time_slices::is_fractional;
 use crate::resolved::ResolvedSlo;
 use crate::tier::RuleTier;
 use crate::window::{RuleWindow, SLOT};
-use mapwarden_contract::Verdict;
-use mapwarden_objective::Severity;
 
 /// Events of an ordinary minute. Even, so that both of its halves are whole.
 const TRAFFIC: u32 = 60;

@@ -2,6 +2,7 @@
 //! alerts. Never contacts a target.
 
 use mapwarden_contract::Nanos;
+use mapwarden_objective::{Alert, Alerting, BurnTier, Comparison, Severity};
 
 use super::catalogue::{ObjectKind, OpenSloObject};
 use super::metadata::{self, Metadata};
@@ -9,7 +10,6 @@ use super::objective::comparison;
 use super::resolver::{Resolver, follow};
 use crate::field;
 use crate::yaml::{Fields, Node, Reader, YamlValue};
-use mapwarden_objective::{Alert, Alerting, BurnTier, Comparison, Severity};
 
 /// Severities, in lower case, that page; every other severity makes a ticket.
 const PAGES: [&str; 12] =

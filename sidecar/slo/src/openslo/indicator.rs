@@ -1,13 +1,14 @@
 //! Comes in: the `spec` of an SLI. Goes out: what it measures, before an objective says which values are good. Never
 //! reads an objective.
 
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Expression, Indicator, Queried, Queries};
+
 use super::resolver::Resolver;
 use super::source::{MetricSource, source};
 use crate::field;
 use crate::query::{self, Query, SeriesKind, Template, over_window};
 use crate::yaml::{Fields, Node, Reader};
-use mapwarden_contract::Verdict;
-use mapwarden_objective::{Expression, Indicator, Queried, Queries};
 
 /// What an SLI measures.
 #[derive(Clone, Debug)]

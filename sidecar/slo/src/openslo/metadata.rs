@@ -35,8 +35,8 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Metadata> {
         if key == GROUP_BY {
             group_by = value.split(',').map(|label| label.trim().to_owned()).collect();
         } else if key.starts_with(OURS) {
-            let place = annotations.map_or(node.referenced, |node| node.referenced);
-            reader.problem(place, format!("`annotations` has `{key}`: accepted is {GROUP_BY}"));
+            let location = annotations.map_or(node.referenced, |node| node.referenced);
+            reader.problem(location, format!("`annotations` has `{key}`: accepted is {GROUP_BY}"));
         } else if !key.contains('/') {
             carried.insert(label_name(&key), value);
         }

@@ -10,12 +10,13 @@ mod resolver;
 mod slo;
 mod source;
 
+use mapwarden_objective::Period;
+
 use self::catalogue::{Catalogue, ObjectKind, OpenSloObject};
 use self::resolver::Resolver;
 use crate::document::Document;
 use crate::loaded::Loaded;
 use crate::yaml::Reader;
-use mapwarden_objective::Period;
 
 /// Reads all documents of one run.
 pub(super) fn read(documents: &[Document], period: &Period, loaded: &mut Loaded) {

@@ -2,6 +2,7 @@
 //! an SLI.
 
 use mapwarden_contract::{Nanos, Ratio};
+use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};
 
 use super::indicator::Measure;
 use super::source::MetricSource;
@@ -10,7 +11,6 @@ use crate::field;
 use crate::query::off_bound;
 use crate::spelling::Spelling;
 use crate::yaml::{Fields, Node, Reader};
-use mapwarden_objective::{Comparison, Indicator, Method, Queried, Queries};
 
 /// One objective, before its indicator.
 pub(super) struct OpenSloObjective<'n> {
@@ -83,11 +83,11 @@ pub(super) fn indicator(
         Measure::Complete(indicator) => return Some(indicator),
         Measure::Value(source) => source,
     };
-    let place = objective.node.referenced;
+    let location = objective.node.referenced;
     let (Some(op), Some(value)) = (objective.fields.get("op"), objective.fields.get("value")) else {
         let message =
             "an objective of a `thresholdMetric` declares the good values: accepted are `op` and `value`";
-        reader.problem(place, message.to_owned());
+        reader.problem(location, message.to_owned());
         return None;
     };
     let good = reader.checked("op", op, comparison);

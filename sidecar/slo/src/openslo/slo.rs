@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use mapwarden_contract::Ratio;
+use mapwarden_objective::{Alert, Alerting, Indicator, Member, Period, Slo};
 
 use super::alerts;
 use super::catalogue::{ObjectKind, OpenSloObject};
@@ -15,7 +16,6 @@ use crate::field;
 use crate::spelling::Spelling;
 use crate::window::read_window;
 use crate::yaml::{Fields, Node, Reader};
-use mapwarden_objective::{Alert, Alerting, Indicator, Member, Period, Slo};
 
 /// The fields of an `SLO`'s spec.
 const FIELDS: [&str; 8] = [

@@ -2,6 +2,7 @@
 //! sidecar holds. Never reads credentials.
 
 use mapwarden_contract::Nanos;
+use mapwarden_objective::{Matcher, Selector};
 
 use super::catalogue::{ObjectKind, OpenSloObject};
 use super::resolver::{Resolver, follow};
@@ -9,7 +10,6 @@ use crate::field;
 use crate::query::{self, Query, Template};
 use crate::source::DataSource;
 use crate::yaml::{Fields, Node, Reader, YamlValue, web_url};
-use mapwarden_objective::{Matcher, Selector};
 
 /// Types that answer PromQL, in lower case.
 const PROMETHEUS: [&str; 5] = ["prometheus", "thanos", "mimir", "cortex", "victoriametrics"];
@@ -51,9 +51,9 @@ pub(super) fn source(
     let is = |kinds: &[&str]| kinds.contains(&kind.to_ascii_lowercase().as_str());
     if !is(&PROMETHEUS) && !is(&HELD) {
         let accepted = [PROMETHEUS.as_slice(), HELD.as_slice()].concat().join(", ");
-        let place = fields.get("type").unwrap_or(node);
+        let location = fields.get("type").unwrap_or(node);
         let message = format!("the source type `{kind}` is not read: accepted are {accepted}");
-        resolver.refuse(reader, place, message);
+        resolver.refuse(reader, location, message);
         return None;
     }
     let spec = reader.required("metricSource", &fields, "spec")?;
@@ -109,8 +109,8 @@ fn queried(
     template: Template,
 ) -> Option<MetricSource> {
     let fields = reader.any_object("spec", node)?;
-    for (key, place) in fields.keys().filter(|(key, _)| !["query", "promql"].contains(key)) {
-        reader.warn(place, format!("`{key}` is not used: accepted is `query`, in PromQL"));
+    for (key, location) in fields.keys().filter(|(key, _)| !["query", "promql"].contains(key)) {
+        reader.warn(location, format!("`{key}` is not used: accepted is `query`, in PromQL"));
     }
     let (name, node) = match (fields.get("query"), fields.get("promql")) {
         (Some(node), None) => ("query", node),
@@ -174,12 +174,12 @@ fn connection(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let mut url = None;
     for part in parts {
         let Some(fields) = reader.any_object("connectionDetails", part) else { continue };
-        for (key, place) in fields.keys() {
+        for (key, location) in fields.keys() {
             if key.eq_ignore_ascii_case("url") {
                 url = fields.get(key).and_then(|node| reader.checked(key, node, web_url)).or(url);
             } else {
                 let message = "is not read: other settings of a server belong into the configuration";
-                reader.warn(place, format!("`{key}` {message}"));
+                reader.warn(location, format!("`{key}` {message}"));
             }
         }
     }

@@ -8,6 +8,7 @@ mod thresholds;
 use serde_saphyr::Location;
 
 pub(super) use self::over::{SeriesKind, over_window};
+pub use self::parse::parse_promql;
 pub(super) use self::thresholds::off_bound;
 use self::thresholds::unmeasurable;
 

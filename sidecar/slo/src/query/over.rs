@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use promql_parser::parser::{Call, Expr, MatrixSelector, VectorSelector};
-
 use mapwarden_objective::Expression;
+use promql_parser::parser::{Call, Expr, MatrixSelector, VectorSelector};
 
 use super::parse::parse;
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use promql_parser::parser::{Expr, value::ValueType};
 
+use crate::scan::quoted;
+
 /// The longest query in bytes. Raised, longer queries are read, and a hostile one takes longer to refuse.
 const MAX_LENGTH: usize = 16 << 10;
 
@@ -15,6 +17,9 @@ const MAX_OPERATORS: usize = 400;
 /// The longest wrong query in which the error is located. Raised, longer ones are searched, in a time that grows with
 /// the square.
 const MAX_SEARCHED: usize = 1_000;
+
+/// The longest duration that is given as a number, in seconds. Raised above 1.8e19, the parser panics.
+const MAX_SECONDS: f64 = 1e12;
 
 /// Why a text is not a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +47,46 @@ pub(super) fn parse(text: &str) -> Result<Expr, QueryError> {
         let accepted = format!("accepted are at most {MAX_OPERATORS}");
         return Err(plain(format!("it has {operators} operators and brackets: {accepted}")));
     }
-    let tree = promql_parser::parser::parse(text).map_err(|message| located(text, message))?;
+    let tree = parse_promql(text).map_err(|message| located(text, message))?;
     match tree.value_type() {
         ValueType::Vector | ValueType::Scalar => Ok(tree),
         other @ (ValueType::Matrix | ValueType::String) => {
             Err(plain(format!("its value is a {other}: accepted is an instant vector or a scalar")))
         }
     }
+}
+
+/// Parses PromQL. A number of seconds that no duration holds is an error here; promql-parser 0.11 panics on it.
+///
+/// # Errors
+/// The text is not PromQL; the message is that of the parser.
+pub fn parse_promql(text: &str) -> Result<Expr, String> {
+    match endless_duration(text) {
+        Some(number) => Err(format!("`{number}` s is not a duration: accepted are at most {MAX_SECONDS} s")),
+        None => promql_parser::parser::parse(text),
+    }
+}
+
+/// Returns the first number in the position of a duration, in brackets or after `offset`, that is too large for one.
+fn endless_duration(text: &str) -> Option<String> {
+    let plain: String =
+        quoted(text).map(|(letter, is_quoted)| if is_quoted { ' ' } else { letter }).collect();
+    let ranges = plain.split('[').skip(1).flat_map(|rest| rest.split(']').next().unwrap_or(rest).split(':'));
+    let lower = plain.to_ascii_lowercase();
+    let offsets = lower.split("offset").skip(1);
+    ranges.chain(offsets).find_map(|rest| {
+        let rest = rest.trim_start().trim_start_matches(['-', '+']).trim_start();
+        let mut before = ' ';
+        let mut is_part = |letter: char| {
+            let is_sign = matches!(letter, '-' | '+') && matches!(before, 'e' | 'E');
+            before = letter;
+            letter.is_ascii_alphanumeric() || letter == '.' || is_sign
+        };
+        let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+        let number = rest.get(..end)?;
+        let seconds = number.parse::<f64>().ok()?;
+        (!(0.0..=MAX_SECONDS).contains(&seconds)).then(|| number.to_owned())
+    })
 }
 
 /// Returns an upper bound of the nesting depth of a text.
@@ -115,7 +153,7 @@ fn first_letter(text: &str, message: &str) -> Option<usize> {
 fn can_go_on(start: &str) -> bool {
     let Some(closers) = closers(start) else { return false };
     ["", "x", " x", "1", "5m", "(x)", "=\"x\"", "\"x\""].into_iter().any(|operand| {
-        match promql_parser::parser::parse(&format!("{start}{operand}{closers}")) {
+        match parse_promql(&format!("{start}{operand}{closers}")) {
             Ok(_) => true,
             // An error of types is not one of grammar; an error of letters is.
             Err(message) => message.starts_with("expected type") || message.contains("in call to function"),
@@ -173,6 +211,22 @@ mod tests {
     fn wrong_letters_are_located() {
         let error = parse("sum(x) ! y").unwrap_err();
         assert_eq!(error.at, Some(8), "{error}");
+    }
+
+    #[test]
+    fn numbers_without_end_are_not_durations() {
+        let endless = ["x offset 1e999", "x offset -1e+999", "rate(x[1e999])", "max_over_time(x[5m:1e30])"];
+        for text in endless.into_iter().chain(["rate(x[99999999999999999999])", "x offset Inf"]) {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().contains("is not a duration"), "{text}: {error}");
+        }
+        // In any position the reader must not panic, whether or not the text is a query.
+        for text in ["x[99999999999999999999d]", "x[1e99", "offset 1e999", "x OFFSET 1e999 + y[1e999"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        for text in ["x{a=\"[1e999]\"} > 1e999", "x offset 300", "rate(x[300])", "x == Inf"] {
+            assert!(parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Comes in: Sloth's `alerting`. Goes out: the names, labels and annotations of alerts. Never reads a tier.
 
+use mapwarden_objective::{Alert, Alerting};
+
 use super::fields::SlothFields;
 use crate::field;
 use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
-use mapwarden_objective::{Alert, Alerting};
 
 /// Reads `alerting`. The tiers come from an `AlertWindows` document.
 pub(super) fn alerting(reader: &mut Reader<'_>, node: &Node, spelling: Spelling) -> Alerting {

@@ -22,7 +22,7 @@ impl<'n> SlothFields<'n> {
         let name = spelling.of(name);
         let fields = reader.any_object(&name, node)?;
         let spelled = |spelling: Spelling| accepted.iter().map(move |name| spelling.of(name));
-        for (key, place) in fields.keys() {
+        for (key, location) in fields.keys() {
             if spelled(spelling).any(|accepted| accepted == key) {
                 continue;
             }
@@ -31,14 +31,14 @@ impl<'n> SlothFields<'n> {
             match meant {
                 Some(meant) => {
                     reader.warn(
-                        place,
+                        location,
                         format!("`{key}` is read as `{meant}`, the spelling of Sloth for this form"),
                     );
                 }
                 None => {
                     let accepted = spelled(spelling).collect::<Vec<_>>().join(", ");
                     let message = format!("`{name}` has an unknown field `{key}`: accepted are {accepted}");
-                    reader.problem(place, message);
+                    reader.problem(location, message);
                 }
             }
         }

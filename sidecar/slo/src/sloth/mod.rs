@@ -11,12 +11,13 @@ pub(super) use self::windows::{AlertWindows, windows};
 
 use std::collections::BTreeMap;
 
+use mapwarden_objective::Slo;
+
 use self::fields::SlothFields;
 use crate::document::{Document, Format};
 use crate::field;
 use crate::spelling::Spelling;
 use crate::yaml::Reader;
-use mapwarden_objective::Slo;
 
 /// Reads the objectives of a document of either form.
 pub(super) fn slos(reader: &mut Reader<'_>, document: &Document) -> Vec<Slo> {

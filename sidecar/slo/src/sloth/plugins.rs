@@ -45,19 +45,19 @@ pub(super) fn chain(reader: &mut Reader<'_>, name: &str, node: &Node) {
     for node in reader.list("chain", fields.get("chain")) {
         let Some(fields) = reader.object("chain[]", node, &["id", "config", "priority"]) else { continue };
         let Some(id) = field::required_name(reader, "chain[]", &fields, "id") else { continue };
-        let place = fields.get("id").map_or(node.referenced, |node| node.referenced);
+        let location = fields.get("id").map_or(node.referenced, |node| node.referenced);
         let bare = id.rsplit_once("/v").map_or(id.as_str(), |(bare, _)| bare);
         match KNOWN.iter().find(|(known, _)| *known == bare) {
             Some((_, PluginEffect::Covered)) => {}
             Some((_, PluginEffect::LeftOut(what))) => {
-                reader.warn(place, format!("the plugin `{id}` is not run, which leaves out {what}"));
+                reader.warn(location, format!("the plugin `{id}` is not run, which leaves out {what}"));
             }
             None => {
                 let message = format!(
                     "the plugin `{id}` is code that Sloth runs and Mapwarden does not: accepted is the document without \
                      it, with what it makes written as `sli`, `labels` and `annotations`"
                 );
-                reader.problem(place, message);
+                reader.problem(location, message);
             }
         }
     }

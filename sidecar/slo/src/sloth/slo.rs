@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use mapwarden_contract::Verdict;
+use mapwarden_objective::{Indicator, Queried, Queries, Slo};
+
 use super::fields::SlothFields;
 use super::{alerting, plugins};
 use crate::field;
 use crate::query::{self, Template};
 use crate::spelling::Spelling;
 use crate::yaml::{Node, Reader};
-use mapwarden_contract::Verdict;
-use mapwarden_objective::{Indicator, Queried, Queries, Slo};
 
 /// The parts that all objectives of a document share.
 pub(super) struct SlothService {
@@ -34,9 +35,9 @@ pub(super) fn slo(reader: &mut Reader<'_>, node: &Node, service: &SlothService) 
     if let Some(node) = part.get("plugins") {
         plugins::chain(reader, "plugins", node);
     }
-    if let (Some(_), Some(place)) = (part.get("interval"), part.fields.key("interval")) {
+    if let (Some(_), Some(location)) = (part.get("interval"), part.fields.key("interval")) {
         let message = "`interval` is not used: the sidecar evaluates each second, and generated rules have one interval";
-        reader.warn(place, message.to_owned());
+        reader.warn(location, message.to_owned());
     }
     Some(Slo {
         description,

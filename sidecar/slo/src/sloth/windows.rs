@@ -2,11 +2,11 @@
 //! an objective.
 
 use mapwarden_contract::Nanos;
+use mapwarden_objective::{BurnTier, Origin, Severity};
 
 use crate::document::Document;
 use crate::field;
 use crate::yaml::{Fields, Node, Reader};
-use mapwarden_objective::{BurnTier, Origin, Severity};
 
 /// The tiers of a period.
 #[derive(Clone, Debug)]

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use mapwarden_contract::Nanos;
+use mapwarden_objective::Origin;
 use serde_saphyr::{Location, Spanned};
 use url::Url;
 
 use super::problem::Problem;
 use super::value::{Node, YamlValue, parse_all};
-use mapwarden_objective::Origin;
 
 /// Reads nodes of one file and collects problems.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! Comes in: a request's body. Goes out: its plain bytes, at most `limit` of them before and after
-//! decompression. A bomb is stopped while it inflates; nothing is read past the limit.
+//! decompression. Never reads past the limit: a bomb is stopped while it inflates.
 
 use std::future::poll_fn;
 use std::io::Read;
@@ -14,7 +14,8 @@ use ruzstd::decoding::StreamingDecoder;
 
 use super::wire::Refusal;
 
-/// How long a sender may take for one body. Raised, a stuck sender holds its place among the uploads longer.
+/// How long a sender may take for one body. Raised, a stuck sender holds its place among the uploads longer; lowered, slow
+/// links fail.
 const UPLOAD_TIME: Duration = Duration::from_secs(10);
 
 /// The largest zstd window in bytes, which the decoder allocates at once; RFC 8878 asks to support 8 MiB.
@@ -31,12 +32,12 @@ enum Compression {
 
 impl Compression {
     fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let told = headers.get(CONTENT_ENCODING).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        match told.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        let value = headers.get(CONTENT_ENCODING).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        match value.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Ok(Self::Identity),
             "gzip" => Ok(Self::Gzip),
             "zstd" => Ok(Self::Zstd),
-            other => Err(Refusal::ContentEncoding { told: other.to_owned() }),
+            other => Err(Refusal::ContentEncoding { encoding: other.to_owned() }),
         }
     }
 }
@@ -44,8 +45,8 @@ impl Compression {
 /// Reads a whole body and decompresses it.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     let compression = Compression::of(headers)?;
-    let told = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if told.and_then(|told| told.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
         return Err(Refusal::TooLarge { limit, stage: "as sent" });
     }
     let sent = tokio::time::timeout(UPLOAD_TIME, collect(body, limit))
@@ -90,7 +91,7 @@ async fn collect(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-/// Appends what a decoder gives and stops one byte past the limit.
+/// Appends the output of a decoder and stops one byte past the limit.
 fn inflate(decoder: impl Read, bytes: &mut Vec<u8>, name: &str, limit: usize) -> Result<(), Refusal> {
     let enough = limit.saturating_sub(bytes.len()).saturating_add(1);
     decoder

@@ -1,8 +1,9 @@
-//! Comes in: OTLP as JSON. Goes out: the same messages that protobuf gives, and what could not be decoded.
+//! Comes in: OTLP as JSON. Goes out: the messages that protobuf would give, and counts of the items that could not be
+//! decoded. Never loses an item without a count.
 //!
-//! The library's JSON path forgives by forgetting: a field that it cannot read inside a `oneof` makes the whole
-//! `oneof` absent, so that a metric with one bad point arrives without data. Here every metric and every point
-//! is decoded by itself first; what fails is taken out, counted and told, and the rest is decoded as usual.
+//! The JSON decoder of the library drops what it cannot read: a bad field inside a `oneof` makes the whole `oneof` absent, so
+//! that a metric with one bad point arrives without data. Here every metric and every point is decoded by itself first; those
+//! that fail are removed, counted and reported, and the others are decoded as usual.
 
 use opentelemetry_proto::tonic::metrics::v1::{
     ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
@@ -13,14 +14,14 @@ use serde_json::{Error, Map, Value};
 
 use super::tally::{Reason, Tally};
 
-/// Decodes a request whose parts fail only as a whole: traces and logs.
+/// Decodes a request that is refused as a whole if any part of it cannot be decoded: traces and logs.
 pub(super) fn decode<Request: DeserializeOwned>(body: &[u8]) -> Result<Request, Error> {
     let mut value: Value = serde_json::from_slice(body)?;
     normalise(&mut value);
     serde_json::from_value(value)
 }
 
-/// Decodes a request of metrics; what cannot be decoded is counted in `tally`.
+/// Decodes a request of metrics; items that cannot be decoded are counted in `tally`.
 pub(super) fn decode_metrics<Request: DeserializeOwned>(
     body: &[u8],
     tally: &mut Tally,
@@ -37,43 +38,43 @@ pub(super) fn decode_metrics<Request: DeserializeOwned>(
     serde_json::from_value(value)
 }
 
-/// The members of a list; none where it is absent or no list, which decoding reports.
+/// Returns the members of a list; none if it is absent or not a list, which decoding reports.
 fn children<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
     value.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
 /// A kind of metric, and how it and its points are decoded.
-struct Kind {
+struct MetricKind {
     name: &'static str,
     metric: fn(&Value) -> Result<(), Error>,
     point: fn(&Value) -> Result<(), Error>,
 }
 
-const KINDS: [Kind; 5] = [
-    Kind { name: "gauge", metric: try_as::<Gauge>, point: try_as::<NumberDataPoint> },
-    Kind { name: "sum", metric: try_as::<Sum>, point: try_as::<NumberDataPoint> },
-    Kind { name: "histogram", metric: try_as::<Histogram>, point: try_as::<HistogramDataPoint> },
-    Kind {
+const KINDS: [MetricKind; 5] = [
+    MetricKind { name: "gauge", metric: try_as::<Gauge>, point: try_as::<NumberDataPoint> },
+    MetricKind { name: "sum", metric: try_as::<Sum>, point: try_as::<NumberDataPoint> },
+    MetricKind { name: "histogram", metric: try_as::<Histogram>, point: try_as::<HistogramDataPoint> },
+    MetricKind {
         name: "exponentialHistogram",
         metric: try_as::<ExponentialHistogram>,
         point: try_as::<ExponentialHistogramDataPoint>,
     },
-    Kind { name: "summary", metric: try_as::<Summary>, point: try_as::<SummaryDataPoint> },
+    MetricKind { name: "summary", metric: try_as::<Summary>, point: try_as::<SummaryDataPoint> },
 ];
 
 fn try_as<T: DeserializeOwned>(value: &Value) -> Result<(), Error> {
     T::deserialize(value).map(|_| ())
 }
 
-/// Takes undecodable points out of a metric; false where the metric itself is undecodable.
+/// Removes undecodable points from a metric; false if the metric itself is undecodable.
 fn keep(metric: &mut Value, tally: &mut Tally) -> bool {
     let name = metric.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let told: Vec<&Kind> = KINDS.iter().filter(|kind| metric.get(kind.name).is_some()).collect();
-    let [kind] = told.as_slice() else {
-        // None is told later, where protobuf has the same case.
-        let points = told.iter().map(|kind| points(metric, kind)).sum();
+    let present: Vec<&MetricKind> = KINDS.iter().filter(|kind| metric.get(kind.name).is_some()).collect();
+    let [kind] = present.as_slice() else {
+        // A metric without data is counted later, as in protobuf.
+        let points = present.iter().map(|kind| points(metric, kind)).sum();
         tally.reject(Reason::Undecodable, points, || format!("metric `{name}` has several kinds of data"));
-        return told.is_empty();
+        return present.is_empty();
     };
     let Some(data) = metric.get_mut(kind.name) else { return true };
     let Err(whole) = (kind.metric)(data) else { return true };
@@ -98,20 +99,20 @@ fn keep(metric: &mut Value, tally: &mut Tally) -> bool {
     is_sound
 }
 
-/// How many points a metric tells of in one kind; at least one, so that it cannot vanish.
-fn points(metric: &Value, kind: &Kind) -> u64 {
+/// Returns how many points a metric has of one kind; at least one, so that every lost metric is counted.
+fn points(metric: &Value, kind: &MetricKind) -> u64 {
     let points = metric.get(kind.name).and_then(|data| data.get("dataPoints")).and_then(Value::as_array);
     points.map_or(1, |points| u64::try_from(points.len()).unwrap_or(u64::MAX).max(1))
 }
 
-/// Fields that nothing here reads; a sender's slip in one must not cost the item.
+/// Fields that nothing here reads; a mistake of the sender in one must not cost the item.
 const UNREAD: [&str; 4] = ["entityRefs", "exemplars", "max", "min"];
 
 /// Fields that hold floats, which proto3's JSON may write as text.
 const FLOATS: [&str; 4] = ["asDouble", "sum", "zeroThreshold", "doubleValue"];
 
-/// Rewrites what proto3's JSON allows and the library refuses: null for an absent field, floats as text, an
-/// empty list without `values`. Names in OTLP's JSON are never data, so a name tells what its value is.
+/// Rewrites what proto3's JSON allows and the library refuses: null for an absent field, floats as text, an empty list without
+/// `values`. Names in OTLP's JSON are never data, so that the type of a value follows from its name.
 fn normalise(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -141,7 +142,7 @@ fn not_finite(value: &Value) -> Option<Value> {
     ["NaN", "Infinity", "-Infinity"].contains(&text).then(|| text.into())
 }
 
-/// Turns `"1.5"` into `1.5`; what is no finite number stays and fails to decode.
+/// Turns `"1.5"` into `1.5`; a text that is not a finite number stays and fails to decode.
 fn read_float(value: &mut Value) {
     let parsed = value.as_str().and_then(|text| text.parse().ok()).and_then(serde_json::Number::from_f64);
     if let Some(number) = parsed {

@@ -10,10 +10,10 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
 
 use super::attributes::{Words, find};
-use super::tally::{Fault, Reason, Tally};
+use super::tally::{ItemRejection, Reason, Tally};
 use mapwarden_engine::observation::{IdentityKind, Observation, UserRole, Users};
 
-/// How many log records there are.
+/// Returns how many log records there are.
 pub(super) fn count(scopes: &[ScopeLogs]) -> u64 {
     let items = |scope: &ScopeLogs| u64::try_from(scope.log_records.len()).unwrap_or(u64::MAX);
     scopes.iter().fold(0, |sum, scope| sum.saturating_add(items(scope)))
@@ -23,7 +23,7 @@ pub(super) fn count(scopes: &[ScopeLogs]) -> u64 {
 pub(super) fn observe(scopes: &[ScopeLogs], words: &mut Words, tally: &mut Tally) -> Vec<Observation> {
     let mut observations = Vec::new();
     for scope in scopes {
-        let is_ours = scope.scope.as_ref().is_some_and(|told| told.name == SCOPE_NAME);
+        let is_ours = scope.scope.as_ref().is_some_and(|scope| scope.name == SCOPE_NAME);
         for record in &scope.log_records {
             let Some(who) = who(record).filter(|_| is_ours) else {
                 tally.accept(1);
@@ -43,7 +43,7 @@ pub(super) fn observe(scopes: &[ScopeLogs], words: &mut Words, tally: &mut Tally
     observations
 }
 
-/// Whom a record tells of; none for a record of another kind.
+/// Returns who a sketch counts; none for a record of another kind.
 fn who(record: &LogRecord) -> Option<IdentityKind> {
     match record.event_name.as_str() {
         USERS_EVENT => Some(IdentityKind::User),
@@ -52,7 +52,7 @@ fn who(record: &LogRecord) -> Option<IdentityKind> {
     }
 }
 
-fn users(who: IdentityKind, record: &LogRecord, words: &mut Words) -> Result<Users, Fault> {
+fn users(who: IdentityKind, record: &LogRecord, words: &mut Words) -> Result<Users, ItemRejection> {
     let fault = |detail: String| (Reason::UserSketch, detail);
     let attribute = |name: &str| find(&record.attributes, name);
     let needed = |name: &str| attribute(name).ok_or_else(|| fault(format!("attribute `{name}` is missing")));

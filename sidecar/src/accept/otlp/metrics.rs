@@ -1,5 +1,5 @@
-//! Comes in: OTLP metrics of one resource. Goes out: a [`Point`] for every data point that can be true, and the
-//! reasons for the others.
+//! Comes in: OTLP metrics of one resource. Goes out: a [`Point`] for every valid data point, and the reason
+//! for every refused one. Never counts anything itself.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use opentelemetry_proto::tonic::metrics::v1::{
 
 use super::attributes::Words;
 use super::points;
-use super::tally::{Fault, Reason, Tally};
+use super::tally::{ItemRejection, Reason, Tally};
 use mapwarden_engine::observation::{Histogram, Observation, Point, PointValue, Temporality};
 
 /// OTLP's `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`.
 const NO_RECORDED_VALUE: u32 = 1;
 
-/// How many data points there are; a metric without data counts as one, so that it cannot vanish.
+/// Returns how many data points there are; a metric without data counts as one, so that it is counted if it is refused.
 pub(super) fn count(scopes: &[ScopeMetrics]) -> u64 {
     let metrics = scopes.iter().flat_map(|scope| &scope.metrics);
     metrics.fold(0, |sum, metric| sum.saturating_add(count_points(metric)))
@@ -36,7 +36,7 @@ fn count_points(metric: &Metric) -> u64 {
     u64::try_from(points).unwrap_or(u64::MAX)
 }
 
-/// Reads all metrics of one resource, which have so many points.
+/// Reads all metrics of one resource, which have `points` data points.
 pub(super) fn observe(
     scopes: Vec<ScopeMetrics>,
     points: u64,
@@ -44,14 +44,14 @@ pub(super) fn observe(
     tally: &mut Tally,
 ) -> Vec<Observation> {
     let points = usize::try_from(points).unwrap_or_default();
-    let mut reader = Reader { words, tally, observations: Vec::with_capacity(points) };
+    let mut reader = MetricReader { words, tally, observations: Vec::with_capacity(points) };
     for metric in scopes.into_iter().flat_map(|scope| scope.metrics) {
         reader.metric(metric);
     }
     reader.observations
 }
 
-/// What all kinds of points have.
+/// The fields that all kinds of points have.
 struct Head {
     attributes: Vec<KeyValue>,
     start: u64,
@@ -64,7 +64,7 @@ impl Head {
         Self { attributes, start, time, flags }
     }
 
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), ItemRejection> {
         if self.time == 0 {
             return Err((Reason::NoTime, "time_unix_nano is 0".to_owned()));
         }
@@ -75,19 +75,19 @@ impl Head {
         Ok(())
     }
 
-    /// A point that only says that there was nothing to record.
+    /// Returns whether the point only says that there was nothing to record.
     fn is_empty(&self) -> bool {
         self.flags & NO_RECORDED_VALUE != 0
     }
 }
 
-struct Reader<'a> {
+struct MetricReader<'a> {
     words: &'a mut Words,
     tally: &'a mut Tally,
     observations: Vec<Observation>,
 }
 
-impl Reader<'_> {
+impl MetricReader<'_> {
     fn metric(&mut self, metric: Metric) {
         let items = count_points(&metric);
         if metric.name.is_empty() {
@@ -145,11 +145,11 @@ impl Reader<'_> {
     fn histograms<P>(
         &mut self,
         name: &Arc<str>,
-        told: i32,
+        code: i32,
         points: Vec<P>,
-        read: impl Fn(P) -> (Head, Result<Histogram, Fault>),
+        read: impl Fn(P) -> (Head, Result<Histogram, ItemRejection>),
     ) {
-        let temporality = temporality(told);
+        let temporality = temporality(code);
         for point in points {
             let (head, histogram) = read(point);
             self.take(name, head, || {
@@ -165,13 +165,18 @@ impl Reader<'_> {
         &mut self,
         name: &Arc<str>,
         point: NumberDataPoint,
-        make: impl FnOnce(f64) -> Result<PointValue, Fault>,
+        make: impl FnOnce(f64) -> Result<PointValue, ItemRejection>,
     ) {
         let head = Head::new(point.attributes, point.start_time_unix_nano, point.time_unix_nano, point.flags);
         self.take(name, head, || points::number(point.value).and_then(make));
     }
 
-    fn take(&mut self, name: &Arc<str>, head: Head, value: impl FnOnce() -> Result<PointValue, Fault>) {
+    fn take(
+        &mut self,
+        name: &Arc<str>,
+        head: Head,
+        value: impl FnOnce() -> Result<PointValue, ItemRejection>,
+    ) {
         if head.is_empty() {
             return self.tally.accept(1);
         }
@@ -191,13 +196,13 @@ impl Reader<'_> {
     }
 }
 
-/// OTLP's `AggregationTemporality`.
-fn temporality(told: i32) -> Result<Temporality, Fault> {
-    match told {
+/// Reads OTLP's `AggregationTemporality`.
+fn temporality(code: i32) -> Result<Temporality, ItemRejection> {
+    match code {
         1 => Ok(Temporality::Delta),
         2 => Ok(Temporality::Cumulative),
         _ => {
-            let detail = format!("aggregation temporality {told}: accepted are 1 (delta) and 2 (cumulative)");
+            let detail = format!("aggregation temporality {code}: accepted are 1 (delta) and 2 (cumulative)");
             Err((Reason::Temporality, detail))
         }
     }

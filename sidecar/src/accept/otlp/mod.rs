@@ -1,6 +1,6 @@
-//! The OTLP/HTTP receiver. Comes in: requests of any OpenTelemetry exporter. Goes out: [`Batch`]es into the
-//! queue of the state's owner, all of a request or nothing of it, and the answer that OTLP asks for. Never
-//! answers 500, never drops an item without telling.
+//! The OTLP/HTTP receiver. Comes in: requests of any OpenTelemetry exporter. Goes out: [`Batch`]es into the queue of the
+//! state's owner, either all of a request or none, and the answer that OTLP specifies. Never answers 500, and never drops an
+//! item without a count and a message to the sender.
 
 mod attributes;
 mod body;
@@ -26,7 +26,7 @@ use mapwarden_contract::UnixNanos;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::resource::v1::Resource as ToldResource;
+use opentelemetry_proto::tonic::resource::v1::Resource as OtlpResource;
 use prost::Message;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, mpsc};
@@ -34,18 +34,18 @@ use tokio::sync::{Semaphore, mpsc};
 use self::attributes::Words;
 use self::senders::{Sender, Senders};
 use self::spans::SpanReader;
-use self::tally::{Reason, Signal, Tally};
+use self::tally::{OtlpSignal, Reason, Tally};
 use self::wire::{Encoding, Refusal};
-use crate::config::{Config, ContractMode, PseudonymKey};
+use crate::config::{Config, ContractMode, PseudonymSecret};
 use crate::input::Input;
 use crate::metric_names::{OTLP_DURATION, OTLP_REQUESTS};
 use mapwarden_engine::observation::{Batch, Observation};
 
-/// How many requests are read and decoded at once; further ones are told to come again. Raised, a crowd of
-/// senders takes more memory: each may hold `max_body` bytes and what they decode to.
+/// How many requests are read and decoded at once; further ones are answered with 503. Raised, many senders at once take more
+/// memory: each may hold `max_body` bytes and what they decode to; lowered, senders have to retry sooner.
 const MAX_UPLOADS: usize = 32;
 
-/// Takes OTLP requests; cheap to clone.
+/// Receives OTLP requests; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Receiver(Arc<Inner>);
 
@@ -53,14 +53,14 @@ pub struct Receiver(Arc<Inner>);
 struct Inner {
     queue: mpsc::Sender<Input>,
     max_body: usize,
-    pseudonym_key: PseudonymKey,
+    pseudonym_key: PseudonymSecret,
     senders: Senders,
     uploads: Semaphore,
 }
 
 impl Receiver {
-    /// A receiver that feeds the queue of the state's owner. Registers its counters at 0, so the metrics
-    /// recorder must be installed before.
+    /// Returns a receiver that feeds the queue of the state's owner. Registers its counters at 0, so that the metrics recorder
+    /// must be installed before.
     pub fn new(config: &Config, queue: mpsc::Sender<Input>) -> Self {
         tally::register();
         Self(Arc::new(Inner {
@@ -76,9 +76,9 @@ impl Receiver {
 /// Serves `/v1/metrics`, `/v1/traces` and `/v1/logs`.
 pub fn router(receiver: Receiver) -> Router {
     let mut router = Router::new();
-    for signal in Signal::ALL {
+    for signal in OtlpSignal::ALL {
         let export = move |State(receiver): State<Receiver>, request| export(signal, receiver, request);
-        // Every method, so that a wrong one is answered and counted as OTLP too.
+        // Every method, so that a wrong one gets an answer of OTLP and is counted.
         router = router.route(&format!("/v1/{}", signal.name()), any(export));
     }
     router.fallback(wrong_path).with_state(receiver)
@@ -89,10 +89,10 @@ async fn wrong_path(request: Request) -> Response {
     wire::refuse(Encoding::of(request.headers()).unwrap_or(FALLBACK), &refusal)
 }
 
-/// What a request is answered in that names no encoding of ours: readable at least.
+/// The encoding of the answer to a request that names none of ours: people can read it.
 const FALLBACK: Encoding = Encoding::Json;
 
-async fn export(signal: Signal, receiver: Receiver, request: Request) -> Response {
+async fn export(signal: OtlpSignal, receiver: Receiver, request: Request) -> Response {
     let began = Instant::now();
     let encoding = Encoding::of(request.headers());
     let answer_in = *encoding.as_ref().unwrap_or(&FALLBACK);
@@ -111,7 +111,7 @@ type Batches = Vec<Batch>;
 impl Inner {
     async fn take(
         &self,
-        signal: Signal,
+        signal: OtlpSignal,
         encoding: Result<Encoding, Refusal>,
         request: Request,
     ) -> Result<Tally, Refusal> {
@@ -125,9 +125,9 @@ impl Inner {
         let bytes = body::read(&parts.headers, body, self.max_body).await?;
         let mut tally = Tally::default();
         let batches = match signal {
-            Signal::Metrics => self.read_metrics(encoding, &bytes, &mut tally),
-            Signal::Traces => self.read_traces(encoding, &bytes, &mut tally),
-            Signal::Logs => self.read_logs(encoding, &bytes, &mut tally),
+            OtlpSignal::Metrics => self.read_metrics(encoding, &bytes, &mut tally),
+            OtlpSignal::Traces => self.read_traces(encoding, &bytes, &mut tally),
+            OtlpSignal::Logs => self.read_logs(encoding, &bytes, &mut tally),
         }?;
         if tally.accepted() == 0 && tally.rejected() > 0 {
             tally.count_rejected(signal);
@@ -145,11 +145,11 @@ impl Inner {
             Encoding::Json => json::decode_metrics(bytes, tally).map_err(undecodable)?,
         };
         let (mut words, mut batches) = (Words::default(), Batches::new());
-        for told in request.resource_metrics {
-            let items = metrics::count(&told.scope_metrics);
-            if let Some(sender) = self.admit(told.resource.as_ref(), items, tally) {
+        for group in request.resource_metrics {
+            let items = metrics::count(&group.scope_metrics);
+            if let Some(sender) = self.admit(group.resource.as_ref(), items, tally) {
                 batches
-                    .extend(batch(&sender, metrics::observe(told.scope_metrics, items, &mut words, tally)));
+                    .extend(batch(&sender, metrics::observe(group.scope_metrics, items, &mut words, tally)));
             }
         }
         Ok(batches)
@@ -158,12 +158,12 @@ impl Inner {
     fn read_traces(&self, encoding: Encoding, bytes: &[u8], tally: &mut Tally) -> Result<Batches, Refusal> {
         let request: ExportTraceServiceRequest = message(encoding, bytes)?;
         let (mut words, mut batches) = (Words::default(), Batches::new());
-        for told in request.resource_spans {
-            let items = spans::count(&told.scope_spans);
-            if let Some(sender) = self.admit(told.resource.as_ref(), items, tally) {
+        for group in request.resource_spans {
+            let items = spans::count(&group.scope_spans);
+            if let Some(sender) = self.admit(group.resource.as_ref(), items, tally) {
                 let (resource, pseudonym_key) = (&*sender.resource, &self.pseudonym_key);
                 let mut reader = SpanReader { resource, pseudonym_key, words: &mut words, tally };
-                batches.extend(batch(&sender, reader.observe(&told.scope_spans)));
+                batches.extend(batch(&sender, reader.observe(&group.scope_spans)));
             }
         }
         Ok(batches)
@@ -172,18 +172,18 @@ impl Inner {
     fn read_logs(&self, encoding: Encoding, bytes: &[u8], tally: &mut Tally) -> Result<Batches, Refusal> {
         let request: ExportLogsServiceRequest = message(encoding, bytes)?;
         let (mut words, mut batches) = (Words::default(), Batches::new());
-        for told in request.resource_logs {
-            let items = logs::count(&told.scope_logs);
-            if let Some(sender) = self.admit(told.resource.as_ref(), items, tally) {
-                batches.extend(batch(&sender, logs::observe(&told.scope_logs, &mut words, tally)));
+        for group in request.resource_logs {
+            let items = logs::count(&group.scope_logs);
+            if let Some(sender) = self.admit(group.resource.as_ref(), items, tally) {
+                batches.extend(batch(&sender, logs::observe(&group.scope_logs, &mut words, tally)));
             }
         }
         Ok(batches)
     }
 
-    /// Holds a resource to the contract; none where it is refused with all its items.
-    fn admit(&self, told: Option<&ToldResource>, items: u64, tally: &mut Tally) -> Option<Sender> {
-        let sender = self.senders.sender(told.map_or(&[], |resource| &resource.attributes));
+    /// Checks a resource against the contract; none if it is refused with all its items.
+    fn admit(&self, resource: Option<&OtlpResource>, items: u64, tally: &mut Tally) -> Option<Sender> {
+        let sender = self.senders.sender(resource.map_or(&[], |resource| &resource.attributes));
         if sender.missing.is_empty() {
             return Some(sender);
         }
@@ -203,7 +203,7 @@ impl Inner {
         }
     }
 
-    /// Puts all batches into the queue or none, so that a sender who is told to come again repeats nothing.
+    /// Puts all batches into the queue or none, so that the retry of a refused request counts nothing twice.
     fn enqueue(&self, batches: Batches) -> Result<(), Refusal> {
         let (resources, limit) = (batches.len(), self.queue.max_capacity());
         if resources > limit {
@@ -218,7 +218,7 @@ impl Inner {
     }
 }
 
-/// Decodes a message whose parts fail only as a whole.
+/// Decodes a message that is refused as a whole if any part of it cannot be decoded.
 fn message<M: Message + Default + DeserializeOwned>(encoding: Encoding, bytes: &[u8]) -> Result<M, Refusal> {
     match encoding {
         Encoding::Protobuf => M::decode(bytes).map_err(undecodable),
@@ -230,7 +230,7 @@ fn undecodable(error: impl std::error::Error) -> Refusal {
     Refusal::Undecodable { detail: error.to_string() }
 }
 
-/// What a resource told, where it told anything that counts.
+/// Returns the batch of a resource; none if nothing was observed.
 fn batch(sender: &Sender, observations: Vec<Observation>) -> Option<Batch> {
     (!observations.is_empty()).then(|| Batch {
         resource: Arc::clone(&sender.resource),

@@ -1,16 +1,17 @@
-//! Comes in: the value of one OTLP data point. Goes out: the value in our words, or why it cannot be true.
+//! Comes in: the value of one OTLP data point. Goes out: the value as an observation has it, or the reason why it is refused.
+//! Never repairs a value.
 
 use mapwarden_contract::{Count, Nanos, UnixNanos};
 use opentelemetry_proto::tonic::metrics::v1::exemplar::Value as ExemplarValue;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
-    self as told, ExponentialHistogramDataPoint, HistogramDataPoint,
+    self as proto, ExponentialHistogramDataPoint, HistogramDataPoint,
 };
 
-use super::tally::{Fault, Reason};
+use super::tally::{ItemRejection, Reason};
 use mapwarden_engine::observation::{Buckets, Histogram, Trace, TracedEvent};
 
-/// The factor from a unit to nanoseconds; none where it is not a time that latencies are told in.
+/// Returns the factor from a unit to nanoseconds; none if it is not a unit of latencies.
 pub(super) fn to_nanos(unit: &str) -> Option<f64> {
     match unit {
         "s" => Some(1e9),
@@ -21,8 +22,8 @@ pub(super) fn to_nanos(unit: &str) -> Option<f64> {
     }
 }
 
-/// The value of a sum or gauge.
-pub(super) fn number(value: Option<Number>) -> Result<f64, Fault> {
+/// Returns the value of a sum or gauge.
+pub(super) fn number(value: Option<Number>) -> Result<f64, ItemRejection> {
     match value {
         None => Err((Reason::NoValue, "a point has no value".to_owned())),
         Some(Number::AsInt(value)) => Ok(int_to_f64(value)),
@@ -38,21 +39,21 @@ fn int_to_f64(value: i64) -> f64 {
     value as f64
 }
 
-fn finite(name: &str, value: f64) -> Result<f64, Fault> {
+fn finite(name: &str, value: f64) -> Result<f64, ItemRejection> {
     if value.is_finite() { Ok(value) } else { Err((Reason::NotFinite, format!("{name} is {value}"))) }
 }
 
-fn inconsistent<T>(detail: String) -> Result<T, Fault> {
+fn inconsistent<T>(detail: String) -> Result<T, ItemRejection> {
     Err((Reason::Inconsistent, detail))
 }
 
-/// The sum of bucket counts; none where it does not fit, which no true histogram reaches.
+/// Returns the sum of bucket counts; none if it overflows, which no real histogram reaches.
 fn total(counts: &[u64]) -> Option<u64> {
     counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count))
 }
 
-/// An explicit histogram: counts add up, one more count than bounds, bounds ascend.
-pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Result<Histogram, Fault> {
+/// Reads an explicit histogram: counts add up, one more count than bounds, bounds ascend.
+pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Result<Histogram, ItemRejection> {
     let HistogramDataPoint { count, sum, bucket_counts, explicit_bounds: bounds, exemplars, .. } = point;
     // A histogram without buckets is one bucket with everything in it (OTLP, `HistogramDataPoint`).
     let counts = if bucket_counts.is_empty() && bounds.is_empty() { vec![count] } else { bucket_counts };
@@ -74,11 +75,11 @@ pub(super) fn explicit(point: HistogramDataPoint, to_nanos: Option<f64>) -> Resu
     Ok(Histogram { count: Count::new(count), sum, to_nanos, buckets, exemplars })
 }
 
-/// An exponential histogram: counts add up, no negative values, a scale and indices that OTLP allows.
+/// Reads an exponential histogram: counts add up, no negative values, a scale and indices that OTLP allows.
 pub(super) fn exponential(
     point: ExponentialHistogramDataPoint,
     to_nanos: Option<f64>,
-) -> Result<Histogram, Fault> {
+) -> Result<Histogram, ItemRejection> {
     let ExponentialHistogramDataPoint {
         count,
         sum,
@@ -110,9 +111,9 @@ pub(super) fn exponential(
     Ok(Histogram { count: Count::new(count), sum, to_nanos, buckets, exemplars })
 }
 
-/// The exemplars that name a trace. What is wrong with others costs nothing: no count rests on them.
-fn with_traces(exemplars: &[told::Exemplar], to_nanos: Option<f64>) -> Vec<TracedEvent> {
-    let read = |exemplar: &told::Exemplar| {
+/// Returns the exemplars that name a trace. Invalid ones are dropped without a count: no number depends on them.
+fn with_traces(exemplars: &[proto::Exemplar], to_nanos: Option<f64>) -> Vec<TracedEvent> {
+    let read = |exemplar: &proto::Exemplar| {
         let value = match exemplar.value? {
             ExemplarValue::AsInt(value) => int_to_f64(value),
             ExemplarValue::AsDouble(value) => value,
@@ -194,12 +195,12 @@ mod tests {
 
     #[test]
     fn exemplars_without_a_trace_cost_nothing() {
-        let exemplar = |value, trace_id: &[u8], span_id: &[u8]| told::Exemplar {
+        let exemplar = |value, trace_id: &[u8], span_id: &[u8]| proto::Exemplar {
             time_unix_nano: 7,
             value,
             trace_id: trace_id.to_vec(),
             span_id: span_id.to_vec(),
-            ..told::Exemplar::default()
+            ..proto::Exemplar::default()
         };
         let double = Some(ExemplarValue::AsDouble(2.5));
         let point = HistogramDataPoint {

@@ -1,4 +1,5 @@
-//! Who sends: OTLP resources parsed once each, and held to the resource contract.
+//! Comes in: the attributes of OTLP resources. Goes out: each [`Sender`], parsed once and checked against the resource
+//! contract. Never refuses one: the receiver decides by the mode of the contract.
 
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -16,15 +17,15 @@ use crate::config::Contract;
 use crate::metric_names::CONTRACT_WARNINGS;
 use mapwarden_engine::observation::Resource;
 
-/// How many resources are remembered. When one more comes, all are forgotten: each then costs one parse (and
-/// one count of its missing attributes) again. Raised, more senders fit into more memory (about 1 KiB each).
+/// How many resources are remembered. When one more arrives, all are forgotten: each then costs one parse (and one count of
+/// its missing attributes) again. Raised, more senders fit into more memory (about 1 KiB each).
 const MAX_SENDERS: usize = 4096;
 
-/// A resource and what the contract misses in it.
+/// A process that sends telemetry, and the required attributes that it lacks.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
     pub(super) resource: Arc<Resource>,
-    /// The required attributes that it did not tell.
+    /// The required attributes that the resource lacks.
     pub(super) missing: Arc<[String]>,
 }
 
@@ -47,7 +48,7 @@ impl Senders {
         &self.contract
     }
 
-    /// The sender with these attributes; missing ones are counted when it is first seen.
+    /// Returns the sender with these attributes; missing ones are counted when it is first seen.
     pub(super) fn sender(&self, attributes: &[KeyValue]) -> Sender {
         let id = identity(attributes);
         let known = self.known.pin();
@@ -58,7 +59,7 @@ impl Senders {
             known.clear();
         }
         let sender = self.parse(id, attributes);
-        // Of two requests that bring a new sender at once, one makes the entry and counts.
+        // If two requests bring a new sender at once, only the one that makes the entry counts.
         match known.try_insert(id, sender) {
             Ok(sender) => {
                 for attribute in sender.missing.iter() {
@@ -88,8 +89,8 @@ impl Senders {
     }
 }
 
-/// A hash of all attributes in any order. Its key is fixed, so that a sender keeps its identity when the sidecar
-/// starts again.
+/// Returns a hash of all attributes in any order. Its key is fixed, so that a sender keeps its identity over a restart of the
+/// sidecar.
 fn identity(attributes: &[KeyValue]) -> u64 {
     let mut pairs: Vec<_> =
         attributes.iter().map(|pair| (pair.key.as_str(), text(pair.value.as_ref()))).collect();

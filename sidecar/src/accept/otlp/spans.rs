@@ -1,5 +1,5 @@
 //! Comes in: OTLP spans of one resource. Goes out: a [`Request`] for every span of a server or consumer, a
-//! [`Call`] for every span of a client or producer that names whom it called, a [`Failure`] for every failed span of
+//! [`Call`] for every span of a client or producer that names its callee, a [`Failure`] for every failed span of
 //! our own SDK.
 
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 
 use super::attributes::{Words, find};
-use super::tally::{Fault, Reason, Tally};
-use crate::config::PseudonymKey;
+use super::tally::{ItemRejection, Reason, Tally};
+use crate::config::PseudonymSecret;
 use mapwarden_engine::observation::{
     Call, CallSource, Completion, Failure, FailureAbout, Observation, Request, Resource, Trace, TracedEvent,
 };
 
-/// How many spans there are.
+/// Returns how many spans there are.
 pub(super) fn count(scopes: &[ScopeSpans]) -> u64 {
     scopes.iter().fold(0, |sum, scope| sum.saturating_add(items(scope)))
 }
@@ -34,18 +34,18 @@ fn items(scope: &ScopeSpans) -> u64 {
 /// What spans are read with.
 pub(super) struct SpanReader<'a> {
     pub(super) resource: &'a Resource,
-    pub(super) pseudonym_key: &'a PseudonymKey,
+    pub(super) pseudonym_key: &'a PseudonymSecret,
     pub(super) words: &'a mut Words,
     pub(super) tally: &'a mut Tally,
 }
 
 impl SpanReader<'_> {
     /// Reads all spans of one resource. Spans of our own SDK are accepted and give no more than examples of
-    /// failures: their requests and calls are counted exactly by its metrics and sketches, and once is enough.
+    /// failures: the metrics and sketches of the SDK count their requests and calls exactly, and nothing may count twice.
     pub(super) fn observe(&mut self, scopes: &[ScopeSpans]) -> Vec<Observation> {
         let mut observations = Vec::new();
         for scope in scopes {
-            if scope.scope.as_ref().is_some_and(|told| told.name == SCOPE_NAME) {
+            if scope.scope.as_ref().is_some_and(|scope| scope.name == SCOPE_NAME) {
                 self.tally.accept(items(scope));
                 let failures = scope.spans.iter().filter_map(|span| self.failure(span));
                 observations.extend(failures.map(Observation::Failure));
@@ -66,7 +66,7 @@ impl SpanReader<'_> {
         observations
     }
 
-    /// A failure of a request or a map operation that a span of our SDK tells about.
+    /// Returns the failure of a request or map operation that a span of our SDK records.
     fn failure(&mut self, span: &Span) -> Option<Failure> {
         if completion(span) == Completion::Ok {
             return None;
@@ -86,7 +86,7 @@ impl SpanReader<'_> {
         Some(Failure { about, error, exemplar: TracedEvent { at, duration, trace } })
     }
 
-    fn span(&mut self, span: &Span) -> Result<Option<Observation>, Fault> {
+    fn span(&mut self, span: &Span) -> Result<Option<Observation>, ItemRejection> {
         let end = UnixNanos::new(span.end_time_unix_nano);
         if span.end_time_unix_nano == 0 {
             return Err((Reason::NoTime, "end_time_unix_nano is 0".to_owned()));
@@ -113,7 +113,7 @@ impl SpanReader<'_> {
                     |dependency| Observation::Call(Call { dependency, end, duration, completion, source });
                 self.dependency(&span.attributes).map(call)
             }
-            // A kind that a later OTLP may add says nothing to us either.
+            // Also a kind that a later OTLP may add.
             Ok(SpanKind::Unspecified | SpanKind::Internal) | Err(_) => None,
         })
     }
@@ -129,8 +129,8 @@ impl SpanReader<'_> {
     }
 
     fn region(&mut self, attributes: &[KeyValue]) -> Option<Arc<str>> {
-        let told = find(attributes, REGION).or_else(|| find(attributes, CLOUD_REGION));
-        told.map(|region| self.words.word(&region)).or_else(|| self.resource.region.clone())
+        let region = find(attributes, REGION).or_else(|| find(attributes, CLOUD_REGION));
+        region.map(|region| self.words.word(&region)).or_else(|| self.resource.region.clone())
     }
 
     /// The callee: by our own name for it, by the peer's name, by the kind of database, by address.

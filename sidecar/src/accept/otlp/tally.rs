@@ -1,4 +1,4 @@
-//! What became of the items of one request. A refused item is data: counted under a closed [`Reason`], told to
+//! The accepted and refused items of one request. A refused item is data: it is counted under a closed [`Reason`] and named to
 //! the sender, and the rest goes on.
 
 use metrics::counter;
@@ -7,13 +7,13 @@ use crate::metric_names::{OTLP_ITEMS, OTLP_REJECTED, OTLP_REQUESTS};
 
 /// The three kinds of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(super) enum OtlpSignal {
     Metrics,
     Traces,
     Logs,
 }
 
-impl Signal {
+impl OtlpSignal {
     pub(super) const ALL: [Self; 3] = [Self::Metrics, Self::Traces, Self::Logs];
 
     /// The label's value and the end of the path.
@@ -25,7 +25,7 @@ impl Signal {
         }
     }
 
-    /// What one item is called.
+    /// The plural noun for its items.
     const fn items(self) -> &'static str {
         match self {
             Self::Metrics => "data points",
@@ -35,10 +35,10 @@ impl Signal {
     }
 }
 
-/// Why an item was refused. A closed set: every (signal, reason) is served at 0 from the start.
+/// Why an item is refused. A closed set: every (signal, reason) is served at 0 from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// The sender's resource breaks the contract, which is enforced.
+    /// The sender's resource breaks the enforced contract.
     Contract,
     /// JSON that is not an OTLP item.
     Undecodable,
@@ -54,13 +54,13 @@ pub(super) enum Reason {
     NotFinite,
     /// A negative amount where there can be none.
     Negative,
-    /// Parts that contradict each other.
+    /// Fields that contradict each other.
     Inconsistent,
-    /// A sum or histogram that does not say what it is relative to.
+    /// A sum or histogram without a known aggregation temporality.
     Temporality,
     /// A summary: its quantiles cannot be aggregated.
     Summary,
-    /// A log record that says to be a sketch of users or tenants and is none.
+    /// A log record that is marked as a sketch of users or tenants and is not one.
     UserSketch,
 }
 
@@ -100,26 +100,27 @@ impl Reason {
 }
 
 /// Why one item was refused: the reason for the counter, the details for the sender.
-pub(super) type Fault = (Reason, String);
+pub(super) type ItemRejection = (Reason, String);
 
 /// Items of one reason.
 #[derive(Debug)]
-struct Rejected {
+struct RejectedItems {
     reason: Reason,
     items: u64,
     /// What was wrong with the first of them.
     example: String,
 }
 
-/// What became of the items of one request.
+/// Counts the items of one request.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     accepted: u64,
-    rejected: Vec<Rejected>,
+    rejected: Vec<RejectedItems>,
     warnings: Vec<String>,
 }
 
-/// How many warnings one answer carries; further ones say nothing new to whoever reads the first.
+/// How many warnings one answer carries. Raised, the answer to a request of many resources grows; further warnings repeat the
+/// first ones for other resources.
 const MAX_WARNINGS: usize = 8;
 
 impl Tally {
@@ -127,14 +128,14 @@ impl Tally {
         self.accepted = self.accepted.saturating_add(items);
     }
 
-    /// Counts refused items; nothing happens for none.
+    /// Counts refused items; does nothing if there are none.
     pub(super) fn reject(&mut self, reason: Reason, items: u64, example: impl FnOnce() -> String) {
         if items == 0 {
             return;
         }
         match self.rejected.iter_mut().find(|entry| entry.reason == reason) {
             Some(entry) => entry.items = entry.items.saturating_add(items),
-            None => self.rejected.push(Rejected { reason, items, example: example() }),
+            None => self.rejected.push(RejectedItems { reason, items, example: example() }),
         }
     }
 
@@ -152,10 +153,10 @@ impl Tally {
         self.rejected.iter().fold(0, |sum, entry| sum.saturating_add(entry.items))
     }
 
-    /// What the sender should know; empty after a full success.
-    pub(super) fn message(&self, signal: Signal) -> String {
+    /// Returns the message for the sender; empty after a full success.
+    pub(super) fn message(&self, signal: OtlpSignal) -> String {
         let mut parts = Vec::new();
-        for Rejected { reason, items, example } in &self.rejected {
+        for RejectedItems { reason, items, example } in &self.rejected {
             parts.push(format!("{items} {} refused as {}: {example}", signal.items(), reason.name()));
         }
         parts.extend(self.warnings.iter().cloned());
@@ -163,22 +164,22 @@ impl Tally {
     }
 
     /// Adds the refused items to the sidecar's own counters.
-    pub(super) fn count_rejected(&self, signal: Signal) {
-        for Rejected { reason, items, example: _ } in &self.rejected {
+    pub(super) fn count_rejected(&self, signal: OtlpSignal) {
+        for RejectedItems { reason, items, example: _ } in &self.rejected {
             counter!(OTLP_REJECTED.name, "signal" => signal.name(), "reason" => reason.name())
                 .increment(*items);
         }
     }
 
     /// Adds the accepted items to the sidecar's own counters.
-    pub(super) fn count_accepted(&self, signal: Signal) {
+    pub(super) fn count_accepted(&self, signal: OtlpSignal) {
         counter!(OTLP_ITEMS.name, "signal" => signal.name()).increment(self.accepted);
     }
 }
 
 /// Makes every series of the counters exist at 0, so that the first refusal shows as an increase.
 pub(super) fn register() {
-    for signal in Signal::ALL {
+    for signal in OtlpSignal::ALL {
         counter!(OTLP_REQUESTS.name, "signal" => signal.name(), "code" => "200").increment(0);
         counter!(OTLP_ITEMS.name, "signal" => signal.name()).increment(0);
         for reason in Reason::ALL {
@@ -192,9 +193,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_tells_how_many_why_and_one_example() {
+    fn the_message_has_count_reason_and_one_example() {
         let mut tally = Tally::default();
-        assert_eq!(tally.message(Signal::Metrics), "");
+        assert_eq!(tally.message(OtlpSignal::Metrics), "");
         tally.accept(3);
         tally.reject(Reason::NotFinite, 1, || "metric `a`: value is NaN".to_owned());
         tally.reject(Reason::NotFinite, 1, || "metric `b`: value is NaN".to_owned());
@@ -202,26 +203,26 @@ mod tests {
         tally.warn("resource `x` lacks team".to_owned());
         assert_eq!((tally.accepted(), tally.rejected()), (3, 2));
         assert_eq!(
-            tally.message(Signal::Metrics),
+            tally.message(OtlpSignal::Metrics),
             "2 data points refused as not_finite: metric `a`: value is NaN; resource `x` lacks team"
         );
     }
 
     #[test]
-    fn every_signal_and_reason_is_served_at_0_from_the_start() {
+    fn every_signal_and_reason_starts_at_0() {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             register();
             let mut tally = Tally::default();
             tally.accept(5);
             tally.reject(Reason::NoTime, 2, String::new);
-            tally.count_accepted(Signal::Logs);
-            tally.count_rejected(Signal::Logs);
+            tally.count_accepted(OtlpSignal::Logs);
+            tally.count_rejected(OtlpSignal::Logs);
         });
         let page = recorder.handle().render();
-        for signal in Signal::ALL {
+        for signal in OtlpSignal::ALL {
             for reason in Reason::ALL {
-                let count = if (signal, reason) == (Signal::Logs, Reason::NoTime) { 2 } else { 0 };
+                let count = if (signal, reason) == (OtlpSignal::Logs, Reason::NoTime) { 2 } else { 0 };
                 let labels = format!("signal=\"{}\",reason=\"{}\"", signal.name(), reason.name());
                 let line = format!("{}{{{labels}}} {count}\n", OTLP_REJECTED.name);
                 assert!(page.contains(&line), "{line} in {page}");
@@ -236,6 +237,6 @@ mod tests {
         for _ in 0..100 {
             tally.warn("w".to_owned());
         }
-        assert_eq!(tally.message(Signal::Logs).len(), 8 + 7 * 2);
+        assert_eq!(tally.message(OtlpSignal::Logs).len(), 8 + 7 * 2);
     }
 }

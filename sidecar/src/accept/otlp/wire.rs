@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use serde_json::json;
 
-use super::tally::{Signal, Tally};
+use super::tally::{OtlpSignal, Tally};
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +34,13 @@ impl Encoding {
 
     /// The encoding that a request names; parameters after `;` do not matter.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let told = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let told = told.unwrap_or_default();
-        let essence = told.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let value = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let value = value.unwrap_or_default();
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         [Self::Protobuf, Self::Json]
             .into_iter()
             .find(|encoding| encoding.content_type() == essence)
-            .ok_or(Refusal::ContentType { told: essence })
+            .ok_or(Refusal::ContentType { content_type: essence })
     }
 }
 
@@ -52,18 +52,18 @@ pub(super) enum Refusal {
     #[error("method {method} is not accepted: OTLP is sent by POST")]
     Method { method: Method },
     #[error(
-        "content type `{told}` is not accepted: accepted are application/x-protobuf and application/json"
+        "content type `{content_type}` is not accepted: accepted are application/x-protobuf and application/json"
     )]
-    ContentType { told: String },
-    #[error("content encoding `{told}` is not accepted: accepted are gzip, zstd and identity")]
-    ContentEncoding { told: String },
+    ContentType { content_type: String },
+    #[error("content encoding `{encoding}` is not accepted: accepted are gzip, zstd and identity")]
+    ContentEncoding { encoding: String },
     #[error("body is larger than {limit} bytes {stage}: accepted is up to {limit} (`max_body`)")]
     TooLarge { limit: usize, stage: &'static str },
     #[error("body could not be read: {detail}")]
     Undecodable { detail: String },
     #[error("nothing was accepted: {detail}")]
     NothingAccepted { detail: String },
-    #[error("request tells of {resources} resources: accepted are at most {limit} at once")]
+    #[error("request has {resources} resources: accepted are at most {limit} at once")]
     TooManyResources { resources: usize, limit: usize },
     #[error("{what}: send again later")]
     Busy { what: &'static str },
@@ -101,18 +101,18 @@ struct Status {
 }
 
 /// The answer to a request that was accepted, in whole or in part.
-pub(super) fn success(signal: Signal, encoding: Encoding, tally: &Tally) -> Response {
+pub(super) fn success(signal: OtlpSignal, encoding: Encoding, tally: &Tally) -> Response {
     let rejected = i64::try_from(tally.rejected()).unwrap_or(i64::MAX);
     let message = tally.message(signal);
-    let told = !message.is_empty();
+    let has_message = !message.is_empty();
     let body = match encoding {
-        Encoding::Protobuf => success_protobuf(signal, told.then_some((rejected, message))),
-        Encoding::Json if !told => b"{}".to_vec(),
+        Encoding::Protobuf => success_protobuf(signal, has_message.then_some((rejected, message))),
+        Encoding::Json if !has_message => b"{}".to_vec(),
         Encoding::Json => {
             let rejected_name = match signal {
-                Signal::Metrics => "rejectedDataPoints",
-                Signal::Traces => "rejectedSpans",
-                Signal::Logs => "rejectedLogRecords",
+                OtlpSignal::Metrics => "rejectedDataPoints",
+                OtlpSignal::Traces => "rejectedSpans",
+                OtlpSignal::Logs => "rejectedLogRecords",
             };
             // 64-bit integers are strings in proto3's JSON.
             let partial = json!({ rejected_name: rejected.to_string(), "errorMessage": message });
@@ -122,23 +122,23 @@ pub(super) fn success(signal: Signal, encoding: Encoding, tally: &Tally) -> Resp
     respond(StatusCode::OK, encoding, body)
 }
 
-fn success_protobuf(signal: Signal, told: Option<(i64, String)>) -> Vec<u8> {
+fn success_protobuf(signal: OtlpSignal, partial: Option<(i64, String)>) -> Vec<u8> {
     match signal {
-        Signal::Metrics => {
-            let partial_success = told.map(|(rejected_data_points, error_message)| {
+        OtlpSignal::Metrics => {
+            let partial_success = partial.map(|(rejected_data_points, error_message)| {
                 ExportMetricsPartialSuccess { rejected_data_points, error_message }
             });
             ExportMetricsServiceResponse { partial_success }.encode_to_vec()
         }
-        Signal::Traces => {
-            let partial_success = told.map(|(rejected_spans, error_message)| ExportTracePartialSuccess {
+        OtlpSignal::Traces => {
+            let partial_success = partial.map(|(rejected_spans, error_message)| ExportTracePartialSuccess {
                 rejected_spans,
                 error_message,
             });
             ExportTraceServiceResponse { partial_success }.encode_to_vec()
         }
-        Signal::Logs => {
-            let partial_success = told.map(|(rejected_log_records, error_message)| {
+        OtlpSignal::Logs => {
+            let partial_success = partial.map(|(rejected_log_records, error_message)| {
                 ExportLogsPartialSuccess { rejected_log_records, error_message }
             });
             ExportLogsServiceResponse { partial_success }.encode_to_vec()

@@ -9,13 +9,13 @@ use super::run::RunArgs;
 use crate::Sidecar;
 use crate::config::Sink;
 
-/// What `mapwarden demo` is told.
+/// The arguments of `mapwarden demo`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     #[command(flatten)]
     story: StoryArgs,
     /// Use the sidecar that serves its pages at this base URL, e.g. http://127.0.0.1:9464, instead of starting one
-    /// in this process; `--otlp-http` says where it takes telemetry, and what else it does is its own matter
+    /// in this process; `--otlp-http` is the address at which it receives telemetry
     #[arg(
         long,
         value_name = "URL",
@@ -35,13 +35,13 @@ impl DemoArgs {
     }
 }
 
-/// Tells the story, and serves until Ctrl-C unless `--once` is set.
+/// Plays the story, and serves until Ctrl-C unless `--once` is set.
 ///
 /// # Errors
-/// A taken port, no sidecar where one is said to run, a trace that cannot be replayed, a part that did not start; with
+/// A taken port, no sidecar at the given URL, a trace that cannot be replayed, a part that did not start; with
 /// `--once` also a story that did not end well.
-pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
-    let mut config = args.run.settings().load()?;
+pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    let mut config = args.run.overrides().load()?;
     let demo = Demo::open(args.story).await?;
     if let Some(admin) = args.sidecar {
         return demo.beside_running(admin, config.otlp_http).await;

@@ -1,5 +1,5 @@
-//! What comes in: the addresses that the demo is to serve at. What goes out: a message that a newcomer can act on
-//! where one of them is taken.
+//! Comes in: the addresses that the demo will serve at. Goes out: a message that a newcomer can act on if one of them is taken.
+//! Never keeps a port.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -9,7 +9,7 @@ use crate::config::Config;
 /// An address that cannot be served at.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PortError {
-    /// Somebody else serves there.
+    /// Another process listens there.
     #[error(
         "port {} is taken: {address} is in use by another process, perhaps by another demo: end it, or choose \
          another address with {flag} (e.g. {flag} {}:0 for any free port)",
@@ -28,7 +28,7 @@ pub(crate) enum PortError {
         address: SocketAddr,
         /// The flag that changes it.
         flag: &'static str,
-        /// Why.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
@@ -37,7 +37,7 @@ pub(crate) enum PortError {
 /// Tries every address before anything is started.
 ///
 /// # Errors
-/// The first that cannot be served at.
+/// The first address that cannot be served at.
 pub(crate) fn check(config: &Config) -> Result<(), PortError> {
     for (address, flag) in [(config.otlp_http, "--otlp-http"), (config.admin, "--admin")] {
         match TcpListener::bind(address) {

@@ -11,7 +11,7 @@ use super::query::{Parameters, choice};
 use super::refusal::{PathNames, ambiguous, not_found};
 use super::shared::Shared;
 use crate::output::explain::explain;
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 use crate::view::AttributionView;
 use crate::view::{MapView, SloView, Slos, SourceView, View};
 use mapwarden_engine::ledger::AuditLine;
@@ -25,7 +25,7 @@ pub(super) async fn slo(
     State(shared): State<Shared>,
     PathNames((service, name)): PathNames<(String, String)>,
     parameters: Parameters,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let detail = slo_detail(parameters)?;
     let view = shared.view();
     Ok(answer(&view, &of_service(&view, &service, &name)?, detail))
@@ -35,7 +35,7 @@ pub(super) async fn slo_by_name(
     State(shared): State<Shared>,
     PathNames(name): PathNames<String>,
     parameters: Parameters,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let detail = slo_detail(parameters)?;
     let view = shared.view();
     let found: Vec<SloView> =
@@ -53,7 +53,7 @@ pub(super) async fn slo_by_name(
 pub(super) async fn attribution(
     State(shared): State<Shared>,
     PathNames((service, name)): PathNames<(String, String)>,
-) -> Result<Json<Vec<AttributionView>>, Problem> {
+) -> Result<Json<Vec<AttributionView>>, ProblemDocument> {
     let view = shared.view();
     Ok(Json(of_service(&view, &service, &name)?.ledger.attribution))
 }
@@ -65,7 +65,7 @@ pub(super) async fn corrections(State(shared): State<Shared>) -> Json<Arc<[Audit
 pub(super) async fn correction(
     State(shared): State<Shared>,
     PathNames(id): PathNames<String>,
-) -> Result<Json<AuditLine>, Problem> {
+) -> Result<Json<AuditLine>, ProblemDocument> {
     let view = shared.view();
     let found = view.corrections.iter().find(|line| line.entry.id == id);
     found.cloned().map(Json).ok_or_else(|| {
@@ -74,7 +74,7 @@ pub(super) async fn correction(
     })
 }
 
-fn of_service(view: &View, service: &str, name: &str) -> Result<SloView, Problem> {
+fn of_service(view: &View, service: &str, name: &str) -> Result<SloView, ProblemDocument> {
     let id = format!("{service}/{name}");
     let found =
         view.slos.those(|known| known == id).find(|slo| *slo.service == *service && *slo.name == *name);
@@ -90,7 +90,7 @@ enum SloDetail {
     Formulas,
 }
 
-fn slo_detail(parameters: Parameters) -> Result<SloDetail, Problem> {
+fn slo_detail(parameters: Parameters) -> Result<SloDetail, ProblemDocument> {
     use SloDetail::{Formulas, Numbers};
     let [explain] = parameters.values(["explain"])?;
     let accepted = [("0", Numbers), ("1", Formulas), ("false", Numbers), ("true", Formulas), ("", Formulas)];
@@ -104,7 +104,7 @@ fn answer(view: &View, slo: &SloView, detail: SloDetail) -> Response {
     }
 }
 
-fn no_slo(name: &str, slos: &Slos) -> Problem {
+fn no_slo(name: &str, slos: &Slos) -> ProblemDocument {
     not_found(&format!("there is no objective `{name}`"), slos.ids())
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn sources(State(shared): State<Shared>) -> Json<Vec<SourceView
 pub(super) async fn map(
     State(shared): State<Shared>,
     PathNames((service, name)): PathNames<(String, String)>,
-) -> Result<Json<MapView>, Problem> {
+) -> Result<Json<MapView>, ProblemDocument> {
     let view = shared.view();
     let found = view.maps.iter().find(|map| map.service == service && map.name == name);
     found.cloned().map(Json).ok_or_else(|| no_map(&format!("{service}/{name}"), &view.maps))
@@ -132,7 +132,7 @@ pub(super) async fn map(
 pub(super) async fn map_by_name(
     State(shared): State<Shared>,
     PathNames(name): PathNames<String>,
-) -> Result<Json<MapView>, Problem> {
+) -> Result<Json<MapView>, ProblemDocument> {
     let view = shared.view();
     let found: Vec<&MapView> = view.maps.iter().filter(|map| map.name == name).collect();
     match found.as_slice() {
@@ -145,7 +145,7 @@ pub(super) async fn map_by_name(
     }
 }
 
-fn no_map(name: &str, maps: &[MapView]) -> Problem {
+fn no_map(name: &str, maps: &[MapView]) -> ProblemDocument {
     not_found(&format!("there is no map `{name}`"), maps.iter().map(full_name))
 }
 

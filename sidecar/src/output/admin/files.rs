@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::query::{Parameters, choice};
 use super::refusal::{PathNames, not_found};
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 
 /// Grafana dashboards.
 #[derive(RustEmbed)]
@@ -62,7 +62,7 @@ pub(super) async fn dashboards() -> Json<Vec<DashboardEntry>> {
     Json(all_dashboards().into_iter().map(|(entry, _)| entry).collect())
 }
 
-pub(super) async fn dashboard(PathNames(file): PathNames<String>) -> Result<Response, Problem> {
+pub(super) async fn dashboard(PathNames(file): PathNames<String>) -> Result<Response, ProblemDocument> {
     let all = all_dashboards();
     let known: Vec<String> = all.iter().map(|(entry, _)| format!("{}.json", entry.uid)).collect();
     let uid = file.strip_suffix(".json").unwrap_or(&file);
@@ -78,7 +78,7 @@ pub(super) async fn alerts() -> Json<Vec<RuleFileEntry>> {
 pub(super) async fn alert(
     PathNames(file): PathNames<String>,
     parameters: Parameters,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let [format] = parameters.values(["format"])?;
     let accepted = [("yaml", RuleFileFormat::Yaml), ("prometheusrule", RuleFileFormat::PrometheusRule)];
     let format = choice("format", format.as_deref(), accepted)?.unwrap_or(RuleFileFormat::Yaml);
@@ -93,7 +93,7 @@ pub(super) async fn alert(
     Ok(([(header::CONTENT_TYPE, "application/yaml")], text).into_response())
 }
 
-pub(super) async fn runbook(PathNames(name): PathNames<String>) -> Result<Response, Problem> {
+pub(super) async fn runbook(PathNames(name): PathNames<String>) -> Result<Response, ProblemDocument> {
     let known = || {
         AlertFiles::iter()
             .filter_map(|path| path.strip_prefix("runbooks/")?.strip_suffix(".md").map(str::to_owned))

@@ -19,7 +19,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 
 use crate::metric_names::HTTP_REQUESTS;
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 use refusal::not_found;
 pub use shared::Admin;
 use shared::Shared;
@@ -62,7 +62,7 @@ pub fn router(admin: Admin, posts: Router) -> Router {
         .merge(posts)
         .fallback(no_such_route)
         .method_not_allowed_fallback(|method: Method| async move {
-            Problem::new(
+            ProblemDocument::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 format!("method {method} is not allowed here; the Allow header lists the allowed methods"),
             )
@@ -118,7 +118,7 @@ async fn answered(request: Request, next: Next) -> Response {
     response
 }
 
-async fn no_such_route(request: Request) -> Problem {
+async fn no_such_route(request: Request) -> ProblemDocument {
     not_found(&format!("nothing is served at `{}`", request.uri().path()), ROUTES)
 }
 
@@ -126,7 +126,7 @@ async fn no_such_route(request: Request) -> Problem {
 async fn live(State(shared): State<Shared>) -> Response {
     if shared.admin.view.has_changed().is_err() {
         let detail = "the owner of the state has ended";
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
+        return ProblemDocument::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
     }
     (StatusCode::OK, "ok\n").into_response()
 }
@@ -134,11 +134,12 @@ async fn live(State(shared): State<Shared>) -> Response {
 /// Answers 200 while the state's owner publishes: it has restored the state and evaluates it.
 async fn ready(State(shared): State<Shared>) -> Response {
     if shared.admin.view.has_changed().is_err() {
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the sidecar is stopping").into_response();
+        return ProblemDocument::new(StatusCode::SERVICE_UNAVAILABLE, "the sidecar is stopping")
+            .into_response();
     }
     let age = Timestamp::now().duration_since(shared.view().at).as_secs_f64();
     if age > STALE_SECONDS {
-        return Problem::new(
+        return ProblemDocument::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("the last evaluation was {age:.0} s ago"),
         )

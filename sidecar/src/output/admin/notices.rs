@@ -12,7 +12,7 @@ use super::query::{Parameters, choice};
 use super::refusal::{PathNames, not_found};
 use super::shared::Shared;
 use crate::output::render::{NoticeForm, RenderError};
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 
 /// What `?format=` accepts, JSON first.
 const FORMATS: [(&str, Option<NoticeForm>); 5] = [
@@ -27,7 +27,10 @@ const FORMATS: [(&str, Option<NoticeForm>); 5] = [
 const STATES: [(&str, notice::NoticeState); 2] =
     [("open", notice::NoticeState::Open), ("resolved", notice::NoticeState::Resolved)];
 
-pub(super) async fn list(State(shared): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    parameters: Parameters,
+) -> Result<Response, ProblemDocument> {
     let [state, format] = parameters.values(["state", "format"])?;
     let state = choice("state", state.as_deref(), STATES)?;
     let form = choice("format", format.as_deref(), FORMATS)?.flatten();
@@ -47,7 +50,7 @@ pub(super) async fn one(
     State(shared): State<Shared>,
     PathNames(id): PathNames<String>,
     parameters: Parameters,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let [format] = parameters.values(["format"])?;
     let form = choice("format", format.as_deref(), FORMATS)?.flatten();
     let view = shared.view();
@@ -59,9 +62,12 @@ pub(super) async fn one(
     answer(form, shared.admin.templates.render(notice, form))
 }
 
-fn answer(form: NoticeForm, rendered: Result<String, RenderError>) -> Result<Response, Problem> {
+fn answer(form: NoticeForm, rendered: Result<String, RenderError>) -> Result<Response, ProblemDocument> {
     let text = rendered.map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("template `{}`: {error:#}", form.template()))
+        ProblemDocument::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("template `{}`: {error:#}", form.template()),
+        )
     })?;
     let headers = [
         (header::CONTENT_TYPE, form.content_type()),

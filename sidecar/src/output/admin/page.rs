@@ -8,21 +8,21 @@ use minijinja::context;
 use minijinja::value::Serde;
 
 use super::shared::Shared;
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 
 /// What the pages may load: styles and an icon in the page, the sidecar's own script and data.
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
     script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-pub(super) async fn status(State(shared): State<Shared>) -> Result<Response, Problem> {
+pub(super) async fn status(State(shared): State<Shared>) -> Result<Response, ProblemDocument> {
     let view = shared.view();
     let html = shared
         .admin
         .templates
         .page("status.html", context! { view => Serde(&*view), version => env!("CARGO_PKG_VERSION") })
         .map_err(|error| {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the status page: {error:#}"))
+            ProblemDocument::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the status page: {error:#}"))
         })?;
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::refusal::not_understood;
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 
 /// The parameters of a query, in the order of the URL.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -23,7 +23,7 @@ impl Parameters {
     pub(super) fn values<const N: usize>(
         self,
         names: [&'static str; N],
-    ) -> Result<[Option<String>; N], Problem> {
+    ) -> Result<[Option<String>; N], ProblemDocument> {
         let mut values = [const { None }; N];
         for (name, value) in self.0 {
             let known = names.iter().zip(&mut values).find(|(known, _)| **known == name);
@@ -48,7 +48,7 @@ pub(super) fn choice<T>(
     name: &str,
     value: Option<&str>,
     accepted: impl IntoIterator<Item = (&'static str, T)>,
-) -> Result<Option<T>, Problem> {
+) -> Result<Option<T>, ProblemDocument> {
     let Some(value) = value else { return Ok(None) };
     let mut names = Vec::new();
     for (known, meaning) in accepted {
@@ -65,18 +65,18 @@ pub(super) async fn accept_none(
     parameters: Parameters,
     request: Request,
     next: Next,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemDocument> {
     let [] = parameters.values([])?;
     Ok(next.run(request).await)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Parameters {
-    type Rejection = Problem;
+    type Rejection = ProblemDocument;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemDocument> {
         let pairs = Query::from_request_parts(parts, state).await;
         let refused =
-            |rejection: QueryRejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text());
+            |rejection: QueryRejection| ProblemDocument::new(StatusCode::BAD_REQUEST, rejection.body_text());
         pairs.map(|Query(pairs)| Self(pairs)).map_err(refused)
     }
 }

@@ -7,24 +7,27 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 
 /// How many accepted names a problem document lists; the others are counted.
 const LISTED: usize = 20;
 
 /// Nothing has this name; `known` are the names that exist.
-pub(super) fn not_found<T: AsRef<str>>(what: &str, known: impl IntoIterator<Item = T>) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, format!("{what}; there are {}", list(known)))
+pub(super) fn not_found<T: AsRef<str>>(what: &str, known: impl IntoIterator<Item = T>) -> ProblemDocument {
+    ProblemDocument::new(StatusCode::NOT_FOUND, format!("{what}; there are {}", list(known)))
 }
 
 /// The request has a parameter or value that the route does not know; `accepted` are those that it knows.
-pub(super) fn not_understood<T: AsRef<str>>(what: &str, accepted: impl IntoIterator<Item = T>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, format!("{what}; accepted are {}", list(accepted)))
+pub(super) fn not_understood<T: AsRef<str>>(
+    what: &str,
+    accepted: impl IntoIterator<Item = T>,
+) -> ProblemDocument {
+    ProblemDocument::new(StatusCode::BAD_REQUEST, format!("{what}; accepted are {}", list(accepted)))
 }
 
 /// Several things have this name; `known` are their full names.
-pub(super) fn ambiguous<T: AsRef<str>>(what: &str, known: impl IntoIterator<Item = T>) -> Problem {
-    Problem::new(StatusCode::CONFLICT, format!("{what}; ask for one of {}", list(known)))
+pub(super) fn ambiguous<T: AsRef<str>>(what: &str, known: impl IntoIterator<Item = T>) -> ProblemDocument {
+    ProblemDocument::new(StatusCode::CONFLICT, format!("{what}; ask for one of {}", list(known)))
 }
 
 /// `a, b and 3 more`, or `none`.
@@ -42,11 +45,12 @@ fn list<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
 pub(super) struct PathNames<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathNames<T> {
-    type Rejection = Problem;
+    type Rejection = ProblemDocument;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemDocument> {
         let names = Path::from_request_parts(parts, state).await;
-        let refused = |rejection: PathRejection| Problem::new(StatusCode::BAD_REQUEST, rejection.body_text());
+        let refused =
+            |rejection: PathRejection| ProblemDocument::new(StatusCode::BAD_REQUEST, rejection.body_text());
         names.map(|Path(names)| Self(names)).map_err(refused)
     }
 }

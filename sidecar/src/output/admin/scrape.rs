@@ -13,7 +13,7 @@ use mapwarden_contract::UnixNanos;
 use super::shared::{ScrapeCounts, Shared};
 use crate::metric_names::{LAST_SCRAPE, SCRAPE_ERRORS};
 use crate::output::exposition::sample;
-use crate::problem::Problem;
+use crate::problem::ProblemDocument;
 
 /// The text format that every Prometheus-compatible scraper reads, whatever its `Accept` header says: see
 /// [`exposition`](crate::output::exposition).
@@ -37,7 +37,10 @@ impl Drop for PendingScrape<'_> {
     }
 }
 
-pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn metrics(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+) -> Result<Response, ProblemDocument> {
     let mut pending = PendingScrape { scrapes: &shared.scrapes, served: None };
     let (exposition, view) = (shared.admin.exposition.clone(), shared.admin.view.borrow().clone());
     let is_compressed = accepts_gzip(&headers);
@@ -46,7 +49,10 @@ pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) ->
         if is_compressed { gzip(text.as_bytes()) } else { Ok(text.into_bytes()) }
     });
     let body = rendering.await.map_err(std::io::Error::other).flatten().map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("rendering the metrics failed: {error}"))
+        ProblemDocument::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("rendering the metrics failed: {error}"),
+        )
     })?;
     let mut response = ([(header::CONTENT_TYPE, TEXT_FORMAT)], body).into_response();
     let headers = response.headers_mut();

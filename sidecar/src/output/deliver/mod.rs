@@ -37,7 +37,7 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let needs_http = sinks.iter().any(|sink| !matches!(sink, Sink::Stdout));
-    let client = needs_http.then(|| http::client(Reach::ByProxy)).transpose().unwrap_or_else(|error| {
+    let client = needs_http.then(|| http::client(Reach::ViaProxy)).transpose().unwrap_or_else(|error| {
         tracing::error!(
             "TLS cannot be set up, notices for every sink go to standard output instead: {error}"
         );

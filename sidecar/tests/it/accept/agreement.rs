@@ -116,7 +116,7 @@ fn outcome(runtime: &Runtime, server: &mut Server, kind: &str, body: Vec<u8>) ->
 }
 
 #[test]
-fn protobuf_and_json_of_one_request_give_the_same_observations() {
+fn protobuf_and_json_give_the_same_observations() {
     let runtime = Runtime::new().unwrap();
     let server = std::cell::RefCell::new(runtime.block_on(Server::start(&config())));
     let law = |request: ExportMetricsServiceRequest| {
@@ -171,10 +171,10 @@ fn no_bytes_make_the_receiver_panic_or_answer_500() {
 }
 
 #[test]
-fn a_damaged_json_point_is_never_lost_in_silence() {
+fn a_damaged_json_point_is_always_counted() {
     let runtime = Runtime::new().unwrap();
     let server = std::cell::RefCell::new(runtime.block_on(Server::start(&config())));
-    // One sound point and one that was told in some wrong way: the sum of both must come back.
+    // One valid point and one that is damaged in some way: the answer must account for both.
     let law = |field: &str, wrong: serde_json::Value| {
         let server = &mut *server.borrow_mut();
         let sound = serde_json::json!({"timeUnixNano": "9", "asInt": "1"});
@@ -184,12 +184,12 @@ fn a_damaged_json_point_is_never_lost_in_silence() {
         let body = serde_json::json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [gauge]}]}]});
         let answer = runtime.block_on(server.post("/v1/metrics", JSON, body.to_string()));
         let taken: usize = server.batches().iter().map(|batch| batch.observations.len()).sum();
-        let told = match answer.status {
+        let rejected = match answer.status {
             200 if answer.body == b"{}" => 0,
             200 => answer.json()["partialSuccess"]["rejectedDataPoints"].as_str().unwrap().parse().unwrap(),
             _ => 2,
         };
-        prop_assert_eq!(taken + told, 2, "{:?}", answer);
+        prop_assert_eq!(taken + rejected, 2, "{:?}", answer);
         Ok(())
     };
     let wrong = prop::sample::select(vec![

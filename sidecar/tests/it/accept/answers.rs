@@ -1,4 +1,4 @@
-//! What senders are told: content types, compression, limits, partial success, the resource contract.
+//! The answers to senders: content types, compression, limits, partial success, the resource contract.
 
 use std::io::Write as _;
 
@@ -48,7 +48,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_full_success_has_an_empty_answer_in_the_requests_encoding() {
+async fn a_success_has_an_empty_answer_in_the_requests_encoding() {
     let mut server = Server::start(&config()).await;
     for path in ["/v1/metrics", "/v1/traces", "/v1/logs"] {
         let answer = server.post(path, PROTOBUF, Vec::new()).await;
@@ -60,7 +60,7 @@ async fn a_full_success_has_an_empty_answer_in_the_requests_encoding() {
 }
 
 #[tokio::test]
-async fn whole_requests_are_refused_with_a_status_that_says_what_is_accepted() {
+async fn a_refusal_of_a_request_names_what_is_accepted() {
     let server = Server::start(&config()).await;
     let large = vec![0; (64 << 10) + 1];
     let request = |method, path| server.request(method, path);
@@ -90,12 +90,12 @@ async fn whole_requests_are_refused_with_a_status_that_says_what_is_accepted() {
             "gzip",
         ),
     ];
-    for (name, request, code, kind, rpc_code, told) in cases {
+    for (name, request, code, kind, rpc_code, part) in cases {
         let answer = server.send(request).await;
         assert_eq!((answer.status, answer.content_type()), (code, kind), "{name}");
         let (got, message) = status(&answer);
         assert_eq!(got, rpc_code, "{name}");
-        assert!(message.contains(told), "{name}: {message}");
+        assert!(message.contains(part), "{name}: {message}");
     }
     let answer = server.send(request(Method::DELETE, "/v1/logs")).await;
     assert_eq!(answer.headers["allow"], "POST");
@@ -134,7 +134,7 @@ async fn bombs_are_stopped_and_frames_are_not_lost() {
 }
 
 #[tokio::test]
-async fn refused_points_are_told_and_the_rest_is_accepted() {
+async fn refused_points_are_reported_and_the_others_accepted() {
     let mut server = Server::start(&config()).await;
     let bad = json!({"timeUnixNano": "10", "asDouble": "NaN"});
     let body = gauge(&[good(), bad.clone(), bad.clone()]);
@@ -151,7 +151,7 @@ async fn refused_points_are_told_and_the_rest_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_full_queue_asks_to_come_again_and_takes_nothing() {
+async fn a_full_queue_takes_nothing_and_asks_for_a_retry() {
     let mut server = Server::with_queue(&config(), 2).await;
     let mut body = gauge(&[good()]);
     let resources = body["resourceMetrics"].as_array_mut().unwrap();
@@ -168,7 +168,7 @@ async fn a_full_queue_asks_to_come_again_and_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_of_more_resources_than_the_queue_holds_is_bad_data() {
+async fn more_resources_than_the_queue_holds_are_refused() {
     let mut server = Server::with_queue(&config(), 1).await;
     let mut body = gauge(&[good()]);
     let resources = body["resourceMetrics"].as_array_mut().unwrap();
@@ -185,7 +185,7 @@ fn contract(mode: ContractMode) -> Config {
 }
 
 #[tokio::test]
-async fn a_resource_that_breaks_the_contract_is_accepted_with_a_warning() {
+async fn a_broken_contract_is_accepted_with_a_warning() {
     let mut server = Server::start(&contract(ContractMode::Warn)).await;
     let answer = server.post("/v1/metrics", JSON, gauge(&[good()]).to_string()).await;
     assert_eq!(answer.status, 200);
@@ -196,7 +196,7 @@ async fn a_resource_that_breaks_the_contract_is_accepted_with_a_warning() {
 }
 
 #[tokio::test]
-async fn an_enforced_contract_refuses_the_resource_and_takes_the_others() {
+async fn an_enforced_contract_refuses_only_that_resource() {
     let mut server = Server::start(&contract(ContractMode::Enforce)).await;
     let mut body = gauge(&[good(), good()]);
     let answer = server.post("/v1/metrics", JSON, body.to_string()).await;
@@ -215,9 +215,9 @@ async fn an_enforced_contract_refuses_the_resource_and_takes_the_others() {
 }
 
 #[tokio::test]
-async fn a_warning_over_protobuf_reads_as_the_specifications_message() {
+async fn a_warning_over_protobuf_is_a_partial_success() {
     let server = Server::start(&contract(ContractMode::Warn)).await;
-    // resource_metrics { } : one resource that tells nothing at all.
+    // resource_metrics { } : one resource without any attribute.
     let answer = server.post("/v1/metrics", PROTOBUF, vec![0x0a, 0x00]).await;
     assert_eq!((answer.status, answer.content_type()), (200, PROTOBUF));
     let response = ExportMetricsServiceResponse::decode(answer.body.as_slice()).unwrap();

@@ -82,7 +82,7 @@ async fn every_kind_of_metric_is_read() {
 }
 
 #[tokio::test]
-async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
+async fn spans_are_requests_and_calls_except_those_of_the_sdk() {
     let (answer, batches) = batches("/v1/traces", include_str!("../golden/traces.json")).await;
     assert_eq!(answer["partialSuccess"]["rejectedSpans"], "2", "{answer}");
     let [batch] = batches.as_slice() else { panic!("{batches:?}") };
@@ -109,12 +109,12 @@ async fn spans_are_requests_and_calls_and_our_own_are_left_to_the_metrics() {
     ];
     assert_eq!(requests, expected);
     let routing = FailureAbout::Map { map: Arc::from("routing"), op: Arc::from("load") };
-    let told: Vec<_> = failures
+    let found: Vec<_> = failures
         .iter()
         .map(|failure| (failure.about.clone(), failure.error.as_deref(), failure.exemplar.duration.get()))
         .collect();
     let scope = FailureAbout::Scope(Arc::from("checkout"));
-    assert_eq!(told, [(scope, Some("no_route"), 150), (routing, None, 90)]);
+    assert_eq!(found, [(scope, Some("no_route"), 150), (routing, None, 90)]);
     assert_eq!(failures[0].exemplar.trace.id[..2], [0x0a, 0xf7]);
     let names: Vec<&str> = calls.iter().map(|call| &*call.dependency).collect();
     assert_eq!(names, ["payments", "billing", "redis", "10.0.0.7:5432", "mail.example"]);
@@ -200,12 +200,12 @@ async fn broken_sketches_are_refused_and_foreign_logs_accepted() {
         ),
     ];
     let mut server = Server::start(&config()).await;
-    for (name, record, told) in cases {
+    for (name, record, part) in cases {
         let answer = server.post("/v1/logs", PROTOBUF, logs("mapwarden", vec![record.clone()])).await;
         assert_eq!(answer.status, 400, "{name}");
         let message = String::from_utf8_lossy(&answer.body).into_owned();
-        assert!(message.contains(told), "{name}: {message}");
-        let answer = server.post("/v1/logs", PROTOBUF, logs("somebody.else", vec![record])).await;
+        assert!(message.contains(part), "{name}: {message}");
+        let answer = server.post("/v1/logs", PROTOBUF, logs("another.library", vec![record])).await;
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{name}");
     }
     assert!(server.batches().is_empty());

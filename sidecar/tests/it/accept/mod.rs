@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 use mapwarden_engine::observation::Batch;
 use mapwarden_sidecar::accept::otlp::{Receiver, router};
-use mapwarden_sidecar::config::{Config, Contract, ContractMode, PseudonymKey};
+use mapwarden_sidecar::config::{Config, Contract, ContractMode, PseudonymSecret};
 use mapwarden_sidecar::input::Input;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use tokio::sync::mpsc;
@@ -58,7 +58,7 @@ pub(crate) fn config() -> Config {
     Config {
         contract,
         max_body: 64 << 10,
-        pseudonym_key: PseudonymKey::of_secret("secret"),
+        pseudonym_key: PseudonymSecret::of_secret("secret"),
         ..Config::default()
     }
 }

@@ -33,7 +33,7 @@ async fn dependency() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn every_probe_tells_whether_its_dependency_answers() {
+async fn every_probe_reports_whether_its_dependency_answers() {
     let address = dependency().await;
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = free.local_addr().unwrap();

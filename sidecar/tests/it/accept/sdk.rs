@@ -83,10 +83,10 @@ async fn what_the_sdk_ships_is_accepted_whole() {
     assert_eq!(failed.about, FailureAbout::Scope(Arc::from("checkout")));
     assert_eq!(operations.values().sum::<f64>(), 102.0, "{operations:?}");
     assert!(affected.is_some_and(|(slot, width)| slot <= UnixNanos::now() && width > Nanos::ZERO));
-    let told = [wire::MAP_OPERATIONS, wire::REQUESTS, wire::REQUEST_DURATION, wire::DEPENDENCY_CALLS];
+    let counters = [wire::MAP_OPERATIONS, wire::REQUESTS, wire::REQUEST_DURATION, wire::DEPENDENCY_CALLS];
     let of_maps = [wire::MAP_SAMPLED_OPERATIONS, wire::MAP_HOT_KEY_OPERATIONS, wire::MAP_LAST_WRITE];
     let others = [wire::OBJECTIVE, wire::SLI_EVENTS, wire::BATCHES];
-    for metric in told.into_iter().chain(of_maps).chain(others) {
+    for metric in counters.into_iter().chain(of_maps).chain(others) {
         assert!(metrics.contains(metric.name), "{} is not in {metrics:?}", metric.name);
     }
 }

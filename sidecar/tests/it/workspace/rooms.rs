@@ -20,7 +20,7 @@ const ORDER: [(&str, &[&[&str]]); 5] = [
     (
         "sidecar",
         &[
-            &["problem", "http", "human"],
+            &["problem", "http", "human", "input"],
             &["config"],
             &["accept"],
             &["view"],

@@ -1,26 +1,26 @@
-//! Comes in: the paths that a command was given. Goes out: what SLO files and configurations among them hold, as one.
-//! Never starts anything.
+//! The files that a command reads. Comes in: paths. Goes out: the objectives and configurations of all of them, as one. Never
+//! starts anything.
 
 use std::path::PathBuf;
 
-use crate::config::{Config, Settings};
+use crate::config::{Config, Overrides};
 use mapwarden_objective::Period;
 use mapwarden_slo::Loaded;
 use mapwarden_slo::{Problem, Problems};
 
-/// What the files hold.
-pub(super) struct Given {
-    /// The objectives of all of them, and what is wrong or doubtful in any.
+/// The contents of the files.
+pub(super) struct CommandFiles {
+    /// The objectives of all files, and their problems and warnings.
     pub(super) loaded: Loaded,
     /// The configuration files that could be read, in their order.
     pub(super) configurations: Vec<(PathBuf, Config)>,
 }
 
-/// Reads files and folders: a folder, and a file that says at its head that it holds objectives, as [`mapwarden_slo::load`] does;
-/// every other file as a configuration, with the SLO files that it names. `slo_period` is what the flag says, which goes
-/// before what a configuration says.
-pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
-    let settings = |file| Settings { file, slo_period: slo_period.map(str::to_owned), ..Settings::default() };
+/// Reads files and folders: a folder, and a file that starts like an SLO file, as [`mapwarden_slo::load`] does; every other file
+/// as a configuration, with the SLO files that it names. `slo_period` is the flag, which overrides the configurations.
+pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> CommandFiles {
+    let settings =
+        |file| Overrides { file, slo_period: slo_period.map(str::to_owned), ..Overrides::default() };
     let (mut paths, mut declared, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     let (mut period, mut read, mut configurations) = (None, 0, Vec::new());
     for path in files {
@@ -50,10 +50,10 @@ pub(super) fn read(files: &[PathBuf], slo_period: Option<&str>) -> Given {
     loaded.files += read;
     problems.append(&mut loaded.problems);
     loaded.problems = once(problems);
-    Given { loaded, configurations }
+    CommandFiles { loaded, configurations }
 }
 
-/// What is wrong with a flag is told once, however many files there are.
+/// Removes repeated problems: a wrong flag is reported once, however many files there are.
 fn once(problems: Vec<Problem>) -> Vec<Problem> {
     let mut kept: Vec<Problem> = Vec::new();
     for problem in problems {

@@ -1,19 +1,20 @@
-//! Comes in: what flags and environment variables say, as text, and the file that they name. Goes out: a
-//! [`Config`], a flag before a variable before the file before the default; or every problem of all of them.
+//! Comes in: the values of flags and environment variables, as text, and the file that they name. Goes out: a [`Config`] in
+//! which a flag overrides a variable, a variable the file, and the file the default; or every problem of all of them. Never
+//! starts anything.
 
 use std::path::{Path, PathBuf};
 
 use super::file;
 use super::slos::rolling;
-use super::{Config, PseudonymKey, Sink};
+use super::{Config, PseudonymSecret, Sink};
 use mapwarden_objective::Origin;
 use mapwarden_objective::Period;
 use mapwarden_slo::declaration::{Reader, YamlValue, address, parse, web_url};
 use mapwarden_slo::{Problem, Problems};
 
-/// What flags and environment variables say; not yet checked, so that all problems come together.
+/// The values of flags and environment variables; not yet checked, so that all problems are reported together.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct Overrides {
     /// `--config`, `MAPWARDEN_CONFIG`.
     pub file: Option<PathBuf>,
     /// `--otlp-http`, `MAPWARDEN_OTLP_HTTP`.
@@ -34,16 +35,16 @@ pub struct Settings {
     pub pseudonym_key: Option<String>,
 }
 
-impl Settings {
-    /// Reads the file and checks every value. Looks at nothing else of the machine.
+impl Overrides {
+    /// Reads the file and checks every value. Reads nothing else of the machine.
     ///
     /// # Errors
     /// Every problem of the file, the flags and the variables.
     pub fn read(&self) -> Result<Config, Problems> {
         let mut config = Config { file: self.file.clone(), ..Config::default() };
         let mut of_flags = Vec::new();
-        // Objectives of the file that say none have the period of the flag.
-        let period = self.slo_period.as_deref().and_then(|told| checked_period(told, &mut of_flags));
+        // The period of the flag is the default of the objectives in the file.
+        let period = self.slo_period.as_deref().and_then(|text| checked_period(text, &mut of_flags));
         let mut problems = match &self.file {
             None => Vec::new(),
             Some(path) => read_file(path, period.as_ref(), &mut config),
@@ -54,11 +55,10 @@ impl Settings {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    /// Reads as [`Settings::read`], takes over the objectives of the SLO files that the configuration names, and tries
-    /// whether its folders can be used.
+    /// Reads as [`Overrides::read`], loads the SLO files that the configuration names, and checks that its folders can be used.
     ///
     /// # Errors
-    /// Every problem of the texts; where there is none, every problem of the SLO files and of the folders.
+    /// Every problem of the texts; if there is none, every problem of the SLO files and of the folders.
     pub fn load(&self) -> Result<Config, Problems> {
         let mut config = self.read()?;
         let mut problems = config.load_slos();
@@ -87,12 +87,12 @@ impl Settings {
                 .map_err(|message| problems.push(Problem { origin: Origin::Setting(setting), message }))
                 .ok()
         };
-        if let Some(told) = &self.otlp_http {
-            let told = checked("--otlp-http (MAPWARDEN_OTLP_HTTP)", address(told));
-            config.otlp_http = told.unwrap_or(config.otlp_http);
+        if let Some(text) = &self.otlp_http {
+            let address = checked("--otlp-http (MAPWARDEN_OTLP_HTTP)", address(text));
+            config.otlp_http = address.unwrap_or(config.otlp_http);
         }
-        if let Some(told) = &self.admin {
-            config.admin = checked("--admin (MAPWARDEN_ADMIN)", address(told)).unwrap_or(config.admin);
+        if let Some(text) = &self.admin {
+            config.admin = checked("--admin (MAPWARDEN_ADMIN)", address(text)).unwrap_or(config.admin);
         }
         if let Some(folder) = &self.data_dir {
             config.data_dir = Some(folder.clone());
@@ -101,11 +101,11 @@ impl Settings {
             config.slo_files.clone_from(&self.slos);
         }
         if let Some(secret) = &self.pseudonym_key {
-            config.pseudonym_key = PseudonymKey::of_secret(secret);
+            config.pseudonym_key = PseudonymSecret::of_secret(secret);
         }
-        let mut urls = |setting, told: &[String]| -> Vec<String> {
+        let mut urls = |setting, texts: &[String]| -> Vec<String> {
             let mut keep = |message| problems.push(Problem { origin: Origin::Setting(setting), message });
-            told.iter().filter_map(|url| web_url(url).map_err(&mut keep).ok()).collect()
+            texts.iter().filter_map(|url| web_url(url).map_err(&mut keep).ok()).collect()
         };
         let webhooks = urls("--webhook (MAPWARDEN_WEBHOOK)", &self.webhooks);
         if !self.webhooks.is_empty() {
@@ -123,9 +123,9 @@ impl Settings {
     }
 }
 
-fn checked_period(told: &str, problems: &mut Vec<Problem>) -> Option<Period> {
+fn checked_period(text: &str, problems: &mut Vec<Problem>) -> Option<Period> {
     let origin = Origin::Setting("--slo-period (MAPWARDEN_SLO_PERIOD)");
-    rolling(told).map_err(|message| problems.push(Problem { origin, message })).ok()
+    rolling(text).map_err(|message| problems.push(Problem { origin, message })).ok()
 }
 
 /// `webhook`, `webhook-2`, `webhook-3`.
@@ -133,7 +133,7 @@ fn numbered(kind: &str, at: usize) -> String {
     if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) }
 }
 
-/// Reads the file into `config`, where a `period` of a flag goes before the file's; gives what is wrong with it.
+/// Reads the file into `config`, in which the `period` of a flag overrides the one of the file; returns its problems.
 fn read_file(path: &Path, period: Option<&Period>, config: &mut Config) -> Vec<Problem> {
     let whole = |message| {
         let origin = Origin::File { path: path.to_owned(), line: None, column: None };
@@ -160,7 +160,7 @@ fn read_file(path: &Path, period: Option<&Period>, config: &mut Config) -> Vec<P
     reader.problems
 }
 
-/// Makes the folder and writes into it, as the store will.
+/// Creates the folder and a file in it, as the store will.
 fn try_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let trial = folder.join(".mapwarden-write-test");

@@ -1,24 +1,24 @@
-//! Rows of the slices, in the order of time: what a second changes of all objectives lies side by side, so that a commit
-//! writes few pages, and what is too old is the beginning of each level. Comes in: slices that changed. Goes out: all of
-//! them, one by one.
+//! Rows of the slots, in the order of time: the slots of one second of all objectives are neighbours, so that a commit writes
+//! few pages, and those that are too old are at the beginning of each level. Comes in: slots that changed. Goes out: all of
+//! them, one by one. Never merges two slots.
 
 use std::collections::BTreeSet;
 
 use mapwarden_contract::{Count, Nanos};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::{StoreError, database};
+use super::error::{StoreError, database};
 use mapwarden_engine::aggregate::ObjectiveSlot;
 use mapwarden_engine::aggregate::slot::{Counts, Level, Slot};
 
-const SLICES: TableDefinition<'_, (u8, u64, &str), (u64, u64, u64)> = TableDefinition::new("slices_by_time");
+const SLOTS: TableDefinition<'_, (u8, u64, &str), (u64, u64, u64)> = TableDefinition::new("slices_by_time");
 
 /// The table of formats 1 and 2, in the order of objectives.
 const BEFORE: TableDefinition<'_, (&str, u8, u64), (u64, u64, u64)> = TableDefinition::new("slices");
 
-/// Makes the table. What the table of before holds goes there.
+/// Creates the table, and moves the rows of the older table there.
 pub(super) fn prepare(write: &WriteTransaction) -> Result<(), StoreError> {
-    let mut table = write.open_table(SLICES).map_err(database)?;
+    let mut table = write.open_table(SLOTS).map_err(database)?;
     let before = write.open_table(BEFORE).map_err(database)?;
     for row in before.iter().map_err(database)? {
         let (key, counts) = row.map_err(database)?;
@@ -30,12 +30,12 @@ pub(super) fn prepare(write: &WriteTransaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Tells every slice, the oldest of each level first: together they may take many times what they take in memory.
+/// Passes every slot to `each`, the oldest of each level first: all at once would take many times the memory of the engine.
 pub(super) fn read(
     read: &ReadTransaction,
     each: &mut dyn FnMut(&str, Level, Slot),
 ) -> Result<(), StoreError> {
-    for row in read.open_table(SLICES).map_err(database)?.iter().map_err(database)? {
+    for row in read.open_table(SLOTS).map_err(database)?.iter().map_err(database)? {
         let (key, value) = row.map_err(database)?;
         let ((level, number, id), (good, bad, covered)) = (key.value(), value.value());
         let counts = Counts { good: Count::new(good), bad: Count::new(bad), covered: Nanos::new(covered) };
@@ -46,9 +46,9 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Writes slices, in the order of time, and removes those that no window reaches any more.
+/// Writes slots, in the order of time, and removes those that no window reaches any more.
 pub(super) fn write(write: &WriteTransaction, slots: &[ObjectiveSlot]) -> Result<(), StoreError> {
-    let mut table = write.open_table(SLICES).map_err(database)?;
+    let mut table = write.open_table(SLOTS).map_err(database)?;
     for (id, level, Slot { number, counts: Counts { good, bad, covered } }) in slots {
         let counts = (good.get(), bad.get(), covered.get());
         table.insert((level.number(), *number, &**id), counts).map_err(database)?;
@@ -63,11 +63,11 @@ pub(super) fn write(write: &WriteTransaction, slots: &[ObjectiveSlot]) -> Result
     Ok(())
 }
 
-/// Removes the slices of objectives that are no more.
+/// Removes the slots of objectives that no longer exist.
 pub(super) fn remove(write: &WriteTransaction, objectives: &BTreeSet<String>) -> Result<(), StoreError> {
     if objectives.is_empty() {
         return Ok(());
     }
-    let mut table = write.open_table(SLICES).map_err(database)?;
+    let mut table = write.open_table(SLOTS).map_err(database)?;
     table.retain(|(_, _, id), _| !objectives.contains(id)).map_err(database)
 }

@@ -1,5 +1,6 @@
-//! One objective and its server. Comes in: how far the objective is, from the state's owner, who alone knows. Goes out: the
-//! steps after that, in order, each at most once. Keeps nothing that a restart would miss but fractions of events.
+//! Fetches the steps of one objective from its server. Comes in: how far the objective is, from the state's owner. Goes out:
+//! the steps after that, in order, each at most once. Never keeps anything that a restart would lose, except fractions of
+//! events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use jiff::Timestamp;
 use mapwarden_contract::{Nanos, UnixNanos};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::answer::Series;
-use super::client::{AskError, Server};
+use super::answer::AnswerSeries;
+use super::client::Server;
+use super::error::QueryError;
 use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
@@ -20,23 +22,24 @@ use mapwarden_engine::aggregate::timestamp;
 use mapwarden_engine::steps::{Progress, Step, Steps};
 use mapwarden_slo::{Amount, Plan};
 
-/// How many steps are asked for at once: what Prometheus answers at most to one `query_range`. Raised, it refuses.
+/// How many steps are queried at once: the limit of Prometheus for one `query_range`. Raised, it refuses; lowered, catching up
+/// takes more queries.
 const STEPS: usize = 11_000;
 
-/// How much time samples are asked for at once. Raised, catching up takes fewer and larger answers.
+/// For how much time samples are queried at once. Raised, catching up takes fewer and larger answers.
 const SAMPLES: Nanos = Nanos::from_secs(3_600);
 
 /// The first and the longest pause after a failure; each is twice the one before, less up to a half by chance, so that a
-/// server that comes back is not asked by everybody in the same moment.
+/// server that comes back is not queried by all objectives at the same moment.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Why a round did not bring what it asked for.
+/// Why a round brought no steps.
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
     #[error(transparent)]
-    Ask(#[from] AskError),
-    /// The answer has more than one series, and adding them up is not ours to decide.
+    Ask(#[from] QueryError),
+    /// The answer has more than one series, and whether they may be added up is for the operator to say.
     #[error("the answer to `{query}` has {many} series: accepted is one, e.g. by sum(..)")]
     Several { query: String, many: usize },
     #[error("the sidecar keeps no such objective: it keeps 2,000 at most")]
@@ -46,29 +49,29 @@ enum RoundError {
     Stopping,
 }
 
-/// What is known of one step: amounts that are not whole yet, and from when on they account for the time.
-type Measured = Result<(Amounts, UnixNanos), StepResult>;
+/// One step: amounts that are not whole yet, and from when on they cover the time; or why it has none.
+type MeasuredStep = Result<(Amounts, UnixNanos), StepResult>;
 
-/// What asks for one objective.
-pub(super) struct Asker {
+/// Fetches the steps of one objective.
+pub(super) struct StepFetcher {
     pub(super) slo: String,
     pub(super) source: String,
     pub(super) plan: Plan,
     pub(super) grid: Grid,
     pub(super) server: Server,
-    /// How many may ask the server at once.
+    /// Limits the concurrent queries of the server.
     pub(super) places: Arc<Semaphore>,
     pub(super) queue: mpsc::Sender<Input>,
-    pub(super) told: watch::Sender<Arc<QueriedState>>,
+    pub(super) state: watch::Sender<Arc<QueriedState>>,
     pub(super) carry: Carry,
-    /// Until when the server was asked and answered: what it had no data for is not asked again.
+    /// Until when the server has answered: steps without data are not queried again.
     pub(super) answered: Option<UnixNanos>,
-    /// How many steps are asked for at once.
+    /// How many steps are queried at once.
     pub(super) most: usize,
 }
 
-impl Asker {
-    /// How many steps fit into one answer to begin with.
+impl StepFetcher {
+    /// Returns how many steps one query has at first.
     pub(super) fn most(plan: &Plan, every: Nanos) -> usize {
         match plan {
             Plan::Samples { .. } => usize::try_from(SAMPLES.get() / every.get()).unwrap_or(STEPS).max(1),
@@ -76,7 +79,7 @@ impl Asker {
         }
     }
 
-    /// Asks for every step once it is old enough, until the state's owner is gone.
+    /// Fetches every step once it is old enough, until the state's owner is gone.
     pub(super) async fn run(mut self) {
         for result in StepResult::ALL {
             self.steps(result).absolute(0);
@@ -90,12 +93,12 @@ impl Asker {
                     self.grid.until_next(UnixNanos::now()).to_duration()
                 }
                 Err(RoundError::Stopping) => return,
-                Err(RoundError::Ask(AskError::TooLarge)) if self.most > 1 => {
+                Err(RoundError::Ask(QueryError::TooLarge)) if self.most > 1 => {
                     self.most = self.most.div_ceil(2);
                     Duration::ZERO
                 }
                 Err(error) => {
-                    self.tell_trouble(&error);
+                    self.report_trouble(&error);
                     failures = failures.saturating_add(1);
                     let longest = PAUSE.saturating_mul(2_u32.saturating_pow(failures.min(10) - 1));
                     longest.min(LONGEST_PAUSE).mul_f64(1.0 - fastrand::f64() / 2.0)
@@ -105,7 +108,7 @@ impl Asker {
         }
     }
 
-    /// Asks for the next steps that are old enough, if there are any, and says whether there are more.
+    /// Fetches the next steps that are old enough, if there are any, and returns whether there are more.
     async fn round(&mut self) -> Result<bool, RoundError> {
         let now = UnixNanos::now();
         let until = match self.send(now, Vec::new()).await? {
@@ -113,7 +116,7 @@ impl Asker {
             Progress::Never => None,
             Progress::Until(until) => Some(until),
         };
-        // A clock that went back makes the past the future: what was answered for then is asked again.
+        // A clock that went back makes the past the future: the steps from then on are queried again.
         let answered = self.answered.filter(|answered| *answered <= self.grid.horizon(now));
         let (span, missed) = self.grid.due(until.max(answered), now, self.most);
         let Some(span) = span else { return Ok(false) };
@@ -125,7 +128,7 @@ impl Asker {
         let last = steps.last().map(|step| step.to);
         self.send(now, steps).await?;
         self.answered = Some(span.end());
-        self.told.send_modify(|state| {
+        self.state.send_modify(|state| {
             let state = Arc::make_mut(state);
             state.answered_until = Some(timestamp(span.end()));
             state.measured_until = last.map(timestamp).or(state.measured_until);
@@ -136,7 +139,7 @@ impl Asker {
         Ok(span.end() < self.grid.horizon(now))
     }
 
-    /// Gives steps to the state's owner, who says how far the objective is then.
+    /// Sends steps to the state's owner, and returns how far the objective is then.
     async fn send(&self, received: UnixNanos, steps: Vec<Step>) -> Result<Progress, RoundError> {
         let (done, taken) = oneshot::channel();
         let steps = Steps { slo: self.slo.clone(), received, steps };
@@ -144,8 +147,8 @@ impl Asker {
         taken.await.map_err(|_| RoundError::Stopping)
     }
 
-    /// What happened in each step.
-    async fn ask(&self, span: &Span, until: Option<UnixNanos>) -> Result<Vec<Measured>, RoundError> {
+    /// Queries the server for each step.
+    async fn ask(&self, span: &Span, until: Option<UnixNanos>) -> Result<Vec<MeasuredStep>, RoundError> {
         // The semaphore is never closed.
         let _place = self.places.acquire().await.map_err(|_| RoundError::Stopping)?;
         match &self.plan {
@@ -186,7 +189,7 @@ impl Asker {
         Ok(values.into_iter().map(|value| value.map(|value| value * amount.factor)).collect())
     }
 
-    /// One value for each step; none where the server has none.
+    /// Queries one value for each step; none where the server has none.
     async fn values(&self, query: &str, span: &Span) -> Result<Vec<Option<f64>>, RoundError> {
         let answer = self.server.at_each_step(query, span).await?;
         match answer.as_slice() {
@@ -196,9 +199,9 @@ impl Asker {
         }
     }
 
-    /// The measured steps, in whole events. A step ends a nanosecond before its end: PromQL's ranges hold their end, and our
-    /// slices of time do not.
-    fn whole(&mut self, span: &Span, until: Option<UnixNanos>, measured: &[Measured]) -> Vec<Step> {
+    /// The measured steps, in whole events. A step ends a nanosecond before its end: PromQL's ranges hold their end, and the engine's
+    /// slots do not.
+    fn whole(&mut self, span: &Span, until: Option<UnixNanos>, measured: &[MeasuredStep]) -> Vec<Step> {
         const END: Nanos = Nanos::new(1);
         let mut until = until;
         let mut steps = Vec::new();
@@ -206,7 +209,7 @@ impl Asker {
             match measured {
                 Ok((amounts, from)) => {
                     let (good, bad) = self.carry.whole(*amounts);
-                    // Nothing before the last measured step is accounted for twice, and of the very first step nothing
+                    // Nothing before the last measured step is covered twice, and of the very first step nothing
                     // before its start.
                     let from = until.map_or(span.start.max(*from), |until| from.before(END).max(until));
                     let to = span.end_of(place).before(END);
@@ -225,9 +228,9 @@ impl Asker {
         metrics::counter!(names::SOURCE_STEPS.name, "source" => source, "result" => result)
     }
 
-    fn tell_trouble(&self, error: &RoundError) {
+    fn report_trouble(&self, error: &RoundError) {
         let message = error.to_string();
-        self.told.send_modify(|state| {
+        self.state.send_modify(|state| {
             let state = Arc::make_mut(state);
             let is_news = state.trouble.as_ref().is_none_or(|trouble| trouble.message != message);
             if is_news {
@@ -239,8 +242,8 @@ impl Asker {
     }
 }
 
-/// Steps that account for their own time.
-fn started(judged: impl Iterator<Item = Result<Amounts, StepResult>>, span: &Span) -> Vec<Measured> {
+/// Returns steps that cover exactly their own time.
+fn started(judged: impl Iterator<Item = Result<Amounts, StepResult>>, span: &Span) -> Vec<MeasuredStep> {
     let with_start = |(place, judged): (usize, Result<Amounts, StepResult>)| {
         let start = span.end_of(place).before(span.every);
         judged.map(|amounts| (amounts, start))
@@ -248,8 +251,8 @@ fn started(judged: impl Iterator<Item = Result<Amounts, StepResult>>, span: &Spa
     judged.enumerate().map(with_start).collect()
 }
 
-/// A series' values by step.
-fn on_grid(series: &Series, span: &Span) -> Vec<Option<f64>> {
+/// Returns the values of a series by step.
+fn on_grid(series: &AnswerSeries, span: &Span) -> Vec<Option<f64>> {
     let mut values = vec![None; span.steps];
     for sample in &series.samples {
         if let Some(value) = span.step_of(sample.at).and_then(|step| values.get_mut(step)) {
@@ -259,7 +262,7 @@ fn on_grid(series: &Series, span: &Span) -> Vec<Option<f64>> {
     values
 }
 
-/// All samples of a selector from a moment on, up to the end of a span, where it is evaluated.
+/// Returns the query for all samples of a selector from a moment on, up to the end of a span, where it is evaluated.
 fn ranged(selector: &str, from: UnixNanos, span: &Span) -> String {
     format!("{selector}[{}ms]", span.end().since(from).get().div_ceil(1_000_000))
 }

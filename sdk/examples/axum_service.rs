@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     } else {
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        server.with_graceful_shutdown(told_to_end(interrupt, terminate, telemetry.handle())).await?;
+        server.with_graceful_shutdown(until_signalled(interrupt, terminate, telemetry.handle())).await?;
     }
     // Sends what is left; blocks, so not on a thread of the runtime.
     tokio::task::spawn_blocking(move || drop(telemetry)).await?;
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Returns at the first signal. At the second, or if requests are still running after some time, it ends the process
 /// from here: `telemetry` is never dropped then, so its handle sends what is left.
-async fn told_to_end(mut interrupt: Signal, mut terminate: Signal, telemetry: TelemetryHandle) {
+async fn until_signalled(mut interrupt: Signal, mut terminate: Signal, telemetry: TelemetryHandle) {
     either(&mut interrupt, &mut terminate).await;
     tokio::spawn(async move {
         let patience = tokio::time::sleep(Duration::from_secs(20));

@@ -12,12 +12,12 @@ pub mod config;
 mod http;
 mod human;
 pub mod metric_names;
-pub mod problem;
+mod problem;
 
 pub mod accept;
 pub mod input;
 pub mod output;
-pub mod promql;
+mod promql;
 pub mod store;
 pub mod view;
 

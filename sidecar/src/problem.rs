@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// The answer to a request that is refused or fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProblemDocument {
+pub(crate) struct ProblemDocument {
     status: StatusCode,
     detail: String,
     errors: Vec<FieldError>,
@@ -17,11 +17,11 @@ pub struct ProblemDocument {
 
 /// The problem of one field of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     /// The field, as a JSON pointer (RFC 6901).
-    pub pointer: String,
+    pub(crate) pointer: String,
     /// What is wrong and what is accepted.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// The members of the document, as RFC 9457 names them; `errors` is an extension.
@@ -38,13 +38,13 @@ struct ProblemMembers<'a> {
 
 impl ProblemDocument {
     /// Returns a problem with a status of 4xx or 5xx; `detail` says what is wrong and what is accepted.
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), errors: Vec::new() }
     }
 
     /// Adds the problems of the body's fields.
     #[must_use]
-    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+    pub(crate) fn with_errors(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
     }
 }

@@ -77,7 +77,7 @@ impl Scope {
     }
 
     /// Counts these objectives of the scope of this name from now on, in place of those that it had. For services without
-    /// [`Telemetry`](crate::Telemetry), whose builder takes objectives otherwise; what is counted is in the
+    /// [`Telemetry`](crate::Telemetry); with it, its builder takes objectives. The counts are in the
     /// [`Snapshot`](crate::snapshot::Snapshot), and the bridges publish it.
     ///
     /// # Errors

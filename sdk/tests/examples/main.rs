@@ -67,7 +67,7 @@ fn no_example_is_left_out() {
 
 #[cfg(feature = "tower")]
 #[test]
-fn axum_service_answers_and_tells_who_asked() {
+fn axum_service_answers_and_sends_its_users() {
     let receiver = Receiver::start();
     let printed = run("axum_service", &["--once"], &receiver);
     assert!(printed.ends_with("HTTP/1.1 200 OK\n"), "{printed}");
@@ -107,6 +107,6 @@ fn single_flight_asks_once_for_each_product() {
         receiver.metrics().value(wire::DEPENDENCY_CALLS.name, &of)
     };
     assert_eq!(calls("ok"), Some(2.0));
-    // Whoever comes after a failed load loads anew, which a slow machine gives the time for.
+    // A caller after a failed load loads again, which can happen on a slow machine.
     assert!(calls("failed").is_some_and(|failed| (1.0..30.0).contains(&failed)), "{:?}", calls("failed"));
 }

@@ -124,7 +124,7 @@ fn a_collection_has_every_count_and_the_next_one_the_next() {
 }
 
 #[test]
-fn percentiles_tell_of_the_time_since_the_collection_before() {
+fn percentiles_cover_the_time_since_the_last_collection() {
     let _turn = turn();
     let exported = Exported::new();
     let latency = |collected: &ResourceMetrics| {

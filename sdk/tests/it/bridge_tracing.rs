@@ -315,7 +315,7 @@ fn a_subscriber_that_is_gone_in_the_last_destructors_of_a_thread_ends_nothing() 
 }
 
 #[test]
-fn without_a_bridge_nothing_is_told() {
+fn nothing_is_recorded_without_a_bridge() {
     let _turn = turn();
     let recorded = Capture::default().during(|| {
         let scope = Scope::request("untold").start();

@@ -63,7 +63,7 @@ fn the_last_bad_request_of_a_region_is_named_and_a_good_one_is_not() {
 }
 
 #[test]
-fn a_request_that_was_not_told_leaves_the_exemplar_alone() {
+fn requests_without_a_span_keep_the_exemplar() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();

@@ -69,7 +69,7 @@ fn every_request_arrives_exactly_once() {
 }
 
 #[test]
-fn a_batch_says_who_when_and_what_was_promised() {
+fn a_batch_carries_resource_time_and_objectives() {
     let _turn = turn();
     let receiver = Receiver::start();
     let latency = Objective::latency(Duration::from_millis(250), 0.99).unwrap();

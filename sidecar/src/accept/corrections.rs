@@ -51,7 +51,7 @@ const OF_EXCLUSION: [&str; 5] = ["from", "to", "rrule", "zone", "alerts"];
 const OF_BOOKING: [&str; 2] = ["at", "events"];
 
 /// Serves `POST /api/v1/corrections` and `POST /api/v1/corrections/{id}/withdraw`.
-pub fn router(queue: mpsc::Sender<Input>) -> Router {
+pub(crate) fn router(queue: mpsc::Sender<Input>) -> Router {
     Router::new()
         .route("/api/v1/corrections", post(book))
         .route("/api/v1/corrections/{id}/withdraw", post(withdraw))

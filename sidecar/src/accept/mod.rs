@@ -3,7 +3,7 @@
 //! here.
 
 pub mod changes;
-pub mod corrections;
+pub(crate) mod corrections;
 mod json;
 pub mod otlp;
 pub mod probe;

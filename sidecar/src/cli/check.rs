@@ -16,7 +16,7 @@ use mapwarden_slo::{DataSource, Loaded};
 
 /// The arguments of `mapwarden check`.
 #[derive(Args, Debug)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// SLO files (OpenSLO or Sloth), folders of them, and configuration files; all are read as one.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -79,7 +79,7 @@ impl FindingSeverity {
 }
 
 /// Checks files and prints the report; fails if there is an error.
-pub fn check(args: &CheckArgs) -> ExitCode {
+pub(crate) fn check(args: &CheckArgs) -> ExitCode {
     let report = report(args);
     let errors = report.count(FindingSeverity::Error);
     match args.format {

@@ -1,12 +1,12 @@
 //! The commands of the `mapwarden` binary. Comes in: command line arguments. Goes out: an exit code. Never computes anything
 //! itself.
 
-pub mod check;
+mod check;
 #[cfg(feature = "demo")]
-pub mod demo;
+mod demo;
 mod files;
-pub mod rules;
-pub mod run;
+mod rules;
+pub(crate) mod run;
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 /// Exact error budgets and fault notices, beside your service.
 #[derive(Debug, Parser)]
 #[command(name = "mapwarden", version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// The command; `run` if there is none.
     #[command(subcommand)]
     command: Option<Command>,

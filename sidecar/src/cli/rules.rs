@@ -18,7 +18,7 @@ use mapwarden_slo::Problems;
 /// Writes recording and alerting rules for Prometheus, Thanos, Mimir and VictoriaMetrics.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct RulesArgs {
+pub(crate) struct RulesArgs {
     #[command(subcommand)]
     command: Option<RulesCommand>,
     /// The form of the rule files.

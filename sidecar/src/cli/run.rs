@@ -12,7 +12,7 @@ use crate::config::Overrides;
 
 /// Where the sidecar listens and what it uses. The values are checked together with the file's.
 #[derive(Args, Clone, Debug, Default)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The configuration file, YAML.
     #[arg(long, env = "MAPWARDEN_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -44,12 +44,12 @@ pub struct RunArgs {
 
 impl RunArgs {
     /// Returns the log filter.
-    pub fn log(&self) -> &str {
+    pub(crate) fn log(&self) -> &str {
         &self.log
     }
 
     /// Returns the values of the flags, with the pseudonym key from `MAPWARDEN_PSEUDONYM_KEY`.
-    pub fn overrides(&self) -> Overrides {
+    pub(crate) fn overrides(&self) -> Overrides {
         let Self { config, otlp_http, admin, data_dir, slos, slo_period, webhook, alertmanager, log: _ } =
             self.clone();
         Overrides {
@@ -70,7 +70,7 @@ impl RunArgs {
 ///
 /// # Errors
 /// A wrong configuration, an address in use, a state that cannot be opened, or an owner of the state that ended by itself.
-pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = args.overrides().load()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::answer::AnswerSeries;
 use super::client::Server;
-use super::error::QueryError;
+use super::error::SourceQueryError;
 use super::grid::Grid;
 use crate::config::AgreementSettings;
 use crate::view::{Agreement, ComparedNumber, ObjectiveAgreement, SourceTrouble};
@@ -47,12 +47,12 @@ impl Comparer {
         }
     }
 
-    async fn theirs(&self, moment: UnixNanos) -> Result<Vec<AnswerSeries>, QueryError> {
+    async fn theirs(&self, moment: UnixNanos) -> Result<Vec<AnswerSeries>, SourceQueryError> {
         let query = format!("{{__name__=~\"{BUDGET}|{ERROR_RATIO}.+\", sloth_id!=\"\"}}");
         self.server.at(&query, moment).await
     }
 
-    fn publish(&self, moment: UnixNanos, theirs: Result<Vec<AnswerSeries>, QueryError>) {
+    fn publish(&self, moment: UnixNanos, theirs: Result<Vec<AnswerSeries>, SourceQueryError>) {
         let view = self.view.borrow().clone();
         self.agreement.send_modify(|known| {
             let known = Arc::make_mut(known);

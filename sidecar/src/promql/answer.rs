@@ -7,7 +7,7 @@ use std::time::Duration;
 use mapwarden_contract::UnixNanos;
 use serde::Deserialize;
 
-use super::error::QueryError;
+use super::error::SourceQueryError;
 
 /// One series of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,43 +67,46 @@ struct Row {
 ///
 /// # Errors
 /// It is not an answer of the API, reports that the query is wrong, warns that it may be incomplete, or has no numbers.
-pub(super) fn read(body: &[u8]) -> Result<Vec<AnswerSeries>, QueryError> {
+pub(super) fn read(body: &[u8]) -> Result<Vec<AnswerSeries>, SourceQueryError> {
     let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|error| QueryError::Malformed(error.to_string()))?;
+        serde_json::from_slice(body).map_err(|error| SourceQueryError::Malformed(error.to_string()))?;
     if envelope.status != "success" {
         let Envelope { kind, error, .. } = envelope;
-        return Err(QueryError::Refused { kind, detail: short(&error) });
+        return Err(SourceQueryError::Refused { kind, detail: short(&error) });
     }
     if let Some(warning) = envelope.warnings.first() {
-        return Err(QueryError::Partial(short(warning)));
+        return Err(SourceQueryError::Partial(short(warning)));
     }
     match envelope.data {
         Some(Data::Matrix(rows) | Data::Vector(rows)) => rows.into_iter().map(series).collect(),
         Some(Data::Scalar(pair)) => {
             Ok(vec![AnswerSeries { labels: BTreeMap::new(), samples: vec![sample(&pair)?] }])
         }
-        Some(Data::String(_)) => Err(QueryError::Malformed("a text, where numbers are expected".to_owned())),
-        None => Err(QueryError::Malformed("a success without data".to_owned())),
+        Some(Data::String(_)) => {
+            Err(SourceQueryError::Malformed("a text, where numbers are expected".to_owned()))
+        }
+        None => Err(SourceQueryError::Malformed("a success without data".to_owned())),
     }
 }
 
-fn series(row: Row) -> Result<AnswerSeries, QueryError> {
+fn series(row: Row) -> Result<AnswerSeries, SourceQueryError> {
     if row.histogram.is_some() || row.histograms.is_some() {
         let message = "native histograms, where numbers are expected: accepted is e.g. histogram_count(..)";
-        return Err(QueryError::Malformed(message.to_owned()));
+        return Err(SourceQueryError::Malformed(message.to_owned()));
     }
     let samples = row.values.iter().chain(&row.value).map(sample).collect::<Result<_, _>>()?;
     Ok(AnswerSeries { labels: row.metric, samples })
 }
 
-fn sample((seconds, text): &(f64, String)) -> Result<Sample, QueryError> {
+fn sample((seconds, text): &(f64, String)) -> Result<Sample, SourceQueryError> {
     let at = Duration::try_from_secs_f64(*seconds)
         .ok()
         .and_then(|since| u64::try_from(since.as_nanos()).ok())
-        .ok_or_else(|| QueryError::Malformed(format!("the time {seconds}")))?;
+        .ok_or_else(|| SourceQueryError::Malformed(format!("the time {seconds}")))?;
     // Seconds as a float are off by up to a microsecond; Prometheus' own resolution is a millisecond.
     let at = UnixNanos::new(at.saturating_add(500_000) / 1_000_000 * 1_000_000);
-    let value = text.parse().map_err(|_| QueryError::Malformed(format!("the value {}", short(text))))?;
+    let value =
+        text.parse().map_err(|_| SourceQueryError::Malformed(format!("the value {}", short(text))))?;
     Ok(Sample { at, value })
 }
 

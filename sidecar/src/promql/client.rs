@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response, Url};
 
 use super::answer::{self, AnswerSeries, short};
-use super::error::{MAX_ANSWER, QueryError};
+use super::error::{MAX_ANSWER, SourceQueryError};
 use super::grid::Span;
 use crate::config::{Authentication, HeaderText, Secret, Source};
 use crate::metric_names as names;
@@ -41,14 +41,18 @@ impl Server {
         &self,
         query: &str,
         span: &Span,
-    ) -> Result<Vec<AnswerSeries>, QueryError> {
+    ) -> Result<Vec<AnswerSeries>, SourceQueryError> {
         let (start, end) = (seconds(span.end_of(0)), seconds(span.end()));
         let step = format!("{}", span.every.as_secs_f64());
         self.ask("query_range", &[("query", query), ("start", &start), ("end", &end), ("step", &step)]).await
     }
 
     /// Evaluates a query at one moment; the answer to a selector with a range is its samples.
-    pub(super) async fn at(&self, query: &str, moment: UnixNanos) -> Result<Vec<AnswerSeries>, QueryError> {
+    pub(super) async fn at(
+        &self,
+        query: &str,
+        moment: UnixNanos,
+    ) -> Result<Vec<AnswerSeries>, SourceQueryError> {
         self.ask("query", &[("query", query), ("time", &seconds(moment))]).await
     }
 
@@ -56,10 +60,10 @@ impl Server {
         &self,
         endpoint: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<Vec<AnswerSeries>, QueryError> {
+    ) -> Result<Vec<AnswerSeries>, SourceQueryError> {
         let began = Instant::now();
         let answer = self.answer(endpoint, parameters).await;
-        let result = answer.as_ref().map_or_else(QueryError::name, |_| OK);
+        let result = answer.as_ref().map_or_else(SourceQueryError::name, |_| OK);
         requests(&self.source.name, result).increment(1);
         metrics::histogram!(names::SOURCE_DURATION.name, "source" => self.source.name.clone())
             .record(began.elapsed());
@@ -70,14 +74,14 @@ impl Server {
         &self,
         endpoint: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<Vec<AnswerSeries>, QueryError> {
+    ) -> Result<Vec<AnswerSeries>, SourceQueryError> {
         let response =
             self.request(endpoint, parameters)?.send().await.map_err(|error| self.failed(error))?;
         let status = response.status();
         let body = self.body(response).await?;
         // The API answers a wrong query with 400 and a query that fails with 422 or 503, and says why.
         match answer::read(&body) {
-            Err(QueryError::Malformed(_)) if !status.is_success() => Err(QueryError::Status {
+            Err(SourceQueryError::Malformed(_)) if !status.is_success() => Err(SourceQueryError::Status {
                 code: status.as_u16(),
                 detail: short(String::from_utf8_lossy(&body).trim()),
             }),
@@ -85,7 +89,11 @@ impl Server {
         }
     }
 
-    fn request(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Result<RequestBuilder, QueryError> {
+    fn request(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<RequestBuilder, SourceQueryError> {
         let Source { url, timeout, headers, authentication, .. } = &*self.source;
         let url = format!("{}/api/v1/{endpoint}", url.trim_end_matches('/'));
         let limit = format!("{}", timeout.as_secs_f64());
@@ -103,7 +111,7 @@ impl Server {
                 HeaderText::Plain(text) => text.clone(),
                 HeaderText::Secret(secret) => read(secret)?,
             };
-            let unsendable = || QueryError::Secret(format!("the header {name} cannot be sent"));
+            let unsendable = || SourceQueryError::Secret(format!("the header {name} cannot be sent"));
             let mut value = HeaderValue::from_str(&text).map_err(|_| unsendable())?;
             value.set_sensitive(true);
             map.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?, value);
@@ -116,11 +124,11 @@ impl Server {
         })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, QueryError> {
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, SourceQueryError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error))? {
             if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(QueryError::TooLarge);
+                return Err(SourceQueryError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
@@ -128,12 +136,12 @@ impl Server {
     }
 
     /// Returns the error without the URL, and with its causes: a refused connection, a wrong certificate.
-    fn failed(&self, error: reqwest::Error) -> QueryError {
+    fn failed(&self, error: reqwest::Error) -> SourceQueryError {
         if error.is_timeout() {
-            return QueryError::TooLate(format!("{} s", self.source.timeout.as_secs_f64()));
+            return SourceQueryError::TooLate(format!("{} s", self.source.timeout.as_secs_f64()));
         }
         let error = anyhow::Error::new(error.without_url());
-        QueryError::Unreachable(format!("{error:#}"))
+        SourceQueryError::Unreachable(format!("{error:#}"))
     }
 }
 
@@ -142,13 +150,15 @@ fn requests(source: &str, result: &'static str) -> metrics::Counter {
 }
 
 /// Reads a secret, without the line break that editors add.
-fn read(secret: &Secret) -> Result<String, QueryError> {
+fn read(secret: &Secret) -> Result<String, SourceQueryError> {
     match secret {
-        Secret::File(path) => std::fs::read_to_string(path)
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| QueryError::Secret(format!("the secret in `{}`: {error}", path.display()))),
+        Secret::File(path) => {
+            std::fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(|error| {
+                SourceQueryError::Secret(format!("the secret in `{}`: {error}", path.display()))
+            })
+        }
         Secret::Environment(name) => std::env::var(name).map_err(|_| {
-            QueryError::Secret(format!("the environment variable `{name}` is not set, or not text"))
+            SourceQueryError::Secret(format!("the environment variable `{name}` is not set, or not text"))
         }),
     }
 }

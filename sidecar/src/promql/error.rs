@@ -7,7 +7,7 @@ pub(super) const MAX_ANSWER: usize = 16 << 20;
 
 /// Why a query has no answer. A closed set.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum QueryError {
+pub(super) enum SourceQueryError {
     /// A secret cannot be read, or cannot be sent.
     #[error("{0}")]
     Secret(String),
@@ -44,7 +44,7 @@ pub(super) enum QueryError {
     Partial(String),
 }
 
-impl QueryError {
+impl SourceQueryError {
     /// Returns the value of the label `result`.
     pub(super) const fn name(&self) -> &'static str {
         match self {

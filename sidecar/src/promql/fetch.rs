@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::answer::AnswerSeries;
 use super::client::Server;
-use super::error::QueryError;
+use super::error::SourceQueryError;
 use super::grid::{Grid, Span};
 use super::judge::{self, Amounts, Carry, StepResult};
 use super::samples::{self, Increased, LOOK_BACK, Scrapes};
@@ -38,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
     #[error(transparent)]
-    Ask(#[from] QueryError),
+    Ask(#[from] SourceQueryError),
     /// The answer has more than one series, and whether they may be added up is for the operator to say.
     #[error("the answer to `{query}` has {many} series: accepted is one, e.g. by sum(..)")]
     Several { query: String, many: usize },
@@ -93,7 +93,7 @@ impl StepFetcher {
                     self.grid.until_next(UnixNanos::now()).to_duration()
                 }
                 Err(RoundError::Stopping) => return,
-                Err(RoundError::Ask(QueryError::TooLarge)) if self.most > 1 => {
+                Err(RoundError::Ask(SourceQueryError::TooLarge)) if self.most > 1 => {
                     self.most = self.most.div_ceil(2);
                     Duration::ZERO
                 }

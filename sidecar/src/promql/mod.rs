@@ -40,10 +40,10 @@ const AT_ONCE: usize = 4;
 /// The HTTP client of the sources cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make the HTTP client of the sources")]
-pub struct SourcesError(#[from] reqwest::Error);
+pub(crate) struct SourcesError(#[from] reqwest::Error);
 
 /// The sources with their planned queries, ready to run.
-pub struct Sources {
+pub(crate) struct Sources {
     sources: Vec<PlannedSource>,
 }
 
@@ -57,7 +57,7 @@ struct PlannedSource {
 impl Sources {
     /// Plans the queries, and returns the boards that show their progress. Objectives that the configuration refused are left
     /// out.
-    pub fn new(sources: &[Source], slos: &[Slo]) -> (Self, Vec<SourceBoard>) {
+    pub(crate) fn new(sources: &[Source], slos: &[Slo]) -> (Self, Vec<SourceBoard>) {
         let mut ready = Vec::new();
         let mut boards = Vec::new();
         for source in sources {
@@ -86,7 +86,7 @@ impl Sources {
     ///
     /// # Errors
     /// An HTTP client that cannot be made, before anything is queried.
-    pub async fn run(
+    pub(crate) async fn run(
         self,
         queue: mpsc::Sender<Input>,
         view: watch::Receiver<Arc<View>>,

@@ -44,22 +44,22 @@ fn children<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mu
 }
 
 /// A kind of metric, and how it and its points are decoded.
-struct MetricKind {
+struct MetricDecoder {
     name: &'static str,
     metric: fn(&Value) -> Result<(), Error>,
     point: fn(&Value) -> Result<(), Error>,
 }
 
-const KINDS: [MetricKind; 5] = [
-    MetricKind { name: "gauge", metric: try_as::<Gauge>, point: try_as::<NumberDataPoint> },
-    MetricKind { name: "sum", metric: try_as::<Sum>, point: try_as::<NumberDataPoint> },
-    MetricKind { name: "histogram", metric: try_as::<Histogram>, point: try_as::<HistogramDataPoint> },
-    MetricKind {
+const KINDS: [MetricDecoder; 5] = [
+    MetricDecoder { name: "gauge", metric: try_as::<Gauge>, point: try_as::<NumberDataPoint> },
+    MetricDecoder { name: "sum", metric: try_as::<Sum>, point: try_as::<NumberDataPoint> },
+    MetricDecoder { name: "histogram", metric: try_as::<Histogram>, point: try_as::<HistogramDataPoint> },
+    MetricDecoder {
         name: "exponentialHistogram",
         metric: try_as::<ExponentialHistogram>,
         point: try_as::<ExponentialHistogramDataPoint>,
     },
-    MetricKind { name: "summary", metric: try_as::<Summary>, point: try_as::<SummaryDataPoint> },
+    MetricDecoder { name: "summary", metric: try_as::<Summary>, point: try_as::<SummaryDataPoint> },
 ];
 
 fn try_as<T: DeserializeOwned>(value: &Value) -> Result<(), Error> {
@@ -69,7 +69,7 @@ fn try_as<T: DeserializeOwned>(value: &Value) -> Result<(), Error> {
 /// Removes undecodable points from a metric; false if the metric itself is undecodable.
 fn keep(metric: &mut Value, tally: &mut Tally) -> bool {
     let name = metric.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let present: Vec<&MetricKind> = KINDS.iter().filter(|kind| metric.get(kind.name).is_some()).collect();
+    let present: Vec<&MetricDecoder> = KINDS.iter().filter(|kind| metric.get(kind.name).is_some()).collect();
     let [kind] = present.as_slice() else {
         // A metric without data is counted later, as in protobuf.
         let points = present.iter().map(|kind| points(metric, kind)).sum();
@@ -100,7 +100,7 @@ fn keep(metric: &mut Value, tally: &mut Tally) -> bool {
 }
 
 /// Returns how many points a metric has of one kind; at least one, so that every lost metric is counted.
-fn points(metric: &Value, kind: &MetricKind) -> u64 {
+fn points(metric: &Value, kind: &MetricDecoder) -> u64 {
     let points = metric.get(kind.name).and_then(|data| data.get("dataPoints")).and_then(Value::as_array);
     points.map_or(1, |points| u64::try_from(points.len()).unwrap_or(u64::MAX).max(1))
 }

@@ -11,7 +11,7 @@ use crate::config::Sink;
 
 /// The arguments of `mapwarden demo`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     #[command(flatten)]
     story: StoryArgs,
     /// Use the sidecar that serves its pages at this base URL, e.g. http://127.0.0.1:9464, instead of starting one
@@ -40,7 +40,7 @@ impl DemoArgs {
 /// # Errors
 /// A taken port, no sidecar at the given URL, a trace that cannot be replayed, a part that did not start; with
 /// `--once` also a story that did not end well.
-pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let mut config = args.run.overrides().load()?;
     let demo = Demo::open(args.story).await?;
     if let Some(admin) = args.sidecar {

@@ -1,7 +1,7 @@
 //! The Mapwarden sidecar: telemetry in, exact error budgets and fault notices out.
 //!
 //! The folders read in the order of the data: [`accept`] turns OTLP and probes into observations, `mapwarden_engine` turns
-//! those into budgets and fault notices, [`promql`] queries servers for events that they count, [`store`] keeps the state,
+//! those into budgets and fault notices, `promql` queries servers for events that they count, [`store`] keeps the state,
 //! [`view`] is what readers see of it, and [`output`] turns that into pages, metrics and messages. This file is the only place
 //! that wires them.
 //!

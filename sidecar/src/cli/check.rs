@@ -118,7 +118,7 @@ fn report(args: &CheckArgs) -> CheckReport {
     report
 }
 
-/// Returns what the sidecar would report at its start: objectives whose queries no source can answer.
+/// Returns what the sidecar would report at its start: objectives with queries that no source can answer.
 fn uncounted(
     configurations: &[(PathBuf, Config)],
     slos: &[Slo],

@@ -105,7 +105,7 @@ pub struct Contract {
     pub mode: ContractMode,
 }
 
-/// What happens to telemetry whose resource lacks a required attribute.
+/// What happens to telemetry from a resource without a required attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContractMode {
     /// It is accepted with a warning.

@@ -180,7 +180,7 @@ fn slo_files_join_the_objectives_of_the_configuration() {
 }
 
 #[test]
-fn an_objective_that_is_in_two_files_is_told() {
+fn an_objective_in_two_files_is_reported() {
     let folder = Folder::new("twice");
     for name in ["a.yaml", "b.yaml"] {
         std::fs::write(folder.0.join(name), include_str!("../../slo/tests/it/golden/sloth.yaml")).unwrap();

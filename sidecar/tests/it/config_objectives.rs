@@ -87,8 +87,8 @@ fn periods_methods_and_groups_are_read() {
         assert_eq!(got, Some(expected), "{name}");
         // A flag says the period of those that do not say one themselves.
         let flag = Overrides { slo_period: Some("4d".to_owned()), ..folder.overrides() }.load().unwrap();
-        let is_told = more.contains("time_window: ");
-        let period = if is_told { config.slos[0].period.clone() } else { Period::Rolling(hours(96)) };
+        let has_period = more.contains("time_window: ");
+        let period = if has_period { config.slos[0].period.clone() } else { Period::Rolling(hours(96)) };
         assert_eq!((&flag.slos[0].period, flag.slo_period), (&period, Period::Rolling(hours(96))), "{name}");
     }
     let folder = Folder::new("groups", &own(", group_by: [cloud.region, tier]"));

@@ -29,3 +29,4 @@ mod packages;
 mod promql;
 mod repository;
 mod store;
+mod workspace;

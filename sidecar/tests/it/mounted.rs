@@ -50,7 +50,7 @@ fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
 }
 
 #[test]
-fn dashboards_can_be_told_apart() {
+fn dashboards_have_unique_titles_and_uids() {
     let mut uids = BTreeSet::new();
     let mut titles = BTreeSet::new();
     for (file, dashboard) in dashboards() {

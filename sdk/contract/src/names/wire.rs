@@ -7,9 +7,9 @@ use super::attribute::{
 
 /// The name of the instrumentation scope.
 pub const SCOPE_NAME: &str = "mapwarden";
-/// The `event_name` of a log record whose body is an encoded user sketch.
+/// The `event_name` of a log record with an encoded user sketch as its body.
 pub const USERS_EVENT: &str = "mapwarden.users";
-/// The `event_name` of a log record whose body is an encoded sketch of tenants; otherwise as [`USERS_EVENT`].
+/// The `event_name` of a log record with an encoded sketch of tenants as its body; otherwise as [`USERS_EVENT`].
 pub const TENANTS_EVENT: &str = "mapwarden.tenants";
 /// The value of `mapwarden.verdict` on a sketch of the users who had a bad event.
 pub const AFFECTED: &str = "affected";

@@ -244,9 +244,9 @@ mod tests {
         sums.add(before, &events(5, 1));
         sums.add(after, &events(7, 0));
         sums.add(before, &events(0, 2));
-        let of = |time| sums.period(time).map(|(_, counts)| (counts.good.get(), counts.bad.get()));
-        assert_eq!((of(before), of(after)), (Some((5, 3)), Some((7, 0))));
-        assert_eq!(of(at("2026-10-28T00:00:00Z")), Some((0, 0)), "a new day begins without an event");
+        let counted = |time| sums.period(time).map(|(_, counts)| (counts.good.get(), counts.bad.get()));
+        assert_eq!((counted(before), counted(after)), (Some((5, 3)), Some((7, 0))));
+        assert_eq!(counted(at("2026-10-28T00:00:00Z")), Some((0, 0)), "a new day begins without an event");
         let kept = sums.keep();
         let mut again = berlin("2026-01-01T00:00", 1, CalendarUnit::Day);
         again.restore(&kept, after, |_| unreachable!("it is kept"));

@@ -73,7 +73,7 @@ fn events_of_one_place_are_kept_once_and_divided_when_another_one_comes() {
 }
 
 #[test]
-fn events_of_before_a_restart_belong_to_no_place_where_there_were_several() {
+fn events_counted_before_a_restart_have_no_place_of_several() {
     let mut objective = objective();
     for (second, version) in [(1, "v1"), (2, "v2")] {
         let events = Events { from: at(second - 1), to: at(second), good: 7, bad: 1 };

@@ -3,8 +3,9 @@
 
 use mapwarden_contract::{BudgetFraction, BurnRate, Nanos, Ratio, UnixNanos};
 
+use super::period_state::PeriodState;
 use super::sequential_state::sequential_state;
-use super::state::{BudgetState, PeriodState, TierState, WindowBurn};
+use super::state::{BudgetState, TierState, WindowBurn};
 use super::tier::Tier;
 use crate::aggregate::Window;
 use crate::aggregate::objective::ObjectiveState;
@@ -13,8 +14,8 @@ use mapwarden_objective::MIN_BAD;
 use mapwarden_objective::wilson;
 
 /// Evaluates one objective at `now`. A tier fires while the burn rate is above its factor in both windows, the
-/// long one holds at least 5 bad events, and the lower 95 % bound of its burn rate is above 1. A tier whose
-/// short window was not measured at all holds its last state: silence is neither good nor bad.
+/// long one holds at least 5 bad events, and the lower 95 % bound of its burn rate is above 1. A tier
+/// with an unmeasured short window holds its last state: silence is neither good nor bad.
 ///
 /// Burn rate and budget follow the SRE workbook, chapter 5; the remaining budget is
 /// `1 - bad / ((1 - target) x all)` over the events of the period.

@@ -4,6 +4,7 @@
 mod evaluate;
 mod failure_runs;
 mod hypothesis;
+mod period_state;
 mod sequential;
 mod sequential_state;
 mod state;
@@ -11,8 +12,9 @@ mod tier;
 
 pub use self::evaluate::evaluate;
 pub(crate) use self::evaluate::time_left;
+pub use self::period_state::PeriodState;
 pub use self::sequential::{Evidence, SequentialTest};
 pub use self::sequential_state::SequentialState;
-pub use self::state::{BudgetState, PeriodState, TierState, WindowBurn};
+pub use self::state::{BudgetState, TierState, WindowBurn};
 pub use self::tier::Tier;
 pub use crate::aggregate::Window;

@@ -4,8 +4,8 @@
 use mapwarden_contract::{Ratio, UnixNanos};
 
 use super::hypothesis::NullHypothesis;
+use super::period_state::PeriodState;
 use super::sequential::{Evidence, SequentialTest};
-use super::state::PeriodState;
 use super::tier::Tier;
 use crate::aggregate::Window;
 use crate::aggregate::objective::ObjectiveState;

@@ -68,7 +68,7 @@ impl Tier {
 
     /// Returns the tiers that an objective's terms name, loudest first; where they name none, those of the SRE workbook. Those
     /// spend the same share of the budget in the same windows with any period (`factor = share x period / long
-    /// window`), and those whose long window is longer than the period are left out.
+    /// window`), and those with a long window longer than the period are left out.
     pub fn of(terms: &Terms) -> Vec<Self> {
         let length = terms.length();
         let mut tiers: Vec<Self> = if terms.tiers.is_empty() {

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::evidence::{
     DependencyHealth, ExampleTrace, FaultCost, Impact, MapEvidence, SliDelta, SpentBy, SuspectChange,
 };
+use super::hypothesis::Hypothesis;
 use super::known::Known;
-use super::patterns::Hypothesis;
 use super::trigger::{Trigger, TriggerKind};
 
 /// A fault that an SRE can act on. Times of day are RFC 3339, durations are seconds, ratios are in [0, 1].

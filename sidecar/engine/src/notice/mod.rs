@@ -6,6 +6,7 @@ mod content;
 mod counters;
 mod evaluated;
 mod evidence;
+mod hypothesis;
 mod known;
 mod no_data;
 mod notices;
@@ -25,8 +26,8 @@ pub use self::evidence::{
     OutcomeShift, Percentiles, ScopeShare, SliDelta, SliUnit, SpentBy, SpentShare, SuspectChange, Suspicion,
     health,
 };
+pub use self::hypothesis::Hypothesis;
 pub use self::known::Known;
 pub use self::notices::Notices;
-pub use self::patterns::Hypothesis;
 pub use self::stored::{StoredNotice, StoredSketches};
 pub use self::trigger::{SequentialEvidence, Trigger, TriggerKind};

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use mapwarden_contract::Ratio;
-use serde::{Deserialize, Serialize};
 
 use super::content::Notice;
 use super::evidence::{HealthStatus, Impact, MapEvidence, SuspectChange, Suspicion};
+use super::hypothesis::Hypothesis;
 use super::known::Known;
 
 /// The score below which a pattern is not shown.
@@ -18,19 +18,6 @@ const HOT: f64 = 0.2;
 
 /// The share of its bound from which on a map is full: entries are sent once a batch, and removed in between.
 const FULL: f64 = 0.98;
-
-/// What may be the cause of a fault.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hypothesis {
-    /// The pattern's name, e.g. `bad-deploy`.
-    pub pattern: String,
-    /// How well the evidence fits, in [0, 1].
-    pub score: f64,
-    /// The evidence for it.
-    pub supports: Vec<String>,
-    /// The observations that would refute it.
-    pub would_refute: Vec<String>,
-}
 
 /// Each region's share of all events.
 type RegionTraffic = BTreeMap<String, Ratio>;

@@ -162,7 +162,7 @@ fn events_after_their_judged_time_slice_are_ignored() {
 }
 
 #[test]
-fn a_sender_whose_clock_is_ahead_is_covered_and_counted() {
+fn a_sender_with_a_clock_ahead_is_covered_and_counted() {
     let all = Indicator::Events { total: selector("requests", &[]), bad: selector("none", &[]) };
     let mut aggregate = Aggregate::new(vec![slo("up", all)], 100, at(0));
     for second in 10..=310 {

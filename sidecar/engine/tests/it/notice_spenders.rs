@@ -58,7 +58,7 @@ fn batch_of(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, 
 fn attribution_covers_the_onset_to_the_end() {
     let mut sidecar = Sidecar::new();
     // Five minutes in which v1 alone fails now and then; from 300 to 360 v2 fails in two regions and a process that
-    // tells no version fails, too; then all is well.
+    // sends no version fails, too; then all is well.
     for second in 1..=420_u64 {
         let fault = second.clamp(300, 360) - 300;
         let before = second.min(300);

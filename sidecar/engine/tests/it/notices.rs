@@ -358,11 +358,7 @@ fn low_traffic_pages_for_an_outage_and_not_for_one_failure() {
     assert!(sidecar.events.is_empty(), "{:?}", sidecar.events);
     sidecar.run(9_000..9_600, &mut process, each_minute(0));
     let (opened, notice) = sidecar.events(Transition::Opened)[0];
-    assert!(
-        opened <= 9_000 + 300,
-        "a total outage at one request a minute is told after {} s",
-        opened - 9_000
-    );
+    assert!(opened <= 9_000 + 300, "a total outage at one request a minute pages after {} s", opened - 9_000);
     assert_eq!(notice.severity, Severity::Page);
 }
 

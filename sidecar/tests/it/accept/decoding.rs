@@ -213,7 +213,7 @@ async fn broken_sketches_are_refused_and_foreign_logs_accepted() {
 
 #[tokio::test]
 async fn protobuf_has_no_silent_losses_either() {
-    // One metric without data, one gauge whose point has no value.
+    // One metric without data, one gauge with a point without a value.
     let nameless = json!({"metrics": [{"name": "a"}, {"name": "b", "gauge": {"dataPoints": [{}]}}]});
     let request: opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest =
         serde_json::from_value(json!({"resourceMetrics": [{"scopeMetrics": [nameless]}]})).unwrap();

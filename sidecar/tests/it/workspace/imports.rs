@@ -55,9 +55,11 @@ fn declaring(sources: &BTreeMap<ModulePath, Source>, path: &ModulePath, depth: u
     let length = (0..=path.len()).rev().find(|length| sources.contains_key(&path[..*length])).unwrap_or(0);
     let (module, rest) = (path[..length].to_vec(), &path[length..]);
     let Some(source) = rest.first().and_then(|_| sources.get(&module)) else { return module };
-    let reexport = source.imports.iter().filter(|import| import.is_reexport).find(|import| {
-        import.path.last() == rest.first() && depth < 8
-    });
+    let reexport = source
+        .imports
+        .iter()
+        .filter(|import| import.is_reexport)
+        .find(|import| import.path.last() == rest.first() && depth < 8);
     match reexport.and_then(|import| absolute(sources, &module, &import.path)) {
         Some(mut target) => {
             target.extend_from_slice(&rest[1..]);

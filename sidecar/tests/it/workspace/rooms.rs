@@ -7,7 +7,7 @@ use std::path::Path;
 use super::imports::{Edges, circles, edges};
 use super::sources::{CRATES, ModulePath, Source, read, sources};
 
-/// The rooms of each crate whose order is a rule, earlier ones first. A room may import those before it; rooms of one group
+/// The rooms of each crate in the order that they must keep, earlier ones first. A room may import those before it; rooms of one group
 /// stand beside each other and import neither way. Between crates the Cargo.toml files say it.
 const ORDER: [(&str, &[&[&str]]); 5] = [
     ("sdk", &[&["record"], &["map", "scope"], &["set"], &["bridge"], &["ship"]]),
@@ -16,7 +16,7 @@ const ORDER: [(&str, &[&[&str]]); 5] = [
         &[&["observation", "steps", "correction"], &["aggregate"], &["budget"], &["ledger"], &["notice"]],
     ),
     ("sidecar/slo", &[&["yaml"]]),
-    ("sidecar/rules", &[&["window"], &["subject"], &["promql"]]),
+    ("sidecar/rules", &[&["window"], &["resolved"], &["trial"]]),
     (
         "sidecar",
         &[

@@ -126,6 +126,10 @@ impl FileReader {
 }
 
 impl<'ast> Visit<'ast> for FileReader {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "syn's items grow with the language; others declare no type"
+    )]
     fn visit_item(&mut self, item: &'ast Item) {
         let (attributes, name) = match item {
             Item::Struct(item) => (&item.attrs, Some(&item.ident)),

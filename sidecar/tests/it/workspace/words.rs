@@ -69,5 +69,5 @@ fn words_are_found_in_prose_and_in_identifiers() {
     let found = |line| words(line).map(|(word, _)| word).collect::<Vec<_>>();
     assert_eq!(found("let is_told = true; // In vain."), ["told", "in vain"]);
     assert_eq!(found("struct ToldBy;"), ["told"]);
-    assert_eq!(found("a compromise, retold, untold; foretells"), [] as [&str; 0]);
+    assert!(found("a compromise, retold, untold; foretells").is_empty());
 }

@@ -42,7 +42,7 @@ pub struct MapEvidence {
     pub full: Option<Ratio>,
     /// How the number of entries changes, per hour, relative to before: 3.4 is +340 %/h.
     pub entries: Known<f64>,
-    /// Retries and conflicts a second, as a multiple of before.
+    /// Retries and conflicts a second, as a multiple of the rate before the onset.
     pub conflicts: Known<f64>,
     /// The longest time without a write since the onset; only where the service sends the time of the last write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub struct OutcomeShift {
     pub current: Ratio,
 }
 
-/// Returns the objective's own map, or the one of the service whose outcomes moved most.
+/// Returns the objective's own map, or the service's map with the largest shift of outcomes.
 pub(in crate::notice) fn map(fault: &ObservedFault<'_>) -> Known<MapEvidence> {
     let service = &fault.objective.definition.service;
     let of_service = fault.view.maps().filter(|(key, _)| key.0 == *service);
@@ -166,7 +166,7 @@ fn growth(fault: &ObservedFault<'_>, map: &Map) -> Known<f64> {
     Known::Value((now - before) / before / hours)
 }
 
-/// Retries and conflicts a second since the onset as a multiple of before.
+/// Retries and conflicts a second since the onset as a multiple of the rate before the onset.
 fn conflicts(fault: &ObservedFault<'_>, map: &Map) -> Known<f64> {
     let now = fault.view.now;
     let onset = fault.onset.at;

@@ -1,5 +1,5 @@
 //! What a thousand objectives over ten thousand series cost: memory once a month of history is full, and each stage's time of
-//! a second's evaluation. The whole program is measured by `tests/cost/run`; this shows where it goes.
+//! a second's evaluation. The whole program is measured by `tests/bench cost`; this shows where it goes.
 //!
 //! ```text
 //! cargo bench -p mapwarden-sidecar --bench cost          # minutes

@@ -18,14 +18,3 @@ pub(crate) fn promtool(arguments: &[&str], file: &Path) -> (bool, String) {
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
     )
 }
-
-/// Whether tests that need promtool run.
-pub(crate) fn has_promtool() -> bool {
-    let is_wanted = std::env::var_os("MAPWARDEN_TEST_PROMTOOL").is_some();
-    if !is_wanted {
-        eprintln!(
-            "skipped: MAPWARDEN_TEST_PROMTOOL=1 runs it with the promtool of Debian's package prometheus"
-        );
-    }
-    is_wanted
-}

@@ -2,7 +2,7 @@
 
 `mapwarden` commands and `curl` run in a shell as they stand, in a folder with the SLO files that they name; only addresses and
 the placeholders of the reader (`POD`, `{id}`) are replaced. Configuration is given to `mapwarden check`, promtool or amtool.
-README's Rust is compiled as a test of the SDK's documentation.
+README's Rust is compiled by sdk/tests/it/readme.rs.
 """
 
 import json
@@ -31,7 +31,7 @@ NOT_RUN = {
     r"map op / request scope -> record": "a picture of the pipeline",
     "cargo run --release -- demo": "test_demo.py runs the demo; `tests/run` runs this test",
     r"severity: page\nonset: ": "a notice of one run, shortened; test_demo.py checks the keys of a notice",
-    r"mapwarden::Telemetry::builder\(\)": "Rust: a test of the SDK's documentation compiles it",
+    r"mapwarden::Telemetry::builder\(\)": "Rust: sdk/tests/it/readme.rs compiles it",
     "cargo bench ": "a bench; `tests/run sdk` runs `instructions`",
     r"tests/(bench|cost|race|rules_cost)": "a bench of minutes",
     r"tests/fuzz|cargo \+nightly fuzz": "fuzzing needs a nightly toolchain",

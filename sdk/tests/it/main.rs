@@ -25,6 +25,7 @@ mod layer;
 mod map;
 mod map_in_request;
 mod outage;
+mod readme;
 mod receiver;
 mod samples;
 mod scope;

@@ -199,8 +199,8 @@
 //! - The last destructors of a thread may use a map as long as papaya's own thread-local lives, as with papaya.
 //! - On a bounded map `try_insert` is no lock, see [A bounded map](HashMap#a-bounded-map).
 //!
-//! The folders of the source are in the order of the data: `record` counts, `map`, `set` and `scope` are what a service
-//! uses, `ship` sends what was counted, [`snapshot`] shows it, and `bridge` publishes it. The crate `mapwarden-contract`
+//! The rooms of the source are in the order of the data: `record` counts, `map`, `set` and `scope` are what a service
+//! uses, [`snapshot`] shows what was counted, `bridge` publishes it, and `ship` sends it. The crate `mapwarden-contract`
 //! holds the names and bytes that the sidecar reads.
 
 #![cfg_attr(

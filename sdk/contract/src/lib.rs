@@ -6,8 +6,9 @@
 //! re-exports the few of these types that its signatures need.
 //!
 //! # Compatibility
-//! [`Op`], [`Outcome`], [`SliKind`] and [`Verdict`] can be matched exhaustively: the SDK and the sidecar must decide what
-//! a new member means before they compile, so that adding one is a breaking change. Errors are `#[non_exhaustive]`.
+//! [`Op`], [`Outcome`], [`SliKind`] and [`Verdict`] can be matched exhaustively: the SDK must
+//! decide what a new member means before it compiles, so that adding one is a breaking change. The sidecar keeps
+//! operations and outcomes by name, so that an older one shows what a newer SDK sends. Errors are `#[non_exhaustive]`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

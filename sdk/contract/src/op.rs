@@ -2,7 +2,7 @@
 
 /// An operation on an instrumented map, under the name of papaya's method.
 ///
-/// Exhaustive, so that both ends of the wire handle every operation; see [Compatibility](crate#compatibility).
+/// Exhaustive, so that the SDK handles every operation; see [Compatibility](crate#compatibility).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Op {
     /// `get`

@@ -2,7 +2,7 @@
 
 /// How an operation on a map ended.
 ///
-/// Exhaustive, so that both ends of the wire handle every outcome; see [Compatibility](crate#compatibility).
+/// Exhaustive, so that the SDK handles every outcome; see [Compatibility](crate#compatibility).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
     /// The key was there.

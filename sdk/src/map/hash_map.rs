@@ -1,4 +1,4 @@
-//! The map itself. Comes in: papaya's map and a meter. Goes out: the type that all other files of this room extend.
+//! The map itself. Comes in: papaya's map and a meter. Goes out: the type that the files of this room build on.
 //! Never runs an operation.
 
 use std::collections::hash_map::RandomState;

@@ -15,7 +15,7 @@ pub(super) const fn slot(op: Op, outcome: Outcome) -> usize {
 
 /// Returns the position of an operation in [`Op::ALL`].
 #[inline(always)]
-#[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, below 16")]
+#[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, below the length of ALL")]
 pub(super) const fn position(op: Op) -> usize {
     op as usize
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mapwarden_contract::{Count, Nanos, Ratio, UnixNanos};
+use mapwarden_contract::{Count, Nanos, Outcome, Ratio, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::objective::{About, ObjectiveState, Place, SliKind};
@@ -208,9 +208,9 @@ fn by_operation(
     let definition = &objective.definition;
     let none = |why: &str| division(Dimension::Operation, whole, BTreeMap::new(), why);
     let About::Map(name) = &definition.about else { return none("the objective is not about a map") };
-    let bad: &[&str] = match definition.sli {
-        SliKind::Availability => &["rejected", "failed"],
-        SliKind::HitRatio => &["miss"],
+    let bad: &[Outcome] = match definition.sli {
+        SliKind::Availability => &[Outcome::Rejected, Outcome::Failed],
+        SliKind::HitRatio => &[Outcome::Miss],
         SliKind::Latency { .. } => return none("slow operations are not counted by operation"),
         SliKind::Freshness { .. } => return none("the events of a freshness are seconds"),
     };
@@ -220,7 +220,7 @@ fn by_operation(
     let oldest = view.now.before(Level::Minute.reach().saturating_sub(Nanos::from_secs(60)));
     let from = interval.from.max(oldest);
     let mut parts = BTreeMap::new();
-    for (pair, _) in map.operations().filter(|(pair, _)| bad.contains(&&*pair.1)) {
+    for (pair, _) in map.operations().filter(|(pair, _)| bad.iter().any(|outcome| outcome.name() == &*pair.1)) {
         let happened = map.between(pair, from, interval.until, view.now);
         parts.insert(format!("{} {}", pair.0, pair.1), happened);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mapwarden_contract::Ratio;
+use mapwarden_contract::{Outcome, Ratio};
 
 use super::content::Notice;
 use super::evidence::{HealthStatus, Impact, MapEvidence, SuspectChange, Suspicion};
@@ -94,7 +94,7 @@ fn failing_dependency(notice: &Notice) -> Option<Hypothesis> {
 
 fn failing_lookups(notice: &Notice) -> Option<Hypothesis> {
     let map: &MapEvidence = notice.map.value()?;
-    let worse = ["miss", "failed", "rejected", "conflict"];
+    let worse = [Outcome::Miss, Outcome::Failed, Outcome::Rejected, Outcome::Conflict].map(Outcome::name);
     let shift = map
         .shifts
         .iter()

@@ -1,4 +1,5 @@
-//! What tests read of the rules.
+//! What tests read of the rules. Comes in: an alert or a number, and the minute. Goes out: a value that promtool compares.
+//! Never says what the answer is.
 
 use mapwarden_objective::Severity;
 

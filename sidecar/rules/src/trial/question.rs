@@ -1,4 +1,4 @@
-//! What tests read of the rules.
+//! The values that tests read from the rules.
 
 use mapwarden_objective::Severity;
 

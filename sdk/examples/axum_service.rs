@@ -1,10 +1,9 @@
 //! An axum service with the SDK in ten lines: telemetry, a layer, a dependency.
 //!
-//! `cargo run -p mapwarden --example axum_service` serves 127.0.0.1:8080 until Ctrl-C or SIGTERM, then answers what
-//! it has begun and sends the last counts; a second signal ends it at once, but for these. With `--once` it asks
-//! itself once and ends. Start the sidecar beside it, and
-//! `curl -H 'x-user: ann' -H 'x-tenant: acme' -H 'x-region: eu-west-1' 127.0.0.1:8080/checkout/pen` spends its error
-//! budget.
+//! `cargo run -p mapwarden --example axum_service` serves 127.0.0.1:8080 until Ctrl-C or SIGTERM, then completes the
+//! open requests and sends the last counts; a second signal ends it after only the counts. With `--once` it sends
+//! itself one request and ends. Start the sidecar beside it, and `curl -H 'x-user: ann' -H 'x-tenant: acme' -H
+//! 'x-region: eu-west-1' 127.0.0.1:8080/checkout/pen` spends its error budget.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -28,7 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .scope_objective("checkout", Objective::availability(0.999)?)
         .scope_objective("checkout", Objective::latency(Duration::from_millis(250), 0.99)?)
         .install()?;
-    // Headers that the service's own edge sets; `user_by` and its like read what an authentication left elsewhere.
+    // Headers that the edge of the service sets; `user_by`, `tenant_by` and `region_by` read values that are stored
+    // elsewhere, as by an authentication.
     let requests = ScopeLayer::request("checkout")
         .user_header("x-user")
         .tenant_header("x-tenant")
@@ -49,13 +49,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         server.with_graceful_shutdown(until_signalled(interrupt, terminate, telemetry.handle())).await?;
     }
-    // Sends what is left; blocks, so not on a thread of the runtime.
+    // Sends the remaining telemetry; blocks, so it must not run on a thread of the runtime.
     tokio::task::spawn_blocking(move || drop(telemetry)).await?;
     Ok(())
 }
 
 /// Returns at the first signal. At the second, or if requests are still running after some time, it ends the process
-/// from here: `telemetry` is never dropped then, so its handle sends what is left.
+/// from here: `telemetry` is never dropped then, so its handle sends the remaining telemetry.
 async fn until_signalled(mut interrupt: Signal, mut terminate: Signal, telemetry: TelemetryHandle) {
     either(&mut interrupt, &mut terminate).await;
     tokio::spawn(async move {
@@ -64,7 +64,7 @@ async fn until_signalled(mut interrupt: Signal, mut terminate: Signal, telemetry
             () = either(&mut interrupt, &mut terminate) => {}
             () = patience => {}
         }
-        // The process ends whatever comes of it.
+        // The process ends whether or not the flush succeeds.
         let _ = tokio::task::spawn_blocking(move || telemetry.flush_within(Duration::from_secs(2))).await;
         std::process::exit(1);
     });
@@ -77,7 +77,7 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     }
 }
 
-/// Takes the payment; this shop has only books.
+/// Takes the payment; this shop sells only books.
 async fn checkout(Path(item): Path<String>) -> Result<String, StatusCode> {
     let payment = Scope::dependency("payments");
     if item == "book" {
@@ -89,7 +89,7 @@ async fn checkout(Path(item): Path<String>) -> Result<String, StatusCode> {
     }
 }
 
-/// The first line of the service's own answer.
+/// Returns the first line of the answer to a request to the service itself.
 fn ask(address: SocketAddr) -> io::Result<String> {
     let mut connection = TcpStream::connect(address)?;
     write!(

@@ -1,4 +1,4 @@
-//! An asynchronous read-through cache: a thousand requests for a cold key, and one call to what stands behind it.
+//! An asynchronous read-through cache: a thousand requests for a cold key, and one call to the backend.
 //!
 //! ```text
 //! cargo run -p mapwarden --features single-flight --example single_flight
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 #[error("the price of `{0}` is not to be had")]
 struct NoPrice(String);
 
-/// What stands behind the cache: slow, and once in a while it fails.
+/// The backend of the cache: slow, with occasional failures.
 async fn fetch(product: &str) -> Result<u64, NoPrice> {
     let call = Scope::dependency("price-service");
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .scope_objective("price", Objective::availability(0.99)?)
         .install()?;
 
-    // Product names identify no person, so that a hot one may leave the process as it is.
+    // Product names identify no person, so that a hot one may leave the process in clear.
     let map = HashMap::builder()
         .name("prices")
         .max_entries(10_000)

@@ -1,7 +1,7 @@
-//! A worker pool without any async runtime: each job is a request scope, its call to the warehouse a dependency.
+//! A worker pool without an async runtime: each job is a request scope, its call to the warehouse a dependency.
 //!
-//! `cargo run -p mapwarden --example thread_pool` works off its jobs and ends; a sidecar may listen at
-//! 127.0.0.1:4318 or not.
+//! `cargo run -p mapwarden --example thread_pool` finishes its jobs and ends, with or without a sidecar at
+//! 127.0.0.1:4318.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;

@@ -29,7 +29,7 @@ const STRIDE: usize = 4096;
 
 type Counts = BTreeMap<(Op, Outcome), u64>;
 
-/// What one thread did, by its own counts.
+/// The operations of one thread, by its own counts.
 #[derive(Default)]
 struct Replayer {
     parity: u64,
@@ -182,7 +182,7 @@ fn a_replayed_trace_is_counted_to_the_last_event() {
     assert!(of(Op::Get, Outcome::Hit) + of(Op::Get, Outcome::Miss) >= references + inserted);
     assert_eq!(inserted - removed, snapshot.entries.get());
     let rejected = of(Op::Insert, Outcome::Rejected);
-    assert!(rejected > 0 && removed > 0, "a trace of more keys than the map takes");
+    assert!(rejected > 0 && removed > 0, "a trace with more keys than the map holds");
 
     let all: u64 = expected.values().sum();
     let events = |name: &str| {

@@ -1,5 +1,6 @@
-//! What a thousand objectives over ten thousand series cost: memory once a month of history is full, and each stage's time of
-//! a second's evaluation. The whole program is measured by `tests/bench cost`; this shows where it goes.
+//! The cost of a thousand objectives over ten thousand series: memory with a full month of history, and the time of
+//! each stage of the evaluation of a second. `tests/bench cost` measures the whole program; this bench divides it by
+//! stage.
 //!
 //! ```text
 //! cargo bench -p mapwarden-sidecar --bench cost          # minutes
@@ -42,7 +43,8 @@ fn slo(number: usize) -> Slo {
     Slo::new("shop", format!("slo-{number}"), Ratio::new(0.999).unwrap(), indicator)
 }
 
-/// Delta points of the time from `from` to `to`: of each objective so many series, one of them of failures.
+/// Returns delta points of the time from `from` to `to`: the same number of series for each objective, one of them of
+/// failures.
 fn batch_of(resource: &Arc<Resource>, slos: usize, (from, to): (u64, u64), series: usize) -> Batch {
     let point = |route: usize, series: usize| {
         let status = if series == 0 { "503" } else { "200" };
@@ -62,7 +64,7 @@ fn batch_of(resource: &Arc<Resource>, slos: usize, (from, to): (u64, u64), serie
     Batch { resource: resource.clone(), received: at(to), observations }
 }
 
-/// Moments of which each level is full: 31 days of quarters of an hour, then minutes, then tens of seconds, then seconds.
+/// The moments that fill each level: 31 days of quarters of an hour, then minutes, then tens of seconds, then seconds.
 fn history() -> Vec<u64> {
     let steps = [(31 * 86_400, 900), (23_400, 60), (4_200, 10), (600, 1)];
     let ends = steps.iter().skip(1).map(|(reach, _)| *reach).chain([0]);
@@ -78,7 +80,7 @@ fn resident() -> usize {
 fn main() {
     let resource = Arc::new(Resource { id: 1, service: Arc::from("shop"), ..Resource::default() });
     let before = resident();
-    // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
+    // Cargo passes `--bench` for `cargo bench`, and nothing when `cargo test` runs every target.
     let is_measured = std::env::args().any(|argument| argument == "--bench");
     let asked = std::env::args().find_map(|argument| argument.parse().ok());
     let number = asked.unwrap_or(if is_measured { 1_000 } else { 2 });

@@ -1,4 +1,5 @@
-//! The task that owns the state. Comes in: inputs. Goes out: views, notice events and commits. Nothing else writes state.
+//! The task that owns the state. Comes in: inputs. Goes out: views, notice events and commits. No other task writes the
+//! state.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -41,16 +42,16 @@ const REGULARLY: Duration = Duration::from_secs(1);
 /// How often series and objectives that have fallen silent are removed.
 const FORGETTING: Duration = Duration::from_secs(10);
 
-/// How many changed notices wait for a store that cannot be written, and how many forgotten series. Beyond that, the
+/// How many changed notices, and how many forgotten series, wait for a store that cannot be written. Beyond that, the
 /// oldest notices are lost at a restart; the marks of forgotten series are removed at the next start anyway.
 const WAITING_NOTICES: usize = 500;
 const WAITING_SERIES: usize = 100_000;
 
-/// The results of a commit, as labelled.
+/// The results of a commit, as values of the label.
 const WRITTEN: &str = "written";
 const FAILED: &str = "failed";
 
-/// The state and where its results go.
+/// The state, and the receivers of its results.
 pub(crate) struct Owner {
     aggregate: Aggregate,
     /// The last evaluation, before corrections.
@@ -62,7 +63,7 @@ pub(crate) struct Owner {
     sources: Vec<SourceBoard>,
     view: watch::Sender<Arc<View>>,
     events: mpsc::Sender<NoticeEvent>,
-    /// Whether inputs came since the last evaluation.
+    /// Whether inputs arrived since the last evaluation.
     is_stale: bool,
     /// Senders that wait for their correction to be saved.
     waiting: Vec<(oneshot::Sender<Result<WrittenEntry, ProposalError>>, WrittenEntry)>,
@@ -137,7 +138,7 @@ impl Owner {
         Ok((owner, reader))
     }
 
-    /// Owns the state until `stop`, and then takes all inputs that were accepted before it.
+    /// Owns the state until `stop`, and then processes all inputs that were accepted before it.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(SOON);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -180,7 +181,7 @@ impl Owner {
     }
 
     fn take(&mut self, input: Input) {
-        // Empty steps only ask how far an objective is, and change nothing.
+        // Empty steps only query the progress of an objective, and change nothing.
         self.is_stale |= !matches!(&input, Input::Steps(steps, _) if steps.steps.is_empty());
         match input {
             Input::Batch(batch) => {
@@ -191,7 +192,7 @@ impl Owner {
             Input::Change(change, done) => {
                 self.note_change(&change);
                 self.aggregate.announce(change);
-                // The sender may have gone away; the change is part of the state all the same.
+                // The sender may be gone; the change is part of the state nevertheless.
                 let _ = done.send(());
             }
             Input::Steps(steps, done) => {
@@ -203,7 +204,7 @@ impl Owner {
                 match self.ledger.propose(*proposal, &self.aggregate.at(UnixNanos::now())) {
                     Ok(written) => self.waiting.push((reply, written)),
                     Err(refused) => {
-                        // The sender may have gone away; nothing was written.
+                        // The sender may be gone; nothing was written.
                         let _ = reply.send(Err(refused));
                     }
                 }
@@ -231,7 +232,7 @@ impl Owner {
         let evaluated = evaluated.map(|(id, slo)| (id.clone(), evaluate(slo, self.budgets.get(id), now)));
         self.budgets = Arc::new(evaluated.collect());
         let states = self.ledger.step(&known, &self.budgets, |id| self.notices.onset(id));
-        // Notices and views have the corrected budgets; the next evaluation continues from the measured ones.
+        // Notices and views use the corrected budgets; the next evaluation continues from the measured ones.
         let judged = self.ledger.judge(&self.budgets, now);
         let happened = self.notices.step(&known, &judged);
         let facts = view::SidecarFacts {
@@ -271,8 +272,8 @@ impl Owner {
         }
     }
 
-    /// Commits what changed. After a failure it is marked as changed again, so that the next commit has it; the waiting changes
-    /// never exceed the state itself.
+    /// Commits all changes. After a failure they are marked as changed again, so that the next commit includes them;
+    /// they never take more memory than the state itself.
     async fn commit(&mut self) {
         let Some(durable) = &mut self.store else {
             confirm(&mut self.waiting);
@@ -302,7 +303,7 @@ impl Owner {
             }
             Some(error) => {
                 tracing::error!(
-                    "{error}; it is tried again in a second and nothing is lost while the sidecar runs"
+                    "{error}; the commit is retried in a second, and nothing is lost while the sidecar runs"
                 );
                 durable.error = Some(error);
                 self.aggregate.redirty(&commit.unsaved);
@@ -341,7 +342,7 @@ impl Durable {
 fn confirm(waiting: &mut Vec<(oneshot::Sender<Result<WrittenEntry, ProposalError>>, WrittenEntry)>) {
     for (reply, written) in waiting.drain(..) {
         tracing::info!(id = %written.entry.id, author = %written.entry.author, "correction: {}", written.entry.reason);
-        // The sender may have gone away; the correction is written nevertheless.
+        // The sender may be gone; the correction is written nevertheless.
         let _ = reply.send(Ok(written));
     }
 }

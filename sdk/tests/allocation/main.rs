@@ -74,7 +74,7 @@ fn turn() -> MutexGuard<'static, ()> {
 }
 
 #[test]
-fn operations_allocate_as_papaya_and_threads_leave_nothing() {
+fn operations_allocate_as_papaya_and_threads_do_not_leak() {
     let _turn = turn();
     let bare = papaya::HashMap::builder().capacity(4096).hasher(Hasher::default()).build();
     let map =

@@ -1,4 +1,4 @@
-//! Every example runs, ends by itself, and its counts arrive.
+//! Every example runs and ends without intervention, and its counts arrive.
 //!
 //! The examples are programs beside this one: `cargo test` builds them, `cargo test --test examples` does not.
 #![allow(
@@ -24,14 +24,14 @@ use crate::receiver::attribute;
 #[path = "../it/receiver.rs"]
 mod receiver;
 
-/// What there is to run; a new example must be tested here.
+/// The examples; a new one must be tested here.
 const EXAMPLES: [&str; 3] = ["axum_service", "single_flight", "thread_pool"];
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
 }
 
-/// Runs an example against this receiver; gives what it printed.
+/// Runs an example with this receiver, and returns its output.
 fn run(example: &str, arguments: &[&str], receiver: &Receiver) -> String {
     let itself = std::env::current_exe().unwrap();
     let built = itself.parent().unwrap().with_file_name("examples").join(example);
@@ -48,7 +48,7 @@ fn run(example: &str, arguments: &[&str], receiver: &Receiver) -> String {
     printed
 }
 
-/// (ok, failed) requests of a scope.
+/// Returns the (ok, failed) requests of a scope.
 fn requests(receiver: &Receiver, scope: &str, region: &str) -> (Option<f64>, Option<f64>) {
     let batch = receiver.metrics();
     let count = |outcome| {
@@ -59,7 +59,7 @@ fn requests(receiver: &Receiver, scope: &str, region: &str) -> (Option<f64>, Opt
 }
 
 #[test]
-fn no_example_is_left_out() {
+fn every_example_is_tested() {
     let files = std::fs::read_dir(sources()).unwrap();
     let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
     assert_eq!(names.collect::<BTreeSet<_>>(), EXAMPLES.map(str::to_owned).into());
@@ -82,7 +82,7 @@ fn axum_service_answers_and_sends_its_users() {
 }
 
 #[test]
-fn thread_pool_works_off_its_jobs_and_every_count_arrives() {
+fn thread_pool_finishes_its_jobs_and_every_count_arrives() {
     let receiver = Receiver::start();
     let printed = run("thread_pool", &[], &receiver);
     assert_eq!(printed, "packed 2000 orders\nthe sidecar holds every count\n");
@@ -97,7 +97,7 @@ fn thread_pool_works_off_its_jobs_and_every_count_arrives() {
 
 #[cfg(feature = "single-flight")]
 #[test]
-fn single_flight_asks_once_for_each_product() {
+fn single_flight_loads_each_product_once() {
     let receiver = Receiver::start();
     let printed = run("single_flight", &[], &receiver);
     assert_eq!(printed, "2000 of 3000 requests got a price; the cache holds 2 products\n");

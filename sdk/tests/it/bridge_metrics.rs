@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::receiver::{Receiver, orders, turn};
 
-/// Values by series, as they are written, of the lines that mention `named`.
+/// Returns the values by series, as printed, of the lines that contain `named`.
 fn series(text: &str, named: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(named));
     lines
@@ -70,7 +70,7 @@ fn a_scrape_has_every_count_of_a_map() {
 }
 
 #[test]
-fn times_of_requests_are_what_a_prometheus_histogram_is_made_of() {
+fn request_times_are_a_prometheus_histogram() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address)
@@ -123,25 +123,25 @@ fn operations(prometheus: &PrometheusHandle) -> f64 {
 }
 
 #[test]
-fn the_thread_publishes_as_long_as_its_handle_lives_and_once_more() {
+fn the_thread_publishes_until_its_handle_is_dropped() {
     let _turn = turn();
-    // The process's recorder: no other test installs one.
+    // The recorder of the process: no other test installs one.
     let prometheus = PrometheusBuilder::new().install_recorder().unwrap();
     let map: HashMap<u32, u32> = HashMap::builder().name("published").build();
     let bridge = MetricsBridge::every(Duration::from_millis(10)).unwrap();
     map.pin().insert(1, 1);
     let patience = Instant::now() + Duration::from_secs(60);
     while operations(&prometheus) < 1.0 {
-        assert!(Instant::now() < patience, "it was not published");
+        assert!(Instant::now() < patience, "the count was not published");
         std::thread::yield_now();
     }
     drop(bridge);
     let bridge = MetricsBridge::every(Duration::from_secs(3600)).unwrap();
     map.pin().insert(2, 2);
     drop(bridge);
-    assert_eq!(operations(&prometheus), 2.0, "the farewell");
+    assert_eq!(operations(&prometheus), 2.0, "the last publication");
     map.pin().insert(3, 3);
-    assert_eq!(operations(&prometheus), 2.0, "nothing publishes");
+    assert_eq!(operations(&prometheus), 2.0, "no publication after the drop");
     let refused = MetricsBridge::every(Duration::ZERO).unwrap_err();
     assert!(matches!(refused, BridgeError::Interval(Duration::ZERO)), "{refused}");
 }

@@ -1,4 +1,4 @@
-//! The bridge to an OpenTelemetry meter, as the exporter of a real meter provider sees it.
+//! The bridge to an OpenTelemetry meter, as collected by the exporter of a real meter provider.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn attributes<'a>(given: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> A
     given.map(|pair| (pair.key.to_string(), pair.value.to_string())).collect()
 }
 
-/// A meter provider and what it exported last.
+/// A meter provider, and its last export.
 struct Exported {
     provider: SdkMeterProvider,
     exporter: InMemoryMetricExporter,
@@ -40,11 +40,11 @@ impl Exported {
     }
 }
 
-/// (attributes, value) of every point of a metric.
+/// Returns (attributes, value) of every point of a metric.
 fn points(collected: &ResourceMetrics, metric: &str) -> Vec<(Attributes, f64)> {
     let metrics = collected.scope_metrics().flat_map(|scope| scope.metrics());
     let found: Vec<_> = metrics.filter(|found| found.name() == metric).collect();
-    assert!(found.len() <= 1, "{metric} is given twice");
+    assert!(found.len() <= 1, "{metric} is exported twice");
     let Some(found) = found.first() else { return Vec::new() };
     let whole = |value: u64| f64::from(u32::try_from(value).unwrap());
     match found.data() {
@@ -62,19 +62,19 @@ fn points(collected: &ResourceMetrics, metric: &str) -> Vec<(Attributes, f64)> {
     }
 }
 
-/// The metric of percentiles that a meter receives for the time in calls.
+/// The metric with the percentiles of the time in calls.
 fn latency_name() -> &'static str {
     Published::of(&wire::DEPENDENCY_DURATION).unwrap().meter.unwrap().name
 }
 
-/// The value of the one point that has exactly these attributes.
+/// Returns the value of the point with exactly these attributes.
 fn value(collected: &ResourceMetrics, metric: &str, of: &[(&str, &str)]) -> Option<f64> {
     let of: Attributes = of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     points(collected, metric).into_iter().find(|(attributes, _)| *attributes == of).map(|(_, value)| value)
 }
 
 #[test]
-fn a_collection_has_every_count_and_the_next_one_the_next() {
+fn every_collection_has_the_current_counts() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address)
@@ -144,5 +144,5 @@ fn percentiles_cover_the_time_since_the_last_collection() {
     let first = latency(&exported.collect());
     assert_eq!(first.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["50", "95", "99"]);
     assert!(first.iter().all(|(_, nanos)| *nanos > 0.0) && first.is_sorted_by(|(_, a), (_, b)| a <= b));
-    assert_eq!(latency(&exported.collect()), [], "no call since");
+    assert_eq!(latency(&exported.collect()), [], "no call since the last collection");
 }

@@ -1,4 +1,4 @@
-//! The bridge to `tracing`, as a layer of a real subscriber sees it.
+//! The bridge to `tracing`, as recorded by a layer of a real subscriber.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::receiver::{Receiver, orders, turn};
 
-/// Fields by name, as they are shown.
+/// Fields by name, as they are displayed.
 #[derive(Clone, Debug, Default)]
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -52,12 +52,12 @@ struct Recorded {
     fields: Fields,
 }
 
-/// Keeps what has our target, and the service's own events.
+/// A layer that keeps spans and events with our target, and the service's own events.
 #[derive(Clone, Debug, Default)]
 struct Capture(Arc<Mutex<Vec<Recorded>>>);
 
 impl Capture {
-    /// What was recorded while this ran.
+    /// Returns the spans and events that were recorded while `work` ran.
     fn during(&self, work: impl FnOnce()) -> Vec<Recorded> {
         with_default(tracing_subscriber::registry().with(self.clone()), work);
         std::mem::take(&mut *self.0.lock().unwrap())
@@ -97,7 +97,8 @@ fn otel_name<S: for<'a> LookupSpan<'a>>(span: &tracing_subscriber::registry::Spa
     span.extensions().get::<Fields>().unwrap().get("otel.name").to_owned()
 }
 
-/// (kind, name, around) of everything recorded, in its order: a span by its `otel.name`, an event by its message.
+/// Returns (kind, name, enclosing span) of everything recorded, in order: a span by its `otel.name`, an event by its
+/// message.
 fn outline(recorded: &[Recorded]) -> Vec<(&str, &str, &str)> {
     recorded
         .iter()
@@ -109,7 +110,7 @@ fn outline(recorded: &[Recorded]) -> Vec<(&str, &str, &str)> {
 }
 
 #[test]
-fn requests_and_calls_are_spans_and_bad_ones_events_within_them() {
+fn requests_and_calls_are_spans_and_failures_events() {
     let _turn = turn();
     let capture = Capture::default();
     let bridge = install().unwrap();
@@ -199,7 +200,7 @@ fn a_rejected_map_operation_is_an_event_within_its_request() {
 }
 
 #[test]
-fn a_scope_takes_its_span_along_with_its_future() {
+fn the_span_of_a_scope_follows_its_future() {
     let _turn = turn();
     let capture = Capture::default();
     let bridge = install().unwrap();
@@ -273,7 +274,7 @@ fn telemetry_ships_counts_and_leaves_spans_to_the_subscriber() {
     drop(orders(receiver.address).install().unwrap());
 }
 
-/// Works when its thread ends, and ends a request that it was given.
+/// Uses the SDK when its thread ends, and ends the request that it holds.
 #[derive(Default)]
 struct AtTheEnd(Option<Scope>);
 
@@ -293,15 +294,16 @@ thread_local! {
 }
 
 #[test]
-fn a_subscriber_that_is_gone_in_the_last_destructors_of_a_thread_ends_nothing() {
+fn the_last_destructors_of_a_thread_need_no_subscriber() {
     let _turn = turn();
-    // The process's subscriber, because a thread's own is gone by then; it writes by a buffer in a thread-local.
+    // The subscriber of the process, because that of the thread is gone by then; it writes through a thread-local
+    // buffer.
     let written =
         tracing_subscriber::fmt().with_writer(std::io::sink).with_span_events(FmtSpan::FULL).finish();
     tracing::subscriber::set_global_default(written).unwrap();
     let bridge = install().unwrap();
     let thread = |work: fn()| std::thread::spawn(work).join().unwrap();
-    // Thread-locals die in the reverse order of their first use.
+    // Thread-locals are dropped in the reverse order of their first use.
     thread(|| AT_THE_END.with_borrow_mut(|end| end.0 = Some(Scope::request("traced-end").start())));
     thread(|| {
         let scope = Scope::request("traced-end").start();

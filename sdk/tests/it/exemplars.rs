@@ -18,7 +18,7 @@ fn of_request(batch: &Batch, scope: &str, region: &str) -> Option<Exemplar> {
 }
 
 #[test]
-fn the_last_bad_request_of_a_region_is_named_and_a_good_one_is_not() {
+fn an_exemplar_names_the_last_bad_request_of_a_region() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address)

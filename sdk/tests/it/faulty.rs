@@ -1,5 +1,5 @@
-//! Things that stand at the receiver's address and are none, or none that is well: real sockets that do what a
-//! broken peer does.
+//! Peers at the address of the receiver that fail or are not receivers: real sockets with the behaviour of a
+//! broken peer.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,20 +9,20 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What is wrong with it.
+/// The fault of a peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
-    /// It takes every byte and never answers.
+    /// It reads every byte and never answers.
     Silent,
-    /// It answers a byte at a time, and never to the end.
+    /// It answers one byte at a time, and never completes the answer.
     Dripping,
-    /// It speaks no HTTP.
+    /// It answers with bytes that are not HTTP.
     Garbage,
-    /// It answers with more than anybody wants to read.
+    /// It answers with a body that is far too large.
     Endless,
-    /// It is a web server that has a page for everything.
+    /// It is a web server that answers every request with a page.
     Page,
-    /// It resets each connection in the middle of the request.
+    /// It resets each connection during the request.
     Resetting,
     /// It closes each connection once it has read the request.
     Closing,
@@ -41,7 +41,7 @@ impl Fault {
     ];
 }
 
-/// A peer that is not well until it is dropped.
+/// A faulty peer that listens until it is dropped.
 pub(crate) struct Faulty {
     pub(crate) address: SocketAddr,
     connections: Receiver<()>,
@@ -64,16 +64,16 @@ impl Faulty {
                     if is_over.load(Ordering::SeqCst) {
                         break;
                     }
-                    // Nobody may be waiting for it.
+                    // The test may not be waiting for connections.
                     let _ = connected.send(());
                     open.lock().unwrap().push(stream.try_clone().unwrap());
                     let is_over = &is_over;
                     threads.spawn(move || {
-                        // Whatever the other side does to the connection is its right.
+                        // The other side may close the connection at any time.
                         let _ = meet(fault, &stream, is_over);
                     });
                 }
-                // Those who still read or write are let go.
+                // Ends the threads that still read or write.
                 open.lock()
                     .unwrap()
                     .iter()
@@ -83,7 +83,7 @@ impl Faulty {
         Self { address, connections, stop, thread: Some(thread) }
     }
 
-    /// Waits until a connection came. A minute is for a machine that hardly runs.
+    /// Waits until a connection arrives. A minute allows for a very slow machine.
     pub(crate) fn wait_for_a_connection(&self) {
         self.connections.recv_timeout(Duration::from_secs(60)).expect("a connection comes");
     }
@@ -92,7 +92,7 @@ impl Faulty {
 impl Drop for Faulty {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the one that accepts.
+        // Wakes the accepting thread.
         drop(TcpStream::connect(self.address));
         let ended = self.thread.take().unwrap().join();
         assert!(ended.is_ok() || std::thread::panicking(), "the faulty peer failed");
@@ -108,7 +108,7 @@ fn meet(fault: Fault, mut stream: &TcpStream, is_over: &AtomicBool) -> std::io::
             let mut answer = b"HTTP/1.1 200 OK\r\nx-slow: ".iter().chain(std::iter::repeat(&b'.'));
             while !is_over.load(Ordering::SeqCst) {
                 stream.write_all(&[*answer.next().unwrap()])?;
-                // Nothing comes: this waits.
+                // No bytes arrive: this waits.
                 let _ = stream.read(&mut [0]);
             }
         }
@@ -133,7 +133,7 @@ fn meet(fault: Fault, mut stream: &TcpStream, is_over: &AtomicBool) -> std::io::
             )?;
         }
         Fault::Resetting => {
-            // What is left unread when a connection is closed makes the system reset it.
+            // The system resets a connection that is closed with unread bytes.
             stream.read_exact(&mut [0])?;
         }
         Fault::Closing => request(stream)?,
@@ -141,7 +141,7 @@ fn meet(fault: Fault, mut stream: &TcpStream, is_over: &AtomicBool) -> std::io::
     Ok(())
 }
 
-/// Reads one request to its end.
+/// Reads one complete request.
 fn request(mut stream: &TcpStream) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

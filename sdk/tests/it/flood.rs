@@ -1,4 +1,5 @@
-//! More users than may wait while no receiver is well: what is kept is bounded, and nothing is lost in silence.
+//! More users than may wait while no receiver answers: the waiting users are bounded, and every dropped user is
+//! counted.
 
 use mapwarden::Scope;
 use mapwarden_contract::UserSketch;
@@ -9,21 +10,21 @@ use crate::alone;
 use crate::faulty::{Fault, Faulty};
 use crate::receiver::{Receiver, attribute, orders};
 
-/// More than there are stripes in which users wait, so that each is filled.
+/// More threads than stripes in which users wait, so that each stripe is filled.
 const THREADS: u64 = 20;
 
-/// Few enough to have counters of their own.
+/// Few enough scopes to have counters of their own.
 const SCOPES: u64 = 100;
 
-/// Of each thread in each scope: all threads' are fewer than a sketch counts exactly.
+/// The users of each thread in each scope: those of all threads are fewer than a sketch counts exactly.
 const USERS: u64 = 200;
 
-/// How many hashes of users may wait until the shipper looks.
+/// How many hashes of users may wait until the shipper collects them.
 const KEPT: f64 = 262_144.0;
 
 #[test]
-fn users_that_do_not_fit_are_counted_to_the_last() {
-    let test = "flood::users_that_do_not_fit_are_counted_to_the_last";
+fn dropped_users_are_counted_exactly() {
+    let test = "flood::dropped_users_are_counted_exactly";
     if alone::argument(test).is_some() {
         return service();
     }

@@ -1,4 +1,4 @@
-//! A service that forks after it installed telemetry: the child has no thread that ships, and learns it from errors.
+//! A service that forks after it installed telemetry: the child has no thread that ships, and gets errors.
 #![allow(unsafe_code, reason = "fork is unsafe by nature")]
 
 use mapwarden::{FlushError, InstallError, Scope, Telemetry};
@@ -20,11 +20,11 @@ fn parent() {
     let telemetry = orders(receiver.address).install().unwrap();
     let handle = telemetry.handle();
     Scope::request("before").start().ok();
-    // Safety: of this process's other threads the shipper waits for its interval and the receiver for a request, so
-    // that none holds a lock that the child needs; the child ends by `_exit`, and by a signal if it hangs.
+    // Safety: of the other threads of this process, the shipper waits for its interval and the receiver for a request,
+    // so that none holds a lock that the child needs; the child ends by `_exit`, and by a signal if it hangs.
     let process = unsafe { libc::fork() };
     if process == 0 {
-        // Safety: neither touches memory.
+        // Safety: neither accesses memory.
         unsafe { libc::alarm(30) };
         let failed = child(telemetry, &receiver);
         unsafe { libc::_exit(failed) };
@@ -34,7 +34,7 @@ fn parent() {
     // Safety: `status` lives until it returns.
     assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
     let ended = (libc::WIFEXITED(status), libc::WEXITSTATUS(status));
-    assert_eq!(ended, (true, 0), "the number of the first claim of the child that does not hold");
+    assert_eq!(ended, (true, 0), "the number of the first failed claim of the child");
 
     Scope::request("after").start().ok();
     handle.flush().unwrap();
@@ -51,7 +51,7 @@ fn parent() {
     drop(telemetry);
 }
 
-/// The number of the first claim that does not hold, or 0.
+/// Returns the number of the first claim that does not hold, or 0.
 fn child(telemetry: Telemetry, receiver: &Receiver) -> i32 {
     let handle = telemetry.handle();
     Scope::request("in the child").user("ann").start().ok();

@@ -10,16 +10,16 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use crate::alone;
 use crate::receiver::{Batch, Receiver, orders, sorted_pairs};
 
-/// Nearly as many as have counters of their own.
+/// Nearly as many maps as have counters of their own.
 const MAPS: u64 = 250;
 
-/// So long that they make two requests and more.
+/// Names so long that they fill more than one request.
 const NAME: &str =
     "service::orders::domain::checkout::carts::storage::in_memory::by_customer_and_by_currency::large-";
 
 #[test]
-fn many_series_travel_in_several_requests() {
-    let test = "large::many_series_travel_in_several_requests";
+fn many_series_are_sent_in_several_requests() {
+    let test = "large::many_series_are_sent_in_several_requests";
     if alone::argument(test).is_some() {
         return service();
     }
@@ -53,7 +53,7 @@ fn service() {
     let refused = telemetry.flush().unwrap_err();
     assert!(matches!(&refused, FlushError::Refused { why } if why.contains("413")), "{refused}");
     let asked = receiver.too_large();
-    assert!(asked < 200, "{asked} requests for what is all too large");
+    assert!(asked < 200, "{asked} requests for telemetry that is all too large");
     let dropped = telemetry.health().dropped;
     let refused = dropped.iter().find(|(reason, _)| *reason == "point_refused").unwrap().1;
     assert!(refused.get() > MAPS, "{dropped:?}");
@@ -75,7 +75,7 @@ fn assert_complete(receiver: &Receiver, batches: usize) {
     }
 }
 
-/// What each map sent about `insert`, in the order of arrival.
+/// Returns the counts of `insert` that each map sent, in the order of arrival.
 fn inserted(batch: &Batch) -> BTreeMap<String, Vec<i64>> {
     let mut inserted: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for metric in batch.metrics().filter(|metric| metric.name == wire::MAP_OPERATIONS.name) {

@@ -1,4 +1,4 @@
-//! The tower layer under a real axum app.
+//! The tower layer in a real axum app.
 
 use std::convert::Infallible;
 use std::future::IntoFuture;
@@ -16,7 +16,7 @@ use tower::{Layer as _, Service as _};
 use crate::receiver::{Receiver, attribute, orders, turn};
 use crate::scope::{runtime, span};
 
-/// Serves an app under a layer, asks it these things, and gives the answers' status codes.
+/// Serves an app with a layer, sends these requests, and returns the status codes.
 fn ask(layer: ScopeLayer, requests: &[(&str, &[(&str, &str)])]) -> Vec<u16> {
     async fn ok() -> &'static str {
         Scope::dependency("layer-payments").fail("timeout");
@@ -88,7 +88,7 @@ fn the_tower_layer_opens_a_scope_for_every_request() {
 }
 
 #[test]
-fn the_tower_layer_names_scopes_and_users_as_the_service_says() {
+fn the_tower_layer_uses_the_names_of_the_service() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
@@ -113,7 +113,7 @@ fn the_tower_layer_names_scopes_and_users_as_the_service_says() {
     assert!(sent.iter().any(|record| record.event_name == wire::TENANTS_EVENT), "{sent:?}");
 }
 
-/// (ok, failed, cancelled) requests of a scope.
+/// Returns the (ok, failed, cancelled) requests of a scope.
 fn endings(receiver: &Receiver, scope: &str) -> [Option<f64>; 3] {
     let batch = receiver.metrics();
     [wire::OK, wire::FAILED, wire::CANCELLED].map(|outcome| {
@@ -122,7 +122,7 @@ fn endings(receiver: &Receiver, scope: &str) -> [Option<f64>; 3] {
     })
 }
 
-/// Says that the handler which held it is gone.
+/// Reports that the handler which held it was dropped.
 struct Gone(std::sync::mpsc::Sender<()>);
 
 impl Drop for Gone {
@@ -132,7 +132,7 @@ impl Drop for Gone {
 }
 
 #[test]
-fn a_client_that_goes_away_spends_no_availability_and_too_slow_is_too_slow() {
+fn a_disconnect_spends_latency_but_no_availability() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address)
@@ -177,7 +177,7 @@ fn a_client_that_goes_away_spends_no_availability_and_too_slow_is_too_slow() {
 }
 
 #[test]
-fn a_panic_that_a_layer_above_catches_is_still_a_failure() {
+fn a_panic_caught_by_an_outer_layer_is_a_failure() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();

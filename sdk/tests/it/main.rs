@@ -1,4 +1,4 @@
-//! What a service and a receiver see of the crate: one module for each capability.
+//! The crate from the side of a service and of a receiver, with one module for each capability.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! A map on the wire: counts, SLI events, and spans of what went wrong.
+//! A map on the wire: counts, SLI events, and spans of failures.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use mapwarden_contract::names::{attribute as name, wire};
 use crate::receiver::{Receiver, attribute, orders, turn};
 
 #[test]
-fn refused_failed_and_slow_operations_arrive_as_spans_and_all_as_counts() {
+fn all_operations_are_counted_and_bad_ones_are_spans() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
@@ -48,7 +48,7 @@ fn refused_failed_and_slow_operations_arrive_as_spans_and_all_as_counts() {
     assert_eq!(operations("baskets", "insert", "inserted"), Some(1.0));
     assert_eq!(operations("baskets", "insert", "rejected"), Some(1.0));
     assert_eq!(operations("baskets", "update", "failed"), Some(1.0));
-    assert_eq!(operations("baskets", "get", "miss"), Some(0.0), "every outcome is there from the start");
+    assert_eq!(operations("baskets", "get", "miss"), Some(0.0), "every outcome exists from the start");
     assert_eq!(metrics.value(wire::MAP_ENTRIES.name, &[(name::MAP, "baskets")]), Some(1.0));
     let events =
         |slo, verdict| metrics.value(wire::SLI_EVENTS.name, &[(name::SLO, slo), (name::VERDICT, verdict)]);

@@ -1,4 +1,4 @@
-//! Maps within requests, as a receiver sees both.
+//! Maps within requests, as a receiver gets both.
 
 use mapwarden::{HashMap, Objective, Scope};
 use mapwarden_contract::names::{attribute as name, wire};
@@ -96,7 +96,11 @@ fn a_map_and_a_scope_of_one_name_have_two_objectives() {
     telemetry.flush().unwrap();
     let batch = receiver.metrics();
     assert_eq!(events(&batch, "namesake-map-availability"), (Some(1.0), Some(0.0)));
-    assert_eq!(events(&batch, "namesake-availability"), (None, None), "the scope's has regions");
+    assert_eq!(
+        events(&batch, "namesake-availability"),
+        (None, None),
+        "the objective of the scope has regions"
+    );
     let of = [(name::SLO, "namesake-availability"), (name::VERDICT, "bad"), (name::REGION, "")];
     assert_eq!(batch.value(wire::SLI_EVENTS.name, &of), Some(1.0));
 }

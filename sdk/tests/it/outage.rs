@@ -1,5 +1,5 @@
-//! A receiver that is not there, not well or not one: the service works on, what waits stays bounded, and the counts
-//! are exact once there is a receiver that is well.
+//! A receiver that is absent, failing or not a receiver: the service continues, waiting telemetry is bounded, and the
+//! counts are exact once a healthy receiver answers.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use mapwarden_contract::names::{attribute as name, wire};
 use crate::faulty::{Fault, Faulty};
 use crate::receiver::{Receiver, orders, turn};
 
-/// Ten times the usual work of a service: requests with users, some of which fail, and map operations.
+/// Runs ten rounds of a service's work: requests with users, some of which fail, and map operations.
 fn work(about: &str, map: &HashMap<u64, u64>) {
     std::thread::scope(|threads| {
         for thread in 0..2_u64 {
@@ -27,7 +27,7 @@ fn work(about: &str, map: &HashMap<u64, u64>) {
     });
 }
 
-/// Asserts that the receiver has counts of exactly so many times that work.
+/// Asserts that the receiver has the exact counts of that work, done `times` times.
 fn assert_counted(receiver: &Receiver, about: &str, times: f64) {
     let batch = receiver.all_metrics();
     let requests = |outcome| {
@@ -78,7 +78,7 @@ fn no_fault_of_a_receiver_costs_a_count() {
 }
 
 #[test]
-fn a_receiver_may_start_last_and_go_down_in_the_middle() {
+fn counts_survive_a_late_start_and_an_outage() {
     let _turn = turn();
     let address = no_receiver();
     let map = HashMap::builder().name("down").build();
@@ -93,7 +93,7 @@ fn a_receiver_may_start_last_and_go_down_in_the_middle() {
 }
 
 #[test]
-fn a_busy_receiver_is_asked_less_and_less() {
+fn pauses_for_a_busy_receiver_grow() {
     let _turn = turn();
     for status in [429, 502, 503, 504] {
         let receiver = Receiver::start();
@@ -110,7 +110,7 @@ fn a_busy_receiver_is_asked_less_and_less() {
 }
 
 #[test]
-fn a_receiver_says_itself_when_it_may_be_asked_again() {
+fn the_next_request_waits_for_retry_after() {
     let _turn = turn();
     for status in [429, 503] {
         let receiver = Receiver::start();
@@ -123,14 +123,14 @@ fn a_receiver_says_itself_when_it_may_be_asked_again() {
 }
 
 #[test]
-fn a_signal_that_fails_holds_up_no_other() {
+fn a_failed_signal_does_not_delay_the_others() {
     let _turn = turn();
     let receiver = Receiver::start();
     receiver.will_answer("/v1/metrics", 503, Some("60"));
     let telemetry = orders(receiver.address).interval(Duration::from_millis(10)).install().unwrap();
     receiver.wait_until(|came| came("/v1/metrics") == 1);
     Scope::request("by itself").user("ann").start().fail("on purpose");
-    // In a later batch, in which the metrics pause.
+    // In a later batch, during the pause of the metrics.
     receiver.wait_until(|came| came("/v1/traces") > 0 && came("/v1/logs") > 1);
     assert_eq!(receiver.bodies("/v1/metrics").len(), 1);
     let health = telemetry.health();
@@ -190,7 +190,7 @@ fn batches_carry_the_time_without_confirmation() {
     assert_eq!(telemetry.health().last_confirmed, Some(confirmed), "not now");
     telemetry.flush().unwrap_err();
     assert!(first > 0.0 && first <= Count::new(after.since(confirmed).get()).as_f64());
-    assert!(age() > first, "it grows until the next confirmation");
+    assert!(age() > first, "the age grows until the next confirmation");
     let batches = receiver.metrics().value(wire::BATCHES.name, &[]).unwrap();
     assert_eq!(telemetry.health().batches.as_f64(), batches);
 }

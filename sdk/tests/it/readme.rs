@@ -1,14 +1,14 @@
-//! The lines of the SDK in the repository's README compile as they stand there.
+//! The SDK example in the README of the repository compiles unchanged.
 
 use std::error::Error;
 use std::time::Duration;
 
 use mapwarden::Objective;
 
-/// What the README's map holds.
+/// The values of the README's map.
 struct Session;
 
-/// Compiled and never run: it sends to the default address.
+/// Compiled but never run, because it sends to the default address.
 #[rustfmt::skip]
 #[expect(dead_code, reason = "compiling it is the test")]
 fn lines(user: String) -> Result<(), Box<dyn Error>> {
@@ -33,7 +33,7 @@ fn lines(user: String) -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn the_readme_shows_the_lines_that_compile() {
+fn the_readme_shows_the_compiled_lines() {
     let trimmed = |text: &str| text.trim().lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
     let source = include_str!("readme.rs");
     let compiled = source.split("// README begins").nth(1).unwrap().split("// README ends").next().unwrap();

@@ -1,4 +1,4 @@
-//! A real OTLP receiver over HTTP for tests: it answers as a test asks and keeps every byte.
+//! A real OTLP receiver over HTTP for tests: it answers as the test configures, and keeps every byte.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -24,13 +24,13 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-/// Telemetry is one per process: tests that install it take turns.
+/// A process has one telemetry: tests that install it take turns.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A complete description of a service that ships to this address on demand.
+/// Returns the complete telemetry of a service that ships to this address on demand.
 pub(crate) fn orders(endpoint: SocketAddr) -> TelemetryBuilder {
     Telemetry::builder()
         .service("orders")
@@ -60,17 +60,17 @@ struct Received {
 
 #[derive(Default)]
 struct State {
-    /// Requests that were read whole.
+    /// Requests that were read completely.
     bodies: Vec<(String, Bytes)>,
-    /// When each of them came.
+    /// The times at which they arrived.
     times: Vec<Instant>,
-    /// Answers to give, by path; the default is success.
+    /// The next answers, by path; the default is success.
     answers: VecDeque<(&'static str, u16, Option<&'static str>)>,
-    /// The answer to everything for which there is none above.
+    /// The answer to every request without one above.
     always: Option<(u16, Option<&'static str>)>,
-    /// The longest body that is read to its end.
+    /// The longest accepted body.
     limit: Option<usize>,
-    /// Requests that were longer.
+    /// The number of requests with longer bodies.
     too_large: usize,
 }
 
@@ -103,27 +103,27 @@ impl Receiver {
         Self { address: started.recv().unwrap(), received, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Answers the next requests to `path` so, one each.
+    /// Queues this answer for one of the next requests to `path`.
     pub(crate) fn will_answer(&self, path: &'static str, status: u16, retry_after: Option<&'static str>) {
         self.received.state.lock().unwrap().answers.push_back((path, status, retry_after));
     }
 
-    /// Answers everything so from now on, until a call with `None`.
+    /// Gives every request this answer, until a call with `None`.
     pub(crate) fn always_answers(&self, answer: Option<(u16, Option<&'static str>)>) {
         self.received.state.lock().unwrap().always = answer;
     }
 
-    /// Reads no body that is longer, and answers 413 to it, until a call with `None`.
+    /// Answers 413 to longer bodies without reading them, until a call with `None`.
     pub(crate) fn takes_at_most(&self, limit: Option<usize>) {
         self.received.state.lock().unwrap().limit = limit;
     }
 
-    /// How many requests were too long since this was last asked.
+    /// Returns how many requests were too long since the last call.
     pub(crate) fn too_large(&self) -> usize {
         std::mem::take(&mut self.received.state.lock().unwrap().too_large)
     }
 
-    /// The times between requests to `path`.
+    /// Returns the times between requests to `path`.
     pub(crate) fn gaps(&self, path: &str) -> Vec<Duration> {
         let state = self.received.state.lock().unwrap();
         let times = state.bodies.iter().zip(&state.times).filter(|((to, _), _)| to == path);
@@ -131,25 +131,25 @@ impl Receiver {
         times.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
-    /// Every body that came to `path`, oldest first.
+    /// Returns every body sent to `path`, oldest first.
     pub(crate) fn bodies(&self, path: &str) -> Vec<Bytes> {
         let state = self.received.state.lock().unwrap();
         state.bodies.iter().filter(|(to, _)| to == path).map(|(_, body)| body.clone()).collect()
     }
 
-    /// Waits until the requests that came satisfy this, given the number of requests to a path. A minute is for a
-    /// machine that hardly runs.
+    /// Waits until the received requests satisfy a condition on the number of requests to a path. A minute allows for a
+    /// very slow machine.
     pub(crate) fn wait_until(&self, enough: impl Fn(&dyn Fn(&str) -> usize) -> bool) {
         let state = self.received.state.lock().unwrap();
         let minute = Duration::from_secs(60);
         let waited = self.received.arrived.wait_timeout_while(state, minute, |state| {
             !enough(&|path| state.bodies.iter().filter(|(to, _)| to == path).count())
         });
-        assert!(!waited.unwrap().1.timed_out(), "it did not come");
+        assert!(!waited.unwrap().1.timed_out(), "the requests did not arrive within a minute");
     }
 
-    /// Whether more than that many requests came to `path` within a while. A receiver that is left alone is so for
-    /// however long this looks.
+    /// Whether more than `requests` requests arrive at `path` within 300 ms. Where none is due, the length of this wait
+    /// does not change the result.
     pub(crate) fn is_asked_again(&self, path: &str, requests: usize) -> bool {
         let state = self.received.state.lock().unwrap();
         let few = |state: &mut State| state.bodies.iter().filter(|(to, _)| to == path).count() <= requests;
@@ -158,13 +158,13 @@ impl Receiver {
         !watched.1.timed_out()
     }
 
-    /// The metrics of the last request.
+    /// Returns the metrics of the last request.
     pub(crate) fn metrics(&self) -> Batch {
         let bodies = self.bodies("/v1/metrics");
         Batch(ExportMetricsServiceRequest::decode(bodies.last().unwrap().clone()).unwrap())
     }
 
-    /// All metrics so far as one, the requests in the order in which they came.
+    /// Returns the metrics of all requests as one batch, in the order of arrival.
     pub(crate) fn all_metrics(&self) -> Batch {
         let bodies = self.bodies("/v1/metrics").into_iter();
         let requests = bodies.map(|body| ExportMetricsServiceRequest::decode(body).unwrap());
@@ -172,7 +172,7 @@ impl Receiver {
         Batch(ExportMetricsServiceRequest { resource_metrics })
     }
 
-    /// Every span so far.
+    /// Returns every received span.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let requests = self.bodies("/v1/traces");
         let requests = requests.into_iter().map(|body| ExportTraceServiceRequest::decode(body).unwrap());
@@ -180,7 +180,7 @@ impl Receiver {
         resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
     }
 
-    /// The log records of each batch that had any.
+    /// Returns the log records of each batch with any.
     pub(crate) fn logs(&self) -> Vec<Vec<LogRecord>> {
         let requests = self.bodies("/v1/logs").into_iter();
         let requests = requests.map(|body| ExportLogsServiceRequest::decode(body).unwrap());
@@ -201,7 +201,7 @@ impl Drop for Receiver {
 }
 
 impl Received {
-    /// Like the sidecar, it stops reading where a body gets too long, and answers at once.
+    /// Reads a request. Like the sidecar, it stops reading where a body is too long, and answers at once.
     async fn read(&self, uri: &Uri, body: Body) -> Response {
         let limit = self.state.lock().unwrap().limit;
         match to_bytes(body, limit.unwrap_or(usize::MAX)).await {
@@ -247,7 +247,7 @@ impl Batch {
         &self.0.resource_metrics[0].resource.as_ref().unwrap().attributes
     }
 
-    /// (start, end) of every point's time; a hot key's starts when it became one.
+    /// Returns (start, end) of the time of every point; that of a hot key starts when the key became hot.
     pub(crate) fn times(&self) -> Vec<(u64, u64)> {
         self.metrics()
             .filter(|metric| metric.name != wire::MAP_HOT_KEY_OPERATIONS.name)
@@ -263,7 +263,7 @@ impl Batch {
             .collect()
     }
 
-    /// The attributes and the value of every point of a counter.
+    /// Returns the attributes and the value of every point of a counter.
     pub(crate) fn counters(&self, metric: &str) -> Vec<(Vec<KeyValue>, u64)> {
         let points =
             self.metrics().filter(|found| found.name == metric).flat_map(|found| match &found.data {
@@ -277,7 +277,7 @@ impl Batch {
         counted.collect()
     }
 
-    /// The value of a counter's or gauge's point that has exactly these attributes; the last, if there are several.
+    /// Returns the value of the point of a counter or gauge with exactly these attributes; of several points, the last.
     pub(crate) fn value(&self, metric: &str, attributes: &[(&str, &str)]) -> Option<f64> {
         let points = self.metrics().filter(|found| found.name == metric).flat_map(|metric| {
             match metric.data.as_ref().unwrap() {
@@ -294,13 +294,13 @@ impl Batch {
         }
     }
 
-    /// (count, sum of the buckets) of a histogram's point that has exactly these attributes.
+    /// Returns (count, sum of the buckets) of the point of a histogram with exactly these attributes.
     pub(crate) fn histogram(&self, metric: &str, attributes: &[(&str, &str)]) -> Option<(u64, u64)> {
         let point = self.distribution(metric, attributes)?;
         Some((point.count, point.positive.as_ref()?.bucket_counts.iter().sum()))
     }
 
-    /// A histogram's point that has exactly these attributes.
+    /// Returns the point of a histogram with exactly these attributes.
     pub(crate) fn distribution(
         &self,
         metric: &str,
@@ -318,7 +318,7 @@ fn numbers(points: &[opentelemetry_proto::tonic::metrics::v1::NumberDataPoint]) 
     points.iter().map(|point| (point.start_time_unix_nano, point.time_unix_nano)).collect()
 }
 
-/// Attributes as sorted pairs of text.
+/// Returns attributes as sorted pairs of text.
 pub(crate) fn sorted_pairs(attributes: &[KeyValue]) -> Vec<(String, String)> {
     let mut pairs: Vec<_> =
         attributes.iter().map(|pair| (pair.key.clone(), as_text(pair.value.as_ref()))).collect();
@@ -326,7 +326,7 @@ pub(crate) fn sorted_pairs(attributes: &[KeyValue]) -> Vec<(String, String)> {
     pairs
 }
 
-/// The text of one attribute, empty where it is not there.
+/// Returns the text of one attribute; empty where it is absent.
 pub(crate) fn attribute(attributes: &[KeyValue], name: &str) -> String {
     sorted_pairs(attributes)
         .into_iter()

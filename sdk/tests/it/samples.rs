@@ -1,4 +1,4 @@
-//! What timed operations show beside their time: hot keys and the requests that use a map, as a receiver sees them.
+//! Samples of timed operations: hot keys and the requests that use a map, as a receiver gets them.
 
 use std::hash::{Hash, Hasher};
 
@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::receiver::{Batch, Receiver, attribute as text, orders, turn};
 
-/// The (value of the attribute, count) pairs of a metric's points about one map, by name.
+/// Returns the (value of the attribute, count) pairs of a metric's points about one map, by name.
 fn by(batch: &Batch, metric: &str, attribute: &str, map: &str) -> Vec<(String, u64)> {
     let of_map = batch.counters(metric).into_iter().filter(|(of, _)| text(of, name::MAP) == map);
     let mut found: Vec<_> = of_map.map(|(of, count)| (text(&of, attribute), count)).collect();
@@ -18,7 +18,7 @@ fn by(batch: &Batch, metric: &str, attribute: &str, map: &str) -> Vec<(String, u
 }
 
 #[test]
-fn hot_keys_leave_as_pseudonyms_that_processes_share_or_by_a_name_of_the_service_s_making() {
+fn hot_keys_are_sent_as_pseudonyms_or_under_chosen_names() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).pseudonym_key("shared").install().unwrap();

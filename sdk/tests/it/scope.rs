@@ -1,4 +1,4 @@
-//! Requests and what happens within them: spans and their parents.
+//! Requests and the work within them: spans and their parents.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -70,7 +70,7 @@ fn only_requests_with_a_reason_become_spans() {
 }
 
 #[test]
-fn a_failed_call_brings_the_requests_around_it() {
+fn a_failed_call_also_sends_the_requests_around_it() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
@@ -102,7 +102,7 @@ fn a_failed_call_brings_the_requests_around_it() {
 }
 
 #[test]
-fn a_scope_follows_its_future_from_thread_to_thread_and_stays_out_of_others() {
+fn a_scope_follows_its_future_across_threads() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
@@ -189,7 +189,7 @@ fn a_storm_of_failures_is_counted_in_full() {
     assert!((sent + dropped() - before - 1_000.0).abs() < f64::EPSILON, "{sent} sent, the rest counted");
 }
 
-/// Keeps the spans of a service's own tracer provider.
+/// An exporter that keeps the spans of the tracer provider of a service.
 #[derive(Clone, Debug, Default)]
 struct Kept(Arc<Mutex<Vec<SpanData>>>);
 
@@ -210,7 +210,7 @@ impl SpanProcessor for Kept {
 }
 
 #[test]
-fn a_service_may_lend_its_tracer() {
+fn spans_go_to_the_tracer_of_the_service() {
     let _turn = turn();
     let receiver = Receiver::start();
     let kept = Kept::default();
@@ -237,11 +237,11 @@ fn a_service_may_lend_its_tracer() {
     for child in ["payments", "own"] {
         assert_eq!(named(child).parent_span_id, lent.span_context.span_id(), "{child}");
     }
-    assert!(receiver.spans().is_empty(), "they go where the service's spans go");
+    assert!(receiver.spans().is_empty(), "the spans go to the tracer of the service");
 }
 
 #[test]
-fn scopes_count_before_telemetry_is_there() {
+fn scopes_count_before_telemetry_is_installed() {
     let _turn = turn();
     let scope = Scope::request("early").user("ann").start();
     drop(scope.enter());
@@ -290,7 +290,7 @@ fn nested_requests_get_spans_up_to_the_limit() {
     }
     nested(39);
     telemetry.flush().unwrap();
-    assert!(names(&receiver).len() < 40, "of 40 requests and a call");
+    assert!(names(&receiver).len() < 40, "fewer spans than the 40 requests");
     assert!(names(&receiver).contains(&"nested".to_owned()));
 }
 
@@ -307,7 +307,7 @@ fn ids_are_independent_of_the_random_numbers_of_the_service() {
         assert_eq!(
             fastrand::u64(..),
             fastrand::Rng::with_seed(17).u64(..),
-            "the service draws what it would"
+            "the service draws the same numbers as without the SDK"
         );
         (ids.trace_id(), ids.span_id())
     };

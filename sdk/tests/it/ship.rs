@@ -1,4 +1,4 @@
-//! What arrives at a receiver, and what a service feels of a receiver that is not well.
+//! The telemetry that arrives at a receiver, and the effects of a failing receiver on a service.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
 use crate::receiver::{Receiver, attribute, orders, sorted_pairs, turn};
 
-/// What `requests` counted, by outcome.
+/// Returns the counts of `requests`, by outcome.
 fn counted(receiver: &Receiver, scope: &str, region: &str) -> (Option<f64>, Option<f64>) {
     let batch = receiver.metrics();
     let count = |outcome| {
@@ -132,11 +132,11 @@ fn a_dead_receiver_costs_no_counts() {
     let receiver = Receiver::on(address);
     telemetry.flush().unwrap();
     assert_eq!(counted(&receiver, "dead", ""), (Some(100.0), Some(1.0)));
-    assert_eq!(sketches(&receiver.logs()[0], "dead").len(), 1, "users waited too");
+    assert_eq!(sketches(&receiver.logs()[0], "dead").len(), 1, "users waited, too");
 }
 
 #[test]
-fn a_receiver_that_starts_again_is_found_at_once() {
+fn a_restarted_receiver_is_found_at_once() {
     let _turn = turn();
     let receiver = Receiver::start();
     let address = receiver.address;
@@ -150,9 +150,9 @@ fn a_receiver_that_starts_again_is_found_at_once() {
 }
 
 #[test]
-fn a_receiver_that_never_answers_holds_up_neither_requests_nor_the_end() {
+fn a_silent_receiver_delays_neither_requests_nor_the_end() {
     let _turn = turn();
-    // Its connections wait in the backlog for ever.
+    // Its connections stay in the backlog.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let telemetry =
         orders(silent.local_addr().unwrap()).interval(Duration::from_millis(10)).install().unwrap();
@@ -164,7 +164,7 @@ fn a_receiver_that_never_answers_holds_up_neither_requests_nor_the_end() {
 }
 
 #[test]
-fn a_busy_receiver_is_left_in_peace_for_as_long_as_it_asks() {
+fn a_busy_receiver_gets_no_request_before_retry_after() {
     let _turn = turn();
     let receiver = Receiver::start();
     for _ in 0..2 {
@@ -175,12 +175,12 @@ fn a_busy_receiver_is_left_in_peace_for_as_long_as_it_asks() {
     receiver.wait_until(|came| came("/v1/metrics") > 0);
     let busy = telemetry.flush().unwrap_err().to_string();
     assert_eq!(busy, "the receiver did not confirm: /v1/metrics: the receiver answered 503");
-    assert!(!receiver.is_asked_again("/v1/metrics", 2), "the first batch and the flush, then peace");
+    assert!(!receiver.is_asked_again("/v1/metrics", 2), "the first batch and the flush, then no request");
     telemetry.flush().unwrap();
     assert_eq!(counted(&receiver, "busy", ""), (Some(1.0), Some(0.0)));
 }
 
-/// (region, verdict, slot, users) of the records about one scope and its objectives.
+/// Returns (region, verdict, slot, users) of the records about one scope and its objectives.
 fn sketches(records: &[LogRecord], scope: &str) -> Vec<(String, String, u64, UserSketch)> {
     let about = |record: &LogRecord| {
         attribute(&record.attributes, name::SCOPE) + &attribute(&record.attributes, name::SLO)
@@ -243,7 +243,7 @@ fn confirmed_slots_are_not_sent_again() {
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).interval(Duration::from_millis(50)).install().unwrap();
     Scope::request("ended").user("ann").start().ok();
-    // It is sent with every batch until its 5 s are over, and then with none.
+    // A slot is sent with every batch until its 5 s are over, and then with none.
     receiver.wait_until(|came| came("/v1/logs") > 0 && came("/v1/metrics") > came("/v1/logs") + 2);
     drop(telemetry);
     for batch in receiver.logs() {
@@ -252,7 +252,7 @@ fn confirmed_slots_are_not_sent_again() {
 }
 
 #[test]
-fn spans_wait_for_a_receiver_that_is_busy() {
+fn spans_wait_for_a_busy_receiver() {
     let _turn = turn();
     let receiver = Receiver::start();
     receiver.will_answer("/v1/traces", 429, Some("1"));
@@ -300,7 +300,7 @@ fn a_user_id_is_in_no_byte_that_leaves_the_process() {
 }
 
 #[test]
-fn what_a_receiver_refuses_for_good_is_dropped_and_counted() {
+fn refused_telemetry_is_dropped_and_counted() {
     let _turn = turn();
     let receiver = Receiver::start();
     receiver.will_answer("/v1/traces", 400, None);
@@ -320,7 +320,7 @@ fn what_a_receiver_refuses_for_good_is_dropped_and_counted() {
 }
 
 #[test]
-fn dropping_the_handle_sends_what_is_left() {
+fn dropping_the_handle_sends_the_rest() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();

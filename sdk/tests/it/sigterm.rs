@@ -1,4 +1,4 @@
-//! A service that handles SIGTERM itself and ends the process from there, while telemetry lives in `main`.
+//! A service that handles SIGTERM itself and ends the process in the handler, while `main` holds the telemetry.
 #![allow(unsafe_code, reason = "sending a signal is a system call")]
 
 use std::io::{BufRead, BufReader};
@@ -13,7 +13,7 @@ use crate::alone::{self, Running};
 use crate::faulty::{Fault, Faulty};
 use crate::receiver::{Receiver, orders};
 
-/// What the service says when its handler of the signal is there and it has worked.
+/// The line that the service prints once its signal handler is installed and its work is done.
 const READY: &str = "the service is ready";
 
 #[test]
@@ -32,12 +32,12 @@ fn the_last_counts_arrive_before_a_service_ends_at_sigterm() {
     };
     assert_eq!((requests("ok"), requests("failed")), (Some(5_000.0), Some(1.0)));
     assert_eq!(receiver.spans().len(), 1);
-    assert_eq!(receiver.bodies("/v1/metrics").len(), 1, "its interval is an hour: this was the flush");
+    assert_eq!(receiver.bodies("/v1/metrics").len(), 1, "the interval is an hour: this was the flush");
 }
 
 #[test]
-fn a_receiver_that_keeps_silent_does_not_keep_a_service_from_ending() {
-    let test = "sigterm::a_receiver_that_keeps_silent_does_not_keep_a_service_from_ending";
+fn a_silent_receiver_does_not_keep_a_service_running() {
+    let test = "sigterm::a_silent_receiver_does_not_keep_a_service_running";
     if let Some(endpoint) = alone::argument(test) {
         return service(endpoint.parse().unwrap());
     }
@@ -46,13 +46,13 @@ fn a_receiver_that_keeps_silent_does_not_keep_a_service_from_ending() {
     assert_eq!(terminated(service), Some(0));
 }
 
-/// Sends SIGTERM once the service is ready, and gives its exit code.
+/// Sends SIGTERM once the service is ready, and returns its exit code.
 fn terminated(mut service: Running) -> Option<i32> {
     let output = BufReader::new(service.0.stdout.take().unwrap());
-    // The test harness of that process has begun the line.
+    // The test harness of that process writes the beginning of the line.
     assert!(output.lines().any(|line| line.unwrap().ends_with(READY)));
     let process = libc::pid_t::try_from(service.0.id()).unwrap();
-    // Safety: touches no memory; the process is ours and not waited for yet, so that the id is still its own.
+    // Safety: accesses no memory; the process is our child and not waited for yet, so that the id is still its own.
     assert_eq!(unsafe { libc::kill(process, libc::SIGTERM) }, 0);
     service.wait().code()
 }
@@ -78,7 +78,7 @@ fn end_at_sigterm(handle: TelemetryHandle) {
             ready.send(()).unwrap();
             terminate.recv().await;
         });
-        // The process ends whatever comes of it.
+        // The process ends whether or not the flush succeeds.
         let _ = handle.flush_within(Duration::from_secs(5));
         std::process::exit(0);
     });

@@ -1,4 +1,4 @@
-//! Tenants beside users: counted alike, pseudonymised apart.
+//! Tenants beside users: counted in the same way, with separate pseudonyms.
 
 use mapwarden::{Objective, Scope};
 use mapwarden_contract::names::{attribute as name, wire};
@@ -9,10 +9,10 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use crate::receiver::{Receiver, attribute, orders, turn};
 use crate::scope::span;
 
-/// Awkward enough to be found in any byte.
+/// Distinctive enough to be found in any body.
 const ID: &str = "acme-9c1f-and-nobody-else";
 
-/// (event, verdict, pseudonyms) of a record.
+/// Returns (event, verdict, pseudonyms) of a record.
 fn read(record: &LogRecord) -> (String, String, Vec<u8>) {
     let Some(Value::BytesValue(body)) = record.body.as_ref().and_then(|body| body.value.as_ref()) else {
         panic!("{record:?}")
@@ -22,7 +22,7 @@ fn read(record: &LogRecord) -> (String, String, Vec<u8>) {
 }
 
 #[test]
-fn a_tenant_and_a_user_of_one_id_are_two_and_neither_leaves_in_clear() {
+fn a_tenant_and_a_user_of_one_id_have_two_pseudonyms() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address)
@@ -57,7 +57,7 @@ fn a_tenant_and_a_user_of_one_id_are_two_and_neither_leaves_in_clear() {
 }
 
 #[test]
-fn users_of_one_tenant_are_many_and_the_tenant_is_one() {
+fn users_of_one_tenant_count_as_one_tenant() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry = orders(receiver.address).install().unwrap();
@@ -69,7 +69,7 @@ fn users_of_one_tenant_are_many_and_the_tenant_is_one() {
     let mut sent: Vec<_> =
         receiver.logs()[0].iter().map(read).map(|(event, _, body)| (event, body.len() / 8)).collect();
     sent.sort();
-    // A slot may have ended among them.
+    // A slot may have ended between them.
     let count = |event: &str| {
         let of_event = sent.iter().filter(|(name, _)| name == event);
         (of_event.clone().map(|(_, count)| count).sum::<usize>(), of_event.count())

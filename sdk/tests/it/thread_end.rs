@@ -1,4 +1,4 @@
-//! What a service does in the last destructors of a thread is counted, and ends nothing.
+//! The work of a service in the last destructors of a thread is counted, and does not panic.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use opentelemetry::Context;
 
 use crate::receiver::{Receiver, orders, turn};
 
-/// Works when its thread ends, and ends a request that it was given.
+/// Uses the SDK when its thread ends, and ends the request that it holds.
 #[derive(Default)]
 struct AtTheEnd {
     map: Option<HashMap<u32, u32>>,
@@ -18,14 +18,14 @@ struct AtTheEnd {
 impl Drop for AtTheEnd {
     fn drop(&mut self) {
         if let Some(map) = &self.map {
-            // Full: sent_spans, if it can be.
+            // The map is full: the rejection becomes a span, if possible.
             let _ = map.pin().try_insert(2, 2);
         }
         drop(self.scope.take());
         let scope = Scope::request("thread-end-new").start();
         let entered = scope.enter();
         if let Some(map) = &self.map {
-            // Timed, so that it looks up the scope that is current.
+            // Timed, so that it looks up the current scope.
             assert_eq!(map.pin().get(&1), Some(&1));
         }
         Scope::dependency("thread-end-call").fail("x");
@@ -46,8 +46,8 @@ fn full() -> HashMap<u32, u32> {
 
 fn thread(work: impl FnOnce() + Send + 'static) {
     let work = || {
-        // papaya's own thread-local comes first: it must outlive the code that uses a map, too. One of ours would bring the
-        // context with it.
+        // papaya's own thread-local is first: it must outlive the code that uses a map, too. One of our maps would
+        // initialise the context, too.
         drop(papaya::HashMap::<u32, u32>::new().pin());
         work();
     };
@@ -55,24 +55,24 @@ fn thread(work: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-fn work_in_the_last_destructors_of_a_thread_is_counted_and_ends_nothing() {
+fn work_in_the_last_destructors_of_a_thread_is_counted() {
     let _turn = turn();
     let receiver = Receiver::start();
     let telemetry: Telemetry = orders(receiver.address).install().unwrap();
-    // Thread-locals die in the reverse order of their first use.
+    // Thread-locals are dropped in the reverse order of their first use.
     thread(|| {
         AT_THE_END.with_borrow_mut(|end| end.map = Some(full()));
-        // The context comes with this request, and is gone before the destructor.
+        // This request initialises the context, which is dropped before the destructor.
         AT_THE_END.with_borrow_mut(|end| end.scope = Some(Scope::request("thread-end-kept").start()));
     });
     thread(|| {
         AT_THE_END.with_borrow_mut(|end| end.map = Some(full()));
-        // The context comes with a rejected operation.
+        // A rejected operation initialises the context.
         AT_THE_END.with_borrow_mut(|end| drop(end.map.as_ref().unwrap().pin().try_insert(3, 3)));
     });
     thread(|| {
         AT_THE_END.with_borrow_mut(|end| end.map = Some(full()));
-        // The service's own use of the context, before any of ours.
+        // The service uses the context before the SDK.
         drop(Context::current());
     });
     thread(|| {
@@ -80,9 +80,9 @@ fn work_in_the_last_destructors_of_a_thread_is_counted_and_ends_nothing() {
         let scope = Scope::request("thread-end-kept").start();
         AT_THE_END.with_borrow_mut(|end| (end.map, end.scope) = (Some(full()), Some(scope)));
     });
-    // Nothing comes before the destructor.
+    // Nothing is initialised before the destructor.
     thread(|| AT_THE_END.with_borrow(|_| ()));
-    // Neither does a map of the service: requests need none of papaya's thread-locals, before or after they are gone.
+    // Not even a map of the service: requests need no thread-local of papaya, neither before nor after its drop.
     std::thread::spawn(|| AT_THE_END.with_borrow(|_| ())).join().unwrap();
     std::thread::spawn(|| {
         AT_THE_END.with_borrow(|_| ());
@@ -103,5 +103,9 @@ fn work_in_the_last_destructors_of_a_thread_is_counted_and_ends_nothing() {
     assert_eq!(batch.value(wire::MAP_OPERATIONS.name, &rejected), Some(5.0));
     let spans = receiver.spans();
     let sent_spans = |name: &str| spans.iter().filter(|span| span.name == name).count();
-    assert_eq!(sent_spans("thread-end-new"), 3, "where the context was still there");
+    assert_eq!(
+        sent_spans("thread-end-new"),
+        3,
+        "one for each thread with a usable context in its destructor"
+    );
 }

@@ -1,4 +1,4 @@
-//! Shipping takes one thread of a service's process, and starts no other, whatever the receiver does.
+//! Shipping uses one thread of the process of a service, whatever the receiver does.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ fn shipping_starts_one_thread() {
     }
     let receiver = Receiver::start();
     assert!(alone::start(test, &receiver.address.to_string()).wait().success());
-    assert_eq!(receiver.bodies("/v1/metrics").len(), 6, "five flushes and the farewell");
+    assert_eq!(receiver.bodies("/v1/metrics").len(), 6, "five flushes and the one of the drop");
 }
 
 fn service(endpoint: SocketAddr) {
@@ -21,10 +21,10 @@ fn service(endpoint: SocketAddr) {
     let telemetry = orders(endpoint).install().unwrap();
     (0..5).for_each(|_| telemetry.flush().unwrap());
     drop(telemetry);
-    assert_eq!(started() - before - 1, 1, "threads that were started since, but for the one that asks");
+    assert_eq!(started() - before - 1, 1, "threads that were started since, without the one that counts");
 }
 
-/// How many threads this process has started, one for the question included: their ids are numbers in a row.
+/// Returns how many threads this process has started, including one for this call: their ids are consecutive numbers.
 fn started() -> u64 {
     let id = format!("{:?}", std::thread::spawn(|| std::thread::current().id()).join().unwrap());
     id.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()

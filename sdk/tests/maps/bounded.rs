@@ -25,7 +25,7 @@ fn a_full_map_rejects_new_keys_and_serves_old_ones() {
         rejected.to_string(),
         "map `full` is full: it holds its max_entries of 2 and takes no new key"
     );
-    assert_eq!(pin.try_insert(5, 50), Ok(&50), "readable as long as the pin");
+    assert_eq!(pin.try_insert(5, 50), Ok(&50), "readable while the pin lives");
     assert_eq!(pin.try_insert_with(5, || 51), Ok(&51));
     assert_eq!(pin.get_or_insert(6, 60), &60);
     assert_eq!(pin.get_or_insert_with(6, || 61), &61);
@@ -44,7 +44,7 @@ fn a_full_map_rejects_new_keys_and_serves_old_ones() {
     assert_eq!(pin.compute(1, |_| Operation::Remove::<_, ()>), Compute::Removed(&1, &14));
 
     assert_eq!(pin.insert(3, 31), None);
-    assert_eq!(pin.get(&3), Some(&31), "there is room again");
+    assert_eq!(pin.get(&3), Some(&31), "the map has room again");
     assert_eq!(pin.len(), 2);
     let expected = [
         (Op::Get, Outcome::Hit, 1),
@@ -88,11 +88,11 @@ fn threads_pass_the_bound_by_at_most_their_number() {
     assert_eq!(of(Outcome::Inserted), u64::try_from(map.len()).unwrap());
 }
 
-/// How long two threads may take in all. Long, because a busy machine is no failure.
+/// How long two threads may take in total. Long, because a busy machine is not a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two threads repeatedly insert the same new keys into a full map. Not scoped: if one thread panics, the other waits
-/// at the barrier for ever, and only the test can report it.
+/// at the barrier without end, and only the test can report it.
 fn race(map: HashMap<u64, u64>, keys: u64, insert: impl Fn(&HashMap<u64, u64>, u64) + Send + Sync + 'static) {
     let (map, insert, barrier) = (Arc::new(map), Arc::new(insert), Arc::new(Barrier::new(2)));
     let (done, both_done) = channel();
@@ -125,11 +125,11 @@ fn full_of_100(name: &str) -> HashMap<u64, u64> {
 }
 
 #[test]
-fn threads_that_try_one_new_key_both_get_an_answer() {
+fn two_threads_that_insert_one_new_key_both_return() {
     let map = full_of_100("tried-at-once");
     race(map, 200_000, |map, key| {
         let pin = map.pin();
-        // Either result: the other thread's entry may be there for a moment.
+        // Either result is correct: the entry of the other thread may exist for a moment.
         let (Ok(value) | Err(OccupiedError { current: value, .. })) = pin.try_insert(1_000 + key % 4, 7);
         assert_eq!(value, &7);
     });

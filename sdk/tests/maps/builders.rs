@@ -45,7 +45,7 @@ fn latency(millis: u64, target: f64) -> Objective {
 }
 
 #[test]
-fn duplicate_objectives_are_refused_and_nothing_is_made() {
+fn duplicate_objectives_are_refused() {
     for second in [latency(1, 0.99), latency(1, 0.9)] {
         let hit_ratio = Objective::hit_ratio(0.5).unwrap();
         let builder = HashMap::<u8, u8>::builder().name("twice").objective(latency(1, 0.9));
@@ -61,13 +61,13 @@ fn duplicate_objectives_are_refused_and_nothing_is_made() {
     assert!(!names.contains(&"twice".into()));
 }
 
-/// The objectives of a map by name, in the order of the wire.
+/// Returns the objectives of a map by name, in the order of the wire.
 fn objectives(map: &str) -> Vec<(String, Objective)> {
     snapshot(map).objectives.into_iter().map(|it| (it.name.to_string(), it.objective)).collect()
 }
 
 #[test]
-fn objectives_of_one_kind_have_names_of_their_own() {
+fn objectives_of_one_kind_have_distinct_names() {
     let availability = Objective::availability(0.999).unwrap();
     let found = availability.bad_outcomes(&[Outcome::Miss]).unwrap();
     let fresh = |seconds| Objective::freshness(Duration::from_secs(seconds), 0.9).unwrap();

@@ -1,5 +1,5 @@
-//! Everything at once: a map that grows, a bounded one, threads that come and go, more threads than cells, guards of
-//! all kinds. Each thread counts the answers that it gets; their counts and the map's must agree.
+//! Combined load: a map that grows, a bounded one, threads that start and end, more threads than cells, guards of
+//! all kinds. Each thread counts its answers; their counts and those of the map must agree.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;
@@ -64,7 +64,7 @@ fn run<G: Guard>(
     }
 }
 
-/// The life of a thread: 300 operations on each map, through guards of all kinds.
+/// Runs one thread: 300 operations on each map, through guards of all kinds.
 fn live(growing: &HashMap<u64, u64>, bounded: &HashMap<u64, u64>, number: u64) -> [Counts; 2] {
     let mut random = fastrand::Rng::with_seed(number);
     let mut sums = [Counts::new(), Counts::new()];

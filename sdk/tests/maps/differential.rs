@@ -258,7 +258,7 @@ fn check_compute(map: &HashMap<u8, u16>, (key, value): (u8, u16), expected: &mut
 
 proptest! {
     #[test]
-    fn answers_and_counts_are_those_of_the_model(
+    fn answers_and_counts_match_the_model(
         steps in vec(step(), 0..300),
         bound in prop_oneof![Just(usize::MAX), 0..5_usize],
     ) {

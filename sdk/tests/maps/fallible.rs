@@ -91,7 +91,7 @@ fn a_full_map_returns_a_loaded_value_and_does_not_keep_it() {
 }
 
 #[test]
-fn a_load_is_timed_but_no_event_of_a_latency_objective() {
+fn a_load_is_timed_but_is_not_a_latency_event() {
     let objective = mapwarden::Objective::latency(std::time::Duration::from_nanos(1), 0.9).unwrap();
     let map: HashMap<u32, u32> = HashMap::builder().name("fallible-timed").objective(objective).build();
     for key in 0..100 {

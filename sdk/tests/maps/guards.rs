@@ -135,7 +135,7 @@ impl Drop for AtTheEnd {
 }
 
 #[test]
-fn a_thread_s_last_destructor_may_send_a_probe() {
+fn the_last_destructor_of_a_thread_can_send_a_probe() {
     thread_local!(static AT_THE_END: AtTheEnd = AtTheEnd::default());
     let map: HashMap<u32, u32> = HashMap::builder().name("held-last").time_every_operation().build();
     let map = Arc::new(map);

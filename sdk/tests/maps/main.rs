@@ -1,5 +1,6 @@
 //! The maps and sets as a service uses them: one module for each capability. Not in `it`, because rejected and failed
-//! operations are offered as spans to the one telemetry of a process, and the tests of `it` count what arrives.
+//! operations are offered as spans to the one telemetry of a process, and the tests of `it` count the spans that
+//! arrive.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -31,12 +31,12 @@ fn misses_are_bad_if_the_objective_includes_them() {
     for key in 0..10 {
         map.get(&key);
     }
-    // Of 12 operations 9 looked up a key that was not there; the rejected insertion is no bad event here.
+    // Of 12 operations 9 looked up an absent key; the rejected insertion is not a bad event here.
     assert_eq!(events("must-be-there"), [("must-be-there-availability".to_owned(), 3, 9)]);
 }
 
 #[test]
-fn a_removal_is_no_write() {
+fn a_removal_is_not_a_write() {
     let fresh = Objective::freshness(Duration::from_secs(30), 0.99).unwrap();
     let map: HashMap<u32, u32> = HashMap::builder().name("fresh").objective(fresh).build();
     let map = map.pin();
@@ -47,7 +47,7 @@ fn a_removal_is_no_write() {
     let first = snapshot("fresh").last_write.unwrap();
     map.remove(&1);
     map.retain(|_, _| false);
-    assert_eq!(snapshot("fresh").last_write, Some(first), "a removal is no write");
+    assert_eq!(snapshot("fresh").last_write, Some(first), "a removal is not a write");
     map.update_or_insert(1, |value| value + 1, 0);
     assert!(snapshot("fresh").last_write.unwrap() > first);
     let [(name, good, bad)] = &events("fresh")[..] else { panic!("one objective") };

@@ -1,4 +1,4 @@
-//! Maps and sets through serde: papaya's form, and the counts of a deserialized map.
+//! Maps and sets through serde: the format of papaya, and the counts of a deserialized map.
 
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
@@ -10,14 +10,18 @@ use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use crate::snapshots::{counts, table};
 
 #[test]
-fn the_form_is_that_of_papaya() {
+fn the_format_matches_that_of_papaya() {
     let map: HashMap<u8, Option<u8>> = HashMap::builder().name("written").build();
     assert_eq!(serde_json::to_string(&map).unwrap(), "{}");
     map.pin().insert(1, Some(2));
     let papayas = papaya::HashMap::from([(1_u8, Some(2_u8))]);
     assert_eq!(serde_json::to_string(&map).unwrap(), serde_json::to_string(&papayas).unwrap());
     assert_eq!(serde_json::to_string(&map.pin()).unwrap(), serde_json::to_string(&papayas.pin()).unwrap());
-    assert_eq!(counts("written"), table([(Op::Insert, Outcome::Inserted, 1)]), "writing is not counted");
+    assert_eq!(
+        counts("written"),
+        table([(Op::Insert, Outcome::Inserted, 1)]),
+        "serialization is not counted"
+    );
 
     let set: HashSet<char> = HashSet::builder().name("written-set").build();
     assert_eq!(serde_json::to_string(&set).unwrap(), "[]");
@@ -63,7 +67,7 @@ impl Iterator for Claims {
 }
 
 #[test]
-fn no_room_is_reserved_for_claimed_entries() {
+fn no_memory_is_reserved_for_claimed_entries() {
     let entries = Claims(Some(7)).map(|key| (key, key));
     let map = HashMap::<u8, u8>::deserialize(MapDeserializer::<_, Error>::new(entries)).unwrap();
     assert_eq!(map, HashMap::from([(7, 7)]));
@@ -72,7 +76,7 @@ fn no_room_is_reserved_for_claimed_entries() {
 }
 
 #[test]
-fn errors_are_those_of_papaya() {
+fn errors_match_those_of_papaya() {
     let cases = ["[1]", "{\"a\": \"b\"}", "{\"a\": 1", "7"];
     for case in cases {
         let ours = serde_json::from_str::<HashMap<String, u8>>(case).unwrap_err().to_string();

@@ -104,7 +104,7 @@ fn a_full_set_rejects_new_keys_and_counts_for_its_objective() {
 }
 
 #[test]
-fn traits_are_papayas_and_only_insertions_count() {
+fn traits_match_papaya_and_only_insertions_count() {
     let set: HashSet<u32> = HashSet::builder().name("set-traits").build();
     (&set).extend([1, 2]);
     (&set).extend(&[2, 3]);
@@ -128,7 +128,7 @@ fn traits_are_papayas_and_only_insertions_count() {
     assert_eq!(snapshot("set-traits").entries, Count::new(3 + 4));
 }
 
-/// Equal to every key of the same number.
+/// A key that equals every key of the same number.
 #[derive(Clone, Copy, Debug)]
 struct Tagged(u8, char);
 
@@ -274,7 +274,7 @@ fn check(set: &HashSet<u8>, step: Step, papayas: &papaya::HashSet<u8>, bound: us
 
 proptest! {
     #[test]
-    fn answers_and_counts_are_those_of_papayas_set(
+    fn answers_and_counts_match_those_of_papaya(
         steps in vec(step(), 0..300),
         bound in prop_oneof![Just(usize::MAX), 0..5_usize],
     ) {

@@ -1,4 +1,4 @@
-//! Many threads: no count is lost, none goes back, and no operation is favoured.
+//! Many threads: no count is lost, none decreases, and no operation is favoured.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;

@@ -8,13 +8,13 @@ use crate::signature::Signatures;
 
 /// The public surface.
 pub(crate) struct Listing {
-    /// Sorted, each once.
+    /// Sorted and unique.
     pub(crate) lines: BTreeSet<String>,
-    /// Other crates than the standard library's that the lines name.
+    /// The crates other than the standard library that the lines name.
     pub(crate) crates: BTreeSet<String>,
 }
 
-/// A listing that grows.
+/// A listing under construction.
 struct Walk<'d> {
     document: &'d Value,
     signatures: Signatures<'d>,
@@ -115,7 +115,7 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// Methods, and the traits that are implemented on purpose: neither by the compiler nor for all types.
+    /// Methods, and explicitly implemented traits: neither by the compiler nor for all types.
     fn implementations(&mut self, implementations: &Value, path: &str) {
         for id in implementations.as_array().into_iter().flatten() {
             let implementation = &self.item(id)["inner"]["impl"];
@@ -160,7 +160,7 @@ impl<'d> Walk<'d> {
     }
 }
 
-/// What an item's attributes say to those who use it.
+/// The attributes of an item that matter to its users.
 fn marks(item: &Value) -> &'static str {
     let attributes = item["attrs"].as_array().into_iter().flatten();
     if attributes.clone().any(|attribute| attribute.to_string().contains("non_exhaustive")) {

@@ -1,7 +1,7 @@
 //! The public surface of the published crates, held by committed listings, and the Rust version that they need.
 //!
 //! A listing is made from rustdoc's JSON of the crate with all features. To accept a change, run
-//! `UPDATE_GOLDEN=1 cargo test -p mapwarden --test surface` and read the diff of `public-api.txt`: a new line has to be
+//! `UPDATE_GOLDEN=1 cargo test -p mapwarden --test surface` and read the diff of `public-api.txt`: a new line must be
 //! kept in later releases, a removed or changed line is a breaking change.
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use std::process::Command;
 
 use listing::Listing;
 
-/// The crates that a public signature of each crate may name. Another one here ties our releases to its releases.
+/// The crates that public signatures of each crate may name. Each one couples our releases to its releases.
 const FOREIGN: [(&str, &str, &[&str]); 2] = [
     (
         "mapwarden",
@@ -66,7 +66,7 @@ fn listing(package: &str) -> Listing {
 }
 
 #[test]
-fn public_surface_is_the_committed_one() {
+fn the_public_surface_matches_the_listing() {
     for (package, file, foreign) in FOREIGN {
         let Listing { lines, crates } = listing(package);
         let crates: Vec<&str> = crates.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! The Rust version that each published crate declares, against those that its dependencies declare.
+//! The Rust version that each published crate declares, compared with those that its dependencies declare.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -31,7 +31,7 @@ fn normal_dependencies(metadata: &Value, package: &str) -> BTreeSet<String> {
 
 #[test]
 fn dependencies_need_no_newer_rust() {
-    // The platform of most services; what other platforms need is not looked at.
+    // The platform of most services; dependencies of other platforms are not checked.
     let arguments =
         ["--filter-platform", "x86_64-unknown-linux-gnu", "--offline", "--locked", "--format-version=1"];
     let output = Command::new(env!("CARGO"))

@@ -86,7 +86,7 @@ impl Signatures<'_> {
         bounds.collect::<Vec<_>>().join(" + ")
     }
 
-    /// A path with its arguments, under its last name; another crate's is remembered.
+    /// A path with its arguments, under its last name; the crate of a foreign path is recorded.
     pub(crate) fn path(&mut self, path: &Value) -> String {
         let summary = &self.document["paths"][path["id"].to_string()];
         let external = &self.document["external_crates"][summary["crate_id"].to_string()]["name"];

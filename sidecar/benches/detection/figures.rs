@@ -1,4 +1,4 @@
-//! What is simulated: every rate with every kind of traffic and every kind of fault, on all cores.
+//! The simulations: every rate with every kind of traffic and every kind of fault, on all cores.
 
 use std::sync::Mutex;
 use std::thread;
@@ -9,7 +9,7 @@ use crate::simulate;
 use crate::subject::ALLOWED;
 use crate::traffic::{Errors, Traffic};
 
-/// Requests a second, and what that is called.
+/// Requests a second, with their labels.
 pub(crate) const RATES: [(f64, &str); 8] = [
     (1.0 / 60.0, "1/min"),
     (1.0 / 6.0, "10/min"),
@@ -21,11 +21,11 @@ pub(crate) const RATES: [(f64, &str); 8] = [
     (100_000.0, "100,000/s"),
 ];
 
-/// Steady errors, as a multiple of what is allowed: none of them is worth a page, for which a tier asks at least six
-/// times what is allowed.
+/// Steady errors, as a multiple of the allowed errors: none of them is worth a page, for which a tier requires at least
+/// six times the allowed errors.
 pub(crate) const STEADY: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// How errors come, and what that is called.
+/// The distributions of failures, with their labels.
 pub(crate) const KINDS: [(Errors, &str); 6] = [
     (Errors::Single, "each by itself"),
     (Errors::Runs(5.0), "in runs of 5"),
@@ -35,16 +35,16 @@ pub(crate) const KINDS: [(Errors, &str); 6] = [
     (Errors::Minutes(100.0), "in minutes of 100 times as many"),
 ];
 
-/// A fault, and what came before it.
+/// A fault, and the traffic before it.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// The share of requests that it fails.
+    /// The share of requests that fail.
     pub(crate) share: f64,
-    /// How errors came before.
+    /// The distribution of failures before it.
     before: Errors,
-    /// For how many seconds the service was known.
+    /// How many seconds the service was known before it.
     known: u64,
-    /// What the tables and the plot call it.
+    /// Its name in the tables and the plot.
     pub(crate) name: &'static str,
 }
 
@@ -70,10 +70,10 @@ impl Fault {
     }
 }
 
-/// From how many healthy services the faults begin.
+/// The number of healthy services from which the faults begin.
 const SERVICES: u64 = 10;
 
-/// How much is simulated.
+/// The amount of simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     /// Services with steady traffic for each figure.
@@ -96,13 +96,13 @@ pub(crate) struct Figures {
 /// How long a policy took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delay {
-    /// Half of the faults were paged by then, in seconds.
+    /// The seconds by which half of the faults were paged.
     pub(crate) median: f64,
-    /// Nineteen of twenty were paged by then, in seconds.
+    /// The seconds by which nineteen of twenty were paged.
     pub(crate) late: f64,
 }
 
-/// Simulates everything.
+/// Runs every simulation.
 pub(crate) fn measure(effort: &Effort) -> Figures {
     let steady: Vec<_> = KINDS
         .iter()
@@ -153,9 +153,9 @@ impl Delay {
     }
 }
 
-/// One result for each job, in the order of the jobs; each job has a seed of its own.
+/// Returns one result for each job, in the order of the jobs; each job has its own seed.
 fn in_parallel<J: Sync, R: Send>(jobs: &[J], work: impl Fn(u64, &J) -> R + Sync) -> Vec<R> {
-    // The last jobs are those of the highest rates, which take longest: they go first.
+    // The last jobs have the highest rates and take longest: they run first.
     let left = Mutex::new(jobs.iter().enumerate().collect::<Vec<_>>());
     let done = Mutex::new(Vec::new());
     let workers = thread::available_parallelism().map_or(1, usize::from);

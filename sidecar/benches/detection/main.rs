@@ -1,4 +1,4 @@
-//! How often the default policy pages when it should not and how soon when it should, beside plain burn-rate tiers, from
+//! How often the default policy pages without a fault and how soon with one, beside plain burn-rate tiers, from
 //! one request a minute to 100,000 a second.
 //!
 //! ```text
@@ -31,7 +31,7 @@ mod traffic;
 use figures::Effort;
 
 fn main() -> std::io::Result<()> {
-    // Cargo passes `--bench` when it is asked to measure, and nothing when `cargo test` only tries every target.
+    // Cargo passes `--bench` for `cargo bench`, and nothing when `cargo test` runs every target.
     let is_asked = |flag: &str| std::env::args().any(|argument| argument == flag);
     let quick = is_asked("--quick") || !is_asked("--bench");
     let effort = if quick {

@@ -1,5 +1,5 @@
-//! The figures as a picture: false pages over the rate, and the time to a page over the rate, one line a policy. On a
-//! ground of its own, so that it can be read on light and on dark pages.
+//! The figures as a picture: false pages over the rate, and the time to a page over the rate, with one line for each
+//! policy. On a background of its own, so that it is legible on light and on dark pages.
 
 use std::fmt::Write as _;
 
@@ -27,10 +27,10 @@ const SHOWN: [usize; 3] = [0, 2, 5];
 /// Where the names of the policies stand.
 const NAMES: [f64; 3] = [75.0, 225.0, 375.0];
 
-/// One line a policy, in the order of the policies.
+/// The lines of the policies, in their order.
 const CLASSES: [&str; 3] = ["other", "ours", "third"];
 
-/// A value's height in a chart: from 0 at the foot to 1 at the head.
+/// Returns the height of a value in a chart: from 0 at the bottom to 1 at the top.
 struct Axis {
     marks: Vec<(f64, String)>,
     height: fn(f64) -> f64,
@@ -45,7 +45,7 @@ struct Chart<'a> {
     values: Vec<Vec<f64>>,
 }
 
-/// The whole picture as SVG.
+/// Returns the whole picture as SVG.
 pub(crate) fn svg(figures: &Figures) -> String {
     let mut out = begin((WIDTH, HEIGHT), "False pages and time to a page by rate of requests");
     for (left, (policy, class)) in NAMES.iter().zip(POLICIES.iter().zip(CLASSES)) {

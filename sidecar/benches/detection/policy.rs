@@ -1,4 +1,4 @@
-//! The policies of paging that are compared, each a function of the same budget.
+//! The compared paging policies, each a function of the same budget.
 
 use mapwarden_engine::budget::{BudgetState, TierState, Window};
 use mapwarden_objective::Severity;
@@ -6,9 +6,9 @@ use mapwarden_objective::Severity;
 /// A policy.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// What the tables and the plot call it.
+    /// Its name in the tables and the plot.
     pub(crate) name: &'static str,
-    /// Whether the policy pages at this moment; where the sequential test asks for so many times what it asks at first.
+    /// Whether the policy pages at this moment, where the sequential test has this multiple of its first cost.
     pub(crate) pages: fn(&BudgetState, f64) -> bool,
 }
 
@@ -29,7 +29,7 @@ fn plain(state: &BudgetState, _: f64) -> bool {
         .any(|TierState { tier, .. }| burn(tier.long()) > tier.factor() && burn(tier.short()) > tier.factor())
 }
 
-/// What the sidecar does: the tiers with evidence, and beside them the sequential test.
+/// The policy of the sidecar: the tiers with evidence, and beside them the sequential test.
 fn default(state: &BudgetState, times: f64) -> bool {
     let sequential = state.sequential.as_ref().filter(|test| test.tier.severity() == Severity::Page);
     sequential.is_some_and(|test| test.is_firing(times)) || with_evidence(state, times)

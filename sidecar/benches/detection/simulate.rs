@@ -1,4 +1,4 @@
-//! What each policy does with the same traffic: how often it pages when it should not, and how soon when it should.
+//! The pages of each policy for the same traffic: how often it pages without a fault, and how soon with one.
 
 use crate::policy::{POLICIES, is_joined};
 use crate::subject::{ALLOWED, Subject};
@@ -9,22 +9,22 @@ pub(crate) const DAY: u64 = 86_400;
 /// How long an unconfirmed notice counts.
 const COUNTED_FOR: u64 = 30 * DAY;
 
-/// How often a policy is asked while nothing is wrong, in seconds; events arrive each second. Lowered to 1, a day
-/// takes some times longer to simulate, and each page is looked for ten times as often in windows that overlap almost
+/// How often a policy is evaluated without a fault, in seconds; events arrive each second. Lowered to 1, a day
+/// takes several times longer to simulate, and pages are checked ten times as often in windows that overlap almost
 /// completely.
 const STEP: u64 = 10;
 
-/// For how long a policy must have been still before it pages again, in seconds: Alertmanager's `group_interval`, in
-/// which it sends nothing twice. Lowered, a burn that wavers about a factor counts as more pages.
+/// How long a policy must be silent before it pages again, in seconds: Alertmanager's `group_interval`, in
+/// which it sends nothing twice. Lowered, a burn that varies around a factor counts as more pages.
 const STILL: u64 = 300;
 
 /// How long a fault lasts before a policy counts as blind to it, in seconds.
 pub(crate) const BLIND: u64 = 6 * 3_600;
 
-/// How much of what is allowed fails before a fault.
+/// The share of the allowed failures that occurs before a fault.
 const HEALTHY: f64 = 0.5;
 
-/// The pages in the first so many days of a service with steady traffic, for each policy.
+/// Returns the pages of each policy in the first `days` days of a service with steady traffic.
 pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<u32> {
     let mut traffic = traffic;
     let mut subject = Subject::new();
@@ -44,16 +44,16 @@ pub(crate) fn pages(traffic: Traffic, days: u64) -> Vec<u32> {
 #[derive(Debug, Default)]
 struct PolicyPages {
     count: u32,
-    /// When it paged last.
+    /// The time of its last page.
     last: Option<u64>,
     /// Whether a tier agreed with the present page.
     is_joined: bool,
-    /// When pages ended with which no tier ever agreed.
+    /// The ends of pages that no tier confirmed.
     unconfirmed: Vec<u64>,
 }
 
 impl PolicyPages {
-    /// Notices ask the sequential test for twice the cost for each unconfirmed notice of the last 30 days.
+    /// The factor of the sequential test's cost: it doubles with each unconfirmed notice of the last 30 days.
     fn times(&self, now: u64) -> f64 {
         self.unconfirmed.iter().filter(|ended| now - **ended < COUNTED_FOR).fold(1.0, |times, _| times * 2.0)
     }
@@ -72,7 +72,7 @@ impl PolicyPages {
     }
 }
 
-/// A service of this rate of which nothing was known until so many seconds ago, well since then, with errors of
+/// Returns a service of this rate, first measured `known` seconds ago and healthy since then, with errors of
 /// this kind.
 pub(crate) fn healthy(rate: f64, (errors, known): (Errors, u64), seed: u64) -> Subject {
     let mut traffic = Traffic::new(rate, HEALTHY * ALLOWED, errors, seed);
@@ -88,12 +88,12 @@ pub(crate) fn healthy(rate: f64, (errors, known): (Errors, u64), seed: u64) -> S
     subject
 }
 
-/// After how many seconds of a fault each policy pages, none where it had not after [`BLIND`]. No result where a policy
-/// pages before the fault: that is a false page, and no detection.
+/// Returns after how many seconds of a fault each policy pages; none where it has not after [`BLIND`]. No result where
+/// a policy pages before the fault: that is a false page, not a detection.
 pub(crate) fn delays(before: &Subject, rate: f64, share: f64, seed: u64) -> Option<Vec<Option<u64>>> {
     let mut subject = before.clone();
     let mut traffic = Traffic::new(rate, HEALTHY * ALLOWED, Errors::Single, seed);
-    // The fault begins anywhere in the widest slot that a page is decided by.
+    // The fault begins at any second of the widest slot that a page depends on.
     for _ in 0..seed % 60 {
         subject.pass(&mut traffic);
     }

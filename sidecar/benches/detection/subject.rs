@@ -14,7 +14,7 @@ pub(crate) const TARGET: f64 = 0.999;
 /// The share that may be bad.
 pub(crate) const ALLOWED: f64 = 1.0 - TARGET;
 
-/// When time begins, in seconds since 1970.
+/// The start of the simulation, in seconds since 1970.
 const BEGIN: u64 = 1_800_000_000;
 
 /// An objective that takes counts and returns its budget.
@@ -42,7 +42,7 @@ impl Subject {
         Self { objective: ObjectiveState::new(definition, at(BEGIN)), place, now: BEGIN, state: None }
     }
 
-    /// Lets a second pass, sent in one point.
+    /// Advances by a second, with its events in one point.
     pub(crate) fn pass(&mut self, traffic: &mut Traffic) {
         let (good, bad) = traffic.second();
         let (from, to) = (at(self.now), at(self.now + 1));
@@ -50,7 +50,7 @@ impl Subject {
         self.now += 1;
     }
 
-    /// The budget at this moment.
+    /// Returns the budget at this moment.
     pub(crate) fn budget(&mut self) -> &BudgetState {
         let state = evaluate(&self.objective, self.state.as_ref(), at(self.now));
         self.state.insert(state)

@@ -4,7 +4,7 @@ use crate::figures::{Delay, Effort, FAULTS, Fault, Figures, KINDS, RATES, STEADY
 use crate::policy::POLICIES;
 use crate::simulate::BLIND;
 
-/// All tables.
+/// Returns all tables.
 pub(crate) fn markdown(effort: &Effort, figures: &Figures) -> String {
     let names = POLICIES.map(|policy| policy.name).join(" / ");
     let mut text = format!(
@@ -51,7 +51,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// Seconds for people: `45 s`, `12 min`.
+/// Formats seconds: `45 s`, `12 min`.
 pub(crate) fn time(seconds: f64) -> String {
     match seconds {
         _ if seconds > BLIND as f64 => format!("> {} h", BLIND / 3_600),

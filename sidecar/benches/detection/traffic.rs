@@ -1,24 +1,24 @@
-//! A service's requests and failures, as counts of intervals. Comes in: a rate, a share of errors, how they
-//! cluster. Goes out: good and bad events. Never single events.
+//! The requests and failures of a service, as counts of intervals. Comes in: a rate, a share of errors, and how errors
+//! cluster. Goes out: counts of good and bad events. Never draws single events.
 
 use fastrand::Rng;
 
 use crate::draw;
 
-/// How errors come.
+/// How failures are distributed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Errors {
     /// Failures are independent.
     Single,
-    /// Requests fail in runs, one after the other, of this length on average: a variance about twice as many times
-    /// as large.
+    /// Requests fail in runs of consecutive requests, of this length on average: the variance is larger by about twice
+    /// this factor.
     Runs(f64),
-    /// Each request fails by itself, in minutes of which each has so many times the errors of the others; their mean
-    /// length is a minute, their part of the time such that half of all errors are theirs.
+    /// Requests fail independently, but bad minutes have this multiple of the errors of other minutes; their mean
+    /// length is a minute, and their share of the time is such that half of all errors are in them.
     Minutes(f64),
 }
 
-/// How long a bad minute lasts on average, in seconds.
+/// The mean length of a bad minute, in seconds.
 const MINUTE: f64 = 60.0;
 
 /// Requests at a rate, of which a share fails.
@@ -30,26 +30,26 @@ pub(crate) struct Traffic {
     share: f64,
     errors: Errors,
     rng: Rng,
-    /// How many of the coming requests end alike, or how many seconds are alike, and whether badly.
+    /// How many of the next requests, or of the next seconds, have the same result, and whether it is bad.
     run: (u64, bool),
 }
 
 impl Traffic {
-    /// Traffic that the seed decides.
+    /// Returns traffic that follows from the seed.
     pub(crate) fn new(rate: f64, share: f64, errors: Errors, seed: u64) -> Self {
         Self { rate, share, errors, rng: Rng::with_seed(seed), run: (0, true) }
     }
 
-    /// The same service, now failing in this share of its requests.
+    /// Returns the same service with this share of failing requests.
     pub(crate) fn failing(self, share: f64) -> Self {
         Self { share, ..self }
     }
 
-    /// Good and bad events of one second.
+    /// Returns the good and bad events of one second.
     pub(crate) fn second(&mut self) -> (u64, u64) {
         let mean = self.rate;
         match self.errors {
-            // Events of a Poisson process that are sorted by chance make two Poisson processes.
+            // Events of a Poisson process that are divided at random form two Poisson processes.
             Errors::Single => self.pass_single(mean, self.share),
             Errors::Minutes(times) => {
                 let share = self.share_of_minute(times);
@@ -64,7 +64,7 @@ impl Traffic {
         (good, draw::poisson(&mut self.rng, mean * share))
     }
 
-    /// The share that fails in this second of a service with bad minutes.
+    /// Returns the share that fails in this second of a service with bad minutes.
     fn share_of_minute(&mut self, times: f64) -> f64 {
         if self.run.0 == 0 {
             let is_bad = !self.run.1;
@@ -72,7 +72,7 @@ impl Traffic {
                 (draw::run_length(&mut self.rng, if is_bad { MINUTE } else { MINUTE * times }), is_bad);
         }
         self.run.0 -= 1;
-        // Bad minutes are 1 of `times + 1`, and half of the errors are theirs.
+        // Bad minutes are 1 of `times + 1`, and hold half of the errors.
         let usual = 0.5 * self.share * (times + 1.0) / times;
         if self.run.1 { (usual * times).min(1.0) } else { usual }
     }

@@ -13,7 +13,7 @@ use super::slots::TOTAL;
 use super::tier::{RuleTier, number};
 use super::window::RuleWindow;
 
-/// The minutes without a slot after which an alert for missing data fires. Raised, a gap is unseen for longer; lowered,
+/// The minutes without a slot after which an alert for missing data fires. Raised, a gap is reported later; lowered,
 /// every restart of Prometheus is a gap.
 const SILENCE: u64 = 10;
 

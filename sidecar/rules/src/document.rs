@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_words_of_yaml_are_quoted() {
+    fn keys_that_are_yaml_keywords_are_quoted() {
         let rule = Rule {
             output: RuleOutput::Record("a".to_owned()),
             expression: "b".to_owned(),

@@ -71,9 +71,9 @@ pub(super) fn selectors(expression: &Expression) -> Result<Vec<parser::VectorSel
 
 /// Returns PromQL for the events of one counter in a slot that ended [`SETTLING`] ago, series by series, and never an
 /// extrapolation. In this order: the difference of the values at both ends, which loses nothing between slots; over a
-/// restart, what was counted before it and since; until its end, of a series that ended; all of a series that began
-/// while its target was being scraped; from its first value on, of one that began with its target; what `increase`
-/// makes of a process that overtook what it had counted before it restarted, or that restarted more than once.
+/// restart, the events before and after it; until its end, of a series that ended; all of a series that began
+/// while its target was scraped; from its first value on, of one that began with its target; the result of `increase`
+/// for a process that exceeded its earlier count after a restart, or that restarted more than once.
 pub(super) fn counted(selector: &str, offset: Duration) -> String {
     let at = |age: u64| display(offset + Duration::from_secs(age));
     let (until, since) = (at(SETTLING), at(SETTLING + SLOT));

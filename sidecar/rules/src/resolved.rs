@@ -1,4 +1,4 @@
-//! Comes in: an objective. Goes out: what all of its rules share: labels, selectors, windows, tiers, members, and the
+//! Comes in: an objective. Goes out: the common parts of its rules: labels, selectors, windows, tiers, members, and the
 //! allowed share of bad events. Never writes a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,7 +220,7 @@ fn periods(period: &Period, nominal: RuleWindow, notes: &mut Vec<String>) -> Opt
             Some(periods)
         }
         Err(reason) => {
-            notes.push(format!("the budget of its period is left to the sidecar: {reason}"));
+            notes.push(format!("the sidecar alone computes the budget of its period: {reason}"));
             None
         }
     }

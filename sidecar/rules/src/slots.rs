@@ -62,7 +62,7 @@ pub(super) fn counted_names(objective: &ResolvedSlo<'_>) -> (&'static str, &'sta
     if objective.time_slice().is_some() { (TIME_SLICES_TOTAL, TIME_SLICES_BAD) } else { (TOTAL, BAD) }
 }
 
-/// Returns all and bad events as the counters of sidecars have them, over all pods of a namespace.
+/// Returns all and bad events from the counters of sidecars, over all pods of a namespace.
 fn held(objective: &ResolvedSlo<'_>) -> (String, String) {
     let (slo, service) = (text(&objective.slo.id()), text(&objective.slo.service));
     let counter = |name| {
@@ -96,7 +96,7 @@ fn queried(objective: &ResolvedSlo<'_>, queries: &Queries) -> Result<(String, St
                 Verdict::Good => ("min", ("1 - ", "")),
             };
             let share = objective.fold(worst, &share);
-            // A share that is not a number is no measurement, and compares with nothing.
+            // A share that is NaN is not a measurement, and no comparison with it holds.
             let total = format!("({share} >= bool 0) == 1");
             Ok((total, format!("{}clamp({share} >= 0, 0, 1){}", bad.0, bad.1)))
         }
@@ -205,8 +205,9 @@ fn all_known(objective: &ResolvedSlo<'_>, slice: Option<RuleWindow>) -> String {
     members.collect::<Vec<_>>().join("\n+\n")
 }
 
-/// Returns how bad the members of a composite are, where each of them was measured: the weighted mean of their shares
-/// of bad events, without members that have no event; or, without weights, 1 where one of them misses its target.
+/// Returns the badness of the members of a composite, where each of them was measured: the weighted mean of their
+/// shares of bad events, without members that have no event; or, without weights, 1 where one of them misses its
+/// target.
 fn composed(objective: &ResolvedSlo<'_>, slice: Option<RuleWindow>) -> String {
     let shares = objective.members.iter().map(|member| {
         let (total, bad) = of_member(objective, member, slice);

@@ -6,12 +6,12 @@ use std::fmt;
 use mapwarden_contract::Nanos;
 
 /// The length of a slot in seconds; every window is a number of slots. Raised, windows become coarser and pages later;
-/// lowered under the scrape interval, most slots are empty.
+/// lowered below the scrape interval, most slots are empty.
 pub(super) const SLOT: u64 = 60;
 
 /// The time for which a slot settles before it is counted, in seconds: a scrape that began before the end of a slot may
-/// be stored after it. Raised, every window lags more; lowered under a scrape's time-out, a slow scrape's events are
-/// lost.
+/// be stored after it. Raised, every window lags more; lowered below the scrape timeout, the events of a slow scrape
+/// are lost.
 pub(super) const SETTLING: u64 = 30;
 
 /// A window of whole seconds.
@@ -61,7 +61,7 @@ impl fmt::Display for RuleWindow {
     /// days.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0;
-        // Years and weeks only where nothing is left over.
+        // Years and weeks only without a remainder.
         for (unit, length, is_whole) in
             [("y", 31_536_000, true), ("w", 604_800, true), ("d", 86_400, false), ("h", 3_600, false)]
         {
@@ -110,7 +110,7 @@ mod tests {
             let range = window.0 - SLOT / 2;
             // Closed at both ends or only at one: the newest slot is at 0.
             assert_eq!(range / SLOT + 1, window.0 / SLOT);
-            assert_ne!(range % SLOT, 0, "no slot is on the edge");
+            assert_ne!(range % SLOT, 0, "no slot is on the boundary");
         }
         assert_eq!(
             (RuleWindow::M5.range(), RuleWindow::days(30).range()),

@@ -19,12 +19,12 @@ use crate::input::Input;
 use crate::problem::{FieldError, ProblemDocument};
 use mapwarden_engine::observation::{Change, ChangeKind, ChangeSource};
 
-/// How far ahead `at` may be: clocks differ, but a change that has not happened yet explains nothing. Raised, a sender with
-/// a wrong clock is noticed later; lowered, clocks have to agree better.
+/// How far ahead `at` may be: clocks differ, but a change that has not happened yet explains nothing. Raised, a sender
+/// with a wrong clock is noticed later; lowered, clocks must agree more closely.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long the state's owner may take to confirm. Raised, a stalled owner holds senders longer; lowered, a slow one makes
-/// them repeat what it has taken.
+/// How long the state's owner may take to confirm. Raised, a stalled owner holds senders longer; lowered, a slow owner
+/// makes them repeat changes that it has received.
 const CONFIRM_TIME: Duration = Duration::from_secs(5);
 
 /// The fields of an announcement.
@@ -51,7 +51,7 @@ async fn accept(queue: &mpsc::Sender<Input>, request: Request) -> Result<Change,
     queue.try_send(Input::Change(change.clone(), confirm)).map_err(|_| busy())?;
     match tokio::time::timeout(CONFIRM_TIME, confirmed).await {
         Ok(Ok(())) => Ok(change),
-        // A repeated announcement has the same sha and time, so that it changes nothing.
+        // Idempotent: a repeated announcement has the same sha and time.
         Ok(Err(_)) | Err(_) => Err(ProblemDocument::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the change was not confirmed in time: announce it again later",

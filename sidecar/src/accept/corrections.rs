@@ -1,6 +1,6 @@
 //! Receives corrections. Comes in: `POST /api/v1/corrections` and withdrawals. Goes out: a [`Proposal`] to the state's
-//! owner, and the answer once the owner has decided and saved it; or a problem document with every problem at once. Never
-//! decides which objectives a correction matches.
+//! owner, and the answer once the owner has decided about it and saved it; or a problem document with every problem at
+//! once. Never decides which objectives a correction matches.
 
 use std::hash::Hasher as _;
 use std::time::Duration;
@@ -30,8 +30,8 @@ const REACH: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// How many events one booking may have. Raised, sums of many bookings are no longer exact.
 const MAX_EVENTS: u64 = 1_000_000_000_000;
 
-/// How long the state's owner may take to save. Raised, a stalled store holds senders longer; lowered, a slow one makes them
-/// repeat what it is saving.
+/// How long the state's owner may take to save. Raised, a stalled store holds senders longer; lowered, a slow store
+/// makes them repeat requests that it is saving.
 const CONFIRM_TIME: Duration = Duration::from_secs(10);
 
 /// The header that distinguishes a repeated request from a second one.
@@ -45,7 +45,7 @@ enum RequestedKind {
     Refund,
 }
 
-/// The fields of all kinds, and those of each.
+/// The fields of all kinds, and the fields of each kind.
 const COMMON: [&str; 4] = ["slo", "kind", "author", "reason"];
 const OF_EXCLUSION: [&str; 5] = ["from", "to", "rrule", "zone", "alerts"];
 const OF_BOOKING: [&str; 2] = ["at", "events"];
@@ -64,7 +64,7 @@ async fn book(
 ) -> Result<Response, ProblemDocument> {
     let key = key(request.headers())?;
     let fields = json::object(request, "a correction").await?;
-    // A recurrence rule may take a while to expand: it must not block the threads that answer other requests.
+    // Expanding a recurrence rule may take a while, and must not block the threads that answer other requests.
     let parsing = tokio::task::spawn_blocking(move || {
         let parsed = parse(&fields, Timestamp::now());
         parsed.map(|(author, reason, correction)| (author, reason, correction, Value::Object(fields)))
@@ -112,7 +112,7 @@ async fn propose(queue: &mpsc::Sender<Input>, proposal: Proposal) -> Result<Resp
     match tokio::time::timeout(CONFIRM_TIME, replied).await {
         Ok(Ok(Ok(written))) => Ok(answer(written)),
         Ok(Ok(Err(refused))) => Err(refusal(&refused)),
-        // A repeated request has the same key, so that it books nothing twice.
+        // Idempotent: a repeated request has the same key.
         Ok(Err(_)) | Err(_) => Err(later("it was not saved in time: send the same request again later")),
     }
 }
@@ -199,7 +199,7 @@ fn exclusion(reader: &mut BodyFields<'_>, now: Timestamp) -> Option<Exclusion> {
     };
     let choices = [("suppress", ExclusionAlerts::Suppress), ("keep", ExclusionAlerts::Keep)];
     let alerts = if reader.has("alerts") {
-        reader.choice("alerts", &choices, "what alerts can do")?
+        reader.choice("alerts", &choices, "a treatment of alerts")?
     } else {
         ExclusionAlerts::default()
     };

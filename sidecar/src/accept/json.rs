@@ -1,5 +1,5 @@
-//! Reads what people and pipelines post. Comes in: a request with a JSON object. Goes out: its fields, read one by one,
-//! and every problem with its position. Never stops at the first problem, and never ignores a query parameter.
+//! Reads requests of operators and pipelines. Comes in: a request with a JSON object. Goes out: its fields, read one by
+//! one, and every problem with its position. Never stops at the first problem, and never ignores a query parameter.
 
 use axum::body::to_bytes;
 use axum::extract::{Query, Request};
@@ -13,7 +13,7 @@ use crate::problem::{FieldError, ProblemDocument};
 /// The largest body in bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// The longest field in bytes; longer ones would only be cut in pages and alerts.
+/// The longest field in bytes; pages and alerts would truncate longer ones.
 pub(super) const MAX_TEXT: usize = 512;
 
 /// Reads a JSON object; `what` names it in the answer if the body is something else.
@@ -38,14 +38,14 @@ pub(super) async fn object(request: Request, what: &str) -> Result<Map<String, V
     }
 }
 
-/// Refuses every query parameter: everything that these routes accept is in the body, and a field that was put into the
-/// query would be lost.
+/// Refuses every query parameter: these routes accept fields only in the body, and a field in the
+/// query would be ignored.
 fn refuse_parameters(uri: &Uri) -> Result<(), ProblemDocument> {
     let refused = |detail: String| ProblemDocument::new(StatusCode::BAD_REQUEST, detail);
     let Query(pairs): Query<Vec<(String, String)>> =
         Query::try_from_uri(uri).map_err(|error| refused(error.body_text()))?;
     pairs.first().map_or(Ok(()), |(name, value)| {
-        let accepted = "accepted are none: every field is in the body";
+        let accepted = "accepted are none: every field belongs in the body";
         Err(refused(format!("query parameter `{name}={value}` is not known; {accepted}")))
     })
 }
@@ -76,7 +76,7 @@ impl<'a> BodyFields<'a> {
         self.errors.push(FieldError { pointer, detail });
     }
 
-    /// Returns whether the field is present and not null.
+    /// Whether the field is present and not null.
     pub(super) fn has(&self, name: &str) -> bool {
         self.fields.get(name).is_some_and(|value| !value.is_null())
     }

@@ -1,5 +1,5 @@
-//! Receives everything that others send. Comes in: OTLP over HTTP, results of probes, announced changes, corrections. Goes
-//! out: [`Input`](crate::input::Input)s for the state's owner. Never knows what an objective is: ids of objectives are text
+//! Receives all inputs. Comes in: OTLP over HTTP, results of probes, announced changes, corrections. Goes
+//! out: [`Input`](crate::input::Input)s for the state's owner. Never resolves objectives: their ids are text
 //! here.
 
 pub mod changes;

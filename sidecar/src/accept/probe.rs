@@ -1,4 +1,4 @@
-//! Probes of dependencies. Comes in: targets and intervals. Goes out: a [`Call`] for every probe, sent
+//! Probes dependencies. Comes in: targets and intervals. Goes out: a [`Call`] for every probe, sent
 //! under the sidecar's own [`Resource`].
 
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use mapwarden_engine::observation::{Batch, Call, CallSource, Completion, Observa
 #[error("cannot make the HTTP client of the probes")]
 pub struct ProbeError(#[from] reqwest::Error);
 
-/// Probes every dependency at its interval until it is stopped. The first probes are spread over the interval, so that many
-/// never run at once. While the queue is full, a probe waits and skips the intervals that it misses.
+/// Probes every dependency at its interval until it is stopped. The first probes are spread over the interval, so that
+/// no large number runs at once. While the queue is full, a probe waits and skips the intervals that it misses.
 ///
 /// # Errors
 /// An HTTP client that cannot be made, before anything is probed.
@@ -57,7 +57,7 @@ fn client(probes: &[Probe]) -> Result<Option<reqwest::Client>, reqwest::Error> {
     if !probes.iter().any(|probe| matches!(probe.target, ProbeTarget::Http(_))) {
         return Ok(None);
     }
-    // A probe asks the dependency itself: no proxy in between, and a redirect is an answer.
+    // A probe reaches the dependency itself: without a proxy, and a redirect is an answer.
     http::client(Reach::Direct).map(Some)
 }
 

@@ -31,7 +31,7 @@ const KEYS: [&str; 13] = [
 const PROBE_EVERY: Nanos = Nanos::from_secs(10);
 const PROBE_TIMEOUT: Nanos = Nanos::from_secs(1);
 
-/// Reads the whole document into `config`; the `period` of a flag overrides the one of the file.
+/// Reads the whole document into `config`; the `period` of a flag overrides that of the file.
 pub(super) fn read(reader: &mut Reader<'_>, document: &Node, period: Option<&Period>, config: &mut Config) {
     let Some(fields) = reader.object("the file", document, &KEYS) else { return };
     let mut set_address = |name, target: &mut std::net::SocketAddr| {
@@ -82,7 +82,10 @@ fn unique<T>(
         let Some(value) = read(reader, node) else { continue };
         let name = name(&value);
         if names.contains(&name) {
-            reader.problem(node.referenced, format!("`{name}` is here twice: accepted is a name of its own"));
+            reader.problem(
+                node.referenced,
+                format!("`{name}` is declared twice: accepted is a name of its own"),
+            );
         }
         names.insert(name);
         values.push(value);
@@ -112,7 +115,7 @@ fn probe(reader: &mut Reader<'_>, node: &Node) -> Option<Probe> {
         (Some(node), None) => reader.checked("http", node, web_url).map(ProbeTarget::Http),
         (None, Some(node)) => reader.checked("tcp", node, host_port).map(ProbeTarget::Tcp),
         (None, None) | (Some(_), Some(_)) => {
-            let message = "a probe asks over either `http` or `tcp`: accepted is exactly one";
+            let message = "a probe uses either `http` or `tcp`: accepted is exactly one";
             reader.problem(node.referenced, message.to_owned());
             None
         }

@@ -24,7 +24,7 @@ use mapwarden_objective::{Period, Slo};
 use mapwarden_slo::DataSource;
 pub use mapwarden_slo::{Problem, Problems};
 
-/// The default of [`Config::max_body`]: 4 MiB, as gRPC's. Raised, one request may take more memory.
+/// The default of [`Config::max_body`]: 4 MiB, as in gRPC. Raised, one request may take more memory.
 const MAX_BODY: usize = 4 << 20;
 
 /// The default of [`Config::max_series`]. Raised, a sender with runaway attributes takes more memory (about 1 KiB
@@ -40,13 +40,13 @@ pub struct Config {
     pub otlp_http: SocketAddr,
     /// Where everything else is served.
     pub admin: SocketAddr,
-    /// Where the durable state lives; without it budgets do not outlive the sidecar.
+    /// The folder of the durable state; without it budgets do not outlive the sidecar.
     pub data_dir: Option<PathBuf>,
     /// The attributes that the resources of senders must have.
     pub contract: Contract,
-    /// Objectives: those that the configuration declares, then those of [`Config::slo_files`] once they are loaded.
+    /// The objectives that the configuration declares, then those of [`Config::slo_files`] once they are loaded.
     pub slos: Vec<Slo>,
-    /// Files and folders of OpenSLO's and Sloth's objectives.
+    /// Files and folders with objectives of OpenSLO and Sloth.
     pub slo_files: Vec<PathBuf>,
     /// The period of objectives that do not declare one.
     pub slo_period: Period,
@@ -101,7 +101,7 @@ impl Default for Config {
 pub struct Contract {
     /// The attribute names.
     pub required: Vec<String>,
-    /// What happens to a sender without them.
+    /// What happens to the telemetry of a sender without them.
     pub mode: ContractMode,
 }
 
@@ -123,14 +123,14 @@ pub struct Probe {
     pub target: ProbeTarget,
     /// How often.
     pub every: Nanos,
-    /// When an answer is too late.
+    /// The longest time for an answer.
     pub timeout: Nanos,
 }
 
 /// How a dependency is probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeTarget {
-    /// `GET` this URL; below 400 is healthy.
+    /// `GET` this URL; a status below 400 is healthy.
     Http(String),
     /// Connect to this `host:port`.
     Tcp(String),
@@ -141,11 +141,11 @@ pub enum ProbeTarget {
 pub enum Sink {
     /// Standard output, as text.
     Stdout,
-    /// `POST` of the notice as JSON.
+    /// A URL that receives the notice as JSON by `POST`.
     Webhook {
         /// The sink's name in metrics.
         name: String,
-        /// Where to.
+        /// The URL.
         url: String,
     },
     /// Alertmanager's API v2; name every instance, never a load balancer.

@@ -1,5 +1,4 @@
-//! Comes in: `slos` of `mapwarden.yaml`. Goes out: objectives, each with its origin, so that later problems name
-//! it.
+//! Comes in: `slos` of `mapwarden.yaml`. Goes out: objectives, each with its origin, which later problemsname.
 
 use mapwarden_contract::Ratio;
 
@@ -56,7 +55,7 @@ pub(super) fn objective(reader: &mut Reader<'_>, node: &Node, period: &Period) -
     })
 }
 
-/// How events become a budget: every one counts, or slices of time do, as `budgetingMethod` of OpenSLO says it.
+/// Reads how events become a budget: each event counts, or each time slice, as with `budgetingMethod` of OpenSLO.
 fn method(reader: &mut Reader<'_>, fields: &Fields<'_>, period: Option<&Period>) -> Option<Method> {
     let budgeting = match fields.get("budgeting_method") {
         None => Budgeting::Occurrences,
@@ -75,8 +74,8 @@ fn method(reader: &mut Reader<'_>, fields: &Fields<'_>, period: Option<&Period>)
     Some(method)
 }
 
-/// Reads the names by which groups are formed: attributes of series that the sidecar holds, or labels of the series that a
-/// server answers.
+/// Reads the names that form groups: attributes of series that the sidecar holds, or labels of the series that a
+/// server returns.
 fn group_by(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<String>> {
     let is_queried = fields.get("queries").is_some();
     let is_attribute =
@@ -85,11 +84,11 @@ fn group_by(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<String>>
     for node in reader.list("group_by", fields.get("group_by")) {
         let name = reader.text("group_by", node)?;
         let refusal = if names.contains(&name) {
-            Some("is here twice: accepted is once")
+            Some("is declared twice: accepted is once")
         } else if is_queried && !is_label(&name) {
-            Some("is no label's name: accepted are letters, digits and _, not a digit first")
+            Some("is not a label name: accepted are letters, digits and _, not a digit first")
         } else if !is_attribute(&name) {
-            Some("is no attribute's name: accepted are letters, digits and _ . - /")
+            Some("is not an attribute name: accepted are letters, digits and _ . - /")
         } else {
             None
         };

@@ -31,19 +31,19 @@ pub struct Overrides {
     pub webhooks: Vec<String>,
     /// `--alertmanager`, `MAPWARDEN_ALERTMANAGER`: replace the file's Alertmanagers.
     pub alertmanagers: Vec<String>,
-    /// `MAPWARDEN_PSEUDONYM_KEY`; never a flag, which every user of the machine could read.
+    /// `MAPWARDEN_PSEUDONYM_KEY`; never a flag, because every user of the machine can read flags.
     pub pseudonym_key: Option<String>,
 }
 
 impl Overrides {
-    /// Reads the file and checks every value. Reads nothing else of the machine.
+    /// Reads the file and checks every value. Reads no other file.
     ///
     /// # Errors
     /// Every problem of the file, the flags and the variables.
     pub fn read(&self) -> Result<Config, Problems> {
         let mut config = Config { file: self.file.clone(), ..Config::default() };
         let mut of_flags = Vec::new();
-        // The period of the flag is the default of the objectives in the file.
+        // The period of the flag is the default for the objectives in the file.
         let period = self.slo_period.as_deref().and_then(|text| checked_period(text, &mut of_flags));
         let mut problems = match &self.file {
             None => Vec::new(),
@@ -133,7 +133,7 @@ fn numbered(kind: &str, at: usize) -> String {
     if at == 0 { kind.to_owned() } else { format!("{kind}-{}", at + 1) }
 }
 
-/// Reads the file into `config`, in which the `period` of a flag overrides the one of the file; returns its problems.
+/// Reads the file into `config`, in which the `period` of a flag overrides that of the file; returns its problems.
 fn read_file(path: &Path, period: Option<&Period>, config: &mut Config) -> Vec<Problem> {
     let whole = |message| {
         let origin = Origin::File { path: path.to_owned(), line: None, column: None };
@@ -160,7 +160,7 @@ fn read_file(path: &Path, period: Option<&Period>, config: &mut Config) -> Vec<P
     reader.problems
 }
 
-/// Creates the folder and a file in it, as the store will.
+/// Creates the folder and a file in it, as the store does.
 fn try_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let trial = folder.join(".mapwarden-write-test");

@@ -1,12 +1,12 @@
-//! The key under which user ids that arrive in clear are pseudonymised. Comes in: a secret. Goes out: pseudonyms. Never
-//! printed.
+//! The key that pseudonymises user ids which arrive in clear. Comes in: a secret. Goes out: pseudonyms. Never prints
+//! the key.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use mapwarden_contract::UserHash;
 
-/// A key of 128 bits. With it, pseudonyms can be guessed by trying ids, so that it is never printed.
+/// A key of 128 bits. It is never printed, because with it pseudonyms can be guessed by trying ids.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PseudonymSecret([u8; 16]);
 
@@ -17,7 +17,7 @@ impl PseudonymSecret {
         Self((draw() << 64 | draw()).to_be_bytes())
     }
 
-    /// Returns the key that is derived from a secret; services with the same secret give a user the same pseudonym.
+    /// Returns the key that is derived from a secret; services with the same secret use the same pseudonym for a user.
     pub fn of_secret(secret: &str) -> Self {
         Self(UserHash::key(secret))
     }

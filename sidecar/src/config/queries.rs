@@ -1,5 +1,5 @@
-//! Comes in: `queries` of an objective in `mapwarden.yaml`. Goes out: the queries that a Prometheus-compatible server
-//! answers for it. Never checks PromQL: `mapwarden-slo` does.
+//! Comes in: `queries` of an objective in `mapwarden.yaml`. Goes out: its queries to a Prometheus-compatible
+//! server. Never checks PromQL: `mapwarden-slo` does.
 
 use mapwarden_contract::Verdict;
 use mapwarden_objective::{Comparison, Expression, Indicator, Queried, Queries};
@@ -52,7 +52,7 @@ pub(super) fn queries(reader: &mut Reader<'_>, node: &Node) -> Option<Indicator>
     Some(Indicator::Queried(Queried { source, queries }))
 }
 
-/// `{lte: 0.3}`: how a good value compares, and with what.
+/// Reads `{lte: 0.3}`: the comparison that a good value satisfies, and the threshold.
 fn good_when(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<(Comparison, f64)> {
     let node = reader.required("queries", fields, "good_when")?;
     let compared = reader.object("good_when", node, &COMPARISONS.map(|(name, _)| name))?;

@@ -1,5 +1,5 @@
-//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside its own, and the
-//! problems of those that no source can count. Never queries a source.
+//! Comes in: the paths of SLO files that a configuration names. Goes out: their objectives beside those of the
+//! configuration, and the problems of those that no source can count. Never queries a source.
 
 use std::path::PathBuf;
 
@@ -67,7 +67,7 @@ pub(crate) fn uncounted(slos: &[Slo], sources: &[Source], own: &[PathBuf]) -> (V
     (problems, warnings)
 }
 
-/// Returns the source of queries: the named one; if they name none, the only one or the one called `default`.
+/// Returns the source of queries: the named one; without a name, the only one or the one called `default`.
 ///
 /// # Errors
 /// There is no such source; the text names the accepted ones.

@@ -1,5 +1,5 @@
-//! Comes in: `sources` of `mapwarden.yaml`. Goes out: the servers that are queried for the events of objectives. The file
-//! names where a secret is kept; a secret in the file itself is refused, and never repeated in the message.
+//! Comes in: `sources` of `mapwarden.yaml`. Goes out: the servers that are queried for the events of objectives. Never
+//! accepts a secret in the file itself, nor repeats one in a message: the file names where the secret is kept.
 
 use std::path::PathBuf;
 
@@ -31,17 +31,19 @@ const EVERY: Nanos = Nanos::from_secs(60);
 /// which VictoriaMetrics hides what is new, the end of a step is lost.
 const STALENESS: Nanos = Nanos::from_secs(30);
 
-/// The default of [`Source::timeout`]: Prometheus' own scrape time-out. Raised, a slow server holds more queries.
+/// The default of [`Source::timeout`]: the default scrape timeout of Prometheus. Raised, a slow server holds more
+/// queries.
 const TIMEOUT: Nanos = Nanos::from_secs(10);
 
-/// The default of [`Source::reach`]. Raised, a longer outage is made up for, and the first start queries the server for more.
+/// The default of [`Source::reach`]. Raised, steps of a longer outage are queried later, and the first start queries
+/// the server for more.
 const REACH: Nanos = Nanos::from_secs(86_400);
 
-/// The longest reach: what the longest window holds.
+/// The longest reach: the length of the longest window.
 const LONGEST_REACH: Nanos = Nanos::from_secs(30 * 86_400);
 
-/// The longest step: an hour leaves a 30-day budget with 720 steps, and only the slow tiers can fire. Raised, even these see
-/// a fault hours late.
+/// The longest step: an hour leaves a 30-day budget with 720 steps, and only the slow tiers can fire. Raised, even
+/// these detect a fault hours late.
 const LONGEST_STEP: Nanos = Nanos::from_secs(3_600);
 
 /// The defaults of [`AgreementSettings::every`] and [`AgreementSettings::resolution`].
@@ -59,17 +61,17 @@ pub struct Source {
     pub name: String,
     /// Its base URL, without `/api/v1`.
     pub url: String,
-    /// How the sidecar authenticates itself.
+    /// How the sidecar authenticates.
     pub authentication: Authentication,
-    /// Headers of every request, as `X-Scope-OrgID`.
+    /// Headers of every request, such as `X-Scope-OrgID`.
     pub headers: Vec<(String, HeaderText)>,
-    /// When an answer is too late.
+    /// The longest time for an answer.
     pub timeout: Nanos,
     /// How long a step is, in whole seconds: `{{.window}}` in queries.
     pub every: Nanos,
     /// How old a step must be to be queried, so that the server has all of it.
     pub staleness: Nanos,
-    /// How far back missed steps are made up for, also when the objective is new.
+    /// How far back missed steps are queried, also for a new objective.
     pub reach: Nanos,
     /// Whether plain sums of counters are counted from the server's samples.
     pub may_sample: bool,
@@ -80,11 +82,11 @@ pub struct Source {
 /// How the sidecar authenticates itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authentication {
-    /// It does not.
+    /// Without authentication.
     None,
-    /// By `Authorization: Bearer`.
+    /// With `Authorization: Bearer`.
     Bearer(Secret),
-    /// By user and password.
+    /// With user and password.
     Basic {
         /// The user.
         user: String,
@@ -96,7 +98,7 @@ pub enum Authentication {
 /// Where a secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
-    /// In a file, read anew for each request.
+    /// In a file, read again for each request.
     File(PathBuf),
     /// In an environment variable.
     Environment(String),
@@ -116,7 +118,7 @@ pub enum HeaderText {
 pub struct AgreementSettings {
     /// How often.
     pub every: Nanos,
-    /// By how much of the whole budget they may differ.
+    /// The share of the whole budget by which they may differ.
     pub resolution: f64,
 }
 
@@ -281,7 +283,7 @@ fn headers(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(String, HeaderT
                 let accepted = "accepted are visible characters of ASCII";
                 HeaderValue::from_str(text)
                     .map(|_| HeaderText::Plain(text.to_owned()))
-                    .map_err(|_| format!("is not a header's value: {accepted}"))
+                    .map_err(|_| format!("is not a header value: {accepted}"))
             }),
         };
         headers.extend(text.map(|text| (key.value.clone(), text)));

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-/// The binary with nothing set but what a test sets.
+/// The binary without settings other than those of the test.
 fn mapwarden(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mapwarden"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MAPWARDEN_")) {
@@ -24,7 +24,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn check_says_what_is_wrong_and_exits_1() {
+fn check_reports_every_problem_and_exits_1() {
     let good = mapwarden(&["check", &golden("mapwarden.yaml")]).output().unwrap();
     assert!(good.status.success(), "{good:?}");
     let out = String::from_utf8_lossy(&good.stdout);
@@ -86,19 +86,19 @@ fn a_taken_address_is_named() {
     }
 }
 
-/// Ends the process if a test leaves it running.
+/// Kills the process if a test leaves it running.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already in a test that passes.
+        // The process has already ended in a test that passes.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 #[test]
-fn sigterm_ends_it_in_order() {
+fn sigterm_stops_the_sidecar_in_order() {
     let flags = ["run", "--otlp-http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
     let mut sidecar = Running(mapwarden(&flags).spawn().unwrap());
     let mut log = BufReader::new(sidecar.0.stderr.take().unwrap()).lines();

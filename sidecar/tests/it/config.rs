@@ -1,4 +1,4 @@
-//! The configuration: file under variables under flags, and every problem with its line.
+//! The configuration: flags over variables over the file, and every problem with its line.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use mapwarden_sidecar::config::{
 
 use crate::golden::assert_golden;
 
-/// A folder of its own that goes away with the test.
+/// A folder that is removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -26,7 +26,7 @@ impl Folder {
         Overrides { file: Some(file), ..Overrides::default() }
     }
 
-    /// The problems without the folder's name.
+    /// Returns the problems without the name of the folder.
     fn problems(&self, result: Result<Config, Problems>) -> Vec<String> {
         let folder = format!("{}/", self.0.display());
         result.unwrap_err().0.iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
@@ -48,7 +48,7 @@ fn selector(metric: &str, matching: &[(&str, &str)]) -> Selector {
 }
 
 #[test]
-fn without_anything_the_defaults_hold() {
+fn an_empty_configuration_has_the_defaults() {
     let config = Overrides::default().load().unwrap();
     assert_eq!(config.otlp_http.to_string(), "127.0.0.1:4318");
     assert_eq!(config.admin.to_string(), "127.0.0.1:9464");
@@ -113,7 +113,7 @@ fn a_complete_file_is_read() {
 }
 
 #[test]
-fn flags_win_over_the_file_and_replace_its_sinks_of_a_kind() {
+fn flags_override_the_file_and_its_sinks_of_the_same_kind() {
     let folder = Folder::new("flags");
     let settings = Overrides {
         otlp_http: Some("127.0.0.1:0".to_owned()),
@@ -137,7 +137,7 @@ fn slo_files_join_the_objectives_of_the_configuration() {
     std::fs::create_dir_all(&nested).unwrap();
     let sloth = include_str!("../../slo/tests/it/golden/sloth.yaml");
     std::fs::write(folder.0.join("slos/nested/sloth.yml"), sloth).unwrap();
-    // As Kubernetes mounts a file: the folder of its version begins with a dot.
+    // Kubernetes mounts a file like this: the name of the folder of its version begins with a dot.
     std::fs::write(nested.join("sloth.yml"), sloth).unwrap();
     std::fs::write(
         folder.0.join("slos/openslo.yaml"),
@@ -230,9 +230,9 @@ fn broken_and_absent_files_are_named() {
 #[test]
 fn folders_that_cannot_be_used_are_named() {
     let folder = Folder::new("folders");
-    // A file where the folder should be fails for root too.
+    // A file in place of the folder fails for root, too.
     let settings = folder.write("data_dir: mapwarden.yaml\ntemplates: absent\n");
-    assert!(settings.read().is_ok(), "only loading looks at folders");
+    assert!(settings.read().is_ok(), "only loading checks folders");
     let problems = folder.problems(settings.load());
     assert_eq!(problems.len(), 2, "{problems:?}");
     let expected = "--data-dir (MAPWARDEN_DATA_DIR, `data_dir`): cannot write to `mapwarden.yaml`: ";

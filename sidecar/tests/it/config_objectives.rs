@@ -1,5 +1,5 @@
-//! Objectives of the configuration itself: their periods, budgeting methods and groups, what is refused of them, and where
-//! a warning says that they stand.
+//! Objectives of the configuration itself: their periods, budgeting methods and groups, refused values, and the
+//! origins in warnings.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,7 @@ use mapwarden_contract::{Nanos, Ratio};
 use mapwarden_objective::{Calendar, CalendarUnit, Method, Period};
 use mapwarden_sidecar::config::{Config, Overrides, Problems};
 
-/// A folder of its own with a configuration, which goes away with the test.
+/// A folder with a configuration, removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -23,7 +23,7 @@ impl Folder {
         Overrides { file: Some(self.0.join("mapwarden.yaml")), ..Overrides::default() }
     }
 
-    /// A text without the folder's name.
+    /// Returns a text without the name of the folder.
     fn shown(&self, text: &str) -> String {
         text.replace(&format!("{}/", self.0.display()), "")
     }
@@ -39,7 +39,7 @@ impl Drop for Folder {
     }
 }
 
-/// One objective that says this beside what it must.
+/// Returns a configuration of one objective with these fields beside the required ones.
 fn own(more: &str) -> String {
     format!(
         "slos:\n  - {{name: a, service: shop, target: 0.99, latency: {{metric: m, threshold: 1s}}{more}}}\n"
@@ -85,7 +85,7 @@ fn periods_methods_and_groups_are_read() {
         let config = folder.overrides().load().unwrap();
         let got = config.slos.first().map(|slo| (slo.period.clone(), slo.method));
         assert_eq!(got, Some(expected), "{name}");
-        // A flag says the period of those that do not say one themselves.
+        // The flag is the period of objectives that declare none.
         let flag = Overrides { slo_period: Some("4d".to_owned()), ..folder.overrides() }.load().unwrap();
         let has_period = more.contains("time_window: ");
         let period = if has_period { config.slos[0].period.clone() } else { Period::Rolling(hours(96)) };
@@ -123,11 +123,11 @@ fn every_problem_is_reported_with_its_origin() {
         "6:56: `start_time`: `today` is not a time",
         "6:74: `time_zone`: `Mars` is not a time zone",
         "7:23: `budgeting_method`: `Slices` is not a budgeting method",
-        "8:16: `group_by` has `cloud.region`, which is no label's name",
+        "8:16: `group_by` has `cloud.region`, which is not a label name",
         "15:24: `time_slice_window` is not shorter than the time window",
         "16:5: `time_slice_target` has no effect with RatioTimeslices",
-        "17:22: `group_by` has `tier`, which is here twice",
-        "17:28: `group_by` has `a=b`, which is no attribute's name",
+        "17:22: `group_by` has `tier`, which is declared twice",
+        "17:28: `group_by` has `a=b`, which is not an attribute name",
         "18:81: `time_slice_window` has no effect with Occurrences",
         "19:5: `slos[]` lacks `time_slice_window`",
         "19:5: `slos[]` lacks `time_slice_target`",

@@ -1,4 +1,4 @@
-//! Sources and the objectives that ask them: what is read, what is refused, and that no secret is repeated.
+//! Sources and the objectives that query them: accepted and refused values; no message repeats a secret.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use mapwarden_sidecar::config::{
 
 use crate::golden::assert_golden;
 
-/// Reads a configuration from a folder of its own, and says problems without the folder's name.
+/// Reads a configuration from a new folder, and returns its problems without the name of the folder.
 fn read(name: &str, text: &str) -> Result<(PathBuf, Config), Vec<String>> {
     let folder = std::env::temp_dir().join(format!("mapwarden-sources-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -135,7 +135,7 @@ fn an_objective_that_no_source_can_count_is_refused() {
 }
 
 #[test]
-fn check_reports_what_a_start_would_refuse_of_sources() {
+fn check_reports_the_problems_of_sources_like_a_start() {
     let folder = std::env::temp_dir().join(format!("mapwarden-sources-check-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (config, slos) = (folder.join("mapwarden.yaml"), folder.join("slos.yaml"));

@@ -1,5 +1,5 @@
-//! Corrections from the request to the answer: booked over HTTP, saved, shown beside the measured counts, and every number
-//! of an answer computed again from its explanation.
+//! Corrections from the request to the answer: booked over HTTP, saved, shown beside the measured counts. Every number
+//! of an answer is computed again from its explanation.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The demo as a newcomer runs it: the built binary, its story, and its messages where something is wrong.
+//! The demo as a new user runs it: the built binary, its story, and its error messages.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -80,7 +80,7 @@ fn a_taken_port_is_named_with_its_flag() {
 }
 
 #[test]
-fn a_sidecar_that_does_not_run_is_named_with_its_option() {
+fn an_absent_sidecar_is_named_with_its_option() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", free.local_addr().unwrap());
     drop(free);
@@ -117,7 +117,7 @@ fn a_sidecar_without_telemetry_is_named_with_its_option() {
 }
 
 #[test]
-fn a_trace_that_cannot_be_replayed_is_named_before_anything_starts() {
+fn an_invalid_trace_is_reported_before_the_start() {
     let folder = folder("trace");
     let trace = folder.join("bad.lis");
     fs::write(&trace, "1 1 0 0\n2 1 zero 0\n").unwrap();

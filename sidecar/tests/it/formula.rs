@@ -1,13 +1,13 @@
-//! The arithmetic of explanations, read and computed by itself: `+ - * / ^`, parentheses, `min`, `max`, `sqrt`, and `sum`
+//! Parses and computes the formulas of explanations: `+ - * / ^`, parentheses, `min`, `max`, `sqrt`, and `sum`
 //! over lists, element by element.
 
 use serde_json::Value;
 
-/// Computes a formula over its inputs; panics where it is not one.
+/// Computes a formula over its inputs; panics where the text is not a formula.
 pub(crate) fn evaluate(formula: &str, inputs: &Value) -> f64 {
     let mut reader = Reader { rest: formula, inputs };
     let value = reader.sum();
-    assert!(reader.rest.trim().is_empty(), "{formula}: what is `{}`?", reader.rest);
+    assert!(reader.rest.trim().is_empty(), "{formula}: cannot parse `{}`", reader.rest);
     assert_eq!(value.len(), 1, "{formula} is a list");
     value[0]
 }
@@ -17,7 +17,7 @@ struct Reader<'a> {
     inputs: &'a Value,
 }
 
-/// Applies an operation to each element; a list of one stands for as many as the other has.
+/// Applies an operation to each element; a list of one element is repeated to the length of the other.
 fn each(a: &[f64], b: &[f64], apply: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     match (a, b) {
         ([a], b) => b.iter().map(|b| apply(*a, *b)).collect(),

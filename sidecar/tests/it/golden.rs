@@ -1,8 +1,8 @@
-//! Files that hold what is expected. `UPDATE_GOLDEN=1` rewrites them; the diff is to be read.
+//! Golden files with expected texts. `UPDATE_GOLDEN=1` rewrites them; read the diff.
 
 use std::path::PathBuf;
 
-/// Compares a text with the golden file of that name.
+/// Compares a text with the golden file of this name.
 pub(crate) fn assert_golden(name: &str, got: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

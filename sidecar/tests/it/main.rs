@@ -1,4 +1,4 @@
-//! The sidecar from the outside, one module a capability.
+//! The sidecar from the outside, with one module for each capability.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! What the view shows of a map, from what the SDK reports of it.
+//! The view of a map, from the telemetry of the SDK.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn point(metric: &str, pairs: &[(&str, &str)], second: u64, value: PointValue) -
     Observation::Point(Point { metric: Arc::from(metric), attributes, start: at(0), time: at(second), value })
 }
 
-/// 1,000 operations a second, 600 of them on `k1` and 40 on `k2`; 4 loads a second fail, and no get does.
+/// 1,000 operations a second, 600 of them on `k1` and 40 on `k2`; 4 loads a second fail, and no get fails.
 fn reported(second: u64) -> Batch {
     let sum = |metric: &str, pairs: &[(&str, &str)], count: u32| {
         let value = f64::from(count * u32::try_from(second).unwrap());
@@ -67,11 +67,11 @@ fn a_map_is_shown_with_shares_of_the_last_minute() {
     let work = map.work.value().unwrap();
     let keys: Vec<_> = work.hot_keys.iter().map(|key| (key.key.as_str(), key.share.get())).collect();
     let scopes: Vec<_> = work.scopes.iter().map(|scope| (scope.scope.as_str(), scope.share.get())).collect();
-    // The last minute and the second that it begins in.
+    // The last minute and the second in which it begins.
     assert_eq!(work.sampled.get(), 61_000);
     assert_eq!((keys, scopes), (vec![("k1", 0.6), ("k2", 0.04)], vec![("checkout", 0.9)]));
     let failures: Vec<_> = map.failures.iter().map(|failure| (&*failure.op, failure.count.get())).collect();
-    assert_eq!(failures, [("load", 4 * 119)], "what never failed is not listed");
+    assert_eq!(failures, [("load", 4 * 119)], "operations without failures are not listed");
     assert_eq!((map.entries.value(), map.max_entries.value()), (Some(&990), Some(&1_000)));
     assert_eq!(map.full.value().map(|full| full.get()), Some(0.99));
 }

@@ -1,4 +1,4 @@
-//! What operators mount is complete: dashboards have distinct ids and show when nothing was measured, every
+//! The files that operators mount are complete: dashboards have distinct ids and show missing data, every
 //! alert has a severity, an SLI, a runbook and tests, and the manifests carry the same rules.
 
 use std::collections::BTreeSet;
@@ -56,8 +56,12 @@ fn dashboards_have_unique_titles_and_uids() {
     for (file, dashboard) in dashboards() {
         let uid = text(&dashboard, "uid").to_owned();
         assert_eq!(file.path, format!("dashboards/{}.json", uid.strip_prefix("mapwarden-").unwrap()));
-        assert!(uids.insert(uid), "{}: its uid is taken", file.path);
-        assert!(titles.insert(text(&dashboard, "title").to_owned()), "{}: its title is taken", file.path);
+        assert!(uids.insert(uid), "{}: its uid is not unique", file.path);
+        assert!(
+            titles.insert(text(&dashboard, "title").to_owned()),
+            "{}: its title is not unique",
+            file.path
+        );
         let mut here = BTreeSet::new();
         for panel in panels(&dashboard) {
             let title = text(panel, "title");
@@ -74,7 +78,7 @@ fn panels_have_descriptions_and_show_missing_data() {
             assert!(text(panel, "description").ends_with('.'), "{}: {title} has no description", file.path);
             assert!(!text(defaults, "noValue").is_empty(), "{}: {title} hides missing data", file.path);
             assert!(!text(defaults, "unit").is_empty(), "{}: {title} has no unit", file.path);
-            assert!(items(panel, "targets").count() > 0, "{}: {title} asks nothing", file.path);
+            assert!(items(panel, "targets").count() > 0, "{}: {title} has no query", file.path);
         }
         for (key, query) in strings(&dashboard) {
             assert!(key != "expr" || !query.contains("vector("), "{}: invents a value: {query}", file.path);
@@ -92,8 +96,13 @@ fn dashboards_use_the_chosen_source_and_mark_changes() {
             assert!(key != "uid" || known || value.starts_with("mapwarden-"), "{}: {value}", file.path);
         }
         let marks = items(&dashboard["annotations"], "list").filter(|mark| !text(mark, "expr").is_empty());
-        assert_eq!(marks.count(), 1, "{}: changes are drawn into every panel", file.path);
-        assert_eq!(text(&dashboard["links"][0], "type"), "dashboards", "{}: no way to the others", file.path);
+        assert_eq!(marks.count(), 1, "{}: every panel shows changes", file.path);
+        assert_eq!(
+            text(&dashboard["links"][0], "type"),
+            "dashboards",
+            "{}: no links to the other dashboards",
+            file.path
+        );
     }
 }
 
@@ -113,7 +122,7 @@ fn every_alert_has_a_severity_an_sli_and_a_runbook() {
     let runbooks = texts("alerts/runbooks", ".md");
     let titled = runbooks.iter().filter_map(|file| file.text.lines().next()?.strip_prefix("# Mapwarden"));
     let runbooks: BTreeSet<_> = titled.map(|name| format!("Mapwarden{name}")).collect();
-    // Those of the alerts that are written for objectives, which have names of their own.
+    // The runbooks of the alerts that are written for objectives, which have names of their own.
     names.extend(mapwarden_rules::RUNBOOKS.map(str::to_owned));
     assert_eq!(names, runbooks, "alerts on the left, runbooks on the right");
 }
@@ -131,11 +140,11 @@ fn every_alert_is_tested_silent_and_firing() {
         let of_it = || cases.iter().filter(|case| text(case, "alertname") == name);
         assert!(
             of_it().any(|case| items(case, "exp_alerts").count() > 0),
-            "{path}: {name} is never seen to fire"
+            "{path}: no test expects {name} to fire"
         );
         assert!(
             of_it().filter(|case| items(case, "exp_alerts").count() == 0).count() > 1,
-            "{path}: {name}: silent, resolved"
+            "{path}: no test expects {name} to be silent and to resolve"
         );
     }
 }

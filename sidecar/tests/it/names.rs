@@ -1,5 +1,6 @@
 //! Every metric and attribute name in dashboards, alerts, manifests and documents is declared in
-//! `sdk/contract/src/names` or `sidecar/src/metric_names.rs`, or recorded by the written rules, and every label in a query belongs to its metric.
+//! `sdk/contract/src/names` or `sidecar/src/metric_names.rs`, or recorded by the written rules. Every label in a query
+//! belongs to its metric.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -11,7 +12,7 @@ use mapwarden_sidecar::metric_names;
 
 use crate::repository::{Text, parse, root, strings, texts};
 
-/// Words that begin like our names and are none: the sidecar's library crate, a file, a domain.
+/// Words that begin like our names but are not names: the sidecar's library crate, a file, a domain.
 const NOT_NAMES: [&str; 4] = ["mapwarden_sidecar", "mapwarden_loom", "mapwarden.yaml", "mapwarden.io"];
 
 /// Labels that Prometheus and its operator put on every series of a target, and on histograms.
@@ -21,8 +22,8 @@ const TARGET_LABELS: [&str; 7] = ["job", "instance", "namespace", "pod", "contai
 const LABEL_LISTS: [&str; 7] =
     ["by", "without", "on", "ignoring", "group_left", "group_right", "label_values"];
 
-/// The series that written rules record, with their labels: for the objectives of the repository's SLO files, which are
-/// of every kind.
+/// The series that the written rules record, with their labels: for the objectives of the repository's SLO files, which
+/// are of every kind.
 static RECORDED: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| {
     let files =
         ["tests/objectives", "sidecar/slo/tests/it/golden/openslo.yaml"].map(|path| root().join(path));
@@ -34,7 +35,7 @@ static RECORDED: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(||
             serde_saphyr::from_str(&written.rules(RuleTarget::Prometheus)).unwrap();
         let groups = rules["groups"].as_array().unwrap().iter();
         for rule in groups.flat_map(|group| group["rules"].as_array().unwrap()) {
-            // What fires is the series `ALERTS`.
+            // A firing alert is a sample of the series `ALERTS`.
             let name = rule["record"].as_str().unwrap_or("ALERTS").to_owned();
             let labels = rule["labels"].as_object().into_iter().flatten().map(|(label, _)| label.clone());
             found.entry(name).or_default().extend(labels);
@@ -47,13 +48,13 @@ static RECORDED: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(||
     found
 });
 
-/// The labels of a metric that we serve or rules record; none where nobody makes it.
+/// Returns the labels of a metric that the sidecar serves or rules record; none for other metrics.
 fn labels_of(name: &str) -> Option<BTreeSet<&str>> {
     let served = metric(name).map(|metric| metric.labels.iter().copied().collect());
     served.or_else(|| Some(RECORDED.get(name)?.iter().map(String::as_str).collect()))
 }
 
-/// Everything that may name a metric.
+/// Every file that may name a metric.
 fn documents() -> Vec<Text> {
     let places = [
         ("dashboards", ".json"),
@@ -69,7 +70,7 @@ fn documents() -> Vec<Text> {
     places.iter().flat_map(|(under, ending)| texts(under, ending)).collect()
 }
 
-/// The dotted names: every literal of the contract that begins like one, so that a new constant is known at once.
+/// The dotted names: every literal of the contract that begins like one, so that a new constant is included at once.
 fn dotted() -> BTreeSet<&'static str> {
     let declared = [
         include_str!("../../../sdk/contract/src/names/attribute.rs"),
@@ -91,7 +92,7 @@ fn metric(word: &str) -> Option<Metric> {
     })
 }
 
-/// A word that ends in a separator is the beginning of names, as in `mapwarden_slo_*`.
+/// Whether a word is declared. A word that ends in a separator is a prefix of names, as in `mapwarden_slo_*`.
 fn is_declared(word: &str) -> bool {
     if NOT_NAMES.contains(&word) {
         return true;
@@ -113,7 +114,7 @@ fn is_declared(word: &str) -> bool {
     metric(word).is_some()
 }
 
-/// Whether documents may write a word for several recorded series: `slo:sli_error:ratio_rate<window>`.
+/// Whether a word stands for several recorded series: `slo:sli_error:ratio_rate<window>`.
 fn is_beginning(word: &str) -> bool {
     let windows = |name: &String| {
         name.strip_prefix(word).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -121,7 +122,7 @@ fn is_beginning(word: &str) -> bool {
     RECORDED.keys().any(windows)
 }
 
-/// The words of a text that begin like our names. A full stop counts only before another letter or a `*`.
+/// Returns the words of a text that begin like our names. A full stop counts only before another letter or a `*`.
 fn names_in(text: &str) -> Vec<&str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == ':';
     let mut rest = text;
@@ -141,7 +142,7 @@ fn names_in(text: &str) -> Vec<&str> {
     found
 }
 
-/// Every query: of a dashboard, with what else names labels there; of a rule file and of its tests.
+/// Returns every query: of a dashboard, with other texts that name labels; of a rule file and of its tests.
 fn queries() -> Vec<(String, String)> {
     let files = texts("dashboards", ".json").into_iter().chain(texts("alerts", ".yaml"));
     files
@@ -154,7 +155,7 @@ fn queries() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Every label that a query asks of one metric: `(metric, label)`.
+/// Returns every label that a query selects of one metric: `(metric, label)`.
 fn matchers(query: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     for name in names_in(query) {
@@ -163,7 +164,7 @@ fn matchers(query: &str) -> Vec<(&str, &str)> {
             let Some(inside) = after.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
                 continue;
             };
-            // Between quotes are values; what is left are labels, operators and commas.
+            // Values are between quotes; the rest are labels, operators and commas.
             let labels = inside.0.split('"').step_by(2).flat_map(|part| part.split(','));
             let labels =
                 labels.map(|label| label.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
@@ -173,7 +174,7 @@ fn matchers(query: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// Every label in a list, as in `by (slo, service)`.
+/// Returns every label in a list, as in `by (slo, service)`.
 fn listed(query: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for word in LABEL_LISTS {
@@ -244,29 +245,29 @@ fn every_served_metric_can_be_seen() {
     let ours =
         metric_names::ALL.iter().map(|metric| metric.name).filter(|name| name.starts_with("mapwarden_"));
     let unseen: Vec<_> = ours.filter(|name| !seen.contains(name)).collect();
-    assert!(unseen.is_empty(), "on no dashboard and in no alert: {unseen:?}");
+    assert!(unseen.is_empty(), "neither on a dashboard nor in an alert: {unseen:?}");
 }
 
 #[test]
-fn a_name_that_is_not_declared_is_refused() {
+fn an_undeclared_name_is_refused() {
     let cases = [
         ("a metric", "mapwarden_slo_info", true),
         ("a histogram's bucket", "mapwarden_evaluation_duration_seconds_bucket", true),
         ("a counter has no buckets", "mapwarden_sli_events_total_bucket", false),
         ("a counter without its suffix", "mapwarden_sli_events", false),
-        ("a metric of nobody", "mapwarden_made_up_total", false),
-        ("the beginning of a metric", "mapwarden_slo_", true),
-        ("the beginning of nothing", "mapwarden_made_", false),
+        ("an unknown metric", "mapwarden_made_up_total", false),
+        ("the prefix of a metric", "mapwarden_slo_", true),
+        ("the prefix of no metric", "mapwarden_made_", false),
         ("a wire name", "mapwarden.map.operations", true),
         ("an attribute", "mapwarden.team", true),
-        ("the beginning of wire names", "mapwarden.map.", true),
-        ("an attribute of nobody", "mapwarden.colour", false),
+        ("the prefix of wire names", "mapwarden.map.", true),
+        ("an unknown attribute", "mapwarden.colour", false),
         ("a file", "mapwarden.yaml", true),
         ("a recorded series", "slo:period_error_budget_remaining:ratio", true),
-        ("one of a window", "mapwarden:sli_bad:increase5m", true),
-        ("those of every window", "slo:sli_error:ratio_rate", true),
+        ("a series of a window", "mapwarden:sli_bad:increase5m", true),
+        ("the series of every window", "slo:sli_error:ratio_rate", true),
         ("a series that no rule records", "slo:error_budget:remaining", false),
-        ("one of a window that no rule has", "slo:sli_error:ratio_rate7m", false),
+        ("a series of a window that no rule has", "slo:sli_error:ratio_rate7m", false),
     ];
     for (name, word, expected) in cases {
         assert_eq!(is_declared(word), expected, "{name}: {word}");

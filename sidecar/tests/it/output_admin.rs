@@ -96,7 +96,7 @@ async fn a_list_of_notices_comes_in_every_form() {
 }
 
 #[tokio::test]
-async fn an_empty_list_of_notices_says_so() {
+async fn an_empty_list_of_notices_has_a_message() {
     let (router, _tx) = admin(empty());
     for format in ["markdown", "text", "html"] {
         let (status, _, body) = get(&router, &format!("/api/v1/notices?state=open&format={format}")).await;
@@ -107,7 +107,7 @@ async fn an_empty_list_of_notices_says_so() {
     assert_eq!(serde_saphyr::from_str::<Value>(&yaml).unwrap(), Value::Array(Vec::new()));
 }
 
-/// Every route that answers `GET`, and the query parameters that it has.
+/// Every route that answers `GET`, with its query parameters.
 const GET_ROUTES: [(&str, &[&str]); 24] = [
     ("/", &[]),
     ("/live.js", &[]),
@@ -192,7 +192,7 @@ async fn refusals_name_what_is_accepted() {
 }
 
 #[tokio::test]
-async fn two_services_may_have_a_map_of_one_name() {
+async fn two_services_can_share_a_map_name() {
     let mut view = view();
     let mut other = view.maps[1].clone();
     other.service = "pricing".to_owned();
@@ -224,7 +224,7 @@ async fn readiness_follows_the_views() {
 }
 
 #[tokio::test]
-async fn a_scrape_is_always_the_text_format() {
+async fn a_scrape_always_returns_the_text_format() {
     let (router, _tx) = admin(view());
     let health = get(&router, "/metrics/health").await.2;
     assert!(health.contains("\nlast_successful_scrape_timestamp_seconds 0\n"), "{health}");

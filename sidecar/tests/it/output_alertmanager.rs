@@ -49,7 +49,7 @@ impl Alertmanager {
         Self { process, folder, url: format!("http://127.0.0.1:{port}"), client }
     }
 
-    /// Waits until the active alerts meet a condition, and returns them.
+    /// Waits until the active alerts satisfy a condition, and returns them.
     async fn alerts(&self, meet: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let mut ticks = tokio::time::interval(Duration::from_millis(50));
         for _ in 0..600 {
@@ -61,7 +61,7 @@ impl Alertmanager {
                 return alerts;
             }
         }
-        panic!("Alertmanager never showed the wanted alerts");
+        panic!("Alertmanager never showed the expected alerts");
     }
 }
 
@@ -73,7 +73,7 @@ async fn a_real_alertmanager_accepts_and_ends_an_alert() {
     let delivery = Delivery::start(vec![sink], empty());
     let onset = Timestamp::now() - SignedDuration::from_secs(30);
     let notice = Notice { onset, ..measured() };
-    // Alertmanager may still be starting: the delivery tries until it answers.
+    // Alertmanager may still be starting: the delivery retries until it answers.
     delivery.send_notice(Transition::Opened, notice.clone()).await;
     let alerts = alertmanager.alerts(|alerts| alerts.len() == 1).await;
     let labels = &alerts[0]["labels"];

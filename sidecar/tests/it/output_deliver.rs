@@ -1,4 +1,4 @@
-//! Notices reach their sinks: in order, after failures, after an outage, and at the last moment.
+//! Notices reach their sinks: in order, after failures, after an outage, and while the sidecar stops.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output_fixture::{empty, measured};
 
-/// Far longer than any of these tests takes: a test that hangs fails after this.
+/// The time after which a hanging test fails: far longer than any of these tests takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A receiver of messages. It answers with the statuses of a script, then with 200; at status 0 it does not answer.
@@ -116,7 +116,7 @@ impl Delivery {
         sent.expect("the delivery made the state's owner wait").unwrap();
     }
 
-    /// Ends the events, as a stopping sidecar does.
+    /// Closes the channel of events, as a stopping sidecar does.
     pub(crate) async fn stop(self) {
         drop(self.events);
         tokio::time::timeout(PATIENCE, self.task).await.expect("the delivery does not end").unwrap();
@@ -267,6 +267,6 @@ async fn alertmanager_receives_notices_opened_before_the_start() {
     assert_eq!(alert["labels"]["alertname"], "MapwardenFault");
     assert_eq!(alert["labels"]["notice"], measured().id);
     assert_eq!(alert["startsAt"], "2026-11-21T10:15:32Z");
-    assert_eq!(attempts("reminded", "delivered"), 0, "a reminder is no notice event");
+    assert_eq!(attempts("reminded", "delivered"), 0, "a reminder is not a notice event");
     delivery.stop().await;
 }

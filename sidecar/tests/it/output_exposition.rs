@@ -15,7 +15,7 @@ use mapwarden_sidecar::view::{AttributionView, ShareView};
 
 use crate::output_fixture::{empty, view};
 
-/// A view of a service with this name: tests share the process's recorder, but no series.
+/// Returns a view of a service with this name: tests share the recorder of the process, but no series.
 fn view_of(service: &str) -> mapwarden_sidecar::view::View {
     let mut view = view();
     let renamed =
@@ -197,7 +197,7 @@ fn a_missing_value_has_no_sample() {
     let entries = r#"mapwarden_map_entries{service="gaps",map="sessions"}"#;
     assert!(text.contains(entries));
     view.maps.iter_mut().for_each(|map| map.entries = Known::missing("no telemetry"));
-    assert!(!exposition.render(&view).contains(entries), "a value that is gone is still shown");
+    assert!(!exposition.render(&view).contains(entries), "a removed value is still shown");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A view as the demo makes it: one service with a bad deploy, and a second sender with little telemetry.
+//! A view like that of the demo: one service with a bad deploy, and a second sender with little telemetry.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub(crate) fn measured() -> Notice {
     serde_json::from_str(mapwarden_engine::notice::samples::MEASURED).unwrap()
 }
 
-/// The sample notice with nothing measured but its SLI.
+/// The sample notice with only its SLI measured.
 pub(crate) fn missing() -> Notice {
     serde_json::from_str(mapwarden_engine::notice::samples::MISSING).unwrap()
 }
@@ -51,7 +51,7 @@ pub(crate) fn admin(view: View) -> (Router, watch::Sender<Arc<View>>) {
     (admin::router(admin, Router::new()), tx)
 }
 
-/// Compares with a golden file, or writes it where `UPDATE_GOLDEN=1`.
+/// Compares a text with a golden file, or writes the file where `UPDATE_GOLDEN=1`.
 pub(crate) fn assert_golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -1,4 +1,4 @@
-//! Notices for people: golden files, replaced templates, broken templates.
+//! Notices in every form: golden files, replaced templates, broken templates.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! What enters each package: which crates it depends on, and which files are in it. Reads what `cargo tree` and `cargo
-//! package --list` print; builds nothing.
+//! The contents of each package: the crates that it depends on, and its files. Reads the output of `cargo tree` and
+//! `cargo package --list`; builds nothing.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -12,7 +12,7 @@ const DEMO_ONLY: [&str; 3] = ["mapwarden", "mapwarden-demo", "ureq"];
 /// Crates of IO, of time and of logging, which the engine cannot name.
 const IO: [&str; 7] = ["tokio", "axum", "hyper", "redb", "reqwest", "tracing", "ureq"];
 
-/// The lines that a cargo command prints.
+/// Returns the lines that a cargo command prints.
 fn cargo(words: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(words)
@@ -24,7 +24,7 @@ fn cargo(words: &[&str]) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// The names of the crates that a package is built from, its own among them.
+/// Returns the names of the crates that a package is built from, including its own.
 fn crates(package: &str, flags: &[&str]) -> BTreeSet<String> {
     let words = ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"];
     let lines = cargo(&[&words[..], flags].concat());

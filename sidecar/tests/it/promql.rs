@@ -1,4 +1,4 @@
-//! Objectives that ask a server: what is counted of its answers, what is not, and what a restart or a bad server changes.
+//! Objectives that query a server: counted and refused answers, restarts and failing servers.
 //! (`tests/real/test_promql.py` does the same with a Prometheus.)
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use mapwarden_sidecar::view::{SloView, SourceView};
 use reqwest::Url;
 use tokio::net::TcpListener;
 
-/// How long anything here may take; nothing waits for it when all is well.
+/// The time after which a wait fails; no passing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a server answers.
@@ -33,29 +33,29 @@ enum Mood {
     Several,
     /// A part above its total.
     TooMuch,
-    /// What is not JSON.
+    /// An answer that is not JSON.
     Garbage,
-    /// More than fits.
+    /// An answer above the size limit.
     Huge,
-    /// Nothing, for ever.
+    /// No answer.
     Silent,
-    /// 503.
+    /// The status 503.
     Busy,
-    /// A wrong query.
+    /// A refusal of the query.
     Refusing,
 }
 
-/// What a server was asked, and how it is to answer.
+/// The requests that a server received, and how it answers.
 struct Asked {
     mood: Mood,
     authorization: Option<String>,
-    /// How often each moment was asked for, in whole seconds, by query.
+    /// How often each moment was queried, in whole seconds, by query.
     moments: BTreeMap<(String, u64), u32>,
 }
 
 type Shared = Arc<Mutex<Asked>>;
 
-/// A server of Prometheus' API on a port of its own.
+/// A server of the Prometheus API on a free port.
 struct Server {
     url: String,
     asked: Shared,
@@ -138,7 +138,7 @@ fn seconds(at: f64) -> u64 {
     at as u64
 }
 
-/// A folder of its own that goes away with the test.
+/// A folder that is removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -148,7 +148,7 @@ impl Folder {
         Self(folder)
     }
 
-    /// Overrides of a sidecar that asks a server, with further lines of the source.
+    /// Returns overrides of a sidecar that queries a server, with further lines of the source.
     fn overrides(&self, url: &str, source: &str) -> Overrides {
         let text = format!(
             "sources:\n  - name: fleet\n    url: {url}\n    every: 1s\n    staleness: 1s\n    timeout: 1s\n    \
@@ -177,7 +177,7 @@ async fn start(overrides: &Overrides) -> Sidecar {
     Sidecar::start(overrides.load().unwrap()).await.unwrap()
 }
 
-/// The objective and its source, once they are as wanted.
+/// Waits until the objective and its source satisfy a condition, and returns them.
 async fn until(
     sidecar: &Sidecar,
     what: &str,
@@ -212,7 +212,7 @@ async fn every_step_counts_once_over_restarts() {
     let overrides = folder.overrides(&server.url, "");
     let began = UnixNanos::now().get() / 1_000_000_000;
     let first = start(&overrides).await;
-    // The reach of 20 steps is there from the first answer on.
+    // The first answer already covers the reach of 20 steps.
     until(&first, "the past", |slo, _| slo.total.get() >= 150).await;
     first.stop().await;
     let second = start(&overrides).await;
@@ -247,19 +247,19 @@ async fn a_failing_server_costs_no_event_and_is_reported() {
         until(&sidecar, message, |_, source| trouble(source).is_some_and(|found| found.contains(message)))
             .await;
         server.set(Mood::Steady);
-        until(&sidecar, "an end of the trouble", |_, source| trouble(source).is_none()).await;
+        until(&sidecar, "the end of the trouble", |_, source| trouble(source).is_none()).await;
     }
     let (slo, source) = until(&sidecar, "events", |_, _| true).await;
     let last = seconds(source.objectives[0].measured_until.unwrap().as_duration().as_secs_f64().ceil());
     let since = seconds(slo.since.as_duration().as_secs_f64());
-    // A trouble of less than the reach is made up for; the view may be a step ahead of what it says of the source.
+    // Steps missed for less than the reach are queried later; the objective's view may be a step ahead of the source's.
     let missing = (10 * (last - since)).abs_diff(slo.total.get());
     assert!(missing <= 10, "{since} {last} {}", slo.total);
     sidecar.stop().await;
 }
 
 #[tokio::test]
-async fn no_data_is_unmeasured_and_too_much_of_a_part_is_refused() {
+async fn no_data_is_unmeasured_and_an_excessive_part_is_refused() {
     let server = Server::start(Mood::Empty).await;
     let folder = Folder::new("empty");
     let sidecar = start(&folder.overrides(&server.url, "")).await;
@@ -277,12 +277,12 @@ async fn no_data_is_unmeasured_and_too_much_of_a_part_is_refused() {
     until(&sidecar, "a measurement", |slo, _| slo.total.get() > 0).await;
     let moments = server.asked.lock().unwrap().moments.clone();
     let twice = moments.values().filter(|times| **times > 1).count();
-    assert_eq!(twice, 0, "what was answered with nothing is asked for again: {moments:?}");
+    assert_eq!(twice, 0, "moments with an empty answer are queried again: {moments:?}");
     sidecar.stop().await;
 }
 
 #[tokio::test]
-async fn a_secret_is_read_when_it_is_needed_and_never_shown() {
+async fn a_secret_is_read_on_demand_and_never_shown() {
     let server = Server::start(Mood::Steady).await;
     let folder = Folder::new("secret");
     let overrides = folder.overrides(&server.url, "    bearer_token: {file: token}\n");

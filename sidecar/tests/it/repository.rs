@@ -1,13 +1,13 @@
-//! The files of this repository that are not code: what operators mount and what people read.
+//! The files of this repository that are not code: those that operators mount, and documents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file with its text.
 pub(crate) struct Text {
-    /// Where it lies, from the root of the repository.
+    /// Its path from the root of the repository.
     pub(crate) path: String,
-    /// What is in it.
+    /// Its text.
     pub(crate) text: String,
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every file under a path of the repository with this ending, sorted; the path may be a file. None if there
+/// Returns every file under a path of the repository with this ending, sorted; the path may be a file. Empty if there
 /// is no such path.
 pub(crate) fn texts(under: &str, ending: &str) -> Vec<Text> {
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ fn collect(path: &Path, ending: &str, found: &mut Vec<Text>) {
     }
 }
 
-/// Every string in a JSON value with the key that it is under.
+/// Returns every string in a JSON value with its key.
 pub(crate) fn strings(value: &serde_json::Value) -> Vec<(String, String)> {
     fn walk(key: &str, value: &serde_json::Value, found: &mut Vec<(String, String)>) {
         match value {
@@ -53,7 +53,7 @@ pub(crate) fn strings(value: &serde_json::Value) -> Vec<(String, String)> {
     found
 }
 
-/// A dashboard or a rule file, parsed; YAML and JSON alike.
+/// Parses a dashboard or a rule file, YAML or JSON.
 pub(crate) fn parse(file: &Text) -> serde_json::Value {
     serde_saphyr::from_str(&file.text).unwrap_or_else(|error| panic!("{}: {error}", file.path))
 }

@@ -1,4 +1,4 @@
-//! What the store keeps: a sidecar that is killed and started again goes on where it was.
+//! The store: a sidecar that is killed and restarted continues from its last commit.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn at(second: u64) -> UnixNanos {
     UnixNanos::new((START + second) * 1_000_000_000)
 }
 
-/// A folder of this test's own, removed at the end.
+/// A folder of this test, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -38,7 +38,7 @@ impl Drop for Folder {
     }
 }
 
-/// What the SDK sends at a second: 100 requests a second since the start, of which one in ten is bad.
+/// The batch of the SDK at a second: 100 requests a second since the start, of which one in ten is bad.
 fn batch(second: u64) -> Batch {
     let resource = Resource { id: 1, service: Arc::from("shop"), ..Resource::default() };
     let point = |metric: &str, pairs: &[(&str, &str)], value| {
@@ -100,7 +100,7 @@ fn a_killed_sidecar_counts_every_event_once() {
     let mut killed = Aggregate::new(Vec::new(), 1_000, at(0));
     for second in 1..=400 {
         whole.take(&batch(second));
-        // Between a commit and the kill up to a second of telemetry is taken and not kept.
+        // Up to a second of telemetry is received between a commit and the kill, and not saved.
         killed.take(&batch(second));
         if second % 7 == 0 {
             killed = restored(&store);
@@ -125,7 +125,7 @@ fn a_killed_sidecar_counts_every_event_once() {
 }
 
 #[test]
-fn the_next_commit_has_what_failed_ones_did_not_write() {
+fn a_commit_includes_the_rows_of_failed_commits() {
     let folder = Folder::new("failed");
     let store = Store::open(&folder.0).unwrap();
     let mut aggregate = Aggregate::new(Vec::new(), 1_000, at(0));
@@ -186,7 +186,7 @@ fn marks_of_forgotten_and_of_silent_series_are_removed() {
     assert_eq!(store.load().unwrap().marks.len(), 1);
     store.commit(&Commit { at: at(11 + 86_400), ..Commit::default() }).unwrap();
     assert_eq!(store.load().unwrap().marks.len(), 0);
-    // The row itself is gone, not only out of sight.
+    // The row itself is removed, not only hidden.
     store.commit(&Commit { at: at(20), ..Commit::default() }).unwrap();
     assert_eq!(store.load().unwrap().marks.len(), 0);
 }
@@ -220,7 +220,7 @@ fn a_series_that_returns_is_not_counted_twice() {
 }
 
 #[test]
-fn an_open_notice_is_kept_however_many_came_after_it() {
+fn an_open_notice_is_kept_after_many_later_ones() {
     let folder = Folder::new("trimmed");
     let store = Store::open(&folder.0).unwrap();
     let kept = |number: u64| {
@@ -242,7 +242,7 @@ fn an_open_notice_is_kept_however_many_came_after_it() {
     assert_eq!((&open.users, &open.tenants), (&truth.users, &truth.tenants));
 }
 
-/// Writes a store as format 1 had it: without corrections and boundaries.
+/// Writes a store of format 1: without corrections and boundaries.
 fn write_format_one(folder: &std::path::Path, kept: &objective::KeptObjective) {
     const META: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
     const OBJECTIVES: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("objectives");
@@ -298,7 +298,7 @@ fn a_store_of_an_older_format_is_converted() {
     let ledger =
         ledger::UnsavedCorrections { entries: vec![(0, entry.clone())], boundaries: vec![boundary.clone()] };
     store.commit(&Commit { at: at(101), ledger, ..Commit::default() }).unwrap();
-    // What has a number stays as it was written first.
+    // An entry that has a number stays as first written.
     let other = AuditEntry { reason: "another reason".to_owned(), ..entry.clone() };
     let again = ledger::UnsavedCorrections { entries: vec![(0, other)], boundaries: Vec::new() };
     store.commit(&Commit { at: at(102), ledger: again, ..Commit::default() }).unwrap();

@@ -11,7 +11,8 @@ use super::time_range::TimeRange;
 use crate::aggregate::timestamp;
 use crate::correction::{Action, Booking, CorrectionKind, Exclusion, ExclusionAlerts, ObjectivePattern};
 
-/// How many corrections act or are planned at once. Raised, each objective is compared with more of them each second.
+/// How many corrections may act or be planned at once. Raised, each objective is compared with more of them each
+/// second.
 pub(super) const MOST: usize = 500;
 
 /// How far ahead the occurrences of an exclusion are computed.
@@ -27,7 +28,7 @@ pub(super) struct ActiveCorrections {
     computed_at: UnixNanos,
 }
 
-/// A correction that acts.
+/// A correction that acts, with the times of its exclusion.
 #[derive(Debug)]
 struct ActiveCorrection {
     id: String,
@@ -74,7 +75,7 @@ impl ActiveCorrections {
         Self { all, computed_at: now }
     }
 
-    /// Whether the occurrences have to be computed again: once a day, and when the clock was set back.
+    /// Whether the occurrences must be computed again: once a day, and when the clock was set back.
     pub(super) fn is_due(&self, now: UnixNanos) -> bool {
         now.since(self.computed_at) >= AGAIN || now < self.computed_at
     }
@@ -94,7 +95,7 @@ impl ActiveCorrections {
         self.all.iter().any(|acting| acting.id == id)
     }
 
-    /// Returns what acts on an objective in a period.
+    /// Returns what the corrections of an objective do in a period.
     pub(super) fn acting(&self, slo: &str, period: TimeRange) -> Effects {
         let mut effects = Effects::default();
         for ActiveCorrection { id, slo: _, recorded: _, effect } in
@@ -116,7 +117,7 @@ impl ActiveCorrections {
         effects
     }
 
-    /// Returns the planned maintenance that is going on; of several, the one that ends last.
+    /// Returns the planned maintenance that is going on; of several, the one with the latest end.
     pub(super) fn maintenance(&self, slo: &str, now: UnixNanos) -> Option<Maintenance> {
         let planned = self.planned(slo, TimeRange { from: now, to: now + Nanos::new(1) });
         let until = planned.map(|(id, time)| Maintenance { correction: id.to_owned(), until: time.to });
@@ -128,7 +129,7 @@ impl ActiveCorrections {
         self.planned(slo, TimeRange { from, to: to + Nanos::new(1) }).next().is_some()
     }
 
-    /// Exclusions that were booked before they began and suppress alerts.
+    /// Returns the exclusions that were booked before they began and suppress alerts.
     fn planned(&self, slo: &str, within: TimeRange) -> impl Iterator<Item = (&str, &TimeRange)> {
         self.all.iter().flat_map(move |acting| {
             let times = match &acting.effect {
@@ -144,7 +145,7 @@ impl ActiveCorrections {
     }
 }
 
-/// The times of an exclusion that a period may hold, or will soon; none once it is over.
+/// Returns the times of an exclusion that a period may hold now or soon; none once it is over.
 fn excludes(exclusion: &Exclusion, now: UnixNanos) -> Option<Effect> {
     let since = timestamp(now.before(REACH));
     let until = timestamp(now).saturating_add(AHEAD).unwrap_or(Timestamp::MAX);

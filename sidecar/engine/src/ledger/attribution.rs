@@ -1,6 +1,6 @@
 //! What spent a budget. Comes in: an objective's events by place, and its map's operations. Goes out: bad events by
-//! version, region, map and operation. Never a part that is not counted: bad events of no known part are the rest, with the
-//! reason, so that parts and rest sum to the whole.
+//! version, region, map and operation. Never returns a part that is not counted: bad events of no known part are the
+//! rest, with the reason, so that parts and rest sum to the whole.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::aggregate::{OTHER, WindowView};
 use super::time_range::TimeRange;
 use mapwarden_objective::Method;
 
-/// What spent a budget since some moment.
+/// What spent a budget since a moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
-    /// Since when: the start of a slot.
+    /// The moment: the start of a slot.
     pub since: UnixNanos,
     /// Bad events since then: the whole that each dimension divides.
     pub bad: Count,
-    /// The share of the period's budget that they spent; none where nothing was measured.
+    /// The share of the period's budget that these events spent; none where nothing was measured.
     pub spent: Option<f64>,
     /// The whole, divided in several ways.
     pub by: Vec<Division>,
@@ -120,7 +120,7 @@ fn is_fine(since: UnixNanos, view: &WindowView<'_>) -> bool {
 struct AttributedInterval {
     /// Its start.
     since: UnixNanos,
-    /// From when on places are known.
+    /// The time from which places are known.
     from: UnixNanos,
     /// Its end.
     until: Until,
@@ -192,7 +192,7 @@ fn by_map(objective: &ObjectiveState, whole: Count) -> Division {
     let (parts, why) = match &objective.definition.about {
         About::Map(map) => (BTreeMap::from([(map.to_string(), whole)]), ""),
         About::Scope(_) => {
-            (BTreeMap::new(), "a request uses several maps, and telemetry does not say which one failed it")
+            (BTreeMap::new(), "a request uses several maps, and telemetry does not say which one failed")
         }
         About::Metric(_) | About::Derived(_) => (BTreeMap::new(), "the objective is not about a map"),
     };

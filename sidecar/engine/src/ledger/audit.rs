@@ -1,5 +1,6 @@
-//! The audit log: who corrected what, and why. Comes in: proposals. Goes out: entries, each with a number that only
-//! increases. Never changes or removes an entry; old entries that no longer act leave memory, not the store.
+//! The audit log: the author, content and reason of each correction. Comes in: proposals. Goes out: entries, with
+//! numbers that only increase. Never changes or removes an entry; old entries that no longer act leave memory, but stay
+//! in the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher as _;
@@ -34,7 +35,7 @@ pub enum Standing {
     Active,
     /// It was withdrawn.
     Withdrawn,
-    /// No period holds its time any more.
+    /// No period holds its time any longer.
     Over,
     /// It is a withdrawal, not a correction.
     Withdrawal,
@@ -111,7 +112,7 @@ impl Audit {
         })
     }
 
-    /// Whether a request with this key was written.
+    /// Whether the log has a request with this key.
     pub(super) fn knows(&self, key: &str) -> bool {
         self.entries.values().any(|entry| entry.key == key)
     }

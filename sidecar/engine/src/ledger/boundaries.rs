@@ -1,6 +1,6 @@
-//! Boundaries of exclusions. Comes in: an objective's events, while fine slots still reach back. Goes out: how much had been
-//! counted at a boundary, for as long as a period may hold it. Never measures again with coarser slots, so an exclusion keeps
-//! its numbers when slots grow coarse.
+//! Boundaries of exclusions. Comes in: an objective's events, while fine slots still reach back. Goes out: the counts
+//! at each boundary, for as long as a period may hold it. Never measures again with coarser slots, so that an exclusion
+//! keeps its numbers when slots grow coarse.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use mapwarden_contract::{Nanos, UnixNanos};
 use crate::aggregate::objective::ObjectiveState;
 use crate::aggregate::slot::{Counts, Level};
 
-/// How many boundaries of one objective are kept; further ones are measured with the slots that are left by then. 64 bytes
-/// each.
+/// How many boundaries of one objective are kept; further ones are measured with the slots that remain. Each takes 64
+/// bytes.
 const MOST: usize = 4_096;
 
 /// The widths at which boundaries are resolved, the finest first.
@@ -23,24 +23,24 @@ pub struct Boundary {
     pub slo: String,
     /// The boundary: a whole minute.
     pub at: UnixNanos,
-    /// Everything counted before it since the objective is measured, except what was forgotten when a clock was set back.
-    /// The events between two boundaries are a difference.
+    /// All events before it since the first measurement of the objective, without those forgotten when a clock was set
+    /// back. The events between two boundaries are a difference.
     pub before: Counts,
 }
 
-/// Which end of an exclusion a boundary is: an exclusion never becomes longer than it was asked for.
+/// Which end of an exclusion a boundary is: an exclusion never becomes longer than requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// An exclusion begins: later, where no slot begins there.
+    /// The start of an exclusion: later, where no slot begins there.
     Start,
-    /// An exclusion ends: earlier, where no slot ends there.
+    /// The end of an exclusion: earlier, where no slot ends there.
     End,
 }
 
 /// The boundaries of one objective.
 #[derive(Debug, Default)]
 pub(super) struct Boundaries {
-    /// What had been counted before each.
+    /// The counts before each.
     kept: BTreeMap<UnixNanos, Counts>,
     changed: BTreeSet<UnixNanos>,
     /// Boundaries up to this moment are not measured again: none, unless a clock was set back.
@@ -52,10 +52,11 @@ impl Boundaries {
         self.kept.insert(at, before);
     }
 
-    /// Returns the moment nearest to `asked`, on the side that shortens an exclusion, that slots resolve, and what had been
-    /// counted then: a whole minute while minutes reach back or where it was measured while they did; else a whole quarter of
-    /// an hour, then two hours, then eight. A start before all of these is where they begin; an end before every slot is
-    /// none. What is measured is kept. Time slices that began before a start are not part of it.
+    /// Returns the moment nearest to `asked`, on the side that shortens an exclusion, that slots resolve, and the
+    /// counts at that moment: a whole minute while minutes reach back or where it was measured while they did; else a
+    /// whole quarter of an hour, then two hours, then eight. A start before all of these is where they begin; an end
+    /// before every slot is none. A measured boundary is kept. Time slices that began before a start are not part of
+    /// it.
     pub(super) fn resolve(
         &mut self,
         asked: UnixNanos,
@@ -90,12 +91,12 @@ impl Boundaries {
         let kept = self.kept.get(&at).copied();
         let is_fine = level == Level::Minute && now.since(at) < level.reach();
         let is_there = is_fine || now.since(at) < objective.slots().reach_of(level)?;
-        // What was measured with fine slots is not measured with coarse ones. While minutes reach back, late events still
-        // count, except those from before a clock was set back: fine slots no longer reach there.
+        // A boundary measured with fine slots is not measured again with coarse ones. While minutes reach back, late
+        // events still count, except those from before a clock was set back: fine slots no longer reach there.
         if !is_there || kept.is_some() && (!is_fine || at <= self.settled) {
             return kept;
         }
-        // A boundary is a whole slot of its level; finer ones may have lost it to a clock that was set back.
+        // A boundary is a whole slot of its level; finer slots may have been removed when a clock was set back.
         let mut since = Counts::default();
         objective.slots().at_level(level, at).for_each(|(_, slice)| since.add(&slice));
         let before = objective.counted().less(&since);
@@ -107,7 +108,7 @@ impl Boundaries {
         Some(before)
     }
 
-    /// Keeps what was measured up to `now` as it is, because the clock was set back to `now`.
+    /// Keeps the boundaries up to `now` unchanged, because the clock was set back to `now`.
     pub(super) fn settle(&mut self, now: UnixNanos) {
         self.settled = now;
     }
@@ -121,7 +122,7 @@ impl Boundaries {
         self.changed.insert(at);
     }
 
-    /// Forgets boundaries that no period holds any more.
+    /// Removes boundaries that no period holds any longer.
     pub(super) fn forget(&mut self, now: UnixNanos) {
         let oldest = now.before(REACH);
         if self.kept.first_key_value().is_some_and(|(at, _)| *at < oldest) {

@@ -1,13 +1,13 @@
-//! The excluded time of a period, and its events. Comes in: the ranges that were asked for. Goes out: the ranges that slots
-//! resolve, and the sum of their events. Never excludes a moment that was not asked for, nor one twice.
+//! The excluded time of a period, and its events. Comes in: the requested ranges. Goes out: the ranges that slots
+//! resolve, and the sum of their events. Never excludes a moment that was not requested, and never excludes one twice.
 
 use super::boundaries::{Boundaries, Side};
 use super::time_range::TimeRange;
 use crate::aggregate::objective::ObjectiveState;
 use crate::aggregate::slot::Counts;
 
-/// Returns the excluded ranges of a period, and the events in them. Each range that was asked for, and each join of ranges
-/// that touch, moves inwards to where slots resolve it; the result covers each moment once. Ascending and disjoint; an end
+/// Returns the excluded ranges of a period, and the events in them. Each requested range, and each join of ranges
+/// that touch, shrinks to where slots resolve it; the result covers each moment once. Ascending and disjoint; an end
 /// after the period is its end. `raw` are the events of the period.
 pub(super) fn excluded(
     asked: &[TimeRange],
@@ -15,7 +15,8 @@ pub(super) fn excluded(
     objective: &ObjectiveState,
     (period, raw): (TimeRange, Counts),
 ) -> (Vec<TimeRange>, Counts) {
-    // The boundaries of each range are measured in time, also where another range covers them: that one may be withdrawn.
+    // The boundaries of each range are measured, also where another range covers them, because that one may be
+    // withdrawn.
     let resolved =
         asked.iter().copied().chain(joined(asked).into_iter().filter(|whole| !asked.contains(whole)));
     let mut resolved: Vec<ResolvedRange> =
@@ -36,16 +37,16 @@ pub(super) fn excluded(
     (apart.into_iter().map(|part| part.range).collect(), sum)
 }
 
-/// A range that slots resolve.
+/// A range that slots resolve, with the counts at its boundaries.
 struct ResolvedRange {
     range: TimeRange,
-    /// What had been counted where it begins.
+    /// The counts at its start.
     before: Counts,
-    /// What had been counted where it ends.
+    /// The counts at its end.
     until: Counts,
 }
 
-/// Moves a range inwards to where slots resolve it; none where nothing of it is left.
+/// Shrinks a range to where slots resolve it; none where nothing of it is left.
 fn resolve(
     TimeRange { from, to }: TimeRange,
     boundaries: &mut Boundaries,
@@ -70,7 +71,7 @@ fn resolve(
     (start < end).then_some(ResolvedRange { range: TimeRange { from: start, to: end }, before, until })
 }
 
-/// Ranges joined where they touch or overlap, ascending.
+/// Joins ranges that touch or overlap; ascending.
 fn joined(asked: &[TimeRange]) -> Vec<TimeRange> {
     let mut asked = asked.to_vec();
     asked.sort_unstable();
@@ -84,7 +85,7 @@ fn joined(asked: &[TimeRange]) -> Vec<TimeRange> {
     joined
 }
 
-/// The later of two sums since the same start.
+/// Returns the later of two sums since the same start.
 fn later(a: Counts, b: Counts) -> Counts {
     Counts { good: a.good.max(b.good), bad: a.bad.max(b.bad), covered: a.covered.max(b.covered) }
 }

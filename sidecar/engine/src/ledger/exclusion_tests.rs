@@ -1,4 +1,5 @@
-//! Exclusions over calendar periods, periods above a month, time slices, and a clock that is set back. The answers are worked out by hand beside each test.
+//! Exclusions over calendar periods, periods above a month, time slices, and a clock that is set back. The comments of
+//! each test derive the expected numbers by hand.
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 86_400;
 
-/// 2027-01-15T08:00:00Z: the edge of an eight-hour slot.
+/// 2027-01-15T08:00:00Z: the start of an eight-hour slot.
 const START: u64 = 1_800_000_000;
 
 fn at(second: u64) -> UnixNanos {
@@ -51,7 +52,7 @@ impl Story {
         Self { aggregate, ledger: Ledger::default(), now: start }
     }
 
-    /// Takes one step after the other until a moment; the events of each are counted in its last second.
+    /// Measures step by step until a moment; the events of each step are counted in its last second.
     fn measure(&mut self, until: u64, width: u64, counts: impl Fn(u64) -> (u64, u64)) {
         while self.now < until {
             let (good, bad) = counts(self.now);
@@ -60,7 +61,7 @@ impl Story {
             let received = at(self.now - 1);
             self.aggregate.take_steps(&Steps { slo: "shop/a".to_owned(), received, steps: vec![step] });
             self.aggregate.advance(at(self.now));
-            // The sidecar looks each second; once in an hour is enough to measure each boundary in time.
+            // The sidecar evaluates each second; once an hour is enough to measure each boundary in time.
             if self.now.is_multiple_of(HOUR) {
                 self.state();
             }
@@ -116,12 +117,12 @@ fn a_month_of_743_hours_excludes_exactly() {
         objective(berlin("2027-01-01T00:00", CalendarUnit::Month), Method::Occurrences),
         utc("2027-02-28T12:00:00Z"),
     );
-    // Over the start of the month: 90 minutes of it count.
+    // Across the start of the month: 90 minutes of it count.
     story.exclude(utc("2027-02-28T22:00:00Z"), utc("2027-03-01T00:30:00Z"));
     // 01:30 to 03:30 on the 27th, and for two hours from 01:30 on the next two days; on the 28th 02:00 is skipped.
     let (from, to) = (utc("2027-03-27T00:30:00Z"), utc("2027-03-27T02:30:00Z"));
     story.book("daily", exclusion(from, to, Some("FREQ=DAILY;COUNT=3")));
-    // Over the end of the month.
+    // Across the end of the month.
     story.exclude(utc("2027-03-31T21:30:00Z"), utc("2027-04-01T02:00:00Z"));
     story.measure(utc("2027-03-31T21:50:00Z"), 10 * MINUTE, |_| (5, 1));
     let state = story.state();
@@ -136,7 +137,7 @@ fn a_month_of_743_hours_excludes_exactly() {
         ("2027-03-31T21:30:00Z", "2027-03-31T21:50:00Z"),
     ];
     assert_eq!(times(&state), expected.map(|(from, to)| (utc(from), utc(to))));
-    // In April only what lies in April is excluded: three steps, which is all that there is.
+    // In April only the part within April is excluded: three steps, which are all of them.
     story.measure(utc("2027-03-31T22:30:00Z"), 10 * MINUTE, |_| (5, 1));
     let state = story.state();
     assert_eq!(numbers(&state), (0, 0, 15, 3));
@@ -150,10 +151,10 @@ fn a_day_of_25_hours_excludes_both_hours_from_two_to_three() {
     story.measure(utc("2027-10-31T22:50:00Z"), 10 * MINUTE, |_| (5, 1));
     // 02:00 summer time to 03:00 winter time.
     story.exclude(utc("2027-10-31T00:00:00Z"), utc("2027-10-31T02:00:00Z"));
-    // Since 22:00Z of the 30th: 24 h 50 min, of which two hours go.
+    // Since 22:00Z of the 30th: 24 h 50 min, of which two hours are excluded.
     let state = story.state();
     assert_eq!(numbers(&state), (137 * 5, 137, 60, 12));
-    // From midnight to midnight nothing is left, and a budget of nothing is none.
+    // From midnight to midnight nothing is left, so that there is no budget.
     story.exclude(utc("2027-10-30T22:00:00Z"), utc("2027-10-31T23:00:00Z"));
     let state = story.state();
     assert_eq!((numbers(&state), state.corrected.remaining), ((0, 0, 149 * 5, 149), None));
@@ -171,13 +172,14 @@ fn an_exclusion_80_days_ago_shrinks_to_eight_hours() {
     // 60 days later, one hour to 23 hours after the start of the 20th day: slots of eight hours begin at 8, 16, 24.
     let late = story.exclude(day(20, 1), day(20, 23));
     let state = story.state();
-    // What was measured in time stays excluded, beside what slots resolve now.
+    // The boundaries measured in time stay excluded, beside those that slots resolve now.
     let both = [(day(20, 1) + 30 * MINUTE, day(20, 5) + 30 * MINUTE), (day(20, 8), day(20, 16))];
     assert_eq!(times(&state), both);
     assert_eq!(numbers(&state), (1_908 * 60, 1_908 * 12, 720, 144));
     story.book("w", withdrawal(&late.id));
     assert_eq!(numbers(&story.state()), (1_916 * 60, 1_916 * 12, 240, 48));
-    // 90 days after its end nothing of it is left in the period, which holds 270 slots of eight hours, this one begun.
+    // 90 days after its end none of it is left in the period, which holds 270 slots of eight hours, the last of them
+    // partial.
     story.measure(day(111, 0), HOUR, |_| (60, 12));
     let state = story.state();
     assert_eq!((state.corrected.excluded.bad.get(), state.corrected.corrections.len()), (0, 0));
@@ -185,7 +187,7 @@ fn an_exclusion_80_days_ago_shrinks_to_eight_hours() {
 }
 
 #[test]
-fn a_year_excludes_nothing_that_no_slot_resolves() {
+fn time_that_no_slot_resolves_is_not_excluded() {
     let slo = objective(berlin("2027-01-01T00:00", CalendarUnit::Year), Method::Occurrences);
     let mut story = Story::new(slo, START);
     let day = |day: u64| START + day * DAY;
@@ -193,12 +195,12 @@ fn a_year_excludes_nothing_that_no_slot_resolves() {
     story.measure(day(100), HOUR, |_| (60, 12));
     assert_eq!(numbers(&story.state()), (2_376 * 60, 2_376 * 12, 1_440, 288));
     story.book("w", withdrawal(&in_time.id));
-    // Slots reach 93 days back, to the seventh day: what ended before is not resolved.
+    // Slots reach 93 days back, to the seventh day: a range that ended earlier is not resolved.
     let before = story.exclude(day(3), day(4));
     let state = story.state();
     assert_eq!((times(&state), numbers(&state).3), (Vec::new(), 0));
     story.book("w2", withdrawal(&before.id));
-    // What began before begins with the first slot that is known: 20 days without the eight hours that leave.
+    // A range that began earlier begins with the first known slot: 20 days without the eight hours that leave.
     story.exclude(day(3), day(27));
     let state = story.state();
     assert_eq!(times(&state), [(day(7) + 8 * HOUR, day(27))]);
@@ -209,7 +211,7 @@ fn a_year_excludes_nothing_that_no_slot_resolves() {
 fn whole_time_slices_are_excluded() {
     let target = Ratio::new(0.95).unwrap();
     let minutes = |minutes: u64| Nanos::from_secs(minutes * MINUTE);
-    // (name, how time slices are judged, asked for from and to a minute, excluded good and bad parts)
+    // (name, how time slices are judged, requested minutes from and to, excluded good and bad parts)
     let whole = Method::Timeslices { slice: minutes(5), target };
     let shares = Method::RatioTimeslices { slice: minutes(5) };
     let hours = Method::Timeslices { slice: minutes(60), target };
@@ -220,7 +222,7 @@ fn whole_time_slices_are_excluded() {
         ("good ones, too", whole, (0, 60), (7, 5)),
         ("by their share", shares, (9, 36), (2_500, 2_500)),
         ("hours", hours, (1, 180), (1, 1)),
-        ("longer than they", hours, (0, 59), (0, 0)),
+        ("longer slices", hours, (0, 59), (0, 0)),
     ];
     for (name, method, (from, to), expected) in cases {
         let mut story = Story::new(objective(Period::default(), method), START);
@@ -240,14 +242,14 @@ fn whole_time_slices_are_excluded() {
 #[test]
 fn a_clock_set_back_does_not_change_an_exclusion() {
     let minute = |minute: u64| START + minute * MINUTE;
-    // (name, set back from and to a minute, excluded minutes of 60 to 540 that were measured)
+    // (name, set back from a minute to a minute, excluded minutes of the measured 60 to 540)
     let cases = [
         ("not", 560, 560, 480),
         ("after its end, to after its end", 560, 545, 480),
         ("after its end, to within", 560, 530, 480),
         ("within, to within", 500, 470, 480),
-        ("by an hour and a half, as in a machine that took its zone for another", 650, 560, 480),
-        // Only quarters of an hour reach back there: the five minutes of the one that holds the clock are let go.
+        ("by an hour and a half, as on a machine with a wrong zone", 650, 560, 480),
+        // Only quarters of an hour reach back there: the five minutes of the quarter with the current time are dropped.
         ("by eight hours, to within", 1_020, 530, 475),
         ("by eight hours, to after its end", 1_030, 545, 480),
     ];
@@ -258,7 +260,7 @@ fn a_clock_set_back_does_not_change_an_exclusion() {
         story.state();
         story.set_back(minute(to));
         story.state();
-        // Minutes ahead of the clock are forgotten, and measured again as they come.
+        // Minutes ahead of the clock are removed, and measured again when they come.
         story.measure(minute(from.max(600) + 30), MINUTE, |_| (9, 1));
         let state = story.state();
         assert_eq!(times(&state), [(minute(60), minute(540))], "{name}");
@@ -267,7 +269,7 @@ fn a_clock_set_back_does_not_change_an_exclusion() {
     }
 }
 
-/// Ranges within so many minutes: their starts and lengths.
+/// Ranges within this many minutes, by start and length.
 fn ranges(minutes: u64) -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec((0..minutes, 1_u64..200), 1..5)
 }
@@ -276,11 +278,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn an_exclusion_over_nothing_changes_nothing(
+    fn an_exclusion_without_events_changes_nothing(
         counts in prop::collection::vec((0_u64..9, 0_u64..5), 60), away in 60_u64..300, length in 1_u64..60
     ) {
         let mut story = Story::new(objective(Period::default(), Method::Occurrences), START);
-        // An hour of events, and then hours of none.
+        // An hour of events, and then hours without events.
         let minute = |second: u64| usize::try_from((second - START) / MINUTE).unwrap();
         story.measure(START + 6 * HOUR, MINUTE, |second| counts.get(minute(second)).copied().unwrap_or_default());
         let before = story.state();

@@ -1,5 +1,6 @@
-//! How long a budget lasts. Comes in: what is left, and how fast it was spent in the last hour and the last day. Goes out: a
-//! range for each. Never a single guess: the width of the range follows from how much the burn varies within a window.
+//! How long a budget lasts. Comes in: what is left, and how fast it was spent in the last hour and the last day. Goes
+//! out: a range for each. Never returns a single estimate: the width of the range follows from how much the burn varies
+//! within a window.
 
 use mapwarden_contract::{BudgetFraction, BurnRate, Count, Nanos, Ratio, UnixNanos};
 
@@ -20,7 +21,7 @@ const STUDENT: [f64; 23] = [
 /// How long a budget lasts if events continue as before.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forecast {
-    /// What was left when it was made.
+    /// The share of the budget that was left when the forecast was made.
     pub left: Option<BudgetFraction>,
     /// At the burn of the last hour, and of the last day.
     pub scenarios: Vec<Scenario>,
@@ -31,22 +32,22 @@ pub struct Forecast {
 pub struct Scenario {
     /// The window.
     pub window: Window,
-    /// How many parts of it held events: the burn's spread is measured between them.
+    /// How many of its parts held events: the spread of the burn is measured between them.
     pub parts: usize,
     /// How fast the budget was spent; none where nothing was measured.
     pub burn: Option<Burn>,
-    /// When what is left is spent.
+    /// When the rest is spent.
     pub outlook: Outlook,
     /// The events of the parts.
     pub counts: Vec<Counts>,
 }
 
-/// A burn rate and the range in which it is, by [`CONFIDENCE`].
+/// A burn rate and its confidence range, by [`CONFIDENCE`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Burn {
     /// The lower end.
     pub low: BurnRate,
-    /// As it was measured.
+    /// The measured rate.
     pub measured: BurnRate,
     /// The upper end.
     pub high: BurnRate,
@@ -55,11 +56,11 @@ pub struct Burn {
 /// When a budget is spent. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
-    /// It is spent already.
+    /// It is already spent.
     Spent,
-    /// Nothing was measured, so it is not known.
+    /// Nothing was measured, so the end is unknown.
     Unmeasured,
-    /// It lasts for a whole period and longer.
+    /// It lasts for a whole period or longer.
     Lasts,
     /// It is spent between two times.
     Within {
@@ -94,7 +95,7 @@ pub(super) fn forecast(
     Forecast { left, scenarios: scenarios.into() }
 }
 
-/// The counts of a window's parts, as many as `parts`, by the slots that the window is read from.
+/// Returns the counts of the `parts` parts of a window, from the slots that the window is read from.
 fn split(objective: &ObjectiveState, window: Window, parts: usize, now: UnixNanos) -> Vec<Counts> {
     let level = objective.slots().level_of(window);
     let width = level.width().get();
@@ -112,9 +113,9 @@ fn split(objective: &ObjectiveState, window: Window, parts: usize, now: UnixNano
     counts
 }
 
-/// The burn rate of all parts, and the wider of two ranges: Wilson's, which holds for few events, and that of
+/// Returns the burn rate of all parts, and the wider of two ranges: Wilson's, which holds for few events, and that of
 /// a ratio of sums over parts that differ (W. G. Cochran, "Sampling Techniques", 1977, 2.11 and 6.3), which holds where
-/// events are bad together.
+/// bad events come together.
 fn burn(parts: &[Counts], target: Ratio) -> Option<Burn> {
     let (good, bad) =
         parts.iter().fold((Count::ZERO, Count::ZERO), |sum, part| (sum.0 + part.good, sum.1 + part.bad));
@@ -134,7 +135,7 @@ fn burn(parts: &[Counts], target: Ratio) -> Option<Burn> {
     })
 }
 
-/// Returns Student's t for the spread between so many parts; 0 where there is none.
+/// Returns Student's t for the spread between this many parts; 0 where there is none.
 pub fn student(parts: usize) -> f64 {
     parts.checked_sub(2).and_then(|at| STUDENT.get(at)).copied().unwrap_or(0.0)
 }
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_is_as_wide_as_the_parts_differ() {
+    fn the_range_follows_the_spread_of_the_parts() {
         // By hand: r = 0.1; residues (10 - 10)^2 = 0 everywhere, so that Wilson's range of 40 in 400 is the wider one.
         let (low, measured, high) = range(&[part(90, 10); 4]);
         assert!((measured - 1.0).abs() < 1e-9);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_parts_do_not_count_for_the_spread() {
+    fn parts_without_events_do_not_affect_the_spread() {
         let (with, without) =
             (range(&[part(90, 10), part(0, 0), part(70, 30)]), range(&[part(90, 10), part(70, 30)]));
         assert_eq!(with, without);
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_spent_lasts_or_is_between() {
+    fn a_budget_is_spent_lasts_or_ends_within_a_range() {
         let left = |share| BudgetFraction::new(share).ok();
         let burn = |low, measured, high| {
             let rate = |rate| BurnRate::new(rate).unwrap();

@@ -38,7 +38,7 @@ use crate::correction::{AuditEntry, Proposal, ProposalError, WrittenEntry};
 /// each takes some ten microseconds.
 const REFRESH: Nanos = Nanos::from_secs(5);
 
-/// For how long after planned maintenance telemetry may be missing before a notice opens.
+/// How long telemetry may be missing after planned maintenance before a notice opens.
 const TELEMETRY_BACK: Nanos = Nanos::from_secs(300);
 
 /// What changed in the ledger since it was last saved.
@@ -50,7 +50,7 @@ pub struct UnsavedCorrections {
     pub boundaries: Vec<Boundary>,
 }
 
-/// All corrections and what follows from them. Stage state: pure functions of arguments and this state.
+/// All corrections and what follows from them. All functions are pure in their arguments and this state.
 #[derive(Debug, Default)]
 pub struct Ledger {
     audit: Audit,
@@ -62,7 +62,7 @@ pub struct Ledger {
     analyses: BTreeMap<String, CachedAnalysis>,
 }
 
-/// What is not computed each second.
+/// Results that are not computed each second.
 #[derive(Debug)]
 struct CachedAnalysis {
     at: UnixNanos,
@@ -73,7 +73,7 @@ struct CachedAnalysis {
 }
 
 impl Ledger {
-    /// Puts back what the store kept: all entries with their numbers, in any order, and boundaries.
+    /// Restores the state from the store: all entries with their numbers, in any order, and boundaries.
     pub fn restore(entries: Vec<(u64, AuditEntry)>, boundaries: Vec<Boundary>, now: UnixNanos) -> Self {
         let mut ledger = Self { audit: Audit::restore(entries), ..Self::default() };
         for Boundary { slo, at, before } in boundaries {
@@ -84,7 +84,7 @@ impl Ledger {
         ledger
     }
 
-    /// Computes which corrections act, and their standing in the log.
+    /// Computes which corrections act, and the standing of each in the log.
     fn recompute(&mut self, now: UnixNanos) {
         self.active = ActiveCorrections::of(&self.audit, now);
         self.log = self.audit.newest_first(|id| self.active.holds(id)).into();
@@ -93,7 +93,7 @@ impl Ledger {
     /// Decides about a proposal, and writes it into the audit log.
     ///
     /// # Errors
-    /// The correction to withdraw does not exist or is withdrawn already, the key was used for something else, or there is no
+    /// The correction to withdraw does not exist or is already withdrawn, the key was used for another request, or there is no
     /// room.
     pub fn propose(
         &mut self,
@@ -195,8 +195,8 @@ impl Ledger {
         corrected
     }
 
-    /// Returns the budgets as they are reported, by id: under planned maintenance neither a tier nor the sequential test
-    /// fires. Nor do they for the length of the tier's short window after its end, which still holds planned time.
+    /// Returns the reported budgets by id: under planned maintenance neither a tier nor the sequential test
+    /// fires. Neither fires for the length of the tier's short window after its end, which still holds planned time.
     pub fn judge(
         &self,
         budgets: &Arc<BTreeMap<String, BudgetState>>,
@@ -240,7 +240,7 @@ impl Ledger {
         UnsavedCorrections { boundaries: boundaries.collect(), entries: self.audit.take_unsaved() }
     }
 
-    /// Takes back what the store could not save.
+    /// Marks changes that the store could not save as unsaved again.
     pub fn redirty(&mut self, unsaved: &UnsavedCorrections) {
         let UnsavedCorrections { entries, boundaries } = unsaved;
         self.audit.put_back(entries);
@@ -251,14 +251,14 @@ impl Ledger {
         }
     }
 
-    /// Forgets boundaries that no period holds, and removes old entries from memory; the store keeps every entry.
+    /// Removes boundaries that no period holds, and old entries from memory; the store keeps every entry.
     pub fn forget(&mut self, now: UnixNanos) {
         self.boundaries.values_mut().for_each(|boundaries| boundaries.forget(now));
         self.audit.forget(|id| self.active.holds(id));
     }
 }
 
-/// `1 - bad / ((1 - target) x all)`; none where there is no event.
+/// Returns `1 - bad / ((1 - target) x all)`; none where there is no event.
 fn remaining(good: Count, bad: Count, target: Ratio) -> Option<BudgetFraction> {
     let ratio = Ratio::of(bad, good + bad)?;
     BudgetFraction::new(1.0 - ratio.get() / target.complement().get()).ok()

@@ -14,7 +14,7 @@ use crate::aggregate::slot::Counts;
 pub struct LedgerState {
     /// The period of the budget, up to now.
     pub period: TimeRange,
-    /// The measured events of the budget.
+    /// The measured events of the period.
     pub raw: Counts,
     /// The budget after corrections.
     pub corrected: Corrected,
@@ -22,7 +22,7 @@ pub struct LedgerState {
     pub forecast: Arc<Forecast>,
     /// What spent it: over the period, and since the onset of the open notice.
     pub attribution: Arc<[Attribution]>,
-    /// The maintenance that is planned for now.
+    /// The planned maintenance that is going on.
     pub maintenance: Option<Maintenance>,
 }
 
@@ -41,7 +41,7 @@ pub struct Corrected {
     pub deducted: Count,
     /// Bad events that were taken away.
     pub refunded: Count,
-    /// The excluded time of the period, at the resolution of its slots: within what was asked for.
+    /// The excluded time of the period, at the resolution of its slots: within the requested ranges.
     pub exclusions: Vec<TimeRange>,
     /// The corrections that act in the period, oldest first, by id.
     pub corrections: Vec<String>,

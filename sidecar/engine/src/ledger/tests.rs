@@ -13,7 +13,7 @@ use crate::observation::{Batch, Observation, Point, PointValue, Resource, Tempor
 
 use mapwarden_contract::names::{attribute, wire};
 
-/// 2027-01-15T08:00:00Z: the edge of a two-hour slot.
+/// 2027-01-15T08:00:00Z: the start of a two-hour slot.
 const START: u64 = 1_800_000_000;
 
 fn at(second: u64) -> UnixNanos {
@@ -123,7 +123,7 @@ fn an_exclusion_keeps_its_numbers_when_slots_grow_coarse() {
     assert_eq!((state.raw.good.get(), state.raw.bad.get()), (850, 50));
     assert_eq!(state.corrected.remaining, BudgetFraction::new(1.0).ok());
     assert_eq!(state.corrected.corrections, std::slice::from_ref(&entry.id));
-    // A week later nothing finer than two hours is there, and the numbers are the same, also after a restart.
+    // A week later only two-hour slots remain, and the numbers are the same, also after a restart.
     let week = 7 * 86_400;
     aggregate.take(&batch(week, 850, 50));
     assert_eq!(numbers(&step(&mut ledger, &aggregate, week)), (850, 0, 0, 50));
@@ -131,7 +131,7 @@ fn an_exclusion_keeps_its_numbers_when_slots_grow_coarse() {
     assert_eq!((entries.len(), boundaries.len()), (1, 2));
     let mut again = Ledger::restore(entries, boundaries, at(week));
     assert_eq!(numbers(&step(&mut again, &aggregate, week)), (850, 0, 0, 50));
-    // What leaves the period takes its correction along.
+    // Events that leave the period take their correction along.
     let gone = 31 * 86_400;
     aggregate.take(&batch(gone, 950, 50));
     assert_eq!(numbers(&step(&mut again, &aggregate, gone)), (100, 0, 0, 0));
@@ -143,7 +143,7 @@ fn an_exclusion_keeps_its_numbers_when_slots_grow_coarse() {
 fn a_late_exclusion_shrinks_to_whole_slots() {
     let minutes: Vec<_> = (0..240).map(|_| (9, 1)).collect();
     let (aggregate, _) = aggregate_of(&minutes);
-    // (name, booked after, asked for minutes, excluded minutes)
+    // (name, booked after, requested minutes, excluded minutes)
     let hours = 3_600;
     let cases = [
         ("within six hours, by the minute", 5 * hours, (33, 104), (33, 104)),
@@ -204,7 +204,7 @@ fn only_planned_maintenance_suppresses_tiers() {
     assert!(firing(&planned, 7_199).1.is_empty());
     let maintenance = step(&mut planned, &aggregate, 7_199).maintenance.unwrap();
     assert_eq!(maintenance, Maintenance { correction: entry.id, until: at(7_200) });
-    // After the end each tier comes back once its short window holds nothing that was planned.
+    // After the end, each tier can fire again once its short window holds no planned time.
     let (all, names) = firing(&planned, 7_200 + 299);
     assert!(all > 0 && names.is_empty(), "{names:?}");
     let mut keeps = Ledger::default();
@@ -275,7 +275,7 @@ fn a_full_ledger_accepts_only_withdrawals() {
     ledger.propose(proposal("one more", refund(10, 1)), &view).unwrap();
 }
 
-/// Any correction of the first five hours, by minutes.
+/// Any correction of the first five hours, in minutes.
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         (0_u64..18_000, 1_u64..9_000).prop_map(|(from, length)| exclusion(from, from + length)),
@@ -323,7 +323,7 @@ proptest! {
         let before = step(&mut ledger, &aggregate, second);
         let entry = book(&mut ledger, &aggregate, second, "withdrawn", withdrawn);
         step(&mut ledger, &aggregate, second);
-        // The withdrawal may come days later, when fine slots are gone; all boundaries were seen in time.
+        // The withdrawal may come days later, when fine slots are gone; all boundaries were measured in time.
         let seen = second + 9_100;
         step(&mut ledger, &aggregate, seen);
         let then = seen + later * 3_600;
@@ -388,7 +388,7 @@ proptest! {
         }
         let before = step(&mut ledger, &aggregate, second);
         let UnsavedCorrections { entries, boundaries } = ledger.unsaved();
-        // Written twice and read in another order, it is the same log.
+        // Written twice and read in another order, the log is the same.
         let again = entries.iter().rev().chain(&entries).cloned().collect();
         let mut restored = Ledger::restore(again, boundaries, at(second));
         prop_assert_eq!(restored.log(), ledger.log());

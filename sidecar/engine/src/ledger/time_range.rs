@@ -2,7 +2,7 @@
 
 use mapwarden_contract::UnixNanos;
 
-/// A range of time, without its end.
+/// A range of time that excludes its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeRange {
     /// The first moment.
@@ -16,7 +16,7 @@ impl TimeRange {
         self.from < other.to && other.from < self.to
     }
 
-    /// Whether it holds a moment, its end included: a period ends now.
+    /// Whether it holds a moment, its end included, because a period ends now.
     pub(super) fn holds(self, at: UnixNanos) -> bool {
         self.from <= at && at <= self.to
     }

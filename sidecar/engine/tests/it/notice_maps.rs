@@ -1,4 +1,4 @@
-//! What a notice says about the map behind a fault, second by second: from what the SDK's recorder sends.
+//! What a notice reports about the map behind a fault, second by second, from the batches of the SDK's recorder.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::notices::{START, Sidecar, at, attributes, restart};
 
 const MAP: (&str, &str) = (attribute::MAP, "routes");
 
-/// A process that sends the map `routes` like the SDK.
+/// A process that sends the telemetry of the map `routes` as the SDK does.
 pub(crate) struct Process(Arc<Resource>);
 
 impl Process {
@@ -77,7 +77,7 @@ pub(crate) fn evidence(notice: &Notice) -> &MapEvidence {
     notice.map.value().unwrap()
 }
 
-/// A table that is written each second until 600 and again from 735 on, and ought to be at most 30 s old.
+/// A map that is written each second until 600 and again from 735 on, and should be at most 30 s old.
 fn stale(sidecar: &mut Sidecar, process: &Process, seconds: std::ops::Range<u64>) {
     for second in seconds {
         let written = if (600..735).contains(&second) { 600 } else { second };
@@ -111,7 +111,7 @@ fn a_freshness_notice_shows_the_age_of_the_map() {
     let (over, resolved) = sidecar.events(Transition::Resolved)[0];
     assert!((735..850).contains(&over), "resolved at {over}");
     let longest = evidence(resolved).without_write.unwrap().as_secs_f64();
-    assert_eq!(longest, 134.0, "what is written after the end does not hide the fault");
+    assert_eq!(longest, 134.0, "writes after the end do not hide the fault");
 }
 
 /// Checkout fails and one key of the map takes most of the operations, from 600 on.
@@ -125,7 +125,7 @@ fn hot(sidecar: &mut Sidecar, process: &Process, seconds: std::ops::Range<u64>) 
             sum(wire::MAP_SAMPLED_OPERATIONS.name, &[], (0, second), second * 1_000),
         ];
         observations.extend(events(second, second * 1_000 - since * 300, since * 300));
-        // `k1` takes 5 % and then 60 %, `k2` 4 % all the time, `k3` is one of the hottest for a while.
+        // `k1` takes 5 % and then 60 %, `k2` always 4 %, `k3` is one of the hottest for a while.
         let keys = [("k1", 50 * second + 550 * since), ("k2", 40 * second)];
         let hot_key = |key, count, start| {
             sum(wire::MAP_HOT_KEY_OPERATIONS.name, &[(attribute::KEY, key)], (start, second), count)
@@ -178,7 +178,7 @@ fn a_hot_key_shows_the_counts_of_its_share() {
     assert_eq!(map.full.map(|full| full.get()), Some(0.99));
     let view = sidecar.aggregate.at(at(719));
     let (_, map) = view.maps().next().unwrap();
-    // The last minute and the second that it begins in; `k3` left it 40 s ago.
+    // The last minute and the second in which it begins; `k3` left it 40 s ago.
     let (from, until) = (at(659), Until::Through(at(719)));
     let keys = map.hot_keys.between(from, until, at(719));
     let keys: Vec<_> = keys.iter().map(|(key, operations)| (&***key, operations.get())).collect();
@@ -282,7 +282,7 @@ fn first_failures_of_an_old_process_count_in_full() {
             sum(wire::MAP_FAILURES.name, &pairs, (0, second), count)
         };
         let mut observations = vec![gauge(wire::MAP_ENTRIES.name, &[], second, 9.0)];
-        // One kind is as old as the process, the other one begins with five at once.
+        // One kind is as old as the process, the other begins with five at once.
         observations.push(failed("get", 7_000 + second));
         observations.extend((second >= 1_005).then(|| failed("load", second - 1_000)));
         sidecar.aggregate.take(&process.batch(second, observations));
@@ -294,7 +294,7 @@ fn first_failures_of_an_old_process_count_in_full() {
 }
 
 #[test]
-fn a_key_with_a_new_name_is_no_hypothesis() {
+fn a_renamed_key_is_not_a_hypothesis() {
     let (mut sidecar, process) = (Sidecar::new(), Process::new(1));
     for second in 1..720_u64 {
         let since = second.saturating_sub(600);
@@ -304,7 +304,7 @@ fn a_key_with_a_new_name_is_no_hypothesis() {
             sum(wire::MAP_SAMPLED_OPERATIONS.name, &[], (0, second), second * 1_000),
         ];
         observations.extend(events(second, second * 1_000 - since * 300, since * 300));
-        // Half of the operations ask for one key all the time; from the fault on the map does not hold it.
+        // Half of the operations always look up one key; from the fault on the map does not hold it.
         let (key, start) = if second <= 600 { ("eu-west-1", 0) } else { ("99b6f095e379dffb", 600) };
         let pairs = [(attribute::KEY, key)];
         observations.push(sum(

@@ -1,4 +1,4 @@
-//! The attribution of a fault's bad events in its notice: parts that sum to the whole, over the fault's own interval.
+//! The attribution of a fault's bad events in its notice: parts that sum to the whole, over the interval of the fault.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ fn every_notice_adds_up(sidecar: &Sidecar) {
     for (second, notice) in notices {
         let Known::Value(spent) = &notice.spent_by else { panic!("{second}: {:?}", notice.spent_by) };
         let sli = &notice.slis[0];
-        assert_eq!(spent.bad, sli.total - sli.good.unwrap(), "{second}: as many as the SLI has");
+        assert_eq!(spent.bad, sli.total - sli.good.unwrap(), "{second}: the number of the SLI");
         for share in &spent.by {
             let parts: u64 = share.parts.iter().map(|part| part.bad.get()).sum();
             let rest = share.rest.as_ref().map_or(0, |rest| rest.bad.get());
@@ -38,7 +38,7 @@ fn every_notice_adds_up(sidecar: &Sidecar) {
     }
 }
 
-/// What a process of a version sent until a second: cumulative counts by region, from `since` on.
+/// The batch of a process of a version at a second: cumulative counts by region, from `since` on.
 fn batch_of(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, u64)]) -> Batch {
     let version = version.map(Arc::from);
     let resource = Resource { id, service: Arc::from("shop"), version, ..Resource::default() };
@@ -58,7 +58,7 @@ fn batch_of(id: u64, version: Option<&str>, second: u64, counts: &[(&str, &str, 
 fn attribution_covers_the_onset_to_the_end() {
     let mut sidecar = Sidecar::new();
     // Five minutes in which v1 alone fails now and then; from 300 to 360 v2 fails in two regions and a process that
-    // sends no version fails, too; then all is well.
+    // sends no version fails, too; then nothing fails.
     for second in 1..=420_u64 {
         let fault = second.clamp(300, 360) - 300;
         let before = second.min(300);
@@ -77,14 +77,14 @@ fn attribution_covers_the_onset_to_the_end() {
         (resolved[0].1.onset, spent.since),
         (mapwarden_engine::aggregate::timestamp(at(301)), resolved[0].1.onset)
     );
-    // Sixty seconds of 40 bad events; what v1 failed before the onset is not of this fault.
+    // Sixty seconds of 40 bad events; failures of v1 before the onset do not belong to this fault.
     assert_eq!(spent.bad.get(), 2_400);
     assert_eq!(divided(spent, "version"), Some((vec![part("v2", 2_280)], 120)));
     assert_eq!(divided(spent, "region"), Some((vec![part("eu", 1_800), part("us", 480)], 120)));
     assert_eq!(
         (divided(spent, "map"), divided(spent, "operation")),
         (None, None),
-        "a request is of no one map"
+        "a request has no single map"
     );
 }
 
@@ -113,7 +113,7 @@ fn map_failures_are_attributed_by_operation() {
     let resolved = sidecar.events(Transition::Resolved);
     let spent = resolved[0].1.spent_by.value().unwrap();
     let expected = vec![part("insert rejected", 1_500), part("get_or_insert_with failed", 900)];
-    assert_eq!(divided(spent, "operation"), Some((expected, 0)), "a miss is no failure");
+    assert_eq!(divided(spent, "operation"), Some((expected, 0)), "a miss is not a failure");
     assert_eq!(divided(spent, "map"), Some((vec![part("routes", 2_400)], 0)));
     assert_eq!(divided(spent, "version"), Some((vec![part("v1", 2_400)], 0)));
     assert_eq!(divided(spent, "region"), None, "no region was sent");

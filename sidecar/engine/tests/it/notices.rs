@@ -1,4 +1,4 @@
-//! From batches to notices, second by second, without a clock: what opens, what it says, and when it is over.
+//! From batches to notices, second by second, without a clock: what opens, what it reports, and when it ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) fn attributes(pairs: &[(&str, &str)]) -> Attributes {
     pairs.into()
 }
 
-/// A process that sends like the SDK: cumulative counts by region, once a second.
+/// A process that sends cumulative counts by region once a second, as the SDK does.
 pub(crate) struct Process {
     resource: Arc<Resource>,
     start: UnixNanos,
@@ -57,7 +57,7 @@ impl Process {
         }
     }
 
-    /// Events of one second in one region, each by a user of its own.
+    /// Events of one second in one region, each by a distinct user.
     fn serve(&mut self, second: u64, region: &'static str, good: u64, bad: u64) {
         *self.counts.entry((region, "good")).or_default() += good;
         *self.counts.entry((region, "bad")).or_default() += bad;
@@ -114,7 +114,7 @@ impl Process {
     }
 }
 
-/// The sidecar's pure half.
+/// The parts of the sidecar without IO.
 pub(crate) struct Sidecar {
     pub(crate) aggregate: Aggregate,
     budgets: Arc<BTreeMap<String, BudgetState>>,
@@ -245,7 +245,7 @@ fn a_bad_deploy_is_one_notice_with_every_part() {
     let (over, resolved) = resolved[0];
     assert!(over <= 4_000 + 40, "resolved at {over}");
     assert_eq!(resolved.id, notice.id);
-    assert!(resolved.slis[0].current.value().unwrap() < &0.81, "what came after the end does not dilute it");
+    assert!(resolved.slis[0].current.value().unwrap() < &0.81, "events after the end do not dilute it");
     let parts = &sidecar.notices.counters().parts;
     assert_eq!((parts["sli_delta"], parts["impact"], parts["dependencies"]), ((1, 0), (1, 0), (0, 1)));
 }
@@ -255,8 +255,8 @@ fn the_sequential_test_pages_first_and_tiers_join() {
     let sidecar = bad_deploy(4_000);
     let (opened, notice) = sidecar.events(Transition::Opened)[0];
     // 100 events a second make 259,200 bad ones in 30 days that 99.9 % allows. A thousandth of them is 259.2: thirteen
-    // seconds of 20, the last of which is 3,623. Before that, they are evidence enough, in runs of five as they are
-    // supposed to come where none was ever seen.
+    // seconds of 20, the last of which is 3,623. Before that, they are enough evidence, in runs of five, the assumed
+    // length where no run was ever seen.
     assert_eq!((opened, notice.severity), (3_623, Severity::Page));
     let trigger = notice.trigger.clone().unwrap();
     assert_eq!((trigger.kind, trigger.tier), (TriggerKind::Sequential, None));
@@ -264,7 +264,7 @@ fn the_sequential_test_pages_first_and_tiers_join() {
     assert_eq!((rise.bad.get(), rise.total.get(), rise.limit.get()), (260, 1_300, 14.4 * (1.0 - 0.999)));
     assert_eq!(rise.since.as_second(), i64::try_from(START + 3_611).unwrap());
     assert!(rise.e_value > 31_557_600.0, "{rise:?}");
-    // The tickets fire before, and do not make a notice of their own; only a page agrees with a page.
+    // The tickets fire earlier and open no notice of their own; only a page confirms a page.
     let (_, resolved) = sidecar.events(Transition::Resolved)[0];
     assert_eq!(resolved.trigger.as_ref().unwrap().tier.as_deref(), Some("slow_page"));
 }
@@ -280,7 +280,7 @@ fn a_tier_pages_in_the_second_in_which_it_fires() {
     assert_eq!(ticket.trigger.as_ref().map(|trigger| trigger.kind), Some(TriggerKind::Tier));
     let is_page = |event: &&(u64, NoticeEvent)| event.1.notice.severity == Severity::Page;
     let (paged, _) = sidecar.events.iter().find(is_page).unwrap();
-    // 1 % is less than the sequential test looks for. The slow page's long window holds all 100 s events until second
+    // 1 % is less than the sequential test detects. The slow page's long window holds all 100 s events until second
     // s, of which s - 3,610 are bad; they are more than 6 x 0.1 % of all from s = 9,026 on.
     assert_eq!(*paged, 9_026);
 }
@@ -301,7 +301,7 @@ fn a_second_fault_is_a_second_notice_with_its_own_onset() {
 }
 
 #[test]
-fn silence_has_a_notice_of_its_own() {
+fn missing_telemetry_opens_its_own_notice() {
     let mut sidecar = Sidecar::new();
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..60, &mut process, healthy);
@@ -317,7 +317,7 @@ fn silence_has_a_notice_of_its_own() {
     assert_eq!(silence.onset.as_second(), i64::try_from(START + 89).unwrap());
     restart(&mut sidecar);
     sidecar.step(700);
-    assert_eq!(sidecar.notices.all().len(), 2, "both are kept, and neither is sent again");
+    assert_eq!(sidecar.notices.all().len(), 2, "both are kept, and neither is sent twice");
     sidecar.run(701..760, &mut process, healthy);
     let resolved = sidecar.events(Transition::Resolved);
     assert_eq!(resolved.len(), 2);
@@ -326,11 +326,11 @@ fn silence_has_a_notice_of_its_own() {
 }
 
 #[test]
-fn a_gone_service_has_one_notice_a_quiet_one_none() {
+fn a_gone_service_has_one_notice_and_an_idle_one_none() {
     let mut sidecar = Sidecar::new();
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..10, &mut process, healthy);
-    // Measured, and nothing happens: a measured zero.
+    // Measured without events: a measured zero.
     sidecar.run(10..1_000, &mut process, |_, _| {});
     assert!(sidecar.events.is_empty());
     (1_000..88_000).step_by(100).for_each(|second| sidecar.step(second));
@@ -342,7 +342,7 @@ fn a_gone_service_has_one_notice_a_quiet_one_none() {
 }
 
 #[test]
-fn low_traffic_pages_for_an_outage_and_not_for_one_failure() {
+fn low_traffic_pages_for_an_outage_but_not_for_one_failure() {
     let each_minute = |good: u64| {
         move |second: u64, process: &mut Process| {
             if second.is_multiple_of(60) {
@@ -382,7 +382,7 @@ fn a_restart_keeps_the_notice_and_its_users() {
     );
 }
 
-/// What a restart does to notices: through what the store keeps of them.
+/// Restarts the notices from what the store keeps of them.
 pub(crate) fn restart(sidecar: &mut Sidecar) {
     let kept = sidecar.notices.all().iter().map(|notice| sidecar.notices.keep(notice)).collect();
     sidecar.notices = Notices::default();
@@ -420,7 +420,7 @@ fn a_restart_does_not_repeat_the_updates_of_hours() {
 }
 
 #[test]
-fn a_fault_that_comes_and_goes_is_a_few_notices_not_one_a_minute() {
+fn a_recurring_fault_makes_few_notices() {
     let mut sidecar = Sidecar::new();
     sidecar.run(1..3_600, &mut Process::new(1, "v1", 0), |second, process| match second % 30 {
         0..5 => broken(second, process),
@@ -446,11 +446,11 @@ fn a_notice_ends_with_its_objective() {
 }
 
 #[test]
-fn a_fault_that_grows_quieter_but_still_pages_is_the_same_notice() {
+fn a_weaker_fault_that_still_pages_keeps_its_notice() {
     let mut sidecar = Sidecar::new();
     let mut process = Process::new(1, "v1", 0);
     sidecar.run(1..60, &mut process, healthy);
-    // So steep that the quick page is the first tier to fire.
+    // Steep enough that the quick page is the first tier to fire.
     sidecar.run(60..260, &mut process, |second, process| process.serve(second, "eu-west-1", 0, 100));
     // Ten times what the objective allows: less than the quick page's 14.4, more than the slow page's 6.
     sidecar.run(260..1_000, &mut process, |second, process| process.serve(second, "eu-west-1", 99, 1));

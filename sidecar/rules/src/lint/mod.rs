@@ -74,15 +74,15 @@ fn findings(rules: &[LintedRule]) -> Vec<Problem> {
     problems
 }
 
-/// Returns what makes two alerts equal: the expression without layout, brackets and the order of matchers and labels;
-/// how long it must hold, and its severity.
+/// Returns the text that two equal alerts share: the expression without layout, brackets and the order of matchers and
+/// labels; the time for which it must hold, and its severity.
 fn normal(tree: &Expr, rule: &LintedRule) -> String {
     let severity =
         ["severity", "sloth_severity"].map(|name| rule.labels.get(name).cloned().unwrap_or_default());
     format!("{} for {} {severity:?}", normal_text(tree), rule.after)
 }
 
-/// Returns PromQL without what does not change its meaning.
+/// Returns PromQL without parts that do not change its meaning.
 fn normal_text(tree: &Expr) -> String {
     match tree {
         Expr::Paren(inner) => normal_text(&inner.expr),

@@ -114,7 +114,7 @@ fn range(tree: &Expr) -> Option<(f64, f64)> {
     }
 }
 
-/// Finds two matchers that no value satisfies both.
+/// Finds two matchers that no value satisfies together.
 fn contradiction(selector: &promql_parser::parser::VectorSelector) -> Option<String> {
     let equal =
         |matcher: &&promql_parser::label::Matcher| matches!(matcher.op, promql_parser::label::MatchOp::Equal);

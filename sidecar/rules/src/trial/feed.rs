@@ -1,4 +1,4 @@
-//! Comes in: the indicator of an objective. Goes out: the raw series that would be scraped for a history; none where no
+//! Comes in: the indicator of an objective. Goes out: the raw series that represent a history; none where no
 //! generated series distinguish its queries. Never reads a rule.
 
 use std::collections::BTreeMap;
@@ -298,7 +298,7 @@ fn guesses(matcher: &Matcher) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// (total, part, what it is, series with what they count)
+    /// (total, part, kind of the part, series with the events that they count)
     type Case<'a> = (&'a str, &'a str, Verdict, Option<&'a [(&'a str, CountedEvents)]>);
 
     #[test]

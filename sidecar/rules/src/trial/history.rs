@@ -1,5 +1,5 @@
 //! Comes in: the events of each minute. Goes out: the values of scraped counters, three per minute, in the notation of
-//! promtool. Never knows an objective.
+//! promtool. Never reads an objective.
 
 use std::fmt::Write as _;
 

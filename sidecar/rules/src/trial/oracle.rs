@@ -157,14 +157,14 @@ impl<'a> Oracle<'a> {
         tiers().any(|tier| self.burns(tier, minute)) || is_unmeasured && was
     }
 
-    /// Whether everything but the burn of the long window asks for an alert.
+    /// Whether all conditions of an alert hold, except the burn of the long window.
     pub(super) fn burns_but_for_long(&self, tier: &RuleTier, minute: usize) -> bool {
         self.is_over(tier, tier.short, minute)
             && !self.is_over(tier, tier.long, minute)
             && self.is_evident(tier, minute)
     }
 
-    /// Whether a tier, and no other one of its severity, asks for an alert.
+    /// Whether a tier fires, and no other of its severity.
     pub(super) fn burns_alone(&self, tier: &RuleTier, minute: usize) -> bool {
         let burning = self.objective.tiers.iter().filter(|other| self.burns(other, minute));
         burning.filter(|other| other.severity == tier.severity).eq([tier])
@@ -176,13 +176,13 @@ impl<'a> Oracle<'a> {
             && self.is_evident(tier, minute)
     }
 
-    /// Whether a window burns faster than a tier allows.
+    /// Whether the burn rate of a window exceeds the factor of a tier.
     pub(super) fn is_over(&self, tier: &RuleTier, window: RuleWindow, minute: usize) -> bool {
         let limit = rounded(tier.factor * self.objective.allowed);
         self.ratio(window, minute).is_some_and(|ratio| ratio > limit)
     }
 
-    /// Whether there are enough bad events, and too many for chance.
+    /// Whether there are enough bad events, and more than chance explains.
     fn is_evident(&self, tier: &RuleTier, minute: usize) -> bool {
         let allowed = self.objective.allowed;
         let is_sure = || {
@@ -201,7 +201,8 @@ pub(super) enum Firing {
     No,
 }
 
-/// Returns what a minute counts: its events, or at the end of a time slice that time slice. A composite counts minutes.
+/// Returns the counts of a minute: its events, or at the end of a time slice that time slice. A composite counts
+/// minutes.
 fn counted(objective: &ResolvedSlo<'_>, history: &History, minute: usize) -> Option<(f64, f64)> {
     let slice = objective.time_slice();
     if slice.is_none() && objective.members.is_empty() {

@@ -30,7 +30,7 @@ pub(super) fn all(objective: &ResolvedSlo<'_>) -> Vec<Story> {
     slow.filter_map(|tier| story(objective, tier)).collect()
 }
 
-/// Returns the story of a tier: no bad event for a long window, with more traffic before; then a burn a little below
+/// Returns the story of a tier: no bad event for a long window, with more traffic before; then a burn slightly below
 /// the next faster tier, until this tier fires; then no bad event, until the alert ends.
 fn story(objective: &ResolvedSlo<'_>, tier: &RuleTier) -> Option<Story> {
     let (traffic, bad) = traffic(objective, tier)?;
@@ -73,7 +73,8 @@ fn unmeasured(mut history: History) -> History {
     history
 }
 
-/// Returns all and bad events of a minute that burns a little below the next faster tier, or nearly everything.
+/// Returns all and bad events of a minute with a burn slightly below the next faster tier, or with nearly all events
+/// bad.
 fn traffic(objective: &ResolvedSlo<'_>, tier: &RuleTier) -> Option<(u32, u32)> {
     let faster = objective.tiers.iter().map(|other| other.factor).filter(|factor| *factor > tier.factor);
     let most = faster.fold(1.0 / objective.allowed, f64::min);

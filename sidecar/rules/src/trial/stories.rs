@@ -1,5 +1,5 @@
 //! Comes in: an objective. Goes out: stories for its rules: histories in which it burns, does not burn, recovers, is
-//! quiet, lacks a series, is reset, fails once, or is not measured. Never computes an expected value.
+//! idle, lacks a series, is reset, fails once, or is not measured. Never computes an expected value.
 
 use mapwarden_contract::Verdict;
 use mapwarden_objective::Severity;
@@ -22,10 +22,10 @@ const BEFORE: usize = 70;
 /// The minutes without bad events before an outage: long enough for quick tiers to fire before slow ones.
 const LONG_BEFORE: usize = 300;
 
-/// The longest history, in minutes. Raised, slower alerts are seen to end, and promtool takes longer.
+/// The longest history, in minutes. Raised, tests cover the end of slower alerts, and promtool takes longer.
 const LONGEST: usize = 480;
 
-/// A history, and the values that a test reads of it.
+/// A history, and the values that a test reads from it.
 #[derive(Debug)]
 pub(super) struct Story {
     pub(super) name: String,
@@ -52,7 +52,7 @@ pub(super) fn all(objective: &ResolvedSlo<'_>, feed: Option<&Feed>) -> Vec<Story
         stories.push(in_order(objective, traffic));
         stories.extend(outage(objective, traffic, "a total outage, and its end"));
         if let Some(part) = feed.part() {
-            // Sums of shares reach the limit of a factor but for the last digit, which depends on their order.
+            // Sums of shares reach the limit of a factor except for the last digit, which depends on their order.
             if !is_fractional(objective) {
                 stories.extend(slow_burn(objective));
                 stories.extend(objective.tiers.iter().filter_map(|tier| burst(objective, tier)));
@@ -142,7 +142,7 @@ fn broken(objective: &ResolvedSlo<'_>, traffic: u32, before: usize) -> Option<(H
     Some((History { minutes, ..History::default() }, severity, fires))
 }
 
-/// Some failures, then an hour without a single event: measured zero is neither good, nor bad, nor missing.
+/// Some failures, then an hour without events: a measured zero is neither good nor bad nor missing.
 fn quiet_hour(objective: &ResolvedSlo<'_>) -> Story {
     let history = begin()
         .then(40, Minute::Events(TRAFFIC, 0))
@@ -153,7 +153,7 @@ fn quiet_hour(objective: &ResolvedSlo<'_>) -> Story {
     Story::new("a quiet hour", history, questions)
 }
 
-/// More bad events than allowed, and so few that they may be chance.
+/// More bad events than allowed, but so few that they may be chance.
 fn chance(objective: &ResolvedSlo<'_>) -> Story {
     // One bad event in `every`, a little more often than allowed; five at least.
     let every = (0.9 / objective.allowed).max(1.0);
@@ -176,7 +176,7 @@ fn chance(objective: &ResolvedSlo<'_>) -> Story {
     )
 }
 
-/// A burn between the factors of the two loudest tiers of a kind, so that only the slower one sees it.
+/// A burn between the factors of the two loudest tiers of a kind, so that only the slower one fires.
 fn slow_burn(objective: &ResolvedSlo<'_>) -> Option<Story> {
     let severity = Severity::Page;
     let mut factors: Vec<_> =
@@ -202,7 +202,7 @@ fn slow_burn(objective: &ResolvedSlo<'_>) -> Option<Story> {
     ))
 }
 
-/// The part is never counted, until its first event, which is the first value of its series.
+/// The part is not counted before its first event, which is the first value of its series.
 fn absent_series(objective: &ResolvedSlo<'_>, part: Verdict) -> Story {
     let (none, one) = match part {
         Verdict::Good => (Minute::Events(0, TRAFFIC), Minute::Events(1, TRAFFIC)),
@@ -230,7 +230,7 @@ fn counter_reset(objective: &ResolvedSlo<'_>) -> Story {
     Story::new("counters that begin again", history, questions)
 }
 
-/// A process that restarts and overtakes what it had counted within the same minute, and later one that restarts twice
+/// A process that restarts and exceeds its earlier count within the same minute, and later one that restarts twice
 /// in a minute.
 fn crash_loop(objective: &ResolvedSlo<'_>) -> Story {
     let history = History { resets: vec![3], crashes: vec![12], ..begin() }
@@ -244,7 +244,7 @@ fn crash_loop(objective: &ResolvedSlo<'_>) -> Story {
     Story::new("restarts within a minute", history, questions)
 }
 
-/// The process ends after its last scrape, and another begins later.
+/// A process ends after its last scrape, and another starts later.
 fn process_end(objective: &ResolvedSlo<'_>) -> Story {
     let history = begin()
         .then(19, Minute::Events(TRAFFIC, 0))
@@ -257,7 +257,7 @@ fn process_end(objective: &ResolvedSlo<'_>) -> Story {
     Story::new("a process that ends", history, questions)
 }
 
-/// A minute of failures that only the short window of a tier takes for a burn.
+/// A minute of failures that is a burn only in the short window of a tier.
 fn burst(objective: &ResolvedSlo<'_>, tier: &RuleTier) -> Option<Story> {
     let traffic = 10 * TRAFFIC;
     let shares = std::iter::successors(Some(traffic), |bad| Some(bad * 3 / 4).filter(|bad| *bad > 0));
@@ -294,7 +294,7 @@ fn one_failure(objective: &ResolvedSlo<'_>) -> Story {
     Story::new("one failure at one event a minute", history, questions)
 }
 
-/// The telemetry ends in the middle of an outage, and comes back when it is over.
+/// The telemetry stops during an outage, and returns after it.
 fn gap(objective: &ResolvedSlo<'_>, traffic: u32) -> Option<Story> {
     let (history, ..) = broken(objective, traffic, BEFORE)?;
     let fires = history.minutes.len();
@@ -306,7 +306,7 @@ fn gap(objective: &ResolvedSlo<'_>, traffic: u32) -> Option<Story> {
     Some(Story::new("no data in the middle of an outage", history, questions))
 }
 
-/// Nothing is ever measured.
+/// Nothing is measured.
 fn silence() -> Story {
     let questions = [2, 15].into_iter().flat_map(every).collect();
     Story::new("no data at all", History::default(), questions)

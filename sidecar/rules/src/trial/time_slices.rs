@@ -1,4 +1,4 @@
-//! Comes in: a history. Goes out: the share of bad events of a time slice, and how bad that is. Never reads a rule.
+//! Comes in: a history. Goes out: the share of bad events of a time slice, and its badness. Never reads a rule.
 
 use mapwarden_objective::Method;
 
@@ -22,7 +22,7 @@ pub(super) fn share(history: &History, minute: usize, slice: Option<RuleWindow>)
     }
 }
 
-/// Returns how bad a time slice is.
+/// Returns the badness of a time slice.
 pub(super) fn verdict(method: Method, share: f64) -> f64 {
     match method {
         Method::Timeslices { target, .. } => f64::from(u8::from(share > target.complement().get())),

@@ -1,4 +1,4 @@
-//! Comes in: OTLP attributes of any type. Goes out: text, sorted by name, every word held once per request.
+//! Comes in: OTLP attributes of any type. Goes out: text, sorted by name, with every word stored once per request.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ use mapwarden_engine::observation::Attributes;
 pub(super) struct Words(HashSet<Arc<str>>);
 
 impl Words {
-    /// The shared form of a word.
+    /// Returns the shared form of a word.
     pub(super) fn word(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.0.get(text) {
             return Arc::clone(known);
@@ -24,7 +24,8 @@ impl Words {
         word
     }
 
-    /// Attributes as text, sorted by name. OTLP asks for unique names; of a repeated one the first counts.
+    /// Returns attributes as text, sorted by name. OTLP requires unique names; of a repeated name the first value
+    /// counts.
     pub(super) fn attributes(&mut self, attributes: &[KeyValue]) -> Attributes {
         let mut pairs: Vec<(Arc<str>, Arc<str>)> = attributes
             .iter()
@@ -36,13 +37,14 @@ impl Words {
     }
 }
 
-/// The value of an attribute as text; none where it is absent or empty.
+/// Returns the value of an attribute as text; none where it is absent or empty.
 pub(super) fn find<'a>(attributes: &'a [KeyValue], name: &str) -> Option<Cow<'a, str>> {
     let pair = attributes.iter().find(|pair| pair.key == name)?;
     Some(text(pair.value.as_ref())).filter(|value| !value.is_empty())
 }
 
-/// A value as text: `200`, `true`, `eu-west-1`; bytes in hex, lists and maps as JSON, nothing as the empty text.
+/// Returns a value as text: `200`, `true`, `eu-west-1`; bytes in hex, lists and maps as JSON, no value as the empty
+/// text.
 pub(super) fn text(value: Option<&AnyValue>) -> Cow<'_, str> {
     match value.and_then(|value| value.value.as_ref()) {
         None => Cow::Borrowed(""),
@@ -57,7 +59,7 @@ pub(super) fn text(value: Option<&AnyValue>) -> Cow<'_, str> {
     }
 }
 
-/// A float as OTLP's JSON spells it.
+/// Returns a float as the JSON of OTLP spells it.
 fn double(number: f64) -> String {
     if number.is_nan() {
         "NaN".to_owned()
@@ -77,7 +79,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A value as JSON. The depth is bounded by the decoders (prost 100, serde_json 128).
+/// Returns a value as JSON. The depth is bounded by the decoders (prost 100, serde_json 128).
 fn json(value: &Value) -> serde_json::Value {
     let inner = |any: &AnyValue| any.value.as_ref().map_or(serde_json::Value::Null, json);
     match value {

@@ -14,11 +14,11 @@ use ruzstd::decoding::StreamingDecoder;
 
 use super::wire::Refusal;
 
-/// How long a sender may take for one body. Raised, a stuck sender holds its place among the uploads longer; lowered, slow
+/// How long a sender may take for one body. Raised, a stuck sender holds its upload slot longer; lowered, slow
 /// links fail.
 const UPLOAD_TIME: Duration = Duration::from_secs(10);
 
-/// The largest zstd window in bytes, which the decoder allocates at once; RFC 8878 asks to support 8 MiB.
+/// The largest zstd window in bytes, which the decoder allocates at once; RFC 8878 recommends support for 8 MiB.
 /// Raised, a few hostile bytes can cost that much memory.
 const ZSTD_WINDOW: u64 = 8 << 20;
 
@@ -63,7 +63,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     }
 }
 
-/// A zstd body is one frame or several in a row.
+/// Decompresses a zstd body: one frame, or several in sequence.
 fn inflate_zstd(sent: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
     let (mut rest, mut bytes) = (sent, Vec::new());
     loop {
@@ -76,7 +76,7 @@ fn inflate_zstd(sent: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-/// Reads frame by frame and stops at the limit.
+/// Decompresses frame by frame and stops at the limit.
 async fn collect(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {

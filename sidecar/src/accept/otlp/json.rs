@@ -1,5 +1,5 @@
-//! Comes in: OTLP as JSON. Goes out: the messages that protobuf would give, and counts of the items that could not be
-//! decoded. Never loses an item without a count.
+//! Comes in: OTLP as JSON. Goes out: the messages that protobuf would contain, and counts of the items that could not
+//! be decoded. Never loses an item without a count.
 //!
 //! The JSON decoder of the library drops what it cannot read: a bad field inside a `oneof` makes the whole `oneof` absent, so
 //! that a metric with one bad point arrives without data. Here every metric and every point is decoded by itself first; those
@@ -105,14 +105,15 @@ fn points(metric: &Value, kind: &MetricDecoder) -> u64 {
     points.map_or(1, |points| u64::try_from(points.len()).unwrap_or(u64::MAX).max(1))
 }
 
-/// Fields that nothing here reads; a mistake of the sender in one must not cost the item.
+/// Fields that are not read here; an error in one of them must not lose the item.
 const UNREAD: [&str; 4] = ["entityRefs", "exemplars", "max", "min"];
 
-/// Fields that hold floats, which proto3's JSON may write as text.
+/// Fields that hold floats, which the JSON of proto3 may write as text.
 const FLOATS: [&str; 4] = ["asDouble", "sum", "zeroThreshold", "doubleValue"];
 
-/// Rewrites what proto3's JSON allows and the library refuses: null for an absent field, floats as text, an empty list without
-/// `values`. Names in OTLP's JSON are never data, so that the type of a value follows from its name.
+/// Rewrites forms that the JSON of proto3 allows and the library refuses: null for an absent field, floats as text, an
+/// empty list without `values`. Names in the JSON of OTLP are never data, so that the type of a value follows from its
+/// name.
 fn normalise(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -1,5 +1,5 @@
-//! Comes in: OTLP log records of one resource. Goes out: the sketches of users and tenants of our SDK among them; other records
-//! are accepted and give nothing.
+//! Comes in: OTLP log records of one resource. Goes out: the sketches of users and tenants of our SDK; other records
+//! are accepted and ignored.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub(super) fn observe(scopes: &[ScopeLogs], words: &mut Words, tally: &mut Tally
     observations
 }
 
-/// Returns who a sketch counts; none for a record of another kind.
+/// Returns the kind of users or tenants that a sketch counts; none for a record of another kind.
 fn who(record: &LogRecord) -> Option<IdentityKind> {
     match record.event_name.as_str() {
         USERS_EVENT => Some(IdentityKind::User),

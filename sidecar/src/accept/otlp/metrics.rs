@@ -75,7 +75,7 @@ impl Head {
         Ok(())
     }
 
-    /// Returns whether the point only says that there was nothing to record.
+    /// Whether the point only reports that there was nothing to record.
     fn is_empty(&self) -> bool {
         self.flags & NO_RECORDED_VALUE != 0
     }
@@ -196,7 +196,7 @@ impl MetricReader<'_> {
     }
 }
 
-/// Reads OTLP's `AggregationTemporality`.
+/// Reads the `AggregationTemporality` of OTLP.
 fn temporality(code: i32) -> Result<Temporality, ItemRejection> {
     match code {
         1 => Ok(Temporality::Delta),

@@ -1,6 +1,6 @@
-//! The OTLP/HTTP receiver. Comes in: requests of any OpenTelemetry exporter. Goes out: [`Batch`]es into the queue of the
-//! state's owner, either all of a request or none, and the answer that OTLP specifies. Never answers 500, and never drops an
-//! item without a count and a message to the sender.
+//! The OTLP/HTTP receiver. Comes in: requests of any OpenTelemetry exporter. Goes out: [`Batch`]es for the queue of the
+//! state's owner, either all batches of a request or none, and the answer that OTLP specifies. Never answers 500, and
+//! never drops an item without a count and a message to the sender.
 
 mod attributes;
 mod body;
@@ -42,7 +42,7 @@ use crate::metric_names::{OTLP_DURATION, OTLP_REQUESTS};
 use mapwarden_engine::observation::{Batch, Observation};
 
 /// How many requests are read and decoded at once; further ones are answered with 503. Raised, many senders at once take more
-/// memory: each may hold `max_body` bytes and what they decode to; lowered, senders have to retry sooner.
+/// memory: each may hold `max_body` bytes and what they decode to; lowered, senders must retry sooner.
 const MAX_UPLOADS: usize = 32;
 
 /// Receives OTLP requests; cheap to clone.
@@ -59,8 +59,8 @@ struct Inner {
 }
 
 impl Receiver {
-    /// Returns a receiver that feeds the queue of the state's owner. Registers its counters at 0, so that the metrics recorder
-    /// must be installed before.
+    /// Returns a receiver that feeds the queue of the state's owner. Registers its counters at 0, so the metrics
+    /// recorder must be installed before.
     pub fn new(config: &Config, queue: mpsc::Sender<Input>) -> Self {
         tally::register();
         Self(Arc::new(Inner {
@@ -78,7 +78,7 @@ pub fn router(receiver: Receiver) -> Router {
     let mut router = Router::new();
     for signal in OtlpSignal::ALL {
         let export = move |State(receiver): State<Receiver>, request| export(signal, receiver, request);
-        // Every method, so that a wrong one gets an answer of OTLP and is counted.
+        // Every method, so that a wrong one is counted and gets an answer as OTLP specifies it.
         router = router.route(&format!("/v1/{}", signal.name()), any(export));
     }
     router.fallback(wrong_path).with_state(receiver)
@@ -89,7 +89,7 @@ async fn wrong_path(request: Request) -> Response {
     wire::refuse(Encoding::of(request.headers()).unwrap_or(FALLBACK), &refusal)
 }
 
-/// The encoding of the answer to a request that names none of ours: people can read it.
+/// The encoding of the answer to a request that names none of ours: the readable one.
 const FALLBACK: Encoding = Encoding::Json;
 
 async fn export(signal: OtlpSignal, receiver: Receiver, request: Request) -> Response {
@@ -203,7 +203,7 @@ impl Inner {
         }
     }
 
-    /// Puts all batches into the queue or none, so that the retry of a refused request counts nothing twice.
+    /// Queues all batches or none, so that the retry of a refused request counts nothing twice.
     fn enqueue(&self, batches: Batches) -> Result<(), Refusal> {
         let (resources, limit) = (batches.len(), self.queue.max_capacity());
         if resources > limit {

@@ -93,7 +93,7 @@ pub(super) fn exponential(
     if negative.is_some_and(|buckets| buckets.bucket_counts.iter().any(|count| *count > 0)) {
         return Err((Reason::Negative, "histogram of negative values".to_owned()));
     }
-    // The range that the specification of the SDK's mapping functions covers; beyond it bounds leave f64.
+    // The range that the specification of the SDK's mapping functions covers; beyond it, bounds do not fit into f64.
     if !(-10..=20).contains(&scale) {
         return inconsistent(format!("scale {scale} is not in [-10, 20]"));
     }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_must_be_there_and_finite() {
+    fn numbers_must_be_present_and_finite() {
         assert_eq!(number(Some(Number::AsInt(-7))), Ok(-7.0));
         assert_eq!(number(Some(Number::AsDouble(0.5))), Ok(0.5));
         assert_eq!(number(None).map_err(|(reason, _)| reason), Err(Reason::NoValue));

@@ -48,7 +48,7 @@ impl Senders {
         &self.contract
     }
 
-    /// Returns the sender with these attributes; missing ones are counted when it is first seen.
+    /// Returns the sender with these attributes; missing ones are counted when the sender is first seen.
     pub(super) fn sender(&self, attributes: &[KeyValue]) -> Sender {
         let id = identity(attributes);
         let known = self.known.pin();
@@ -59,7 +59,7 @@ impl Senders {
             known.clear();
         }
         let sender = self.parse(id, attributes);
-        // If two requests bring a new sender at once, only the one that makes the entry counts.
+        // If two requests contain a new sender at once, only the one that creates the entry counts.
         match known.try_insert(id, sender) {
             Ok(sender) => {
                 for attribute in sender.missing.iter() {
@@ -89,8 +89,8 @@ impl Senders {
     }
 }
 
-/// Returns a hash of all attributes in any order. Its key is fixed, so that a sender keeps its identity over a restart of the
-/// sidecar.
+/// Returns a hash of all attributes in any order. Its key is fixed, so that a sender keeps its identity across a
+/// restart of the sidecar.
 fn identity(attributes: &[KeyValue]) -> u64 {
     let mut pairs: Vec<_> =
         attributes.iter().map(|pair| (pair.key.as_str(), text(pair.value.as_ref()))).collect();

@@ -31,7 +31,7 @@ fn items(scope: &ScopeSpans) -> u64 {
     u64::try_from(scope.spans.len()).unwrap_or(u64::MAX)
 }
 
-/// What spans are read with.
+/// The context in which the spans of a resource are read.
 pub(super) struct SpanReader<'a> {
     pub(super) resource: &'a Resource,
     pub(super) pseudonym_key: &'a PseudonymSecret,
@@ -113,12 +113,13 @@ impl SpanReader<'_> {
                     |dependency| Observation::Call(Call { dependency, end, duration, completion, source });
                 self.dependency(&span.attributes).map(call)
             }
-            // Also a kind that a later OTLP may add.
+            // Includes kinds that a later OTLP may add.
             Ok(SpanKind::Unspecified | SpanKind::Internal) | Err(_) => None,
         })
     }
 
-    /// A pseudonym of our SDK is its 64-bit hash in hex and stays what it is; anything else is hashed here.
+    /// Returns the hash of a user. A pseudonym of our SDK is a 64-bit hash in hex and stays unchanged; any other text
+    /// is hashed here.
     fn user(&self, attributes: &[KeyValue]) -> Option<UserHash> {
         if let Some(pseudonym) = find(attributes, USER_PSEUDONYM) {
             let is_hash = pseudonym.len() == 16 && pseudonym.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -133,7 +134,7 @@ impl SpanReader<'_> {
         region.map(|region| self.words.word(&region)).or_else(|| self.resource.region.clone())
     }
 
-    /// The callee: by our own name for it, by the peer's name, by the kind of database, by address.
+    /// Returns the callee: our own name for it, the name of the peer, the kind of database, or the address.
     fn dependency(&mut self, attributes: &[KeyValue]) -> Option<Arc<str>> {
         let named = [DEPENDENCY, PEER_SERVICE, DB_SYSTEM].into_iter().find_map(|name| find(attributes, name));
         if let Some(name) = named {

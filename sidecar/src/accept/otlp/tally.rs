@@ -1,5 +1,5 @@
-//! The accepted and refused items of one request. A refused item is data: it is counted under a closed [`Reason`] and named to
-//! the sender, and the rest goes on.
+//! The accepted and refused items of one request. A refused item is data: it is counted under a closed [`Reason`] and
+//! reported to the sender, and the other items are accepted.
 
 use metrics::counter;
 
@@ -16,7 +16,7 @@ pub(super) enum OtlpSignal {
 impl OtlpSignal {
     pub(super) const ALL: [Self; 3] = [Self::Metrics, Self::Traces, Self::Logs];
 
-    /// The label's value and the end of the path.
+    /// The value of the label, and the last segment of the path.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Metrics => "metrics",
@@ -52,7 +52,7 @@ pub(super) enum Reason {
     NoTime,
     /// NaN or an infinity.
     NotFinite,
-    /// A negative amount where there can be none.
+    /// A negative amount where none is possible.
     Negative,
     /// Fields that contradict each other.
     Inconsistent,
@@ -80,7 +80,7 @@ impl Reason {
         Self::UserSketch,
     ];
 
-    /// The label's value.
+    /// The value of the label.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Contract => "contract",
@@ -107,7 +107,7 @@ pub(super) type ItemRejection = (Reason, String);
 struct RejectedItems {
     reason: Reason,
     items: u64,
-    /// What was wrong with the first of them.
+    /// The details of the first of them.
     example: String,
 }
 
@@ -119,8 +119,8 @@ pub(super) struct Tally {
     warnings: Vec<String>,
 }
 
-/// How many warnings one answer carries. Raised, the answer to a request of many resources grows; further warnings repeat the
-/// first ones for other resources.
+/// How many warnings one answer carries. Raised, the answer to a request with many resources grows; further warnings
+/// repeat the first ones for other resources.
 const MAX_WARNINGS: usize = 8;
 
 impl Tally {
@@ -177,7 +177,7 @@ impl Tally {
     }
 }
 
-/// Makes every series of the counters exist at 0, so that the first refusal shows as an increase.
+/// Registers every series of the counters at 0, so that the first refusal shows as an increase.
 pub(super) fn register() {
     for signal in OtlpSignal::ALL {
         counter!(OTLP_REQUESTS.name, "signal" => signal.name(), "code" => "200").increment(0);

@@ -1,4 +1,4 @@
-//! What goes back to the sender: `Export...ServiceResponse` on success, `google.rpc.Status` on everything else,
+//! The answers to the sender: `Export...ServiceResponse` on success, `google.rpc.Status` otherwise,
 //! each in the encoding of the request (OTLP specification 1.11, "OTLP/HTTP Response").
 
 use axum::body::Body;
@@ -32,7 +32,7 @@ impl Encoding {
         }
     }
 
-    /// The encoding that a request names; parameters after `;` do not matter.
+    /// Returns the encoding that a request names; parameters after `;` are ignored.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
         let value = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let value = value.unwrap_or_default();
@@ -70,7 +70,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The status, and its `google.rpc.Code`.
+    /// Returns the status, and its `google.rpc.Code`.
     const fn code(&self) -> (StatusCode, i32) {
         const INVALID_ARGUMENT: i32 = 3;
         const RESOURCE_EXHAUSTED: i32 = 8;
@@ -91,7 +91,7 @@ impl Refusal {
     }
 }
 
-/// `google.rpc.Status` without `details`, which OTLP leaves empty but for gRPC's retry information.
+/// `google.rpc.Status` without `details`, which OTLP uses only for the retry information of gRPC.
 #[derive(Clone, PartialEq, Message)]
 struct Status {
     #[prost(int32, tag = "1")]
@@ -100,7 +100,7 @@ struct Status {
     message: String,
 }
 
-/// The answer to a request that was accepted, in whole or in part.
+/// Returns the answer to a request that was accepted, in whole or in part.
 pub(super) fn success(signal: OtlpSignal, encoding: Encoding, tally: &Tally) -> Response {
     let rejected = i64::try_from(tally.rejected()).unwrap_or(i64::MAX);
     let message = tally.message(signal);
@@ -114,7 +114,7 @@ pub(super) fn success(signal: OtlpSignal, encoding: Encoding, tally: &Tally) -> 
                 OtlpSignal::Traces => "rejectedSpans",
                 OtlpSignal::Logs => "rejectedLogRecords",
             };
-            // 64-bit integers are strings in proto3's JSON.
+            // The JSON of proto3 writes 64-bit integers as strings.
             let partial = json!({ rejected_name: rejected.to_string(), "errorMessage": message });
             json!({ "partialSuccess": partial }).to_string().into_bytes()
         }
@@ -146,7 +146,7 @@ fn success_protobuf(signal: OtlpSignal, partial: Option<(i64, String)>) -> Vec<u
     }
 }
 
-/// The answer to a request that was refused.
+/// Returns the answer to a request that was refused.
 pub(super) fn refuse(encoding: Encoding, refusal: &Refusal) -> Response {
     let (status, code) = refusal.code();
     let message = refusal.to_string();

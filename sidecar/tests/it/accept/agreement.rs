@@ -1,5 +1,5 @@
-//! Laws: protobuf and JSON of one request give the same observations, and no bytes at all make the receiver
-//! panic, answer 500 or lose something in silence.
+//! Properties: protobuf and JSON of one request give the same observations, and no bytes make the receiver
+//! panic, answer 500 or lose an item without a count.
 
 use mapwarden_engine::observation::Observation;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -109,7 +109,7 @@ fn request() -> impl Strategy<Value = ExportMetricsServiceRequest> {
     })
 }
 
-/// What came of a body: the status, and the observations.
+/// The result of a body: the status, and the observations.
 fn outcome(runtime: &Runtime, server: &mut Server, kind: &str, body: Vec<u8>) -> (u16, Vec<Observation>) {
     let answer = runtime.block_on(server.post("/v1/metrics", kind, body));
     (answer.status, server.batches().into_iter().flat_map(|batch| batch.observations).collect())
@@ -129,7 +129,7 @@ fn protobuf_and_json_give_the_same_observations() {
     proptest!(cases(256), |(request in request())| law(request)?);
 }
 
-/// Bytes of all sorts: noise, requests with one byte changed, JSON with one character changed.
+/// Arbitrary bytes: noise, requests with one byte changed, JSON with one character changed.
 fn bytes() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
     let damaged = |kind: &'static str, body: Vec<u8>, place: prop::sample::Index, byte: u8| {
         let mut body = body;
@@ -174,7 +174,7 @@ fn no_bytes_make_the_receiver_panic_or_answer_500() {
 fn a_damaged_json_point_is_always_counted() {
     let runtime = Runtime::new().unwrap();
     let server = std::cell::RefCell::new(runtime.block_on(Server::start(&config())));
-    // One valid point and one that is damaged in some way: the answer must account for both.
+    // One valid point and one damaged point: the answer must account for both.
     let law = |field: &str, wrong: serde_json::Value| {
         let server = &mut *server.borrow_mut();
         let sound = serde_json::json!({"timeUnixNano": "9", "asInt": "1"});

@@ -151,7 +151,7 @@ async fn refused_points_are_reported_and_the_others_accepted() {
 }
 
 #[tokio::test]
-async fn a_full_queue_takes_nothing_and_asks_for_a_retry() {
+async fn a_full_queue_accepts_nothing_and_requests_a_retry() {
     let mut server = Server::with_queue(&config(), 2).await;
     let mut body = gauge(&[good()]);
     let resources = body["resourceMetrics"].as_array_mut().unwrap();

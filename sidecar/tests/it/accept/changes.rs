@@ -77,14 +77,14 @@ async fn unknown_query_parameters_are_refused() {
 }
 
 #[tokio::test]
-async fn a_full_queue_and_a_lost_owner_ask_for_a_retry() {
+async fn a_full_queue_and_a_lost_owner_request_a_retry() {
     let (tx, mut rx) = mpsc::channel(1);
     let router = changes::router(tx);
     let waiting = tokio::spawn({
         let router = router.clone();
         async move { announce(&router, "application/json", body().to_string()).await }
     });
-    // The first announcement takes the only place.
+    // The first announcement fills the queue.
     while rx.is_empty() {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! What becomes of the telemetry: golden requests in, observations out.
+//! Decoding of telemetry: golden requests in, observations out.
 
 use std::sync::Arc;
 
@@ -212,7 +212,7 @@ async fn broken_sketches_are_refused_and_foreign_logs_accepted() {
 }
 
 #[tokio::test]
-async fn protobuf_has_no_silent_losses_either() {
+async fn every_item_lost_from_protobuf_is_counted() {
     // One metric without data, one gauge with a point without a value.
     let nameless = json!({"metrics": [{"name": "a"}, {"name": "b", "gauge": {"dataPoints": [{}]}}]});
     let request: opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest =

@@ -1,4 +1,4 @@
-//! Real requests against the OTLP receiver on a port of its own.
+//! Real requests to the OTLP receiver on a free port.
 
 mod agreement;
 mod answers;
@@ -34,7 +34,7 @@ impl Drop for Server {
     }
 }
 
-/// What came back.
+/// The response to a request.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -52,7 +52,7 @@ impl Answer {
     }
 }
 
-/// The configuration of most tests: nothing required of senders, bodies up to 64 KiB.
+/// The configuration of most tests: no required attributes, bodies up to 64 KiB.
 pub(crate) fn config() -> Config {
     let contract = Contract { required: Vec::new(), mode: ContractMode::Warn };
     Config {
@@ -69,7 +69,7 @@ impl Server {
     }
 
     pub(crate) async fn with_queue(config: &Config, capacity: usize) -> Self {
-        // Another test of this process may have installed it.
+        // Another test of this process may have installed the provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (tx, queue) = mpsc::channel(capacity);
         let routes = router(Receiver::new(config, tx));
@@ -103,7 +103,7 @@ impl Server {
         self.send(request.header(CONTENT_ENCODING, encoding).body(body)).await
     }
 
-    /// The batches that were queued so far.
+    /// Returns the batches that are queued.
     pub(crate) fn batches(&mut self) -> Vec<Batch> {
         std::iter::from_fn(|| self.queue.try_recv().ok())
             .map(|input| match input {

@@ -19,7 +19,7 @@ fn ask(name: &str, target: ProbeTarget) -> Probe {
     Probe { name: name.to_owned(), target, every, timeout }
 }
 
-/// A server that is healthy, moved, broken, or never answers, by path.
+/// A server with a path each that is healthy, redirects, fails, and never answers.
 async fn dependency() -> SocketAddr {
     let routes = Router::new()
         .route("/ok", get(|| async { "fine" }))
@@ -66,12 +66,12 @@ async fn every_probe_reports_whether_its_dependency_answers() {
         waiting.retain(|name| *name != &*call.dependency);
     }
     stop.cancel();
-    // The queue is full or a question is open; neither may hold up the end.
+    // The queue is full or a probe is in flight; neither may delay the end.
     task.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn without_probes_nothing_runs_on() {
+async fn a_run_without_probes_returns_at_once() {
     let (tx, mut rx) = mpsc::channel(1);
     probe::run(Vec::new(), tx, CancellationToken::new()).await.unwrap();
     assert!(rx.recv().await.is_none());

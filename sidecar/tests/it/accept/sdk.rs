@@ -1,4 +1,4 @@
-//! Both ends of the wire: what the SDK ships is accepted whole.
+//! Both ends of the wire: the receiver accepts everything that the SDK ships.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Server, config};
 
-/// Uses a map and request scopes as a service does.
+/// Uses a map and request scopes like a service.
 fn serve() {
     let sessions: HashMap<u32, u32> =
         HashMap::builder().name("sessions").objective(Objective::availability(0.999).unwrap()).build();
@@ -24,7 +24,7 @@ fn serve() {
     Scope::dependency("payments").ok();
 }
 
-/// Serves and ships all of it to the endpoint.
+/// Runs the service, and ships its telemetry to the endpoint.
 fn ship(endpoint: &str) {
     let telemetry = Telemetry::builder()
         .service("shop")
@@ -47,7 +47,7 @@ async fn what_the_sdk_ships_is_accepted_whole() {
     let endpoint = server.endpoint();
     spawn_blocking(move || ship(&endpoint)).await.unwrap();
     let batches = server.batches();
-    // Cumulative: what was shipped again when the telemetry ended changes nothing.
+    // Cumulative: the batch that is shipped again at the end changes nothing.
     let (mut metrics, mut affected) = (BTreeSet::new(), None);
     let (mut operations, mut failures) = (BTreeMap::new(), Vec::new());
     for batch in &batches {

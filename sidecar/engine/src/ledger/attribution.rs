@@ -220,7 +220,8 @@ fn by_operation(
     let oldest = view.now.before(Level::Minute.reach().saturating_sub(Nanos::from_secs(60)));
     let from = interval.from.max(oldest);
     let mut parts = BTreeMap::new();
-    for (pair, _) in map.operations().filter(|(pair, _)| bad.iter().any(|outcome| outcome.name() == &*pair.1)) {
+    for (pair, _) in map.operations().filter(|(pair, _)| bad.iter().any(|outcome| outcome.name() == &*pair.1))
+    {
         let happened = map.between(pair, from, interval.until, view.now);
         parts.insert(format!("{} {}", pair.0, pair.1), happened);
     }
